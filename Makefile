@@ -1,0 +1,52 @@
+# Every target makes the environment it needs; a clone, Python 3.11, git and make are enough.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+DATA := $(wildcard ../shared/data)
+GOLDEN := $(wildcard ../shared/golden)
+
+# Real graphs and reference values: tests and benchmarks that need them skip without them.
+ifneq ($(DATA),)
+export VGAE_DATA ?= $(abspath $(DATA))
+endif
+ifneq ($(GOLDEN),)
+export VGAE_GOLDEN ?= $(abspath $(GOLDEN))
+endif
+
+.PHONY: env demo test test-slow bench docs clean
+
+env: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'vgae needs Python 3.11 or newer')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: env
+	$(BIN)/vgae fit digits --out runs/demo --overwrite
+	$(BIN)/vgae recommend runs/demo --top 10
+	@echo "results: runs/demo (run.json, metrics.json, embeddings.parquet, ...)"
+
+test: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not slow"
+
+test-slow: env
+	$(BIN)/pytest -m slow
+
+bench: env
+	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/memory.py
+
+docs: env
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+clean:
+	rm -rf .venv build docs/_build runs benchmarks/results
+	find . -name __pycache__ -o -name '*.egg-info' -o -name '.*_cache' -o -name .hypothesis | xargs rm -rf
