@@ -1,0 +1,59 @@
+"""Learn node vectors of a graph without labels, and say which links are missing.
+
+Names are imported when they are first used: `import vgae` is instant and does not load torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vgae.api import GAE, VGAE, Evaluation, Link, evaluate, load
+    from vgae.datasets import load_dataset
+    from vgae.errors import InputError, NotFittedError, VgaeError
+    from vgae.graph import Graph
+    from vgae.io import as_graph, from_networkx, read_graph
+    from vgae.split import Split, SplitSettings, load_split, save_split, split_edges
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "vgae.api": ("GAE", "VGAE", "Evaluation", "Link", "evaluate", "load"),
+    "vgae.datasets": ("load_dataset",),
+    "vgae.errors": ("InputError", "NotFittedError", "VgaeError"),
+    "vgae.graph": ("Graph",),
+    "vgae.io": ("as_graph", "from_networkx", "read_graph"),
+    "vgae.split": ("Split", "SplitSettings", "load_split", "save_split", "split_edges"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "GAE",
+    "VGAE",
+    "Evaluation",
+    "Graph",
+    "InputError",
+    "Link",
+    "NotFittedError",
+    "Split",
+    "SplitSettings",
+    "VgaeError",
+    "as_graph",
+    "evaluate",
+    "from_networkx",
+    "load",
+    "load_dataset",
+    "load_split",
+    "read_graph",
+    "save_split",
+    "split_edges",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vgae' has no attribute '{name}'")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,85 @@
+"""Frozen, strict settings: unknown keys are errors that carry the key's path."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vgae.errors import InputError
+
+__all__ = ["Settings", "stream_seed"]
+
+
+class Settings(BaseModel):
+    """Base of every settings class; each stage defines its own beside the code it configures.
+
+    Values cannot be changed after checking, are not converted from other types, and go to and
+    from JSON with `model_dump` and `parse`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], *, where: str = "settings") -> Self:
+        """Settings from plain values, such as those of a JSON file.
+
+        Parameters
+        ----------
+        values
+            Field names and values; nested settings as nested dictionaries.
+        where
+            How the source is called in an error, such as a file's name.
+
+        Raises
+        ------
+        InputError
+            A key is unknown or a value is not allowed; the line carries the key's path.
+
+        Examples
+        --------
+        >>> class Walk(Settings):
+        ...     length: int = 80
+        >>> Walk.parse({"length": 10}).length
+        10
+        >>> Walk.parse({"lenght": 10})
+        Traceback (most recent call last):
+        vgae.errors.InputError: settings: lenght: extra inputs are not permitted
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"][0].lower() + first["msg"][1:]
+            raise InputError(f"{where}: {path}: {reason}") from error
+
+
+def stream_seed(seed: int, stream: str) -> int:
+    """Seed of one stream of random numbers, such as the weights' or the split's.
+
+    Streams of one seed are independent of each other, so that a new one changes no other.
+
+    Parameters
+    ----------
+    seed
+        The user's seed, not negative.
+    stream
+        The stream's name.
+
+    Raises
+    ------
+    InputError
+        The seed is negative.
+
+    Examples
+    --------
+    >>> stream_seed(0, "weights") == stream_seed(0, "weights") != stream_seed(0, "noise")
+    True
+    """
+    if seed < 0:
+        raise InputError(f"seed {seed}: must not be negative")
+    sequence = np.random.SeedSequence([seed, zlib.crc32(stream.encode())])
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,38 @@
+"""The errors a caller can act on, each with one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["InputError", "NotFittedError", "VgaeError", "unknown_name"]
+
+
+class VgaeError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class InputError(VgaeError, ValueError):
+    """The caller's input cannot be used: says what, where and what to do.
+
+    The message is one line. The command line prints it and leaves with exit status 2.
+    """
+
+
+class NotFittedError(VgaeError, AttributeError):
+    """A result was asked of a model that has not been fitted."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Error for a name outside a closed list, with the nearest known name.
+
+    Examples
+    --------
+    >>> print(unknown_name("model", "vgea", ["vgae", "gae"]))
+    unknown model 'vgea': did you mean 'vgae'? Known: gae, vgae
+    """
+    names = sorted(known)
+    lowered = {known_name.lower(): known_name for known_name in names}
+    nearest = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    hint = f"did you mean '{lowered[nearest[0]]}'? " if nearest else ""
+    return InputError(f"unknown {kind} '{name}': {hint}Known: {', '.join(names)}")
