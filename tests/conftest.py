@@ -1,0 +1,67 @@
+"""Graphs and folders that many tests share."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vgae.datasets import load_dataset
+from vgae.graph import Graph
+
+
+def _folder(variable: str) -> Path:
+    folder = os.environ.get(variable)
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"{variable} does not name a folder: the files are not there")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Real graphs, where the machine has them."""
+    return _folder("VGAE_DATA")
+
+
+@pytest.fixture(scope="session")
+def golden_folder() -> Path:
+    """What the reference programs computed, where the machine has it."""
+    return _folder("VGAE_GOLDEN")
+
+
+@pytest.fixture(scope="session")
+def cora(data_folder: Path) -> Graph:
+    assert data_folder
+    return load_dataset("cora")
+
+
+@pytest.fixture(scope="session")
+def citeseer(data_folder: Path) -> Graph:
+    assert data_folder
+    return load_dataset("citeseer")
+
+
+@pytest.fixture(scope="session")
+def karate() -> Graph:
+    return load_dataset("karate")
+
+
+@pytest.fixture
+def ring() -> Graph:
+    """Forty nodes in a ring, with string ids and three features."""
+    edges = [(i, (i + 1) % 40) for i in range(40)]
+    features = np.random.default_rng(0).normal(size=(40, 3))
+    return Graph.from_edges(edges, ids=[f"n{i:02}" for i in range(40)], features=features)
+
+
+@pytest.fixture(autouse=True)
+def _package_logger() -> Iterator[None]:
+    """The command line takes the package's logger over; give it back."""
+    logger = logging.getLogger("vgae")
+    before = logger.handlers, logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate, logger.level = before[0], before[1], before[2]

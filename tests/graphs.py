@@ -1,0 +1,31 @@
+"""Random graphs for property-based tests."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from vgae.graph import Graph
+
+
+def random_graph(n_nodes: int, density: float, seed: int) -> Graph:
+    """An undirected graph with about this density; nodes may be isolated."""
+    random = np.random.default_rng(seed)
+    source, target = np.triu_indices(n_nodes, k=1)
+    kept = random.random(source.size) < density
+    return Graph.from_edges(np.stack([source[kept], target[kept]], axis=1), n_nodes=n_nodes)
+
+
+def dense(graph: Graph) -> NDArray[np.float64]:
+    """The adjacency as a dense array: for tests only."""
+    array: NDArray[np.float64] = graph.adjacency.toarray().astype(np.float64)
+    return array
+
+
+@st.composite
+def graphs(draw: st.DrawFn, min_nodes: int = 1, max_nodes: int = 300) -> Graph:
+    """Graphs of any density, from no edge to all."""
+    n_nodes = draw(st.integers(min_nodes, max_nodes))
+    density = draw(st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0]))
+    return random_graph(n_nodes, density, draw(st.integers(0, 2**16)))

@@ -1,0 +1,215 @@
+import numpy as np
+import pytest
+from graphs import dense, graphs
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from vgae.errors import InputError
+from vgae.graph import Cleaning, Graph, as_ids
+
+PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=40)
+
+
+@given(PAIRS)
+def test_every_row_is_an_edge_or_counted(rows: list[tuple[int, int]]) -> None:
+    graph = Graph.from_edges(rows, n_nodes=7)
+    cleaning = graph.cleaning
+    assert len(rows) == (
+        graph.n_edges + cleaning.self_loops + cleaning.duplicates + cleaning.reversed_duplicates
+    )
+    assert {frozenset(edge) for edge in graph.edges.tolist()} == {
+        frozenset(row) for row in rows if row[0] != row[1]
+    }
+    assert cleaning.self_loops == sum(a == b for a, b in rows)
+
+
+@given(PAIRS)
+def test_directed_graphs_keep_both_directions(rows: list[tuple[int, int]]) -> None:
+    graph = Graph.from_edges(rows, n_nodes=7, directed=True)
+    assert {tuple(edge) for edge in graph.edges.tolist()} == {
+        row for row in rows if len({*row}) > 1
+    }
+    assert graph.cleaning.reversed_duplicates == 0
+
+
+def test_merging_is_said() -> None:
+    graph = Graph.from_edges([(0, 1), (0, 1), (1, 0), (2, 2)])
+    assert graph.cleaning == Cleaning(self_loops=1, duplicates=1, reversed_duplicates=1)
+    said = "dropped 1 self loop, merged 1 duplicate row, merged 1 reversed row"
+    assert str(graph.cleaning) == said
+    assert said in repr(graph)
+    assert not Cleaning()
+    assert str(Cleaning()) == "nothing dropped or merged"
+
+
+def test_weights_of_merged_rows_are_added() -> None:
+    graph = Graph.from_edges([(0, 1), (1, 0), (1, 2)], weights=[1.0, 2.0, 0.5])
+    assert graph.weights is not None
+    assert graph.weights.tolist() == [3.0, 0.5]
+    assert graph.adjacency[1, 0] == graph.adjacency[0, 1] == 3.0
+    directed = Graph.from_edges([(0, 1), (1, 0)], weights=[1.0, 2.0], directed=True)
+    assert directed.weights is not None
+    assert directed.weights.tolist() == [1.0, 2.0]
+
+
+def test_an_unweighted_graph_has_no_weights() -> None:
+    assert Graph.from_edges([(0, 1), (1, 0)]).weights is None
+
+
+def test_arrays_are_read_only_and_the_callers_stay_writable() -> None:
+    features = np.ones((2, 3), dtype=np.float32)
+    graph = Graph.from_edges([(0, 1)], features=features)
+    features[0, 0] = 5.0
+    assert isinstance(graph.features, np.ndarray)
+    assert graph.features[0, 0] == 1.0
+    for array in (graph.features, graph.ids, graph.adjacency.data, graph.adjacency.indices):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"edges": [(0, 5)], "n_nodes": 3}, r"row 0: \(0, 5\) is outside"),
+        ({"edges": [(0, -1)]}, "outside"),
+        ({"edges": [(0, 1, 2)]}, r"not \(n_rows, 2\)"),
+        ({"edges": [(0.5, 1.0)]}, "must be integers"),
+        ({"edges": [(0, 1)], "weights": [np.nan]}, "row 0: nan"),
+        ({"edges": [(0, 1)], "weights": [np.inf]}, "row 0: inf"),
+        ({"edges": [(0, 1)], "weights": [-1.0]}, "not a positive"),
+        ({"edges": [(0, 1)], "weights": [0.0]}, "leave out"),
+        ({"edges": [(0, 1)], "weights": [1e300]}, "does not fit float32"),
+        ({"edges": [(0, 1)], "weights": [1e-300]}, "does not fit float32"),
+        ({"edges": [(0, 1)], "weights": [1.0, 2.0]}, "1 row"),
+        ({"edges": [(0, 1)], "features": [[1.0], [np.nan]]}, "row 1, column 0: nan"),
+        ({"edges": [(0, 1)], "features": [[1.0], [1e300]]}, "row 1, column 0: inf"),
+        ({"edges": [(0, 1)], "features": [["a"], ["b"]]}, "not numeric"),
+        ({"edges": [(0, 1)], "features": [1.0, 2.0]}, "n_nodes, n_features"),
+        ({"edges": [(0, 1)], "n_nodes": 3, "features": [[1.0], [2.0]]}, "2 rows for 3 nodes"),
+        ({"edges": [(0, 1)], "labels": [1]}, "labels: 1 rows"),
+        ({"edges": [(0, 1)], "ids": ["a", "a"]}, "'a' occurs more than once"),
+        ({"edges": [(0, 1)], "ids": [7, 7]}, "7 occurs more than once"),
+        ({"edges": [(0, 1)], "ids": ["a", 1]}, "all strings or all integers"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        Graph.from_edges(**arguments)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_sparse_features_are_checked_with_their_place() -> None:
+    matrix = sparse.csr_array(([1.0, np.inf], ([0, 2], [1, 3])), shape=(3, 4))
+    with pytest.raises(InputError, match="row 2, column 3: inf"):
+        Graph.from_edges([(0, 1)], features=matrix)
+
+
+def test_pairs_of_ids_are_sorted_whatever_their_order() -> None:
+    rows = [("c", "a"), ("b", "c")]
+    graph, other = Graph.from_pairs(rows), Graph.from_pairs(rows[::-1])
+    assert graph.ids.tolist() == ["a", "b", "c"]
+    assert graph.edges.tolist() == [[0, 2], [1, 2]]
+    assert graph.fingerprint == other.fingerprint
+
+
+def test_integer_ids_sort_as_numbers() -> None:
+    assert Graph.from_pairs(np.array([[10, 9], [9, 100]])).ids.tolist() == [9, 10, 100]
+
+
+def test_further_nodes_join_without_edges() -> None:
+    graph = Graph.from_pairs([("a", "b")], nodes=["z", "a"])
+    assert graph.ids.tolist() == ["a", "b", "z"]
+    assert graph.degrees.tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [[("a", 1)], [("a", "b"), (1, 2)], [("a",)], ["ab"], [(1.5, 2.0)], [(True, False)]],
+)
+def test_bad_pairs_are_refused(pairs: list[object]) -> None:
+    with pytest.raises(InputError):
+        Graph.from_pairs(pairs)
+
+
+def test_empty_graphs_exist() -> None:
+    for graph in (Graph.from_pairs([]), Graph.from_edges([], n_nodes=0)):
+        assert (graph.n_nodes, graph.n_edges) == (0, 0)
+        assert graph.edges.shape == (0, 2)
+        assert graph.normalized_adjacency().shape == (0, 0)
+        assert len(graph.fingerprint) == 64
+
+
+def test_scipy_symmetric_matrices_are_taken_as_they_are() -> None:
+    matrix = sparse.coo_array(([2.0, 2.0, 0.0], ([0, 1, 0], [1, 0, 2])), shape=(3, 3))
+    graph = Graph.from_scipy(matrix)
+    assert graph.weights is not None
+    assert graph.weights.tolist() == [2.0]
+    assert not graph.cleaning
+
+
+def test_scipy_asymmetric_matrices_are_merged_and_counted() -> None:
+    graph = Graph.from_scipy(sparse.csr_array([[1, 1, 1], [1, 0, 0], [0, 0, 0]]))
+    assert graph.cleaning == Cleaning(self_loops=1, reversed_duplicates=1)
+    with pytest.raises(InputError, match="not square"):
+        Graph.from_scipy(sparse.csr_array((2, 3)))
+
+
+def test_index_matches_text_and_numbers() -> None:
+    numbers = Graph.from_pairs([(1, 20)])
+    assert numbers.index(["20", "020", 1, "x", 3]).tolist() == [1, -1, 0, -1, -1]
+    texts = Graph.from_pairs([("1", "b")])
+    assert texts.index([1, "1", "b", "c"]).tolist() == [0, 0, 1, -1]
+
+
+def test_fingerprint_sees_content_and_not_its_container() -> None:
+    edges = [(0, 1), (1, 2)]
+    base = Graph.from_edges(edges)
+    assert base.fingerprint == Graph.from_edges(edges[::-1]).fingerprint
+    assert base.fingerprint == Graph.from_scipy(base.adjacency).fingerprint
+    others = [
+        Graph.from_edges(edges, n_nodes=4),
+        Graph.from_edges(edges[:1], n_nodes=3),
+        Graph.from_edges(edges, ids=["0", "1", "2"]),
+        Graph.from_edges(edges, weights=[1.0, 2.0]),
+        Graph.from_edges(edges, features=np.eye(3)),
+        Graph.from_edges(edges, directed=True),
+    ]
+    prints = {graph.fingerprint for graph in others}
+    assert len(prints) == len(others)
+    assert base.fingerprint not in prints
+    assert Graph.from_edges(edges, labels=[1, 2, 3]).fingerprint == base.fingerprint
+
+
+@given(graphs(max_nodes=40))
+def test_normalized_adjacency_is_the_formula(graph: Graph) -> None:
+    with_loops = dense(graph) + np.eye(graph.n_nodes)
+    scale = np.diag(with_loops.sum(axis=1) ** -0.5)
+    expected = scale @ with_loops @ scale
+    np.testing.assert_allclose(graph.normalized_adjacency().toarray(), expected, rtol=1e-6)
+
+
+def test_directed_graphs_are_not_normalized_by_mistake() -> None:
+    with pytest.raises(InputError, match="undirected"):
+        Graph.from_edges([(0, 1)], directed=True).normalized_adjacency()
+
+
+def test_with_edges_keeps_weights_nodes_and_features() -> None:
+    graph = Graph.from_edges(
+        [(0, 1), (1, 2), (2, 3)], weights=[1.0, 2.0, 3.0], features=np.eye(4), labels=list("abcd")
+    )
+    fewer = graph.with_edges(np.array([[2, 3], [0, 1]]))
+    assert fewer.weights is not None
+    assert fewer.weights.tolist() == [1.0, 3.0]
+    assert fewer.n_nodes == 4
+    assert fewer.features is graph.features
+    assert fewer.labels is graph.labels
+    assert graph.with_edges(np.array([[0, 3]])).n_edges == 0  # only its own edges
+    assert graph.with_features(None).features is None
+
+
+def test_as_ids_takes_arrays_of_every_kind() -> None:
+    assert as_ids(np.array(["a", "b"])).dtype == object
+    assert as_ids(np.array([1, 2], dtype=np.uint8)).dtype == np.int64
+    assert as_ids(np.array([1, 2], dtype=object)).dtype == np.int64
+    assert as_ids([]).size == 0
