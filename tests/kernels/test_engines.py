@@ -1,0 +1,126 @@
+"""One contract for every engine, against a dense float64 evaluation."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vgae.errors import InputError
+from vgae.kernels import ENGINES, Engine, choose_engine, softplus_sum
+from vgae.kernels.engines import TileEngine
+
+Dense = NDArray[np.float64]
+
+
+def dense_sum(left: Dense, right: Dense) -> tuple[float, Dense, Dense]:
+    """The definition, with an array of all pairs."""
+    logits = left @ right.T
+    probabilities = np.exp(-np.logaddexp(0.0, -logits))
+    return np.logaddexp(0.0, logits).sum(), probabilities @ right, probabilities.T @ left
+
+
+def close(ours: Tensor | None, expected: Dense, tolerance: float = 1e-5) -> None:
+    assert ours is not None
+    error = np.linalg.norm(ours.numpy().astype(np.float64) - expected)
+    assert error <= tolerance * np.linalg.norm(expected) + 1e-30
+
+
+def factors(n_nodes: int, dim: int, largest: float, seed: int) -> Tensor:
+    """Random vectors whose largest logit is about `largest`."""
+    vectors = np.random.default_rng(seed).normal(size=(n_nodes, dim))
+    norm = (vectors**2).sum(axis=1).max(initial=1e-9)
+    return torch.tensor(vectors * np.sqrt(largest / norm), dtype=torch.float32)
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return ENGINES[request.param]
+
+
+LARGEST = st.sampled_from([1e-3, 1.0, 30.0, 1e4])
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 300), st.integers(1, 33), LARGEST, st.integers(0, 2**16))
+def test_symmetric_sum_and_gradient(name: str, n: int, dim: int, largest: float, seed: int) -> None:
+    vectors = factors(n, dim, largest, seed)
+    wide = vectors.numpy().astype(np.float64)
+    total, by_left, by_right = dense_sum(wide, wide)
+    found = ENGINES[name].sweep(vectors, None)
+    assert found.total.dtype == torch.float64
+    assert found.total.item() == pytest.approx(total, rel=1e-5)
+    close(found.grad_left, by_left + by_right)
+    assert found.grad_right is None
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 90), st.integers(1, 90), LARGEST, st.integers(0, 2**16))
+def test_rectangular_sum_and_gradients(
+    name: str, n: int, m: int, largest: float, seed: int
+) -> None:
+    left, right = factors(n, 5, largest, seed), factors(m, 5, largest, seed + 1)
+    total, by_left, by_right = dense_sum(
+        left.numpy().astype(np.float64), right.numpy().astype(np.float64)
+    )
+    found = ENGINES[name].sweep(left, right)
+    assert found.total.item() == pytest.approx(total, rel=1e-5)
+    close(found.grad_left, by_left)
+    close(found.grad_right, by_right)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_extreme_logits_stay_finite_and_exact(engine: Engine, sign: float) -> None:
+    left = torch.tensor([[100.0]] * 3)
+    found = engine.sweep(left, sign * left)
+    assert found.total.item() == pytest.approx(9e4 if sign > 0 else 0.0, rel=1e-6, abs=1e-30)
+    assert found.grad_right is not None
+    expected = 300.0 if sign > 0 else 0.0
+    assert found.grad_right.ravel().tolist() == pytest.approx([expected] * 3, rel=1e-6, abs=1e-30)
+
+
+def test_no_nodes_and_one_node(engine: Engine) -> None:
+    assert engine.sweep(torch.zeros(0, 4), None).total.item() == 0.0
+    assert engine.sweep(torch.zeros(1, 4), None).total.item() == pytest.approx(np.log(2.0))
+
+
+def test_many_tiles_agree_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = factors(101, 6, 20.0, seed=3)
+    whole = TileEngine().sweep(vectors, None)
+    both = TileEngine().sweep(vectors, vectors[:57])
+    monkeypatch.setattr(TileEngine, "tile_size", 8)
+    tiled = TileEngine().sweep(vectors, None)
+    assert tiled.total.item() == pytest.approx(whole.total.item(), rel=1e-7)
+    close(tiled.grad_left, whole.grad_left.numpy().astype(np.float64), 1e-6)
+    tiled_both = TileEngine().sweep(vectors, vectors[:57])
+    assert tiled_both.grad_right is not None
+    assert both.grad_right is not None
+    close(tiled_both.grad_right, both.grad_right.numpy().astype(np.float64), 1e-6)
+
+
+def test_gradient_is_the_derivative(engine: Engine) -> None:
+    generator = torch.Generator().manual_seed(0)
+    left, right = (
+        torch.randn(n, 3, dtype=torch.float64, generator=generator, requires_grad=True)
+        for n in (6, 4)
+    )
+    assert torch.autograd.gradcheck(lambda a: softplus_sum(a, engine=engine), (left,))
+    assert torch.autograd.gradcheck(lambda a, b: softplus_sum(a, b, engine=engine), (left, right))
+
+
+def test_results_repeat_to_the_bit(engine: Engine) -> None:
+    vectors = factors(300, 16, 10.0, seed=0)
+    first, second = (engine.sweep(vectors, None) for _ in range(2))
+    assert torch.equal(first.total, second.total)
+    assert torch.equal(first.grad_left, second.grad_left)
+
+
+def test_engines_are_chosen_by_name() -> None:
+    assert choose_engine("reference").name == "reference"
+    assert choose_engine("auto").name in ENGINES
+    with pytest.raises(InputError, match="did you mean 'tiles'"):
+        choose_engine("tile")
