@@ -1,0 +1,188 @@
+"""Encoders: (features, adjacency) -> the parameters of a distribution over node vectors."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vgae.graph import Graph
+
+__all__ = ["EncoderInput", "FeatureUse", "GraphConvolutionEncoder", "SparseMatrix"]
+
+
+FeatureUse = Literal["raw", "unit", "none"]
+
+
+@dataclass(frozen=True)
+class SparseMatrix:
+    """A constant CSR matrix that multiplies dense ones, with its transpose for the gradient."""
+
+    forward: Tensor
+    transposed: Tensor
+
+    @classmethod
+    def from_scipy(cls, matrix: sparse.csr_array[np.float32]) -> SparseMatrix:
+        """Copy of a SciPy matrix; one that is symmetric to the bit is stored once."""
+        forward = _torch_csr(matrix)
+        mirrored = sparse.csr_array(matrix.T)
+        mirrored.sort_indices()
+        if matrix.shape == mirrored.shape and (matrix != mirrored).nnz == 0:
+            return cls(forward, forward)
+        return cls(forward, _torch_csr(mirrored))
+
+    def __matmul__(self, dense: Tensor) -> Tensor:
+        result: Tensor = _SparseProduct.apply(self, dense)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _SparseProduct(torch.autograd.Function):
+    """Constant sparse times dense; both directions are row-wise sums, hence deterministic."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: SparseMatrix, dense: Tensor) -> Tensor:
+        ctx.matrix = matrix
+        return matrix.forward @ dense
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        return None, ctx.matrix.transposed @ grad
+
+
+def _torch_csr(matrix: sparse.csr_array[np.float32]) -> Tensor:
+    with warnings.catch_warnings():
+        # torch says once a process that CSR is in beta; that is no news to a user of this library.
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support", category=UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int32)),
+            torch.from_numpy(matrix.indices.astype(np.int32)),
+            torch.from_numpy(matrix.data.copy()),
+            size=matrix.shape,
+            check_invariants=False,  # SciPy made them
+        )
+
+
+@dataclass(frozen=True)
+class EncoderInput:
+    """What an encoder sees of a graph, as tensors.
+
+    Attributes
+    ----------
+    adjacency
+        The normalised adjacency of the message graph, shape (n_nodes, n_nodes).
+    features
+        Shape (n_nodes, n_features), or None: every node is its own feature (X = I).
+    """
+
+    adjacency: SparseMatrix
+    features: SparseMatrix | Tensor | None
+
+    @classmethod
+    def from_graph(cls, graph: Graph, use: FeatureUse = "raw") -> EncoderInput:
+        """Tensors of a graph whose edges are the messages.
+
+        Parameters
+        ----------
+        graph
+            The message graph.
+        use
+            "raw" takes features as they are, "unit" scales each node's to unit length (a node
+            whose features are all zero keeps them), "none" leaves them out.
+
+        Raises
+        ------
+        InputError
+            The graph is directed.
+        """
+        adjacency = SparseMatrix.from_scipy(graph.normalized_adjacency())
+        if use == "none" or graph.features is None:
+            return cls(adjacency, None)
+        features = sparse.csr_array(graph.features) if sparse.issparse(graph.features) else None
+        if features is None:
+            dense = torch.tensor(graph.features)
+            return cls(adjacency, functional.normalize(dense) if use == "unit" else dense)
+        if use == "unit":
+            lengths = sparse.linalg.norm(features, axis=1)
+            scale = sparse.diags_array(1.0 / np.where(lengths > 0, lengths, 1.0))
+            features = sparse.csr_array(scale @ features).astype(np.float32)
+        return cls(adjacency, SparseMatrix.from_scipy(features))
+
+
+@final
+class GraphConvolutionEncoder(nn.Module):
+    """Two graph-convolution layers; all outputs share the first (Kipf & Welling 2016, sec. 1).
+
+    H = ReLU(A X W + b), output = A H W_output + b_output, with A the normalised adjacency. Without
+    features X is the identity, so that A X W is A W: no identity matrix is ever made.
+
+    Parameters
+    ----------
+    n_inputs
+        Number of features, or of nodes where there are no features.
+    hidden_dim, latent_dim
+        Widths of the two layers.
+    outputs
+        Names of the second layer's outputs, such as ("mean", "log_std").
+    bias
+        Whether layers add a bias after aggregation, as DGL's `VGAEModel` does.
+    generator
+        Source of the Glorot-uniform weights; no global random state is touched.
+
+    Examples
+    --------
+    >>> graph = Graph.from_pairs([("a", "b")])
+    >>> encoder = GraphConvolutionEncoder(
+    ...     2, 4, 3, outputs=("mean",), bias=False, generator=torch.Generator()
+    ... )
+    >>> encoder(EncoderInput.from_graph(graph))["mean"].shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        hidden_dim: int,
+        latent_dim: int,
+        *,
+        outputs: tuple[str, ...],
+        bias: bool,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.outputs = outputs
+        shapes = {"hidden": (n_inputs, hidden_dim)}
+        shapes.update(dict.fromkeys(outputs, (hidden_dim, latent_dim)))
+        self.weight = nn.ParameterDict(
+            {name: _glorot_uniform(shape, generator) for name, shape in shapes.items()}
+        )
+        self.bias = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(shape[1])) for name, shape in shapes.items()}
+            if bias
+            else {}
+        )
+
+    def forward(self, inputs: EncoderInput) -> dict[str, Tensor]:
+        """Outputs by name, each of shape (n_nodes, latent_dim)."""
+        weight = self.weight["hidden"]
+        projected = weight if inputs.features is None else inputs.features @ weight
+        hidden = torch.relu(self._with_bias("hidden", inputs.adjacency @ projected))
+        return {
+            name: self._with_bias(name, inputs.adjacency @ (hidden @ self.weight[name]))
+            for name in self.outputs
+        }
+
+    def _with_bias(self, name: str, values: Tensor) -> Tensor:
+        return values + self.bias[name] if name in self.bias else values
+
+
+def _glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> nn.Parameter:
+    """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16)."""
+    bound = math.sqrt(6.0 / sum(shape))
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
