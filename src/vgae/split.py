@@ -1,0 +1,338 @@
+"""Splits of a graph's edges into training, validation and test, leak-proof by construction."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vgae.config import Settings, stream_seed
+from vgae.errors import InputError
+from vgae.files import file_errors, staged_file
+from vgae.graph import Graph, count
+
+__all__ = [
+    "HeldOut",
+    "Split",
+    "SplitSettings",
+    "load_split",
+    "load_split_edges",
+    "save_split",
+    "split_edges",
+]
+
+Pairs = NDArray[np.int64]
+Protocol = Literal["T", "TV"]
+
+FORMAT_VERSION = 1
+
+
+class SplitSettings(Settings):
+    """Proportions and protocol; the defaults are the paper's 85 / 5 / 10.
+
+    Attributes
+    ----------
+    validation, test
+        Fractions of the edges to hold out, each rounded down to whole edges.
+    protocol
+        Which edges carry messages when the test pairs are scored: "T", the training edges alone,
+        or "TV", the training and validation edges.
+    """
+
+    validation: float = Field(default=0.05, ge=0.0, lt=1.0)
+    test: float = Field(default=0.10, ge=0.0, lt=1.0)
+    protocol: Protocol = "T"
+
+    @property
+    def proportions(self) -> dict[str, float]:
+        """Fractions of the edges by part, training included."""
+        train = round(1.0 - self.validation - self.test, 12)
+        return {"train": train, "validation": self.validation, "test": self.test}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out edges and as many pairs without an edge; node indices, shape (n_pairs, 2) each."""
+
+    positives: Pairs
+    negatives: Pairs
+
+    def __bool__(self) -> bool:
+        return len(self.positives) > 0
+
+
+@dataclass(frozen=True)
+class Split:
+    """A training graph with its held-out pairs.
+
+    A model is trained on `train` alone. Make one with `split_edges`, or, to train on everything,
+    with `Split.without_holdout`.
+
+    Attributes
+    ----------
+    graph
+        The whole graph: what a recommendation must leave out. Never for training.
+    train
+        The same nodes and features with the training edges only.
+    validation, test
+        Held-out pairs.
+    settings
+        Proportions and protocol.
+    seed
+        The seed that the split was drawn with.
+    """
+
+    graph: Graph
+    train: Graph
+    validation: HeldOut
+    test: HeldOut
+    settings: SplitSettings
+    seed: int
+
+    @classmethod
+    def without_holdout(cls, graph: Graph) -> Split:
+        """All edges train, nothing is held out."""
+        empty = HeldOut(*(np.empty((0, 2), dtype=np.int64) for _ in range(2)))
+        return cls(graph, graph, empty, empty, SplitSettings(validation=0.0, test=0.0), seed=0)
+
+    def message_graph(self) -> Graph:
+        """The edges that carry messages when test pairs are scored, by the protocol."""
+        if self.settings.protocol == "T":
+            return self.train
+        return self.graph.with_edges(np.concatenate([self.train.edges, self.validation.positives]))
+
+    def verify(self) -> None:
+        """Check that nothing leaks from one part into another.
+
+        Raises
+        ------
+        InputError
+            A pair occurs twice, in whichever parts and direction, or is no pair of this graph.
+        """
+        n_nodes = self.train.n_nodes
+        parts = {
+            "training edges": self.train.edges,
+            "validation edges": self.validation.positives,
+            "test edges": self.test.positives,
+            "validation negatives": self.validation.negatives,
+            "test negatives": self.test.negatives,
+        }
+        for name, pairs in parts.items():
+            if pairs.size and (pairs.min() < 0 or pairs.max() >= n_nodes):
+                raise InputError(f"split: {name} name nodes outside the graph")
+            if (pairs[:, 0] == pairs[:, 1]).any():
+                raise InputError(f"split: {name} hold a self loop")
+        codes = np.concatenate([pair_codes(pairs, n_nodes) for pairs in parts.values()])
+        order = np.argsort(codes, kind="stable")
+        twice = np.flatnonzero(np.diff(codes[order]) == 0)
+        if twice.size:
+            ends = np.cumsum([len(pairs) for pairs in parts.values()])
+            places = np.searchsorted(ends, order[twice[0] : twice[0] + 2], side="right")
+            first, second = (list(parts)[place] for place in places)
+            raise InputError(f"split: a pair is both in the {first} and in the {second}")
+        for name, held_out in (("validation", self.validation), ("test", self.test)):
+            if len(held_out.positives) != len(held_out.negatives):
+                raise InputError(f"split: {name} has not one negative for each positive")
+
+
+def split_edges(graph: Graph, settings: SplitSettings | None = None, *, seed: int) -> Split:
+    """Hold out edges and draw as many pairs without an edge, leak-proof.
+
+    Negatives are uniform over the pairs that are no edge of the whole graph in either direction,
+    and distinct as unordered pairs within and across validation and test.
+
+    Parameters
+    ----------
+    graph
+        An undirected graph.
+    settings
+        Proportions and protocol.
+    seed
+        Not negative; the same graph, settings and seed give the same split.
+
+    Raises
+    ------
+    InputError
+        The graph is directed, has too few edges to hold out what is asked, or too few pairs
+        without an edge.
+
+    Examples
+    --------
+    >>> ring = Graph.from_edges([(i, (i + 1) % 40) for i in range(40)])
+    >>> split = split_edges(ring, seed=0)
+    >>> split.train.n_edges, len(split.validation.positives), len(split.test.positives)
+    (34, 2, 4)
+    """
+    settings = settings or SplitSettings()
+    if graph.directed:
+        raise InputError("a directed graph cannot be split; read it with directed=False")
+    edges = graph.edges
+    wanted = {"validation": settings.validation, "test": settings.test}
+    # The tiny addend undoes binary rounding: 0.05 * 60 edges must be 3, not 2.
+    sizes = {name: int(part * len(edges) + 1e-9) for name, part in wanted.items()}
+    for name, part in wanted.items():
+        if part > 0 and sizes[name] == 0:
+            raise InputError(
+                f"{count(len(edges), 'edge')}: too few to hold out {part:.3g} of them for {name}; "
+                "train on all edges (no holdout) or raise the proportion"
+            )
+    n_held_out = sum(sizes.values())
+    if len(edges) == 0 or n_held_out >= len(edges):
+        raise InputError(
+            f"{count(len(edges), 'edge')}: holding out {n_held_out} of them leaves none to train on"
+        )
+    random = np.random.default_rng(stream_seed(seed, "split"))
+    shuffled = edges[random.permutation(len(edges))]
+    negatives = _sample_non_edges(graph, n_held_out, random)
+    cut = sizes["validation"]
+    split = Split(
+        graph=graph,
+        train=graph.with_edges(shuffled[n_held_out:]),
+        validation=HeldOut(shuffled[:cut], negatives[:cut]),
+        test=HeldOut(shuffled[cut:n_held_out], negatives[cut:]),
+        settings=settings,
+        seed=seed,
+    )
+    split.verify()
+    return split
+
+
+def pair_codes(pairs: Pairs, n_nodes: int) -> NDArray[np.int64]:
+    """One number for each unordered pair, shape (n_pairs,)."""
+    codes: NDArray[np.int64] = pairs.min(axis=1) * n_nodes + pairs.max(axis=1)
+    return codes
+
+
+def _sample_non_edges(graph: Graph, n_wanted: int, random: np.random.Generator) -> Pairs:
+    """Distinct unordered pairs i < j without an edge, uniform, in random order."""
+    n_nodes = graph.n_nodes
+    n_non_edges = n_nodes * (n_nodes - 1) // 2 - graph.n_edges
+    if n_wanted > n_non_edges:
+        raise InputError(
+            f"the graph has {count(n_non_edges, 'pair')} without an edge, but {n_wanted} are "
+            "needed as negatives; hold out less, or train on all edges (no holdout)"
+        )
+    edge_codes = pair_codes(graph.edges, n_nodes)  # sorted, as edges are
+    if n_non_edges <= 4 * n_wanted:
+        # Nearly all are needed, so the graph is dense: listing all pairs costs no more than it.
+        source, target = np.triu_indices(n_nodes, k=1)
+        free = np.setdiff1d(source * n_nodes + target, edge_codes, assume_unique=True)
+        found = random.choice(free, n_wanted, replace=False)
+    else:
+        found = np.empty(0, dtype=np.int64)
+        while found.size < n_wanted:
+            drawn = random.integers(n_nodes, size=(2 * (n_wanted - found.size) + 16, 2))
+            drawn = drawn[drawn[:, 0] != drawn[:, 1]]
+            codes = pair_codes(drawn, n_nodes)
+            place = np.minimum(np.searchsorted(edge_codes, codes), edge_codes.size - 1)
+            found = _distinct(np.concatenate([found, codes[edge_codes[place] != codes]]))
+        found = found[:n_wanted]
+    return np.stack(np.divmod(found, n_nodes), axis=1)
+
+
+def _distinct(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Without repetitions, in the order of first occurrence."""
+    _, first = np.unique(codes, return_index=True)
+    return codes[np.sort(first)]
+
+
+# ------------------------------------------------------------------------ file
+
+
+def save_split(split: Split, path: Path) -> None:
+    """Write a split to an .npz file without pickled objects.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    about = {
+        "format_version": FORMAT_VERSION,
+        "n_nodes": split.train.n_nodes,
+        "seed": split.seed,
+        "settings": split.settings.model_dump(),
+    }
+    with staged_file(path) as staged, staged.open("wb") as handle:
+        np.savez_compressed(
+            handle,
+            about=np.array(json.dumps(about)),
+            train_edges=split.train.edges,
+            validation_positives=split.validation.positives,
+            validation_negatives=split.validation.negatives,
+            test_positives=split.test.positives,
+            test_negatives=split.test.negatives,
+        )
+
+
+def load_split(path: Path, graph: Graph) -> Split:
+    """Read a split back and check it against the whole graph.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or of a newer version, its parts leak into each other, or it
+        is not a split of this graph.
+    """
+    about, arrays = _read_arrays(path)
+    validation, test = (
+        HeldOut(arrays[f"{name}_positives"], arrays[f"{name}_negatives"])
+        for name in ("validation", "test")
+    )
+    if about["n_nodes"] != graph.n_nodes:
+        raise InputError(
+            f"{path}: is a split of {count(about['n_nodes'], 'node')}, "
+            f"but the graph has {graph.n_nodes:,}"
+        )
+    parts = [arrays["train_edges"], validation.positives, test.positives]
+    codes = np.sort(np.concatenate([pair_codes(part, graph.n_nodes) for part in parts]))
+    if not np.array_equal(codes, pair_codes(graph.edges, graph.n_nodes)):
+        raise InputError(f"{path}: its edges are not those of this graph; split it again")
+    split = Split(
+        graph,
+        graph.with_edges(arrays["train_edges"]),
+        validation,
+        test,
+        settings=SplitSettings.parse(about["settings"], where=str(path)),
+        seed=about["seed"],
+    )
+    split.verify()
+    return split
+
+
+def load_split_edges(path: Path, graph: Graph) -> Split:
+    """Read a split whose whole graph is not at hand: `graph` brings nodes and no edges."""
+    _, arrays = _read_arrays(path)
+    edges = [arrays[name] for name in ("train_edges", "validation_positives", "test_positives")]
+    whole = Graph.from_edges(np.concatenate(edges), n_nodes=graph.n_nodes, ids=graph.ids)
+    return load_split(path, whole)
+
+
+def _read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Pairs]]:
+    names = [
+        "train_edges",
+        "validation_positives",
+        "validation_negatives",
+        "test_positives",
+        "test_negatives",
+    ]
+    with file_errors(path):
+        try:
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+                about = json.loads(str(archive["about"]))
+                arrays = {name: archive[name].astype(np.int64).reshape(-1, 2) for name in names}
+        except (KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise InputError(f"{path}: is not a split, or is damaged") from error
+    if about["format_version"] > FORMAT_VERSION:
+        raise InputError(
+            f"{path}: split format {about['format_version']} is newer than this program's "
+            f"{FORMAT_VERSION}; update vgae"
+        )
+    return about, arrays
