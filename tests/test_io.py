@@ -1,0 +1,285 @@
+import gzip
+import logging
+from pathlib import Path
+
+import networkx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from scipy import sparse
+
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.io import as_graph, from_networkx, read_graph, read_pairs
+
+
+def put(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("a,b\nb,c\n", {}),
+        ("source,target\na,b\nb,c\n", {}),
+        ("From,When,To\na,1,b\nb,2,c\n", {}),
+        ("x,y,n\n1,a,b\n2,b,c\n", {"header": True, "source": "y", "target": 3}),
+        ("1,a,b\n2,b,c\n", {"source": 2, "target": "3"}),
+        ("a\tb\nb\tc\n", {}),
+        ("a:b\nb:c\n", {"delimiter": ":"}),
+        (" a , b\nb,c \n", {}),
+    ],
+)
+def test_edge_lists_of_every_shape(tmp_path: Path, content: str, options: dict[str, str]) -> None:
+    graph = read_graph(put(tmp_path, "edges.csv", content), **options)  # type: ignore[arg-type]
+    assert graph.ids.tolist() == ["a", "b", "c"]
+    assert graph.edges.tolist() == [[0, 1], [1, 2]]
+
+
+def test_ids_are_integers_only_if_all_are(tmp_path: Path) -> None:
+    assert read_graph(put(tmp_path, "a.csv", "10,9\n9,-1\n")).ids.tolist() == [-1, 9, 10]
+    assert read_graph(put(tmp_path, "b.csv", "007,7\n")).ids.tolist() == ["007", "7"]
+    assert read_graph(put(tmp_path, "c.csv", "1,x\n")).ids.tolist() == ["1", "x"]
+
+
+def test_headers_are_found_by_their_look(tmp_path: Path) -> None:
+    rows = "".join(f"p{i},p{(i + 1) % 20}\n" for i in range(20))
+    assert read_graph(put(tmp_path, "a.csv", "person,friend\n" + rows)).n_nodes == 20
+    assert read_graph(put(tmp_path, "b.csv", rows)).n_edges == 20
+    assert read_graph(put(tmp_path, "c.csv", "x,y\n1,2\n2,3\n")).n_nodes == 3
+    # Single pairs that never recur tell nothing: no row may be taken for a header.
+    assert read_graph(put(tmp_path, "d.csv", "a,b\nc,d\ne,f\n")).n_edges == 3
+    assert read_graph(put(tmp_path, "e.csv", "person,friend\n" + rows), header=False).n_nodes == 22
+
+
+def test_weights_come_from_the_column_called_weight(tmp_path: Path) -> None:
+    path = put(tmp_path, "edges.csv", "source,target,Weight\na,b,2\nb,a,3\nb,c,1\n")
+    graph = read_graph(path)
+    assert graph.weights is not None
+    assert graph.weights.tolist() == [5.0, 1.0]
+    plain = put(tmp_path, "plain.csv", "a,b,2\nb,c,7\n")
+    assert read_graph(plain).weights is None
+    assert read_graph(plain, weight=3).weights is not None
+
+
+def test_everything_dropped_or_merged_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = put(tmp_path, "edges.csv", "a,b\na,b\nb,a\nc,c\n a,c\n")
+    with caplog.at_level(logging.INFO, logger="vgae"):
+        graph = read_graph(path)
+    said = " ".join(caplog.messages)
+    assert "dropped 1 self loop, merged 1 duplicate row, merged 1 reversed row" in said
+    assert "trimmed blanks around 1 id" in said
+    assert "comma-separated, 2 columns, no header" in said
+    assert graph.n_edges == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a\nb\n", "only one column"),
+        ("a,b\nc,\n", "line 2: column 2 is empty"),
+        ("source,target,weight\na,b,nan\n", "line 2: column 'weight' 'nan'"),
+        ("source,target,weight\na,b,1\nb,c,inf\n", "line 3: column 'weight' 'inf'"),
+        ("source,target,weight\na,b,-1\n", "line 2: weight -1 is not positive"),
+        ("source,target,weight\na,b,heavy\n", "'heavy' is not a finite number"),
+        ("source,target\n", "has a header but no edges"),
+    ],
+)
+def test_bad_edge_lists_are_one_clear_line(tmp_path: Path, content: str, said: str) -> None:
+    path = put(tmp_path, "edges.csv", content)
+    with pytest.raises(InputError, match=said) as caught:
+        read_graph(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_source_and_target_must_differ(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="both column 2"):
+        read_graph(put(tmp_path, "e.csv", "a,b\n"), source=2)
+
+
+def test_gzip_and_parquet_give_the_same_graph(tmp_path: Path) -> None:
+    plain = read_graph(put(tmp_path, "e.csv", "a,b\nb,c\n"))
+    (tmp_path / "e.csv.gz").write_bytes(gzip.compress(b"a,b\nb,c\n"))
+    table = pa.table({"u": ["a", "b"], "v": pa.array(["b", "c"]).dictionary_encode()})
+    pyarrow.parquet.write_table(table, tmp_path / "e.parquet")
+    for name in ("e.csv.gz", "e.parquet"):
+        assert read_graph(tmp_path / name).fingerprint == plain.fingerprint
+    pyarrow.parquet.write_table(pa.table({"u": [1.5], "v": [2.5]}), tmp_path / "f.parquet")
+    with pytest.raises(InputError, match="holds double, not node ids"):
+        read_graph(tmp_path / "f.parquet")
+
+
+# -------------------------------------------------------------------- features
+
+
+@pytest.fixture
+def edges(tmp_path: Path) -> Path:
+    return put(tmp_path, "edges.csv", "a,b\nb,c\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["b,1,2\nc,3,4\na,5,6\n", "node,x,y\nb,1,2\nc,3,4\na,5,6\n", "x,id,y\n1,b,2\n3,c,4\n5,a,6\n"],
+)
+def test_feature_rows_are_put_in_the_order_of_the_nodes(
+    tmp_path: Path, edges: Path, content: str
+) -> None:
+    graph = read_graph(edges, features=put(tmp_path, "nodes.csv", content))
+    assert isinstance(graph.features, np.ndarray)
+    assert graph.features.tolist() == [[5, 6], [1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("node,x\na,1\nb,2\nc,3\nd,4\n", r"line 5: node 'd' is not in .*--isolated"),
+        ("node,x\na,1\nb,2\n", "no features for node 'c'"),
+        ("node,x\na,1\nb,2\nc,3\na,4\n", "line 5: a second row for node 'a'"),
+        ("node,x\na,1\nb,nan\nc,3\n", "line 3: column 'x' 'nan' is not a finite number"),
+        ("node,x\na,1\nb,inf\nc,3\n", "line 3"),
+        ("node,x\na,1\nb,\nc,3\n", "line 3: column 'x' is empty"),
+        ("node,x\na,1\nb,red\nc,3\n", "line 3: column 'x' 'red'"),
+        ("node,x\na,1\nb,1e39\nc,3\n", "inf is not a finite float32"),
+        ("node\na\nb\nc\n", "only one column"),
+        ("node,x\na,1\nb\nc,3\n", "line 3: 1 column"),
+    ],
+)
+def test_bad_features_are_one_clear_line(
+    tmp_path: Path, edges: Path, content: str, said: str
+) -> None:
+    path = put(tmp_path, "nodes.csv", content)
+    with pytest.raises(InputError, match=said) as caught:
+        read_graph(edges, features=path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_isolated_nodes_may_be_kept(tmp_path: Path, edges: Path) -> None:
+    path = put(tmp_path, "nodes.csv", "node,x\na,1\nb,2\nc,3\nd,4\n")
+    graph = read_graph(edges, features=path, isolated=True)
+    assert graph.ids.tolist() == ["a", "b", "c", "d"]
+    assert graph.degrees.tolist() == [1, 2, 1, 0]
+    assert isinstance(graph.features, np.ndarray)
+    assert graph.features.ravel().tolist() == [1, 2, 3, 4]
+    numbers = put(tmp_path, "n.csv", "1,2\n")
+    with pytest.raises(InputError, match="'d' is text|'a' is text"):
+        read_graph(numbers, features=path, isolated=True)
+
+
+def test_matrices_belong_to_integer_ids(tmp_path: Path, edges: Path) -> None:
+    values = np.arange(8.0).reshape(4, 2)
+    np.save(tmp_path / "x.npy", values)
+    sparse.save_npz(tmp_path / "x.npz", sparse.csr_array(values))
+    numbers = put(tmp_path, "n.csv", "3,1\n0,2\n1,2\n")
+    from_dense = read_graph(numbers, features=tmp_path / "x.npy")
+    from_sparse = read_graph(numbers, features=tmp_path / "x.npz")
+    assert isinstance(from_dense.features, np.ndarray)
+    np.testing.assert_array_equal(from_dense.features, values)
+    assert from_sparse.features is not None
+    np.testing.assert_array_equal(from_sparse.features.toarray(), values)  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="integer node ids only"):
+        read_graph(edges, features=tmp_path / "x.npy")
+    with pytest.raises(InputError, match=r"row 2: node '2' is not in .*\(1 such row\)"):
+        read_graph(put(tmp_path, "m.csv", "0,1\n1,3\n"), features=tmp_path / "x.npy")
+    with pytest.raises(InputError, match="no features for node '4'"):
+        read_graph(put(tmp_path, "m.csv", "0,1\n1,3\n2,4\n"), features=tmp_path / "x.npy")
+
+
+def test_matrices_that_are_none(tmp_path: Path, edges: Path) -> None:
+    objects = np.empty(1, dtype=object)
+    objects[0] = print
+    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
+    (tmp_path / "text.npz").write_text("no")
+    np.save(tmp_path / "flat.npy", np.arange(3.0))
+    for name, said in [
+        ("objects.npy", "cannot be read"),
+        ("text.npz", "cannot be read"),
+        ("flat.npy", "not \\(n_nodes"),
+        ("none.npy", "no such file"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            read_graph(edges, features=tmp_path / name)
+
+
+# ----------------------------------------------------------------------- pairs
+
+
+def test_pairs_are_read_in_order(tmp_path: Path) -> None:
+    graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+    for content in ("c,a\nb,b\n", "source,target\nc,a\nb,b\n"):
+        ids, indices = read_pairs(put(tmp_path, "pairs.csv", content), graph)
+        assert ids.tolist() == [["c", "a"], ["b", "b"]]
+        assert indices.tolist() == [[2, 0], [1, 1]]
+    numbers = Graph.from_pairs([(1, 2)])
+    ids, _ = read_pairs(put(tmp_path, "pairs.csv", "2,1\n"), numbers)
+    assert ids.tolist() == [[2, 1]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a,b\n\nb,zoe\n", "line 3: node 'zoe' is not in the graph"),
+        ("eve,zoe\na,b\n", "line 1: node 'eve' is not in the graph .*--header"),
+        ("source,target\na,zoe\n", "line 2: node 'zoe'"),
+        ("source,target\n", "no pairs"),
+        ("a\n", "only one column"),
+    ],
+)
+def test_bad_pairs_are_one_clear_line(tmp_path: Path, content: str, said: str) -> None:
+    graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+    with pytest.raises(InputError, match=said):
+        read_pairs(put(tmp_path, "pairs.csv", content), graph)
+
+
+# --------------------------------------------------------------------- objects
+
+
+def test_networkx_graphs_keep_the_order_of_their_nodes() -> None:
+    source = networkx.MultiGraph([("c", "a"), ("c", "a"), ("a", "a")])
+    source.add_node("b")
+    graph = from_networkx(source)
+    assert graph.ids.tolist() == ["c", "a", "b"]
+    assert (graph.cleaning.duplicates, graph.cleaning.self_loops) == (1, 1)
+    weighted = networkx.DiGraph()
+    weighted.add_edge(1, 2, weight=2.0)
+    weighted.add_edge(2, 1)
+    both = from_networkx(weighted)
+    assert both.weights is not None
+    assert both.weights.tolist() == [3.0]
+    assert from_networkx(weighted, directed=True).n_edges == 2
+    assert from_networkx(networkx.Graph()).n_nodes == 0
+    with pytest.raises(InputError, match="relabel_nodes"):
+        from_networkx(networkx.grid_graph((2, 2)))
+
+
+def test_whatever_holds_a_graph_becomes_one() -> None:
+    graph = Graph.from_edges([(0, 1), (1, 2)])
+    candidates = [
+        graph,
+        graph.adjacency,
+        networkx.path_graph(3),
+        [(0, 1), (1, 2)],
+        np.array([[0, 1], [1, 2]]),
+    ]
+    assert {as_graph(data).fingerprint for data in candidates} == {graph.fingerprint}
+    with pytest.raises(InputError, match="cannot make a graph of str"):
+        as_graph("edges.csv")
+
+
+def test_real_messy_files(data_folder: Path) -> None:
+    votes = read_graph(data_folder / "messy" / "wiki-Vote.txt")
+    assert votes.n_nodes == 7115
+    assert votes.n_edges + votes.cleaning.reversed_duplicates == 103_689
+    routes = read_graph(data_folder / "messy" / "routes.dat", source=3, target=5)
+    assert routes.n_nodes == 3425
+    assert routes.cleaning.self_loops == 1
+    cleaning = routes.cleaning
+    assert (
+        routes.n_edges + cleaning.self_loops + cleaning.duplicates + cleaning.reversed_duplicates
+    ) == 67_663

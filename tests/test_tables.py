@@ -1,0 +1,142 @@
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from vgae.errors import InputError
+from vgae.tables import check_writable_suffix, open_table, write_table
+
+
+def written(tmp_path: Path, content: bytes | str, name: str = "t.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("a,b\nc,d\n", [["a", "b"], ["c", "d"]]),
+        ("a\tb\nc\td", [["a", "b"], ["c", "d"]]),
+        ("a;b\r\nc;d\r\n", [["a", "b"], ["c", "d"]]),
+        ("a|b\n", [["a", "b"]]),
+        ("a b\n\n\nc d\n", [["a", "b"], ["c", "d"]]),
+        ("\ufeffa,b\n", [["a", "b"]]),
+        ('"x, y",b\n"say ""hi""",d\n', [["x, y", "b"], ['say "hi"', "d"]]),
+        ("# about\n% more\n\na,b\n", [["a", "b"]]),
+        ("#tag,#other\n", [["#tag", "#other"]]),
+        ("NA,null\n", [["NA", "null"]]),
+        ("é,日本\n", [["é", "日本"]]),
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_text_of_every_dialect(
+    tmp_path: Path, content: str, rows: list[list[str]], compressed: bool
+) -> None:
+    data = content.encode()
+    path = written(tmp_path, gzip.compress(data) if compressed else data)
+    table = open_table(path)
+    columns = [column.to_pylist() for column in table.read(range(table.n_columns))]
+    assert [list(row) for row in zip(*columns, strict=True)] == rows
+
+
+def test_a_header_names_columns(tmp_path: Path) -> None:
+    table = open_table(written(tmp_path, "From,To,w\na,b,1\n"), header=True)
+    assert table.names == ["From", "To", "w"]
+    assert table.column("To") == 1
+    assert table.column("3") == 2
+    assert table.column_called("source", "from") == 0
+    assert table.column_called("weight") is None
+    assert table.read([1])[0].to_pylist() == ["b"]
+    assert "with a header" in table.about
+    with pytest.raises(InputError, match=r"unknown column 'Too': did you mean 'To'"):
+        table.column("Too")
+    with pytest.raises(InputError, match="no column 4; there are 3"):
+        table.column("4")
+
+
+def test_without_a_header_columns_have_numbers_only(tmp_path: Path) -> None:
+    table = open_table(written(tmp_path, "a,b\n"))
+    with pytest.raises(InputError, match="by number"):
+        table.column("a")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"  \n\n", "is empty"),
+        (b"# only\n# comments\n", "empty but for comments"),
+        (b"a,b\nc\xff,d\n", r"line 2: not UTF-8 text \(byte 0xff\)"),
+        (b"a,b\n" * 40_000 + b"\xe9,d\n", "line 40001: not UTF-8"),
+        ("a,b\n".encode("utf-16"), "UTF-16"),
+        (b"a,b\0\n", "zero bytes"),
+        (b"a,b\nc,d\n\ne\n", "line 4: 1 column where the first row has 2"),
+        (b"a,b\nc,d,e\n", "line 2: 3 columns"),
+        (b"# x\na,b\nc,d,e\n", "line 3: 3 columns"),
+        (b'a,b\n"c,d\ne,f\n', "line 2: 1 column.*unclosed quote"),
+        (gzip.compress(b"a,b\n" * 1000)[:-12], "truncated"),
+    ],
+)
+def test_damaged_text_is_one_line_with_its_place(tmp_path: Path, content: bytes, said: str) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(InputError, match=said) as caught:
+        open_table(path).read([0, 1])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        open_table(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="is a folder"):
+        open_table(tmp_path)
+    with pytest.raises(InputError, match="is not a Parquet file"):
+        open_table(written(tmp_path, "a,b\n", "t.parquet"))
+    with pytest.raises(InputError, match="one character"):
+        open_table(written(tmp_path, "a,b\n"), delimiter="::")
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [("x", "'x' is not a finite"), ("", "is empty"), ("nan", "'nan'"), ("1e999", "'1e999'")],
+)
+def test_cells_that_are_no_numbers_are_found(tmp_path: Path, cell: str, said: str) -> None:
+    path = written(tmp_path, f"n,x\na,1\n\nb,{cell}\n")
+    with pytest.raises(InputError, match=f"line 4: column 'x' {said}"):
+        open_table(path, header=True).numbers(1)
+
+
+def test_numbers_may_stand_between_blanks(tmp_path: Path) -> None:
+    table = open_table(written(tmp_path, "a, 1.5 \nb,-2e3\n"))
+    assert table.numbers(1).tolist() == [1.5, -2000.0]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_what_is_written_can_be_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    names = ["plain", "with, comma", 'with "quote"', "ünïcode"]
+    write_table(path, {"node": names, "x": [1.0, 2.5, -3.0, 1e-9]})
+    table = open_table(path, header=True)
+    assert table.names == ["node", "x"]
+    assert table.read([0])[0].to_pylist() == names
+    assert table.numbers(1).tolist() == [1.0, 2.5, -3.0, 1e-9]
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
+
+
+def test_other_suffixes_are_refused_before_the_work() -> None:
+    with pytest.raises(InputError, match=r"cannot write '.xlsx'; use one of"):
+        check_writable_suffix(Path("a.xlsx"))
+
+
+def test_parquet_columns_keep_their_types(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pa.table({"id": [1, 2], "x": [1.0, None], "l": [[1], [2]]}), path)
+    table = open_table(path)
+    assert table.read([0])[0].to_pylist() == [1, 2]
+    with pytest.raises(InputError, match="row 2: column 'x' is empty"):
+        table.numbers(1)
+    with pytest.raises(InputError, match="not numeric"):
+        table.numbers(2)
