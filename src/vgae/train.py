@@ -1,0 +1,228 @@
+"""The training loop: a generator of step records, deterministic and interruptible."""
+
+from __future__ import annotations
+
+import copy
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch
+from pydantic import Field
+
+from vgae.config import Settings, stream_seed
+from vgae.encoders import EncoderInput
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.kernels import choose_engine
+from vgae.metrics import link_metrics
+from vgae.model import GraphAutoEncoder
+from vgae.objective import Targets
+from vgae.split import HeldOut
+
+__all__ = ["StepRecord", "TrainSettings", "finishing_on_interrupt", "held_out_metrics", "train"]
+
+
+class TrainSettings(Settings):
+    """How a model is trained; the defaults are the paper's.
+
+    Attributes
+    ----------
+    steps
+        Full-batch gradient steps (at most, with `patience`).
+    learning_rate
+        Adam's step size.
+    validate_every
+        Steps between two looks at the validation pairs, where there are any.
+    patience
+        Stop after this many steps without a better validation average precision and keep the best
+        weights; None trains all steps and keeps the last weights, as the paper does.
+    engine
+        Engine of the all-pairs sum; "auto" chooses.
+    """
+
+    steps: int = Field(default=200, ge=0)
+    learning_rate: float = Field(default=0.01, gt=0.0)
+    validate_every: int = Field(default=10, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    engine: str = "auto"
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one step did.
+
+    Attributes
+    ----------
+    step
+        From 1.
+    loss, reconstruction, kl
+        The objective and its terms before the step was taken.
+    seconds
+        Wall time of the step, without validation.
+    validation
+        Metrics of the validation pairs after the step, where they were taken.
+    """
+
+    step: int
+    loss: float
+    reconstruction: float
+    kl: float
+    seconds: float
+    validation: Mapping[str, float | None] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, validation metrics under `validation` only where they were taken."""
+        values = {name: getattr(self, name) for name in ("step", "loss", "reconstruction", "kl")}
+        values["seconds"] = round(self.seconds, 6)
+        return values if self.validation is None else values | {"validation": dict(self.validation)}
+
+
+def train(
+    model: GraphAutoEncoder,
+    graph: Graph,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    validation: HeldOut | None = None,
+) -> Iterator[StepRecord]:
+    """Train a model in place, a record a step; leave the loop to stop early.
+
+    Parameters
+    ----------
+    model
+        The model; its weights change.
+    graph
+        The training graph. Its edges are the messages and the targets.
+    settings
+        How to train.
+    seed
+        Seed of the posterior samples.
+    validation
+        Pairs that early stopping and progress look at; they are never trained on.
+
+    Yields
+    ------
+    A record after each step.
+
+    Raises
+    ------
+    InputError
+        The graph has no edges, `patience` has no validation pairs to look at, or the loss
+        stopped being finite.
+    """
+    inputs = EncoderInput.from_graph(graph, model.settings.features)
+    targets = Targets.from_graph(graph, model.settings.objective)
+    engine = choose_engine(settings.engine)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    generator = torch.Generator().manual_seed(stream_seed(seed, "noise"))
+    shape = (graph.n_nodes, model.settings.latent_dim)
+    best = _BestWeights(model, settings.patience)
+    if settings.patience is not None and not validation:
+        raise InputError("patience: early stopping needs validation pairs; hold some out")
+    try:
+        for step in range(1, settings.steps + 1):
+            started = time.perf_counter()
+            optimizer.zero_grad()
+            noise = torch.randn(shape, generator=generator)
+            loss = model.loss(inputs, targets, noise=noise, engine=engine)
+            loss.total.backward()  # type: ignore[no-untyped-call]
+            total, reconstruction, kl = (
+                term.item() for term in (loss.total, loss.reconstruction, loss.kl)
+            )
+            if not math.isfinite(total):
+                raise InputError(
+                    f"step {step}: the loss is not finite; lower the learning rate "
+                    f"({settings.learning_rate:g}) or scale the features"
+                )
+            optimizer.step()
+            seconds = time.perf_counter() - started
+            scores = None
+            if validation and (step % settings.validate_every == 0 or step == settings.steps):
+                scores = held_out_metrics(model, inputs, validation)
+                best.offer(step, scores)
+            yield StepRecord(step, total, reconstruction, kl, seconds, scores)
+            if best.exhausted(step):
+                return
+    finally:
+        best.restore()
+
+
+def held_out_metrics(
+    model: GraphAutoEncoder, inputs: EncoderInput, pairs: HeldOut
+) -> Mapping[str, float | None]:
+    """Metrics of held-out pairs, scored from the posterior mean, never from a sample.
+
+    Parameters
+    ----------
+    model
+        The model.
+    inputs
+        Features and message graph; the protocol says which edges are in it.
+    pairs
+        Held-out edges and pairs without an edge.
+    """
+    with torch.no_grad():
+        mean = model.encode(inputs).mean
+        positives, negatives = (
+            model.decoder.logits(mean, torch.from_numpy(part)).numpy()
+            for part in (pairs.positives, pairs.negatives)
+        )
+    return link_metrics(positives, negatives)
+
+
+@contextmanager
+def finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C end a loop between two steps, and a second one end it at once.
+
+    Yields
+    ------
+    A function that says whether Ctrl-C was pressed. Outside the main thread, where Python allows
+    no signal handlers, it always says no.
+    """
+    pressed = False
+
+    def note(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+class _BestWeights:
+    """Early stopping: remembers the weights of the best validation average precision."""
+
+    def __init__(self, model: GraphAutoEncoder, patience: int | None) -> None:
+        self.model = model
+        self.patience = patience
+        self.step = 0
+        self.score = -math.inf
+        self.weights: dict[str, Any] | None = None
+
+    def offer(self, step: int, scores: Mapping[str, float | None]) -> None:
+        score = scores["average_precision"]
+        if self.patience is not None and score is not None and score > self.score:
+            self.step, self.score = step, score
+            self.weights = copy.deepcopy(self.model.state_dict())
+
+    def exhausted(self, step: int) -> bool:
+        return self.patience is not None and step - self.step >= self.patience
+
+    def restore(self) -> None:
+        if self.weights is not None:
+            self.model.load_state_dict(self.weights)

@@ -1,0 +1,138 @@
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from vgae.encoders import EncoderInput
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.model import GraphAutoEncoder, ModelSettings
+from vgae.split import HeldOut, Split, SplitSettings, split_edges
+from vgae.train import (
+    StepRecord,
+    TrainSettings,
+    finishing_on_interrupt,
+    held_out_metrics,
+    train,
+)
+
+
+def run(
+    split: Split, *, seed: int = 0, n_inputs: int | None = None, **settings: object
+) -> tuple[GraphAutoEncoder, list[StepRecord]]:
+    model = GraphAutoEncoder(ModelSettings(), n_inputs=n_inputs or split.train.n_nodes, seed=seed)
+    parsed = TrainSettings.parse({"steps": 30, **settings})
+    return model, list(train(model, split.train, parsed, seed=seed, validation=split.validation))
+
+
+@pytest.fixture
+def split(karate: Graph) -> Split:
+    return split_edges(karate, SplitSettings(validation=0.1, test=0.1), seed=0)
+
+
+def test_the_loss_falls_and_every_step_is_recorded(split: Split) -> None:
+    _, records = run(split, steps=60)
+    assert [record.step for record in records] == list(range(1, 61))
+    assert records[-1].loss < 0.8 * records[0].loss
+    for record in records:
+        assert record.loss == pytest.approx(record.reconstruction + record.kl)
+        assert record.seconds > 0
+
+
+def test_validation_is_taken_now_and_then_and_at_the_end(split: Split) -> None:
+    _, records = run(split, steps=25, validate_every=10)
+    assert [record.step for record in records if record.validation] == [10, 20, 25]
+    assert "validation" in records[9].as_dict()
+    assert "validation" not in records[0].as_dict()
+
+
+def test_same_seed_same_weights_whatever_ran_before(split: Split) -> None:
+    def weights(seed: int) -> list[torch.Tensor]:
+        return list(run(split, seed=seed)[0].state_dict().values())
+
+    first = weights(3)
+    torch.manual_seed(99)
+    np.random.seed(99)
+    run(split, seed=8)
+    torch_state, numpy_state = (
+        torch.get_rng_state(),
+        np.random.get_state(legacy=False)["state"]["key"],
+    )
+    second = weights(3)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(first[0], weights(4)[0])
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], numpy_state)
+
+
+def test_validating_does_not_change_what_is_learned(split: Split) -> None:
+    often, _ = run(split, validate_every=1)
+    never, _ = run(Split.without_holdout(split.train))
+    for a, b in zip(often.state_dict().values(), never.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_early_stopping_keeps_the_best_weights(split: Split) -> None:
+    model, records = run(split, steps=400, validate_every=1, patience=15)
+    scores = [record.validation["average_precision"] for record in records if record.validation]
+    best = int(np.argmax(scores))  # type: ignore[arg-type]
+    assert len(records) == best + 1 + 15 < 400
+    found = held_out_metrics(model, EncoderInput.from_graph(split.train), split.validation)
+    assert found["average_precision"] == scores[best]
+
+
+def test_early_stopping_needs_pairs_to_look_at(split: Split) -> None:
+    with pytest.raises(InputError, match="patience"):
+        run(Split.without_holdout(split.train), patience=5)
+
+
+def test_a_loss_that_explodes_is_one_line(ring: Graph) -> None:
+    huge = ring.with_features(np.full((40, 3), 1e30))
+    with pytest.raises(InputError, match="step 1: the loss is not finite; lower"):
+        run(Split.without_holdout(huge), n_inputs=3)
+
+
+def test_scores_come_from_the_mean_and_from_training_edges(split: Split) -> None:
+    model, _ = run(split)
+    inputs = EncoderInput.from_graph(split.train)
+    first, second = (held_out_metrics(model, inputs, split.test) for _ in range(2))
+    assert first == second
+    mean = model.encode(inputs).mean.detach().numpy()
+    logits = (mean[split.test.positives[:, 0]] * mean[split.test.positives[:, 1]]).sum(axis=1)
+    pairs = HeldOut(split.test.positives, split.test.positives)
+    assert held_out_metrics(model, inputs, pairs)["auc"] == 0.5
+    assert np.isfinite(logits).all()
+
+
+def test_zero_steps_leave_the_initial_weights(split: Split) -> None:
+    model, records = run(split, steps=0)
+    fresh = GraphAutoEncoder(ModelSettings(), n_inputs=split.train.n_nodes, seed=0)
+    assert records == []
+    assert torch.equal(model.encoder.weight["hidden"], fresh.encoder.weight["hidden"])
+
+
+def test_the_first_interrupt_waits_and_the_second_does_not() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with finishing_on_interrupt() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_threads_train_without_signal_handlers() -> None:
+    answers = []
+
+    def work() -> None:
+        with finishing_on_interrupt() as interrupted:
+            answers.append(interrupted())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert answers == [False]
