@@ -1,0 +1,186 @@
+"""What people see: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+__all__ = [
+    "METRIC_TITLES",
+    "Reporter",
+    "percent",
+    "print_error",
+    "print_json",
+    "print_metrics",
+    "print_table",
+]
+
+METRIC_TITLES = {"auc": "AUC", "average_precision": "AP", "mrr": "MRR"}
+
+
+class Step(Protocol):
+    """What the progress display needs of a training record."""
+
+    step: int
+    loss: float
+    reconstruction: float
+    kl: float
+    seconds: float
+    validation: Mapping[str, float | None] | None
+
+
+def print_error(line: str) -> None:
+    """One line on standard error."""
+    _say(Text.assemble(("Error: ", "bold red"), line))
+
+
+def print_json(value: Any, *, lines: bool = False) -> None:
+    """An object as JSON, or a list as one object a line, on standard output."""
+    if lines:
+        sys.stdout.writelines(json.dumps(item) + "\n" for item in value)
+    else:
+        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows on standard output: aligned for a person, tab-separated for a pipe."""
+    console = Console()
+    if not console.is_terminal:
+        sys.stdout.writelines("\t".join(row) + "\n" for row in (columns, *rows))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def print_metrics(metrics: Mapping[str, Any]) -> None:
+    """Held-out metrics of one run as a table of percentages."""
+    parts = {part: metrics[part] for part in ("validation", "test") if metrics[part]}
+    if not parts:
+        return
+    names = list(next(iter(parts.values())))
+    print_table(
+        ["held out", *(METRIC_TITLES.get(name, name.title()) for name in names)],
+        [[part, *(percent(scores[name]) for name in names)] for part, scores in parts.items()],
+    )
+
+
+def percent(value: float | None, error: float | None = None) -> str:
+    """A fraction as percentage points, with its standard error where there is one.
+
+    Examples
+    --------
+    >>> percent(0.9167, 0.0039), percent(None)
+    ('91.7 ± 0.4', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+
+
+class Reporter:
+    """Progress and remarks on standard error; silent when told to be.
+
+    Parameters
+    ----------
+    quiet
+        Whether to say nothing but errors.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        package = logging.getLogger("vgae")
+        package.handlers = [_SayHandler()]
+        package.propagate = False
+        package.setLevel(logging.ERROR if quiet else logging.INFO)
+
+    def say(self, line: str) -> None:
+        """A remark."""
+        if not self.quiet:
+            _say(Text(line))
+
+    @contextmanager
+    def training(self, n_steps: int) -> Iterator[Any]:
+        """A display to give to `fit` as `on_step`: a live line, or some lines in a pipe."""
+        console = Console(stderr=True)
+        if self.quiet or n_steps == 0:
+            yield None
+        elif console.is_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+            with Progress(*columns, console=console, transient=True) as progress:
+                task = progress.add_task("training", total=n_steps)
+                line = _StepLine(n_steps)
+
+                def show(record: Step) -> None:
+                    progress.update(task, completed=record.step, description=line(record))
+
+                yield show
+        else:
+            line, every = _StepLine(n_steps), max(1, n_steps // 10)
+
+            def write(record: Step) -> None:
+                text = line(record)
+                if record.step % every == 0 or record.step == n_steps:
+                    left = (n_steps - record.step) * line.mean_seconds
+                    _say(Text(f"{text} | {left:.0f} s left"))
+
+            yield write
+
+    @contextmanager
+    def counting(self, title: str, total: int) -> Iterator[Any]:
+        """A display of `total` pieces of work; call what it yields with each piece's words."""
+        done, started = 0, time.perf_counter()
+
+        def tick(words: str) -> None:
+            nonlocal done
+            done += 1
+            left = (time.perf_counter() - started) / done * (total - done)
+            self.say(f"{title} {done}/{total}: {words} | {left:.0f} s left")
+
+        yield tick
+
+
+class _StepLine:
+    """One line on a training step, with the last validation scores kept in sight."""
+
+    def __init__(self, n_steps: int) -> None:
+        self.n_steps = n_steps
+        self.seconds = 0.0
+        self.mean_seconds = 0.0
+        self.scores = ""
+
+    def __call__(self, record: Step) -> str:
+        self.seconds += record.seconds
+        self.mean_seconds = self.seconds / record.step
+        if record.validation is not None:
+            auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
+            self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
+        return (
+            f"step {record.step}/{self.n_steps} | loss {record.loss:.4f} = reconstruction "
+            f"{record.reconstruction:.4f} + KL {record.kl:.4f}{self.scores} | "
+            f"{self.mean_seconds:.3f} s a step"
+        )
+
+
+class _SayHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else ""
+        _say(Text(record.getMessage(), style=style))
+
+
+def _say(text: Text) -> None:
+    # Made anew each time, since tests and pipes exchange the stream.
+    Console(stderr=True).print(text, soft_wrap=True, highlight=False)

@@ -1,0 +1,206 @@
+"""The run folder: everything about a fitted model, written all or nothing, without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from vgae.errors import InputError
+from vgae.files import file_errors, staged_directory
+from vgae.graph import Graph, as_ids, count
+from vgae.split import Split, load_split_edges, save_split
+from vgae.tables import write_table
+
+__all__ = ["FORMAT_VERSION", "Run", "load_run", "save_run", "staged_run"]
+
+FORMAT_VERSION = 1
+RUN_FILE = "run.json"
+EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
+PACKAGES = ("vgae", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds.
+
+    Attributes
+    ----------
+    settings
+        Every setting of the model, its training and its seed, as plain values.
+    graph
+        Fingerprint, sizes and, where it has one, name of the whole graph, as plain values.
+    engine
+        Name of the engine that computed the sum over all pairs.
+    interrupted
+        Whether training was stopped by hand.
+    split
+        Training and held-out pairs, and through its graph the node ids.
+    history
+        One object a step.
+    metrics
+        Held-out metrics with protocol and proportions.
+    weights
+        Parameters by name.
+    embedding, embedding_std
+        Posterior means and standard deviations, shape (n_nodes, latent_dim); no deviations where
+        the model has none.
+    """
+
+    settings: dict[str, Any]
+    graph: dict[str, Any]
+    engine: str
+    interrupted: bool
+    split: Split
+    history: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    weights: Mapping[str, NDArray[Any]]
+    embedding: Vectors
+    embedding_std: Vectors | None
+
+
+@contextmanager
+def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder beside `path` to give to `save_run`; it takes its final name when the block ends.
+
+    Raises
+    ------
+    InputError
+        The place cannot be written, or holds something that may not be replaced.
+    """
+    with staged_directory(path, overwrite=overwrite, marker=RUN_FILE) as staged:
+        yield staged
+
+
+def save_run(run: Run, staged: Path) -> None:
+    """Write a run's files into a folder made by `staged_run`.
+
+    Raises
+    ------
+    InputError
+        A file cannot be written, on a full disk for instance.
+    """
+    with file_errors(staged):
+        save_split(run.split, staged / "split.npz")
+        ids = run.split.graph.ids
+        _write_vectors(staged / EMBEDDINGS, ids, "z", run.embedding)
+        if run.embedding_std is not None:
+            _write_vectors(staged / DEVIATIONS, ids, "s", run.embedding_std)
+        try:
+            save_file(dict(run.weights), staged / "weights.safetensors")
+        except SafetensorError as error:  # wraps the operating system's reason in its own text
+            raise InputError(f"{staged / 'weights.safetensors'}: {error}") from error
+        (staged / "metrics.json").write_text(json.dumps(run.metrics, indent=2) + "\n")
+        (staged / "history.jsonl").write_text(
+            "".join(json.dumps(record) + "\n" for record in run.history)
+        )
+        checksums = {item.name: _sha256(item) for item in sorted(staged.iterdir())}
+        about = {
+            "format_version": FORMAT_VERSION,
+            "settings": run.settings,
+            "fingerprint": run.graph["fingerprint"],
+            "graph": run.graph,
+            "engine": run.engine,
+            "protocol": run.metrics["protocol"],
+            "proportions": run.metrics["proportions"],
+            "interrupted": run.interrupted,
+            "versions": {
+                "python": platform.python_version(),
+                **{package: version(package) for package in PACKAGES},
+            },
+            "files": checksums,
+        }
+        (staged / RUN_FILE).write_text(json.dumps(about, indent=2) + "\n")
+
+
+def load_run(path: Path) -> Run:
+    """Read a run folder back, after checking its format and every file.
+
+    Raises
+    ------
+    InputError
+        The folder is missing, is no run, is damaged or of a newer format.
+    """
+    about = _read_about(path)
+    for name, checksum in about["files"].items():
+        item = path / name
+        if not item.is_file():
+            raise InputError(f"{item}: is missing; the run folder is damaged, fit again")
+        with file_errors(item):
+            if _sha256(item) != checksum:
+                raise InputError(f"{item}: is damaged (checksum differs); fit again")
+    ids, embedding = _read_vectors(path / EMBEDDINGS)
+    deviations = path / DEVIATIONS
+    nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
+    return Run(
+        settings=about["settings"],
+        graph=about["graph"],
+        engine=about["engine"],
+        interrupted=about["interrupted"],
+        split=load_split_edges(path / "split.npz", nodes),
+        history=[json.loads(line) for line in (path / "history.jsonl").read_text().splitlines()],
+        metrics=json.loads((path / "metrics.json").read_text()),
+        weights=load_file(path / "weights.safetensors"),
+        embedding=embedding,
+        embedding_std=_read_vectors(deviations)[1] if DEVIATIONS in about["files"] else None,
+    )
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    source = path / RUN_FILE
+    if not path.exists():
+        raise InputError(f"{path}: no such run folder")
+    if not source.is_file():
+        raise InputError(f"{path}: is not a run folder (no {RUN_FILE})")
+    with file_errors(source):
+        text = source.read_bytes()
+    try:
+        about: dict[str, Any] = json.loads(text)
+        found = int(about["format_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{source}: is damaged; fit again") from error
+    if found > FORMAT_VERSION:
+        raise InputError(
+            f"{source}: format {found} is newer than this program's {FORMAT_VERSION}; update vgae"
+        )
+    missing = {"settings", "graph", "engine", "interrupted", "files"} - about.keys()
+    if missing or not {EMBEDDINGS, "split.npz", "weights.safetensors"} <= about["files"].keys():
+        raise InputError(
+            f"{source}: is incomplete ({count(len(missing), 'key')} missing); fit again"
+        )
+    return about
+
+
+def _write_vectors(path: Path, ids: NDArray[Any], prefix: str, vectors: Vectors) -> None:
+    columns = {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
+    write_table(path, {"node": ids, **columns})
+
+
+def _read_vectors(path: Path) -> tuple[NDArray[Any], Vectors]:
+    with file_errors(path):
+        try:
+            table = pyarrow.parquet.read_table(path)
+        except pa.ArrowInvalid as error:
+            raise InputError(f"{path}: is damaged; fit again") from error
+    columns = [table.column(name).to_numpy() for name in table.column_names[1:]]
+    return as_ids(table.column("node")), np.stack(columns, axis=1)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,433 @@
+"""The command line as a user meets it, in this process where that suffices."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from scipy import sparse
+
+import vgae
+from vgae.cli import main
+from vgae.model import ModelSettings
+from vgae.split import SplitSettings
+from vgae.train import TrainSettings
+
+VGAE = str(Path(sys.executable).with_name("vgae"))
+
+
+class Result:
+    """What a call printed and its exit status."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+class Caller:
+    """Calls the command in this process, so that torch is imported once."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.patch, self.capsys = patch, capsys
+
+    def __call__(self, *arguments: object) -> Result:
+        self.patch.setattr(sys, "argv", ["vgae", *map(str, arguments)])
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main()
+            raise SystemExit(0)
+        captured = self.capsys.readouterr()
+        status = caught.value.code
+        assert isinstance(status, int) or status is None
+        return Result(status or 0, captured.out, captured.err)
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
+    return Caller(monkeypatch, capsys)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def edges(folder: Path) -> Path:
+    """Two rings over sixty nodes, with a self loop, a duplicate and a reversed row."""
+    rows = [(f"n{i}", f"n{(i + step) % 60}") for i in range(60) for step in (1, 5)]
+    rows += [("n0", "n0"), ("n0", "n1"), ("n1", "n0")]
+    path = folder / "edges.csv"
+    path.write_text("source,target\n" + "".join(f"{a},{b}\n" for a, b in rows))
+    return path
+
+
+@pytest.fixture
+def run(call: Caller, edges: Path) -> Path:
+    assert call("fit", edges, "--out", "run", "--steps", 8, "--quiet").status == 0
+    return Path("run")
+
+
+# -------------------------------------------------------------------- commands
+
+
+def test_help_names_every_command_and_the_true_defaults(call: Caller) -> None:
+    text = call("--help").out
+    for command in ("fit", "evaluate", "predict", "recommend", "embed", "datasets"):
+        assert re.search(rf"^  {command} ", text, re.MULTILINE)
+    details = " ".join(call("fit", "--help").out.split())
+    model, training, split = ModelSettings(), TrainSettings(), SplitSettings()
+    assert (
+        f"paper: hidden {model.hidden_dim}, latent {model.latent_dim}, "
+        f"Adam {training.learning_rate}, {training.steps} steps, {model.features} features"
+    ) in details
+    assert f"validation; default {split.validation}" in details
+    assert f"the test; default {split.test}" in details
+    assert call("--version").out == f"vgae {vgae.__version__}\n"
+
+
+def test_help_is_fast_and_loads_no_torch() -> None:
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        answer = subprocess.run([VGAE, "--help"], capture_output=True, check=True)
+        times.append(time.perf_counter() - started)
+        assert b"recommend" in answer.stdout
+    assert min(times) < 0.5
+
+
+def test_fit_reports_scores_on_stdout_and_the_rest_on_stderr(call: Caller, edges: Path) -> None:
+    result = call("fit", edges, "--out", "deep/run", "--steps", 20)
+    assert result.status == 0
+    assert [line.split("\t")[0] for line in result.out.splitlines()] == [
+        "held out",
+        "validation",
+        "test",
+    ]
+    for said in (
+        "with a header",
+        "dropped 1 self loop, merged 1 duplicate row, merged 1 reversed row",
+        "60 nodes, 120 edges",
+        "step 20/20",
+        "protocol T, split 85 / 5 / 10",
+        "run folder: deep/run",
+    ):
+        assert said in result.err
+    about = json.loads(Path("deep/run/run.json").read_text())
+    assert about["graph"]["name"] == str(edges)
+
+
+def test_fit_without_holdout_scores_nothing(call: Caller, edges: Path) -> None:
+    result = call("fit", edges, "--out", "run", "--steps", 5, "--no-holdout", "--model", "gae")
+    assert (result.status, result.out) == (0, "")
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["test"] is None
+    assert metrics["proportions"]["train"] == 1.0
+    with np.load("run/split.npz") as split:
+        assert len(split["train_edges"]) == 120
+
+
+def test_fit_takes_every_setting(call: Caller, edges: Path) -> None:
+    options = (
+        "--preset unit --hidden-dim 8 --latent-dim 4 --learning-rate 0.02 --objective elbo "
+        "--patience 20 --seed 3 --validation 0.1 --test 0.2 --protocol TV --json --quiet"
+    ).split()
+    result = call("fit", edges, "--out", "run", "--steps", 30, *options)
+    assert result.status == 0
+    assert result.err == ""
+    assert json.loads(result.out)["protocol"] == "TV"
+    settings = json.loads(Path("run/run.json").read_text())["settings"]
+    assert settings["network"] == {
+        "latent": "gaussian",
+        "hidden_dim": 8,
+        "latent_dim": 4,
+        "bias": False,
+        "objective": "elbo",
+        "features": "unit",
+    }
+    assert settings["training"]["learning_rate"] == 0.02
+    assert settings["training"]["patience"] == 20
+    assert settings["seed"] == 3
+
+
+def test_predict_by_id_in_order(call: Caller, run: Path, folder: Path) -> None:
+    pairs = folder / "pairs.csv"
+    pairs.write_text("source,target\nn3,n9\nn0,n1\n")
+    result = call("predict", run, pairs, "--json")
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    assert [(row["source"], row["target"]) for row in rows] == [("n3", "n9"), ("n0", "n1")]
+    expected = vgae.load(run).predict_proba([("n3", "n9"), ("n0", "n1")])
+    assert [row["probability"] for row in rows] == expected.tolist()
+    table = call("predict", run, pairs).out.splitlines()
+    assert table[0] == "source\ttarget\tprobability"
+    for name in ("out.csv", "out.tsv", "out.parquet"):
+        assert call("predict", run, pairs, "--out", name).status == 0
+    with Path("out.csv").open() as handle:
+        assert [float(row["probability"]) for row in csv.DictReader(handle)] == pytest.approx(
+            expected
+        )
+    assert pyarrow.parquet.read_table("out.parquet").column("source").to_pylist() == ["n3", "n0"]
+
+
+def test_recommend_leaves_known_edges_out(call: Caller, run: Path, edges: Path) -> None:
+    result = call("recommend", run, "--top", 50, "--json")
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    known = {frozenset(line.split(",")) for line in edges.read_text().split()}
+    assert len(rows) == 50
+    assert not any(frozenset((row["source"], row["target"])) in known for row in rows)
+    result = call("recommend", run, "--top", 2, "--node", "n7", "--node", "n8")
+    assert [line.split("\t")[0] for line in result.out.splitlines()[1:]] == ["n7"] * 2 + ["n8"] * 2
+
+
+def test_embed_writes_means_and_deviations(call: Caller, run: Path) -> None:
+    model = vgae.load(run)
+    assert call("embed", run, "--out", "v.parquet").status == 0
+    table = pyarrow.parquet.read_table("v.parquet")
+    assert table.column_names[:2] == ["node", "z0"]
+    np.testing.assert_array_equal(table.column("z0").to_numpy(), model.embedding_[:, 0])
+    first = json.loads(call("embed", run, "--std", "--json").out.splitlines()[0])
+    assert model.embedding_std_ is not None
+    assert first["s0"] == pytest.approx(float(model.embedding_std_[0, 0]))
+    assert call("embed", run).out.startswith("node\tz0\t")
+
+
+def test_evaluate_prints_the_object_of_the_contract(call: Caller) -> None:
+    result = call(
+        "evaluate", "karate", "--models", "vgae,gae", "--runs", 2, "--seed", 3, "--steps", 3,
+        "--json",
+    )  # fmt: skip
+    found = json.loads(result.out)
+    assert found["graph"] == "karate"
+    assert found["protocol"] == "T"
+    assert found["proportions"] == {"train": 0.85, "validation": 0.05, "test": 0.1}
+    assert found["runs"] == 2
+    row = found["results"][1]
+    assert (row["model"], row["preset"], row["features"]) == ("gae", "paper", False)
+    assert len(row["metrics"]["auc"]["values"]) == 2
+    assert row["metrics"]["hits@10"] == {
+        "mean": None,
+        "standard_error": None,
+        "values": [None, None],
+    }
+    assert "run 4/4: gae, seed 4" in result.err
+    table = call("evaluate", "karate", "--runs", 2, "--steps", 3, "--out", "scores.csv")
+    assert table.out.splitlines()[0].startswith("model\tAUC\tAP\tHits@10")
+    assert "±" in table.out.splitlines()[1]
+    assert "protocol T, split 85 / 5 / 10" in table.err
+    with Path("scores.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert list(rows[0]) == ["model", "metric", "mean", "standard_error"]
+    assert len(rows) == 12
+
+
+def test_no_features_drops_them(call: Caller) -> None:
+    options = ("--runs", 1, "--steps", 1, "--models", "gae", "--json")
+    assert json.loads(call("evaluate", "digits", *options).out)["results"][0]["features"] is True
+    result = call("evaluate", "digits", "--no-features", *options)
+    assert json.loads(result.out)["results"][0]["features"] is False
+
+
+def test_datasets_lists_all(call: Caller) -> None:
+    rows = {row["name"]: row for row in json.loads(call("datasets", "--json").out)}
+    assert set(rows) == {"digits", "karate", "lesmis", "cora", "citeseer", "pubmed"}
+    assert rows["digits"]["cached"] is True
+    for key in ("nodes", "edges", "features", "licence", "citation", "cached"):
+        assert key in rows["cora"]
+    assert "karate\t34\t78" in call("datasets").out
+    assert call("datasets", "--out", "sets.parquet").status == 0
+
+
+# ------------------------------------------------------------------- bad input
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(item.relative_to(folder)) for item in folder.rglob("*"))
+
+
+def refused(call: Caller, folder: Path, *arguments: object) -> str:
+    """The one line of a refusal that wrote nothing."""
+    before = listing(folder)
+    result = call(*arguments)
+    lines = result.err.splitlines()
+    assert result.status == 2, result.err
+    assert result.out == ""
+    assert lines[-1].startswith("Error: ")
+    assert "Traceback" not in result.err
+    assert sum(line.startswith("Error") for line in lines) == 1
+    assert listing(folder) == before
+    return lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "input.csv: no such file"),
+        (b"", "input.csv: is empty"),
+        (b"a\nb\n", "input.csv: only one column"),
+        (b"a,b\nb,c\nc,d,e\n", "input.csv, line 3: 3 columns where the first row has 2"),
+        (b"source,target,weight\na,b,1\nb,c,nan\n", "input.csv, line 3: column 'weight' 'nan'"),
+        (b"source,target,weight\na,b,1\nb,c,inf\n", "input.csv, line 3: column 'weight' 'inf'"),
+        (b"a,b\nb,\xff\n", "input.csv, line 2: not UTF-8 text"),
+        (b"a,a\nb,b\nc,c\n", "0 edges"),
+        (b"a,b\nb,c\n", "2 edges: too few to hold out 0.05"),
+    ],
+)
+def test_bad_edge_lists(call: Caller, folder: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (folder / "input.csv").write_bytes(content)
+    assert said in refused(call, folder, "fit", "input.csv", "--out", "runs/new")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("node,x\nn0,1\nzoe,2\n", "features.csv, line 3: node 'zoe' is not in"),
+        ("node,x\nn0,1\n", "features.csv: no features for node 'n1'"),
+        ("node,x\nn0,nan\n", "features.csv, line 2: column 'x' 'nan' is not a finite number"),
+        ("node,x\nn0,inf\n", "features.csv, line 2: column 'x' 'inf' is not a finite number"),
+    ],
+)
+def test_bad_features(call: Caller, folder: Path, edges: Path, rows: str, said: str) -> None:
+    (folder / "features.csv").write_text(rows)
+    line = refused(call, folder, "fit", edges, "--features", "features.csv", "--out", "new")
+    assert said in line
+
+
+def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -> None:
+    (folder / "e.csv").write_text("0,1\n1,2\n")
+    values = np.ones((3, 2))
+    values[1, 1] = np.inf
+    np.save("x.npy", values)
+    sparse.save_npz("x.npz", sparse.csr_array(values))
+    for name in ("x.npy", "x.npz"):
+        line = refused(call, folder, "fit", "e.csv", "--features", name, "--out", "new")
+        assert f"{name}: features, row 1, column 1: inf" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("fit coar --out new", "unknown dataset 'coar': did you mean 'cora'?"),
+        ("fit karate --model vgea --out new", "unknown model 'vgea': did you mean 'vgae'?"),
+        ("fit karate --preset papper --out new", "did you mean 'paper'?"),
+        ("fit karate --objective x --out new", "network.objective"),
+        ("fit karate --learning-rate -1 --out new", "training.learning_rate"),
+        ("fit karate --seed -1 --out new", "seed"),
+        ("fit karate --no-holdout --test 0.2 --out new", "--test"),
+        ("fit karate --no-holdout --patience 3 --out new", "patience"),
+        ("fit karate --isolated --out new", "is a data set"),
+        ("fit edges.csv --features a.csv --no-features --out new", "exclude each other"),
+        ("evaluate karate --models gae,vgea --runs 1", "unknown model 'vgea'"),
+        ("evaluate karate --models , --runs 1", "at least one"),
+        ("evaluate karate --out scores.xlsx", "cannot write '.xlsx'"),
+        ("recommend nowhere", "nowhere: no such run folder"),
+        ("recommend run --top 0", "k = 0"),
+        ("recommend run --node zoe", "node 'zoe' is not in the graph"),
+        ("recommend run --out nowhere/x.csv", "no such file or folder"),
+        ("predict run none.csv", "none.csv: no such file"),
+        ("embed run --out v.json", "cannot write '.json'"),
+        ("embed gae --std", "has no posterior"),
+    ],
+)
+def test_bad_arguments(
+    call: Caller, folder: Path, run: Path, edges: Path, arguments: str, said: str
+) -> None:
+    assert run.is_dir()
+    call("fit", edges, "--model", "gae", "--steps", 1, "--out", "gae", "--quiet")
+    assert said in refused(call, folder, *arguments.split())
+
+
+def test_a_pair_of_an_unknown_node_names_its_line(call: Caller, folder: Path, run: Path) -> None:
+    (folder / "pairs.csv").write_text("n0,n1\nn0,zoe\n")
+    line = refused(call, folder, "predict", run, "pairs.csv", "--out", "p.csv")
+    assert line == "Error: pairs.csv, line 2: node 'zoe' is not in the graph"
+
+
+def test_an_existing_folder_needs_overwrite(call: Caller, folder: Path, run: Path) -> None:
+    before = (run / "run.json").read_text()
+    assert "add --overwrite" in refused(call, folder, "fit", "karate", "--out", run)
+    (folder / "thesis").mkdir()
+    (folder / "thesis" / "chapter.tex").touch()
+    line = refused(call, folder, "fit", "karate", "--out", "thesis", "--overwrite")
+    assert "holds other files" in line
+    line = refused(call, folder, "fit", "karate", "--out", "edges.csv")
+    assert "exists and is not a folder" in line
+    assert (run / "run.json").read_text() == before
+    assert call("fit", "karate", "--out", run, "--steps", 1, "--overwrite").status == 0
+    assert (run / "run.json").read_text() != before
+
+
+def test_a_place_that_cannot_be_written_is_found_before_training(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(**_: object) -> str:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkdtemp", read_only)
+    assert "read-only file system" in refused(call, folder, "fit", "karate", "--out", "new")
+
+
+def test_usage_errors_are_one_status_too(call: Caller) -> None:
+    assert call("fit", "karate").status == 2
+    assert call("fly").status == 2
+    assert call("fit", "karate", "--steps", "many", "--out", "x").status == 2
+
+
+def test_our_own_fault_is_status_one(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("vgae.api.make_model", broken)
+    result = call("fit", "karate", "--out", "new", "--quiet")
+    assert result.status == 1
+    assert "RuntimeError: a bug" in result.err
+    assert "please report it" in result.err
+    assert listing(folder) == []
+    monkeypatch.setenv("VGAE_TRACEBACK", "1")
+    assert "Traceback" in call("fit", "karate", "--out", "new", "--quiet").err
+
+
+# --------------------------------------------------------------- whole process
+
+
+def test_ctrl_c_keeps_what_was_learned(folder: Path) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [VGAE, "fit", "karate", "--steps", "1000000", "--out", "run"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted after step" in err
+    assert "test" in out
+    assert "Traceback" not in err
+    about = json.loads((folder / "run" / "run.json").read_text())
+    assert about["interrupted"] is True
+    assert len(vgae.load(folder / "run").history_) > 0
+    assert listing(folder)[0] == "run"
+
+
+def test_a_closed_pipe_is_no_error(call: Caller, folder: Path) -> None:
+    graph = [f"{i},{i + 1}" for i in range(20_000)]
+    (folder / "long.csv").write_text("\n".join(graph))
+    fitted = call("fit", "long.csv", "--steps", 0, "--out", "run", "--quiet", "--no-holdout")
+    assert fitted.status == 0
+    command = f"{VGAE} embed run | head -n 1"
+    answer = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert answer.stdout.startswith("node\tz0")
+    assert answer.stderr == ""

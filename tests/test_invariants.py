@@ -1,0 +1,125 @@
+"""Invariants of the whole package that no single room can promise."""
+
+import ast
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vgae
+from vgae.api import GAE
+from vgae.graph import Graph
+
+SOURCES = sorted(Path(vgae.__file__).parent.rglob("*.py"))
+ROOMS_THAT_PRINT = {"report.py", "cli.py"}
+
+
+def python(program: str) -> str:
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import vgae", "import vgae.cli", "import vgae.io", "import vgae.split", "import vgae.report"],
+)
+def test_light_rooms_do_not_load_torch(statement: str) -> None:
+    assert python(f"{statement}; import sys; print('torch' in sys.modules)") == "False"
+
+
+def test_every_public_name_exists_and_is_lazy() -> None:
+    for name in vgae.__all__:
+        assert getattr(vgae, name) is not None
+        assert name in dir(vgae)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = vgae.nonsense
+
+
+def test_importing_everything_has_no_side_effects_on_global_random_state() -> None:
+    program = (
+        "import numpy, torch; a = torch.get_rng_state(), numpy.random.get_state()[1].copy();"
+        "import vgae.api, vgae.cli, vgae.datasets;"
+        "b = torch.get_rng_state(), numpy.random.get_state()[1];"
+        "print(bool((a[0] == b[0]).all() and (a[1] == b[1]).all()))"
+    )
+    assert python(program) == "True"
+
+
+def test_no_room_opens_files_that_can_run_code() -> None:
+    for source in SOURCES:
+        tree = ast.parse(source.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = {alias.name.split(".")[0] for alias in node.names}
+                assert source.name == "datasets.py" or not names & {"pickle", "shelve", "marshal"}
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"eval", "exec", "torch.load", "pickle.load", "pickle.loads"}
+                if called == "np.load":
+                    arguments = {
+                        keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords
+                    }
+                    assert arguments.get("allow_pickle") == "False", source
+
+
+def test_nothing_draws_from_global_random_state() -> None:
+    banned = ("np.random.seed", "np.random.rand", "torch.manual_seed", "random.seed")
+    for source in SOURCES:
+        calls = [
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(source.read_text()))
+            if isinstance(node, ast.Call)
+        ]
+        assert not [call for call in calls if call.startswith(banned)], source
+
+
+def test_only_the_outer_rooms_print() -> None:
+    for source in SOURCES:
+        if source.name not in ROOMS_THAT_PRINT:
+            tree = ast.parse(source.read_text())
+            calls = [
+                ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)
+            ]
+            assert not {"print", "logging.basicConfig", "sys.stdout.write"} & set(calls), source
+
+
+def test_only_datasets_may_use_the_network() -> None:
+    for source in SOURCES:
+        if source.name != "datasets.py":
+            text = source.read_text()
+            for word in ("import pooch", "import requests", "urllib", "import socket"):
+                assert word not in text, source
+
+
+def peak_megabytes(n_nodes: int) -> float:
+    """Peak memory of fitting a sparse graph and recommending, above what the imports take."""
+    program = f"""
+import resource, numpy as np, torch, vgae.api
+from vgae.graph import Graph
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+random = np.random.default_rng(0)
+before = peak()
+graph = Graph.from_edges(random.integers({n_nodes}, size=({3 * n_nodes}, 2)), n_nodes={n_nodes})
+vgae.api.VGAE(steps=1, latent_dim=4, hidden_dim=4).fit(graph).recommend(10)
+print(peak() - before)
+"""
+    return float(python(program))
+
+
+def test_memory_grows_with_nodes_and_not_with_pairs() -> None:
+    n_nodes = 20_000
+    a_byte_a_pair = n_nodes**2 / 2**20
+    assert peak_megabytes(n_nodes) < a_byte_a_pair / 3  # 127 MB; float32 pairs would take 1,526
+
+
+def test_peak_memory_is_measured_at_all() -> None:
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+
+
+def test_embeddings_are_finite_for_the_smallest_graph() -> None:
+    model = GAE(steps=3).fit(Graph.from_edges([(0, 1)]))
+    assert np.isfinite(model.embedding_).all()

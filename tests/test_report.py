@@ -1,0 +1,112 @@
+import io
+import json
+import logging
+
+import pytest
+
+from vgae import report
+from vgae.report import Reporter, percent, print_json, print_metrics, print_table
+from vgae.train import StepRecord
+
+SCORES = {"auc": 0.9, "average_precision": 0.8, "hits@10": None, "mrr": 0.1}
+
+
+def test_percentages() -> None:
+    assert percent(0.91234) == "91.2"
+    assert percent(0.91234, 0.0051) == "91.2 ± 0.5"
+    assert percent(None, None) == "-"
+
+
+def test_a_pipe_gets_tabs_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["source", "target"], [["[bold]a[/bold]", "b" * 200]])
+    assert capsys.readouterr().out == f"source\ttarget\n[bold]a[/bold]\t{'b' * 200}\n"
+
+
+def test_a_terminal_gets_a_table_with_nothing_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(["id"], [["[red]x[/red]" + "y" * 100]])
+    shown = screen.getvalue()
+    assert "[red]x[/red]" in shown
+    assert shown.count("y") == 100
+    assert "\x1b[3" not in shown  # no colour
+
+
+def test_json_is_an_object_or_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": [1]})
+    assert json.loads(capsys.readouterr().out) == {"a": [1]}
+    print_json([{"a": 1}, {"a": 2}], lines=True)
+    assert capsys.readouterr().out == '{"a": 1}\n{"a": 2}\n'
+
+
+def test_metrics_of_held_out_parts_only(capsys: pytest.CaptureFixture[str]) -> None:
+    print_metrics({"validation": None, "test": SCORES})
+    assert capsys.readouterr().out == (
+        "held out\tAUC\tAP\tHits@10\tMRR\ntest\t90.0\t80.0\t-\t10.0\n"
+    )
+    print_metrics({"validation": None, "test": None})
+    assert capsys.readouterr().out == ""
+
+
+def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with Reporter(quiet=False).training(20) as on_step:
+        for step in range(1, 21):
+            scores = SCORES if step == 10 else None
+            on_step(StepRecord(step, 0.7, 0.6, 0.1, seconds=0.5, validation=scores))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 10
+    assert lines[-1] == (
+        "step 20/20 | loss 0.7000 = reconstruction 0.6000 + KL 0.1000 | "
+        "validation AUC 90.0 AP 80.0 | 0.500 s a step | 0 s left"
+    )
+    assert "5 s left" in lines[4]
+
+
+def test_progress_on_a_terminal_is_one_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with Reporter(quiet=False).training(2) as on_step:
+        on_step(StepRecord(1, 0.7, 0.6, 0.1, seconds=0.5))
+        on_step(StepRecord(2, 0.5, 0.4, 0.1, seconds=0.5))
+    assert "step 2/2" in screen.getvalue()
+
+
+def test_quiet_says_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(quiet=True)
+    reporter.say("a remark")
+    logging.getLogger("vgae.io").warning("a warning")
+    with reporter.training(5) as on_step:
+        assert on_step is None
+    with reporter.counting("run", 2) as tick:
+        tick("x")
+    report.print_error("broken")
+    assert capsys.readouterr().err == "Error: broken\n"
+
+
+def test_the_librarys_log_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Reporter(quiet=False)
+    logging.getLogger("vgae.io").warning("merged [2] rows")
+    assert capsys.readouterr().err == "merged [2] rows\n"
+
+
+def test_counting_says_how_much_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with Reporter(quiet=False).counting("run", 2) as tick:
+        tick("first")
+        tick("second")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("run 1/2: first | ")
+    assert lines[1] == "run 2/2: second | 0 s left"
