@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 
 import vgae
-from vgae.evaluate import Summary
+from vgae.evaluation import Summary
 
 PAPER = "Kipf & Welling 2016, table 1"
 # Dataset, model, features, and the paper's AUC / AP in percent.

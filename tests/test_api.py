@@ -65,6 +65,7 @@ def test_what_fit_returns_and_sets(name: str, ring: Graph) -> None:
     assert model.ids_.tolist() == ring.ids.tolist()
     assert not model.interrupted_
     assert model.metrics_["test"] is None
+    assert model.metrics_["seed"] == 0
     assert (model.embedding_std_ is None) == (name == "gae")
 
 
@@ -127,7 +128,7 @@ def test_known_edges_are_left_out_held_out_ones_too(name: str, karate: Graph) ->
     assert len(links) == 34 * 33 // 2 - 78
     assert not any(known[int(link.source), int(link.target)] for link in links)
     probabilities = [link.probability for link in links]
-    assert probabilities == sorted(probabilities, reverse=True)
+    assert probabilities == sorted(probabilities, reverse=True)  # to the last digit
 
 
 def test_recommendations_for_nodes(name: str, ring: Graph) -> None:
@@ -205,12 +206,14 @@ def test_bad_questions_are_one_clear_line(ring: Graph) -> None:
     model = VGAE(steps=1).fit(ring)
     with pytest.raises(InputError, match="node 'zoe' is not in the graph"):
         model.predict_proba([("n01", "zoe")])
-    with pytest.raises(InputError, match="two node ids"):
+    with pytest.raises(InputError, match="not a pair of node ids"):
         model.predict_proba([("n01",)])
     with pytest.raises(InputError, match="node 'zoe'"):
         model.recommend(1, nodes=["zoe"])
     with pytest.raises(InputError, match="at least 1"):
         model.recommend(0)
+    with pytest.raises(InputError, match="whole number"):
+        model.recommend(2.5)  # type: ignore[arg-type]
 
 
 def test_bad_graphs_are_one_clear_line(name: str) -> None:

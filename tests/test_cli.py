@@ -224,7 +224,8 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller) -> None:
     assert "protocol T, split 85 / 5 / 10" in table.err
     with Path("scores.csv").open() as handle:
         rows = list(csv.DictReader(handle))
-    assert list(rows[0]) == ["model", "metric", "mean", "standard_error"]
+    assert rows[0]["protocol"] == "T"
+    assert rows[0]["overrides"] == "steps=3"
     assert len(rows) == 12
 
 
@@ -273,8 +274,14 @@ def refused(call: Caller, folder: Path, *arguments: object) -> str:
         (b"", "input.csv: is empty"),
         (b"a\nb\n", "input.csv: only one column"),
         (b"a,b\nb,c\nc,d,e\n", "input.csv, line 3: 3 columns where the first row has 2"),
-        (b"source,target,weight\na,b,1\nb,c,nan\n", "input.csv, line 3: column 'weight' 'nan'"),
-        (b"source,target,weight\na,b,1\nb,c,inf\n", "input.csv, line 3: column 'weight' 'inf'"),
+        (
+            b"source,target,weight\na,b,1\nb,c,nan\n",
+            "input.csv, line 3: column 'weight' holds 'nan'",
+        ),
+        (
+            b"source,target,weight\na,b,1\nb,c,inf\n",
+            "input.csv, line 3: column 'weight' holds 'inf'",
+        ),
         (b"a,b\nb,\xff\n", "input.csv, line 2: not UTF-8 text"),
         (b"a,a\nb,b\nc,c\n", "0 edges"),
         (b"a,b\nb,c\n", "2 edges: too few to hold out 0.05"),
@@ -291,8 +298,8 @@ def test_bad_edge_lists(call: Caller, folder: Path, content: bytes | None, said:
     [
         ("node,x\nn0,1\nzoe,2\n", "features.csv, line 3: node 'zoe' is not in"),
         ("node,x\nn0,1\n", "features.csv: no features for node 'n1'"),
-        ("node,x\nn0,nan\n", "features.csv, line 2: column 'x' 'nan' is not a finite number"),
-        ("node,x\nn0,inf\n", "features.csv, line 2: column 'x' 'inf' is not a finite number"),
+        ("node,x\nn0,nan\n", "features.csv, line 2: column 'x' holds 'nan', not a finite number"),
+        ("node,x\nn0,inf\n", "features.csv, line 2: column 'x' holds 'inf', not a finite number"),
     ],
 )
 def test_bad_features(call: Caller, folder: Path, edges: Path, rows: str, said: str) -> None:
@@ -322,7 +329,10 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("fit karate --learning-rate -1 --out new", "training.learning_rate"),
         ("fit karate --seed -1 --out new", "seed"),
         ("fit karate --no-holdout --test 0.2 --out new", "--test"),
-        ("fit karate --no-holdout --patience 3 --out new", "patience"),
+        ("fit karate --no-holdout --patience 30 --out new", "early stopping needs validation"),
+        ("fit karate --patience 3 --out new", "patience 3 is less than validate_every 10"),
+        ("fit karate --learning-rate 1e38 --out new", "training.learning_rate"),
+        ("evaluate karate --out nowhere/scores.csv", "nowhere/scores.csv: no such file or folder"),
         ("fit karate --isolated --out new", "is a data set"),
         ("fit edges.csv --features a.csv --no-features --out new", "exclude each other"),
         ("evaluate karate --models gae,vgea --runs 1", "unknown model 'vgea'"),
@@ -357,7 +367,7 @@ def test_an_existing_folder_needs_overwrite(call: Caller, folder: Path, run: Pat
     (folder / "thesis").mkdir()
     (folder / "thesis" / "chapter.tex").touch()
     line = refused(call, folder, "fit", "karate", "--out", "thesis", "--overwrite")
-    assert "holds other files" in line
+    assert "holds another file, chapter.tex" in line
     line = refused(call, folder, "fit", "karate", "--out", "edges.csv")
     assert "exists and is not a folder" in line
     assert (run / "run.json").read_text() == before
@@ -375,10 +385,12 @@ def test_a_place_that_cannot_be_written_is_found_before_training(
     assert "read-only file system" in refused(call, folder, "fit", "karate", "--out", "new")
 
 
-def test_usage_errors_are_one_status_too(call: Caller) -> None:
-    assert call("fit", "karate").status == 2
-    assert call("fly").status == 2
-    assert call("fit", "karate", "--steps", "many", "--out", "x").status == 2
+def test_usage_errors_are_one_line_too(call: Caller, folder: Path) -> None:
+    assert "Missing option '--out'; see --help" in refused(call, folder, "fit", "karate")
+    assert "No such command 'fly'" in refused(call, folder, "fly")
+    line = refused(call, folder, "fit", "karate", "--steps", "many", "--out", "x")
+    assert "Invalid value for '--steps'" in line
+    assert call().out == call("--help").out
 
 
 def test_our_own_fault_is_status_one(
@@ -414,6 +426,7 @@ def test_ctrl_c_keeps_what_was_learned(folder: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted after step" in err
+    assert err.splitlines()[-1] == "Error: interrupted"
     assert "test" in out
     assert "Traceback" not in err
     about = json.loads((folder / "run" / "run.json").read_text())
@@ -427,7 +440,24 @@ def test_a_closed_pipe_is_no_error(call: Caller, folder: Path) -> None:
     (folder / "long.csv").write_text("\n".join(graph))
     fitted = call("fit", "long.csv", "--steps", 0, "--out", "run", "--quiet", "--no-holdout")
     assert fitted.status == 0
-    command = f"{VGAE} embed run | head -n 1"
-    answer = subprocess.run(command, shell=True, capture_output=True, text=True)
+    command = f"set -o pipefail; {VGAE} embed run | head -n 1"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert answer.stdout.startswith("node\tz0")
-    assert answer.stderr == ""
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(folder: Path, run: Path) -> None:
+    assert folder.is_dir()
+    answer = subprocess.run(
+        ["bash", "-c", f"{VGAE} embed {run} > /dev/full"], capture_output=True, text=True
+    )
+    assert answer.returncode == 2
+    assert answer.stderr == "Error: standard output: no space left on device\n"
+
+
+def test_a_terminal_without_special_letters_costs_no_results() -> None:
+    command = [VGAE, "evaluate", "karate", "--runs", "2", "--steps", "1", "--quiet"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert answer.returncode == 0
+    assert r"\xb1" in answer.stdout

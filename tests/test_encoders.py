@@ -6,8 +6,9 @@ import torch
 from graphs import dense, random_graph
 from scipy import sparse
 
-from vgae.encoders import EncoderInput, GraphConvolutionEncoder, SparseMatrix
+from vgae.encoders import EncoderInput, GraphConvolutionEncoder
 from vgae.graph import Graph
+from vgae.kernels import SparseMatrix
 
 
 def encoder(n_inputs: int, *, bias: bool = False) -> GraphConvolutionEncoder:

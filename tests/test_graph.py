@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from vgae.errors import InputError
-from vgae.graph import Cleaning, Graph, as_ids
+from vgae.graph import Cleaning, Graph
 
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=40)
 
@@ -63,7 +63,8 @@ def test_arrays_are_read_only_and_the_callers_stay_writable() -> None:
     features[0, 0] = 5.0
     assert isinstance(graph.features, np.ndarray)
     assert graph.features[0, 0] == 1.0
-    for array in (graph.features, graph.ids, graph.adjacency.data, graph.adjacency.indices):
+    arrays = [graph.features, graph.ids, graph.adjacency.data, graph.adjacency.indices]
+    for array in (*arrays, graph.edges, graph.degrees):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
 
@@ -86,6 +87,8 @@ def test_arrays_are_read_only_and_the_callers_stay_writable() -> None:
         ({"edges": [(0, 1)], "features": [[1.0], [1e300]]}, "row 1, column 0: inf"),
         ({"edges": [(0, 1)], "features": [["a"], ["b"]]}, "not numeric"),
         ({"edges": [(0, 1)], "features": [1.0, 2.0]}, "n_nodes, n_features"),
+        ({"edges": [(0, 1)], "features": [[], []]}, "n_nodes, n_features"),
+        ({"edges": [(0, 1)], "weights": ["heavy"]}, "not all are numbers"),
         ({"edges": [(0, 1)], "n_nodes": 3, "features": [[1.0], [2.0]]}, "2 rows for 3 nodes"),
         ({"edges": [(0, 1)], "labels": [1]}, "labels: 1 rows"),
         ({"edges": [(0, 1)], "ids": ["a", "a"]}, "'a' occurs more than once"),
@@ -125,7 +128,17 @@ def test_further_nodes_join_without_edges() -> None:
 
 @pytest.mark.parametrize(
     "pairs",
-    [[("a", 1)], [("a", "b"), (1, 2)], [("a",)], ["ab"], [(1.5, 2.0)], [(True, False)]],
+    [
+        [("a", 1)],
+        [("a", "b"), (1, 2)],
+        [("a",)],
+        ["ab"],
+        [1, 2],
+        [(1.5, 2.0)],
+        [(True, False)],
+        [(2**64, 1)],
+        (["a", "b"], ["c"]),
+    ],
 )
 def test_bad_pairs_are_refused(pairs: list[object]) -> None:
     with pytest.raises(InputError):
@@ -150,9 +163,17 @@ def test_scipy_symmetric_matrices_are_taken_as_they_are() -> None:
 
 def test_scipy_asymmetric_matrices_are_merged_and_counted() -> None:
     graph = Graph.from_scipy(sparse.csr_array([[1, 1, 1], [1, 0, 0], [0, 0, 0]]))
+    assert graph.n_edges == 2
+    assert graph.weights is None
     assert graph.cleaning == Cleaning(self_loops=1, reversed_duplicates=1)
+    # One entry out of symmetry must not change the weights of the others.
+    weighted = Graph.from_scipy(sparse.csr_array([[0, 2.0, 1], [2, 0, 1], [0, 1, 0]]))
+    assert weighted.weights is not None
+    assert weighted.weights.tolist() == [2.0, 1.0, 1.0]
     with pytest.raises(InputError, match="not square"):
         Graph.from_scipy(sparse.csr_array((2, 3)))
+    with pytest.raises(InputError, match="not real numbers"):
+        Graph.from_scipy(sparse.csr_array([[0, 1j], [1j, 0]]))
 
 
 def test_index_matches_text_and_numbers() -> None:
@@ -206,10 +227,3 @@ def test_with_edges_keeps_weights_nodes_and_features() -> None:
     assert fewer.labels is graph.labels
     assert graph.with_edges(np.array([[0, 3]])).n_edges == 0  # only its own edges
     assert graph.with_features(None).features is None
-
-
-def test_as_ids_takes_arrays_of_every_kind() -> None:
-    assert as_ids(np.array(["a", "b"])).dtype == object
-    assert as_ids(np.array([1, 2], dtype=np.uint8)).dtype == np.int64
-    assert as_ids(np.array([1, 2], dtype=object)).dtype == np.int64
-    assert as_ids([]).size == 0

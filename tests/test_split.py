@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,8 +169,33 @@ def test_a_leak_is_found_when_read_back(tmp_path: Path, karate: Graph, leak: str
         split.seed,
     )
     save_split(leaky, tmp_path / "split.npz")
-    with pytest.raises(InputError, match="^split: "):
-        load_split(tmp_path / "split.npz", karate)
+    with pytest.raises(InputError, match="split.npz: "):
+        load_split(str(tmp_path / "split.npz"), karate)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": "x"}, "seed"),
+        ({"format_version": "1"}, "format_version"),
+        ({"settings": {"test": 2.0}}, "settings.test"),
+        ({"train_edges": np.ones((3, 2))}, "not pairs of node indices"),
+        ({"train_edges": np.array([[0, -1]])}, "outside the graph"),
+    ],
+)
+def test_files_that_say_nonsense_are_refused(
+    tmp_path: Path, karate: Graph, change: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "split.npz"
+    save_split(split_edges(karate, seed=0), path)
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    about = json.loads(str(arrays["about"]))
+    for name, value in change.items():
+        (arrays if name in arrays else about)[name] = value
+    np.savez(path, **arrays | {"about": np.array(json.dumps(about))})
+    with pytest.raises(InputError, match=f"split.npz: .*{said}"):
+        load_split(path, karate)
 
 
 def test_damaged_and_newer_files_are_refused(tmp_path: Path, karate: Graph) -> None:

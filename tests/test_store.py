@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -122,9 +123,21 @@ def test_newer_formats_and_strange_folders_are_refused(run: Path, tmp_path: Path
     (run / "run.json").write_text(json.dumps(about | {"format_version": 99}))
     with pytest.raises(InputError, match="format 99 is newer.*update vgae"):
         load(run)
-    (run / "run.json").write_text(json.dumps(about | {"settings": {"model": "vgae", "x": 1}}))
-    with pytest.raises(InputError, match=r"run.json: settings: \w+"):
-        load(run)
+    for change, said in [
+        ({"settings": {"model": "vgae", "x": 1}}, r"run.json: settings: \w+"),
+        ({"format_version": 0}, "format_version"),
+        ({"format_version": 1.5}, "format 1.5 is newer"),
+        ({"format_version": None}, "damaged"),
+        ({"files": None}, "files"),
+        ({"files": {}}, "its files are not those of a run"),
+        ({"files": about["files"] | {"/etc/hostname": ""}}, "its files are not those of a run"),
+        ({"graph": None}, "graph"),
+        ({"interrupted": "no"}, "interrupted"),
+        ({"settings": about["settings"] | {"model": "gae"}}, "weights do not fit|model"),
+    ]:
+        (run / "run.json").write_text(json.dumps(about | change))
+        with pytest.raises(InputError, match=said):
+            load(run)
     (run / "run.json").write_text("[]")
     with pytest.raises(InputError, match="damaged"):
         load(run)
@@ -132,6 +145,28 @@ def test_newer_formats_and_strange_folders_are_refused(run: Path, tmp_path: Path
         load(tmp_path)
     with pytest.raises(InputError, match="no such run folder"):
         load(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("history.jsonl", b"nonsense"),
+        ("metrics.json", b"{"),
+        ("weights.safetensors", b"x" * 50),
+        ("embeddings.parquet", b"x" * 50),
+        ("split.npz", b"x" * 50),
+    ],
+)
+def test_files_that_are_whole_but_nonsense_are_refused(
+    run: Path, name: str, content: bytes
+) -> None:
+    (run / name).write_bytes(content)
+    about = json.loads((run / "run.json").read_text())
+    about["files"][name] = hashlib.sha256(content).hexdigest()
+    (run / "run.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match="damaged") as caught:
+        load(run)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_disk_that_fills_up_leaves_nothing(

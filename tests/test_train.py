@@ -84,14 +84,20 @@ def test_early_stopping_keeps_the_best_weights(split: Split) -> None:
     assert found["average_precision"] == scores[best]
 
 
+def test_patience_never_stops_before_it_looks() -> None:
+    with pytest.raises(InputError, match="patience 5 is less than validate_every 10"):
+        TrainSettings.parse({"patience": 5})
+    assert TrainSettings.parse({"patience": 5, "validate_every": 5}).patience == 5
+
+
 def test_early_stopping_needs_pairs_to_look_at(split: Split) -> None:
     with pytest.raises(InputError, match="patience"):
-        run(Split.without_holdout(split.train), patience=5)
+        run(Split.without_holdout(split.train), patience=15)
 
 
 def test_a_loss_that_explodes_is_one_line(ring: Graph) -> None:
     huge = ring.with_features(np.full((40, 3), 1e30))
-    with pytest.raises(InputError, match="step 1: the loss is not finite; lower"):
+    with pytest.raises(InputError, match="step 1: the loss or a weight is not finite; lower"):
         run(Split.without_holdout(huge), n_inputs=3)
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
+from scipy.special import expit
 
 from vgae.config import Settings
-from vgae.encoders import EncoderInput, FeatureUse
+from vgae.encoders import EncoderInput, FeatureUse, used_features
 from vgae.errors import InputError, NotFittedError, unknown_name
-from vgae.evaluate import RunScores, Summary, evaluate_runs, summarize
-from vgae.graph import NodeId
+from vgae.evaluation import Evaluation, RunScores, evaluate_runs, summarize
+from vgae.ids import NodeId, id_columns
 from vgae.io import as_graph
 from vgae.kernels import choose_engine, top_pairs, top_partners
 from vgae.model import GraphAutoEncoder, ModelSettings
@@ -76,6 +76,12 @@ class EstimatorSettings(Settings):
     training: TrainSettings
     seed: int = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _model_has_its_latent(self) -> Self:
+        if self.network.latent != MODELS[self.model].latent:
+            raise ValueError(f"model {self.model} has no {self.network.latent} latent")
+        return self
+
 
 class LinkModel:
     """A graph auto-encoder that is fitted to a graph and answers by node id.
@@ -124,7 +130,7 @@ class LinkModel:
     """
 
     name: ClassVar[Literal["vgae", "gae"]]
-    _latent: ClassVar[Literal["gaussian", "point"]]
+    latent: ClassVar[Literal["gaussian", "point"]]
 
     embedding_: NDArray[np.float32]
     embedding_std_: NDArray[np.float32] | None
@@ -155,7 +161,7 @@ class LinkModel:
             {
                 "model": self.name,
                 "network": {
-                    "latent": self._latent,
+                    "latent": self.latent,
                     "latent_dim": latent_dim,
                     "hidden_dim": hidden_dim,
                     "objective": objective,
@@ -200,10 +206,10 @@ class LinkModel:
         """
         split = data if isinstance(data, Split) else Split.without_holdout(as_graph(data))
         network, training = self.settings.network, self.settings.training
-        has_features = split.train.features is not None and network.features != "none"
+        features = used_features(split.train, network.features)
         fitted = GraphAutoEncoder(
             network,
-            n_inputs=split.train.n_features if has_features else split.train.n_nodes,
+            n_inputs=split.train.n_nodes if features is None else features.shape[1],
             seed=self.settings.seed,
         )
         steps = train(
@@ -238,11 +244,13 @@ class LinkModel:
         with torch.no_grad():
             latent = network.encode(messages)
             self.embedding_ = latent.mean.numpy()
-            self.embedding_std_ = latent.std().numpy() if self._latent == "gaussian" else None
+            std = latent.std()
+            self.embedding_std_ = None if std is None else std.numpy()
         training = EncoderInput.from_graph(split.train, use) if split.validation else None
         self.metrics_ = {
             "protocol": split.settings.protocol,
             "proportions": split.settings.proportions,
+            "seed": split.seed,
             "validation": held_out_metrics(network, training, split.validation)
             if training
             else None,
@@ -275,11 +283,13 @@ class LinkModel:
         (1,)
         """
         self._check_fitted()
-        rows = [list(pair) for pair in pairs]
-        if any(len(row) != 2 for row in rows):
-            raise InputError("pairs: each row holds two node ids")
-        flat = [name for row in rows for name in row]
-        return self._probabilities(self._indices(flat).reshape(-1, 2))
+        source, target = id_columns(pairs)
+        indices = np.stack([self._indices(source), self._indices(target)], axis=1)
+        with torch.no_grad():
+            logits = self.network_.decoder.logits(
+                torch.from_numpy(self.embedding_), torch.from_numpy(indices)
+            )
+        return _probability(logits.numpy())
 
     def recommend(self, k: int = 10, *, nodes: Sequence[NodeId] | None = None) -> list[Link]:
         """The likeliest missing links: the best of all pairs that are no known edge.
@@ -312,16 +322,16 @@ class LinkModel:
         [('a', 'c')]
         """
         self._check_fitted()
-        if k < 1:
-            raise InputError(f"k = {k}: must be at least 1")
+        if not isinstance(k, int) or k < 1:
+            raise InputError(f"k = {k}: must be a whole number, at least 1")
         factor = self.network_.decoder.factor(torch.from_numpy(self.embedding_))
         known = self.split_.graph.adjacency
         if nodes is None:
-            pairs, _ = top_pairs(factor, k, known=known)
+            pairs, logits = top_pairs(factor, k, known=known)
         else:
-            pairs, _ = top_partners(factor, self._indices(nodes), k, known=known)
+            pairs, logits = top_partners(factor, self._indices(nodes), k, known=known)
         sources, targets = (self.ids_[pairs[:, side]].tolist() for side in (0, 1))
-        probabilities = self._probabilities(pairs).tolist()
+        probabilities = _probability(logits).tolist()
         return [Link(*row) for row in zip(sources, targets, probabilities, strict=True)]
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
@@ -373,13 +383,10 @@ class LinkModel:
             raise InputError(f"node '{names[unknown[0]]}' is not in the graph")
         return rows
 
-    def _probabilities(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        with torch.no_grad():
-            logits = self.network_.decoder.logits(
-                torch.from_numpy(self.embedding_), torch.from_numpy(indices)
-            )
-            probabilities: NDArray[np.float64] = torch.sigmoid(logits.double()).numpy()
-        return probabilities
+
+def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    probability: NDArray[np.float64] = expit(logits.astype(np.float64))
+    return probability
 
 
 @final
@@ -397,7 +404,7 @@ class VGAE(LinkModel):
     """
 
     name = "vgae"
-    _latent = "gaussian"
+    latent = "gaussian"
 
 
 @final
@@ -413,7 +420,7 @@ class GAE(LinkModel):
     """
 
     name = "gae"
-    _latent = "point"
+    latent = "point"
 
 
 MODELS: dict[str, type[LinkModel]] = {model.name: model for model in (VGAE, GAE)}
@@ -443,7 +450,8 @@ def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkMod
 def load(path: str | Path) -> LinkModel:
     """A fitted model from its run folder.
 
-    It predicts and recommends as it did when it was saved. Node features are not stored.
+    It predicts and recommends as it did when it was saved. Node features and edge weights are not
+    stored: its `split_` holds the edges alone, and is no graph to fit another model to.
 
     Raises
     ------
@@ -465,48 +473,6 @@ def load(path: str | Path) -> LinkModel:
     model.embedding_, model.embedding_std_ = run.embedding, run.embedding_std
     model.interrupted_ = run.interrupted
     return model
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Test metrics of several models over the same splits.
-
-    Attributes
-    ----------
-    protocol, proportions, runs, seed
-        How the runs were made; run r has seed + r for split and weights.
-    preset, features
-        The settings, and whether node features were used.
-    metrics
-        By model and metric.
-    """
-
-    protocol: str
-    proportions: dict[str, float]
-    runs: int
-    seed: int
-    preset: str
-    features: bool
-    metrics: Mapping[str, Mapping[str, Summary]]
-
-    def as_dict(self, *, graph: str) -> dict[str, Any]:
-        """Plain values, as `vgae evaluate --json` prints them."""
-        return {
-            "graph": graph,
-            "protocol": self.protocol,
-            "proportions": self.proportions,
-            "runs": self.runs,
-            "seed": self.seed,
-            "results": [
-                {
-                    "model": model,
-                    "preset": self.preset,
-                    "features": self.features,
-                    "metrics": {name: summary.as_dict() for name, summary in metrics.items()},
-                }
-                for model, metrics in self.metrics.items()
-            ],
-        }
 
 
 def evaluate(
@@ -580,14 +546,15 @@ def evaluate(
         found[scores.method].append(scores.metrics)
         if on_scores is not None:
             on_scores(scores)
-    used = next(iter(made.values())).settings.network.features
+    use = next(iter(made.values())).settings.network.features
     return Evaluation(
         protocol=settings.protocol,
         proportions=settings.proportions,
         runs=runs,
         seed=seed,
         preset=preset,
-        features=graph.features is not None and used != "none",
+        overrides=overrides,
+        features=used_features(graph, use) is not None,
         metrics={
             name: {
                 metric: summarize([run[metric] for run in scores_of_runs])

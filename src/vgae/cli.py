@@ -3,136 +3,69 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from vgae.errors import InputError, VgaeError, unknown_name
+from vgae.options import (
+    DelimiterOption,
+    FeaturesOption,
+    GraphArgument,
+    HeaderOption,
+    HiddenOption,
+    IsolatedOption,
+    JsonOption,
+    LatentOption,
+    NoFeaturesOption,
+    ObjectiveOption,
+    PatienceOption,
+    PresetOption,
+    ProtocolOption,
+    QuietOption,
+    RateOption,
+    RunArgument,
+    SeedOption,
+    SourceOption,
+    StepsOption,
+    TableOption,
+    TargetOption,
+    TestOption,
+    ValidationOption,
+    WeightOption,
+)
 
 if TYPE_CHECKING:
     from vgae.graph import Graph
 
 __all__ = ["app", "main"]
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="vgae",
     help="Learn node vectors of a graph without labels, find its missing links, and prove on "
     "held-out edges how well that works.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-GraphArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="GRAPH",
-        help="An edge list (CSV, TSV, gzip, Parquet) or the "
-        "name of a data set; see `vgae datasets`.",
-    ),
-]
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="DIR", help="A run folder made by `vgae fit`.")
-]
-FeaturesOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Node features: CSV or Parquet with node ids in the first "
-        "column, or .npy or SciPy .npz whose row i belongs to integer id i.",
-    ),
-]
-NoFeaturesOption = Annotated[bool, typer.Option("--no-features", help="Leave node features out.")]
-SourceOption = Annotated[
-    str | None,
-    typer.Option(metavar="COLUMN", help="Column of an edge's start: name, or number from 1."),
-]
-TargetOption = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column of an edge's end.")
-]
-WeightOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN", help="Column of edge weights; default: the one called weight, if any."
-    ),
-]
-HeaderOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--header/--no-header", help="Whether the first row names the columns; default: found out."
-    ),
-]
-DelimiterOption = Annotated[
-    str | None, typer.Option(metavar="CHARACTER", help="Between columns; default: found out.")
-]
-IsolatedOption = Annotated[
-    bool, typer.Option("--isolated", help="Keep nodes that are only in the feature table.")
-]
-PresetOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="paper: hidden 32, latent 16, Adam 0.01, 200 steps, "
-        "raw features. unit: the same with each node's features at unit length.",
-    ),
-]
-StepsOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Full-batch training steps; default: the preset's.")
-]
-SeedOption = Annotated[int, typer.Option(metavar="S", help="Seed of split, weights and samples.")]
-HiddenOption = Annotated[int | None, typer.Option(metavar="N", help="Width of the hidden layer.")]
-LatentOption = Annotated[int | None, typer.Option(metavar="N", help="Length of a node's vector.")]
-RateOption = Annotated[float | None, typer.Option(metavar="X", help="Step size of Adam.")]
-ObjectiveOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="paper (an edge weighs as much as all the pairs "
-        "without one) or elbo (all pairs weigh alike).",
-    ),
-]
-PatienceOption = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        help="Stop after N steps without a better validation AP and keep the best weights.",
-    ),
-]
-ValidationOption = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="Fraction of the edges held out for validation; default 0.05."),
-]
-TestOption = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="Fraction of the edges held out for the test; default 0.1."),
-]
-ProtocolOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="T|TV",
-        help="Messages when test pairs are scored: T, over "
-        "training edges (default); TV, over validation edges too.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
-TableOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write to FILE (.csv, .tsv or .parquet).")
-]
-
 
 @app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
         from vgae import __version__
 
         typer.echo(f"vgae {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -178,9 +111,9 @@ def fit(
     split_options = _given(validation=validation, test=test, protocol=protocol)
     if split_options and not holdout:
         raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
-    from vgae.files import check_directory
+    from vgae.store import check_run_place
 
-    check_directory(out, overwrite=overwrite, marker="run.json")
+    check_run_place(out, overwrite=overwrite)
     data = _read(
         graph,
         features,
@@ -265,11 +198,11 @@ def evaluate(
 ) -> None:
     """Score models on held-out edges over many splits, with standard errors."""
     from vgae.report import METRIC_TITLES, Reporter, percent, print_json, print_table
-    from vgae.tables import check_writable_suffix, write_table
+    from vgae.tables import check_output, write_table
 
     reporter = Reporter(quiet=quiet)
     if out is not None:
-        check_writable_suffix(out)
+        check_output(out)
     names = [name.strip() for name in models.split(",") if name.strip()]
     data = _read(
         graph,
@@ -309,13 +242,7 @@ def evaluate(
             ),
         )
     if out is not None:
-        rows = [
-            (model, metric, summary.mean, summary.standard_error)
-            for model, metrics in result.metrics.items()
-            for metric, summary in metrics.items()
-        ]
-        columns = ("model", "metric", "mean", "standard_error")
-        write_table(out, dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True)))
+        write_table(out, result.table(graph=graph))
     if json:
         print_json(result.as_dict(graph=graph))
         return
@@ -358,11 +285,10 @@ def predict(
     from vgae.api import Link
     from vgae.io import read_pairs
 
-    ids, _ = read_pairs(pairs, model.split_.graph, header=header)
-    probabilities = model.predict_proba(ids.tolist()).tolist()
-    _give_links(
-        [Link(a, b, p) for (a, b), p in zip(ids.tolist(), probabilities, strict=True)], json, out
-    )
+    asked = read_pairs(pairs, model.split_.graph, header=header)
+    probabilities = model.predict_proba(asked).tolist()
+    links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
+    _give_links(links, json, out)
 
 
 @app.command()
@@ -461,26 +387,31 @@ def main() -> None:
 
     0 done, 1 a fault of this program, 2 input that cannot be used, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal without "±" must not cost the results
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        status = app(standalone_mode=False) or 0
     except InputError as error:
         _leave(str(error), 2)
-    except KeyboardInterrupt:
-        _leave("interrupted", 130)
-    except BrokenPipeError:
-        # The reader of our output has left; so do we, without a word.
-        sys.stderr.close()
-        sys.exit(0)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort promises one line
+        if hasattr(error, "format_message"):  # typer's own words on arguments
+            _leave(error.format_message().rstrip(".") + "; see --help", 2)
         kind = "" if isinstance(error, VgaeError) else f"{type(error).__name__}: "
+        first_line = (str(error).splitlines() or [""])[0]
         _leave(
-            f"{kind}{error} - this is a fault of vgae; please report it with the command and "
-            "VGAE_TRACEBACK=1 set, at the project's issue page",
+            f"{kind}{first_line} - this is a fault of vgae; please report it with the command and "
+            "what it prints with VGAE_TRACEBACK=1 set, at the project's issue page",
             1,
         )
+    if status == INTERRUPTED:  # typer may have turned the signal into a status itself
+        _leave("interrupted", INTERRUPTED)
+    sys.exit(status)
 
 
-def _leave(line: str, status: int) -> None:
+def _leave(line: str, status: int) -> NoReturn:
     import os
 
     from vgae.report import print_error
@@ -503,10 +434,13 @@ def _read(
 ) -> Graph:
     """A graph by the name of a data set or of a file."""
     from vgae.datasets import DATASETS, load_dataset
+    from vgae.files import file_errors
 
     if features is not None and no_features:
         raise InputError("--features and --no-features exclude each other")
-    if name not in DATASETS and not Path(name).exists():
+    with file_errors(Path(name)):
+        is_there = Path(name).exists()
+    if name not in DATASETS and not is_there:
         if len(Path(name).parts) > 1 or Path(name).suffix:
             raise InputError(f"{name}: no such file")
         raise InputError(f"{unknown_name('dataset', name, DATASETS)}; nor is there such a file")
@@ -521,9 +455,9 @@ def _read(
 
 def _load(run: Path, out: Path | None) -> Any:
     if out is not None:
-        from vgae.tables import check_writable_suffix
+        from vgae.tables import check_output
 
-        check_writable_suffix(out)
+        check_output(out)
     from vgae.api import load
 
     return load(run)

@@ -53,8 +53,9 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
-            reason = first["msg"][0].lower() + first["msg"][1:]
-            raise InputError(f"{where}: {path}: {reason}") from error
+            reason = first["msg"].removeprefix("Value error, ")
+            reason = reason[0].lower() + reason[1:]
+            raise InputError(": ".join(filter(None, (where, path, reason)))) from error
 
 
 def stream_seed(seed: int, stream: str) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Literal, final
 
 import numpy as np
 import torch
@@ -13,60 +12,13 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vgae.graph import Graph
+from vgae.graph import Features, Graph
+from vgae.kernels import SparseMatrix
 
-__all__ = ["EncoderInput", "FeatureUse", "GraphConvolutionEncoder", "SparseMatrix"]
+__all__ = ["EncoderInput", "FeatureUse", "GraphConvolutionEncoder", "used_features"]
 
 
 FeatureUse = Literal["raw", "unit", "none"]
-
-
-@dataclass(frozen=True)
-class SparseMatrix:
-    """A constant CSR matrix that multiplies dense ones, with its transpose for the gradient."""
-
-    forward: Tensor
-    transposed: Tensor
-
-    @classmethod
-    def from_scipy(cls, matrix: sparse.csr_array[np.float32]) -> SparseMatrix:
-        """Copy of a SciPy matrix; one that is symmetric to the bit is stored once."""
-        forward = _torch_csr(matrix)
-        mirrored = sparse.csr_array(matrix.T)
-        mirrored.sort_indices()
-        if matrix.shape == mirrored.shape and (matrix != mirrored).nnz == 0:
-            return cls(forward, forward)
-        return cls(forward, _torch_csr(mirrored))
-
-    def __matmul__(self, dense: Tensor) -> Tensor:
-        result: Tensor = _SparseProduct.apply(self, dense)  # type: ignore[no-untyped-call]
-        return result
-
-
-class _SparseProduct(torch.autograd.Function):
-    """Constant sparse times dense; both directions are row-wise sums, hence deterministic."""
-
-    @staticmethod
-    def forward(ctx: Any, matrix: SparseMatrix, dense: Tensor) -> Tensor:
-        ctx.matrix = matrix
-        return matrix.forward @ dense
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.matrix.transposed @ grad
-
-
-def _torch_csr(matrix: sparse.csr_array[np.float32]) -> Tensor:
-    with warnings.catch_warnings():
-        # torch says once a process that CSR is in beta; that is no news to a user of this library.
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support", category=UserWarning)
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32)),
-            torch.from_numpy(matrix.indices.astype(np.int32)),
-            torch.from_numpy(matrix.data.copy()),
-            size=matrix.shape,
-            check_invariants=False,  # SciPy made them
-        )
 
 
 @dataclass(frozen=True)
@@ -102,17 +54,22 @@ class EncoderInput:
             The graph is directed.
         """
         adjacency = SparseMatrix.from_scipy(graph.normalized_adjacency())
-        if use == "none" or graph.features is None:
-            return cls(adjacency, None)
-        features = sparse.csr_array(graph.features) if sparse.issparse(graph.features) else None
+        features = used_features(graph, use)
         if features is None:
-            dense = torch.tensor(graph.features)
+            return cls(adjacency, None)
+        if not sparse.issparse(features):
+            dense = torch.tensor(features)
             return cls(adjacency, functional.normalize(dense) if use == "unit" else dense)
         if use == "unit":
             lengths = sparse.linalg.norm(features, axis=1)
             scale = sparse.diags_array(1.0 / np.where(lengths > 0, lengths, 1.0))
             features = sparse.csr_array(scale @ features).astype(np.float32)
         return cls(adjacency, SparseMatrix.from_scipy(features))
+
+
+def used_features(graph: Graph, use: FeatureUse) -> Features | None:
+    """The features that an encoder sees, or None where every node is its own."""
+    return None if use == "none" else graph.features
 
 
 @final

@@ -5,13 +5,33 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vgae.errors import InputError
 
-__all__ = ["check_directory", "file_errors", "staged_directory", "staged_file"]
+__all__ = [
+    "BAD_ARCHIVE",
+    "check_directory",
+    "check_file",
+    "file_errors",
+    "staged_directory",
+    "staged_file",
+]
+
+BAD_ARCHIVE = (
+    KeyError,
+    ValueError,
+    TypeError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and SciPy raise on a damaged .npy or .npz."""
 
 
 @contextmanager
@@ -20,14 +40,32 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(f"{error.filename or path}: no such file or folder") from error
+        raise InputError(f"{path}: no such file or folder") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder; name a file") from error
     except NotADirectoryError as error:
         raise InputError(f"{path}: a part of this path is a file, not a folder") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = (error.strerror or str(error)).splitlines()[0].lower()
         raise InputError(f"{path}: {reason}") from error
+
+
+# ---------------------------------------------------------------------- a file
+
+
+def check_file(path: Path) -> None:
+    """Refuse a place where `staged_file` could not write, before the work is done.
+
+    Raises
+    ------
+    InputError
+        The name is a folder's, or its folder is missing or cannot be written.
+    """
+    with file_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent):
+            pass
 
 
 @contextmanager
@@ -59,9 +97,8 @@ def staged_file(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     '42'
     """
+    check_file(path)
     with file_errors(path):
-        if path.is_dir():
-            raise IsADirectoryError(21, "is a folder", str(path))
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
         os.close(handle)
         staged = Path(name)
@@ -74,8 +111,33 @@ def staged_file(path: Path) -> Iterator[Path]:
             staged.unlink(missing_ok=True)
 
 
+# -------------------------------------------------------------------- a folder
+
+
+def check_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> None:
+    """Refuse a folder that `staged_directory` would refuse, before the work is done.
+
+    Parameters and what raises are those of `staged_directory`.
+    """
+    with file_errors(path):
+        if not os.path.lexists(path):
+            return
+        if not path.is_dir():
+            raise InputError(f"{path}: exists and is not a folder; choose another name")
+        if os.path.ismount(path):
+            raise InputError(
+                f"{path}: is a mount point and cannot be replaced; name a folder in it"
+            )
+        found = sorted(item.name for item in path.iterdir())
+        foreign = [name for name in found if name not in ours]
+        if foreign:
+            raise InputError(f"{path}: holds another file, {foreign[0]}; choose another folder")
+        if found and not overwrite:
+            raise InputError(f"{path}: exists; add --overwrite to replace it")
+
+
 @contextmanager
-def staged_directory(path: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
+def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> Iterator[Path]:
     """Fill a folder beside the final name, then rename it into place whole.
 
     The staging folder is made at once, so that a read-only place is found before hours of work.
@@ -86,8 +148,8 @@ def staged_directory(path: Path, *, overwrite: bool, marker: str) -> Iterator[Pa
         The final name; missing parents are made.
     overwrite
         Whether an existing folder may be replaced.
-    marker
-        A file name by which a replaceable folder is known: other folders are never replaced.
+    ours
+        File names that such a folder may hold: one that holds any other is never replaced.
 
     Yields
     ------
@@ -98,58 +160,52 @@ def staged_directory(path: Path, *, overwrite: bool, marker: str) -> Iterator[Pa
     InputError
         The folder exists and may not be replaced, or cannot be written.
     """
-    path = Path(os.path.abspath(path))  # not resolve(): a link to a folder stays that link's name
+    check_directory(path, overwrite=overwrite, ours=ours)
+    final = path.resolve()  # a link to a folder stays a link
+    made = [parent for parent in final.parents if not parent.exists()]
+    staged = None
     with file_errors(path):
-        check_directory(path, overwrite=overwrite, marker=marker)
-        made = [parent for parent in path.parents if not parent.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            staged = _hidden_folder(final, ".partial")
             yield staged
             for item in staged.iterdir():
                 _give_default_mode(item, 0o666)
                 _flush(item)
             _give_default_mode(staged, 0o777)
-            _swap(staged, path)
+            _swap(staged, final)
+        except InputError as error:
+            # The staging folder's name means nothing to a user.
+            raise InputError(str(error).replace(str(staged), str(path))) from error
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            if staged is not None:
+                shutil.rmtree(staged, ignore_errors=True)
             for parent in made:
                 with suppress(OSError):  # not empty: the result is in it
                     parent.rmdir()
 
 
-def check_directory(path: Path, *, overwrite: bool, marker: str) -> None:
-    """Refuse a folder that `staged_directory` would refuse, before the work is done.
-
-    Parameters and what raises are those of `staged_directory`.
-    """
-    if not os.path.lexists(path):
+def _swap(staged: Path, final: Path) -> None:
+    """Put `staged` in the place of `final`; whatever stood there comes back if that fails."""
+    if not final.exists():
+        staged.rename(final)
         return
-    if not path.is_dir():
-        raise InputError(f"{path}: exists and is not a folder; choose another name")
-    if not any(path.iterdir()):
-        return
-    if not (path / marker).is_file():
-        raise InputError(f"{path}: holds other files (no {marker}); choose another folder")
-    if not overwrite:
-        raise InputError(f"{path}: exists; add --overwrite to replace it")
-
-
-def _swap(staged: Path, path: Path) -> None:
-    """Put `staged` in the place of `path`; whatever stood there comes back if that fails."""
-    if not path.exists():
-        staged.rename(path)
-        return
-    retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-    path.rename(retired / path.name)
+    retired = _hidden_folder(final, ".old")
     try:
-        staged.rename(path)
-    except OSError:
-        (retired / path.name).rename(path)
-        raise
+        final.rename(retired / final.name)
+        try:
+            staged.rename(final)
+        except OSError:
+            (retired / final.name).rename(final)
+            raise
     finally:
-        if path.exists():
+        if final.exists():
             shutil.rmtree(retired, ignore_errors=True)
+
+
+def _hidden_folder(beside: Path, suffix: str) -> Path:
+    name = tempfile.mkdtemp(prefix=f".{beside.name}.", suffix=suffix, dir=beside.parent)
+    return Path(name)
 
 
 def _flush(path: Path) -> None:

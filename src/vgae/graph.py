@@ -10,19 +10,16 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from vgae.errors import InputError
+from vgae.ids import IdArray, NodeId, as_ids, canonical_int, id_bytes, id_columns, unique_ids
 
-__all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "as_ids"]
+__all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "count"]
 
 FloatCSR: TypeAlias = sparse.csr_array[np.float32]
 Features: TypeAlias = NDArray[np.float32] | FloatCSR
-NodeId: TypeAlias = str | int
-IdArray: TypeAlias = NDArray[Any]
-"""Node ids: int64, or objects that are all `str`."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ class Graph:
                 )
         for array in (*_parts(self.adjacency), *_parts(self.features), self.ids, self.labels):
             if array is not None:
-                array.flags.writeable = False
+                _frozen(array)
 
     # ---------------------------------------------------------------- ways in
 
@@ -173,7 +170,7 @@ class Graph:
         adjacency, cleaning = _simple_adjacency(pairs, weights, n_nodes, directed=directed)
         return cls(
             adjacency=adjacency,
-            ids=np.arange(n_nodes) if names is None else _unique_ids(names),
+            ids=np.arange(n_nodes) if names is None else unique_ids(names),
             features=checked,
             labels=None if labels is None else np.array(labels),
             directed=directed,
@@ -213,7 +210,7 @@ class Graph:
         >>> Graph.from_pairs([(20, 10), (10, 30)]).ids.tolist()
         [10, 20, 30]
         """
-        source, target = _id_columns(pairs)
+        source, target = id_columns(pairs)
         columns = [source, target]
         if nodes is not None:
             columns.append(as_ids(nodes))
@@ -246,7 +243,7 @@ class Graph:
         matrix
             Shape (n_nodes, n_nodes). Stored zeros are no edges; values other than 1 are weights.
             A symmetric matrix holds each undirected edge twice, as usual; of an asymmetric one,
-            read as undirected, the two directions are merged and their weights added.
+            read as undirected, the larger weight of the two directions is taken.
         ids, features, labels, directed
             As in `Graph.from_edges`.
 
@@ -263,13 +260,16 @@ class Graph:
         """
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"adjacency: shape {matrix.shape} is not square")
-        entries = sparse.csr_array(matrix, dtype=np.float64, copy=True)
-        entries.sum_duplicates()
-        entries.eliminate_zeros()
-        if not directed and (entries != entries.T).nnz == 0:
-            entries = sparse.csr_array(sparse.triu(entries))
+        entries = _checked_csr(matrix, np.float64, "adjacency")
+        n_one_way = 0
+        if not directed:
+            both_ways = entries.maximum(entries.T)
+            if (both_ways != entries).nnz:
+                n_one_way = int(both_ways.nnz - entries.nnz)
+            n_merged = int(entries.nnz - entries.diagonal().astype(bool).sum() - n_one_way) // 2
+            entries = sparse.csr_array(sparse.triu(both_ways))
         found = entries.tocoo()
-        return cls.from_edges(
+        graph = cls.from_edges(
             np.stack([found.row, found.col], axis=1),
             n_nodes=matrix.shape[0],
             weights=None if bool((found.data == 1).all()) else found.data,
@@ -278,6 +278,9 @@ class Graph:
             labels=labels,
             directed=directed,
         )
+        if n_one_way:
+            return replace(graph, cleaning=replace(graph.cleaning, reversed_duplicates=n_merged))
+        return graph
 
     # ------------------------------------------------------------ what it is
 
@@ -301,7 +304,7 @@ class Graph:
         """Node indices of the edges, shape (n_edges, 2), sorted; source < target if undirected."""
         rows = np.repeat(np.arange(self.n_nodes), np.diff(self.adjacency.indptr))
         pairs = np.stack([rows, self.adjacency.indices.astype(np.int64)], axis=1)
-        return pairs if self.directed else pairs[pairs[:, 0] < pairs[:, 1]]
+        return _frozen(pairs if self.directed else pairs[pairs[:, 0] < pairs[:, 1]])
 
     @cached_property
     def weights(self) -> NDArray[np.float32] | None:
@@ -312,21 +315,20 @@ class Graph:
         if self.directed:
             return values
         rows = np.repeat(np.arange(self.n_nodes), np.diff(self.adjacency.indptr))
-        upper: NDArray[np.float32] = values[rows < self.adjacency.indices]
-        return upper
+        return _frozen(values[rows < self.adjacency.indices])
 
     @cached_property
     def degrees(self) -> NDArray[np.int64]:
         """Number of neighbours a node, shape (n_nodes,)."""
         starts: NDArray[np.int64] = self.adjacency.indptr.astype(np.int64)
-        return starts[1:] - starts[:-1]
+        return _frozen(starts[1:] - starts[:-1])
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of what a model can see: ids, edges, weights, direction and features."""
         digest = hashlib.sha256()
         digest.update(f"vgae-graph-1 {self.n_nodes} {self.directed}".encode())
-        for part in (*_id_bytes(self.ids), *_parts(self.adjacency), *_parts(self.features)):
+        for part in (*id_bytes(self.ids), *_parts(self.adjacency), *_parts(self.features)):
             # Index width is an accident of size and source, never of content.
             wide = part.astype(np.int64) if part.dtype.kind == "i" else part
             digest.update(f"{wide.dtype.str} {wide.shape}".encode())
@@ -345,7 +347,7 @@ class Graph:
         """
         wanted = list(ids)
         if self.ids.dtype.kind == "i":
-            keys: list[Any] = [_canonical_int(name) for name in wanted]
+            keys: list[Any] = [canonical_int(name) for name in wanted]
         else:
             keys = [str(name) for name in wanted]
         position = self._position
@@ -417,76 +419,6 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def as_ids(values: Any) -> IdArray:
-    """Node ids as an int64 array or an array of `str` objects.
-
-    Raises
-    ------
-    InputError
-        The ids are neither all strings nor all integers.
-
-    Examples
-    --------
-    >>> as_ids(["b", "a"]).tolist(), as_ids([2, 1]).dtype.kind
-    (['b', 'a'], 'i')
-    """
-    if isinstance(values, (pa.Array, pa.ChunkedArray)):
-        values = values.to_numpy(zero_copy_only=False) if len(values) else np.empty(0, np.int64)
-    array = np.asarray(values)
-    if array.size == 0:
-        return np.empty(0, dtype=np.int64)
-    if array.ndim != 1:
-        raise InputError("node ids must be all strings or all integers")
-    if array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max:
-        return array.astype(np.int64)
-    if array.dtype.kind in "UT":
-        # NumPy turns a list like ["a", 1] into text: look at the list itself.
-        if isinstance(values, np.ndarray) or all(isinstance(value, str) for value in values):
-            return array.astype(object)
-    elif array.dtype.kind == "O":
-        if all(isinstance(value, str) for value in array):
-            return array.copy()
-        if all(isinstance(value, (int, np.integer)) and value is not True for value in array):
-            return array.astype(np.int64)
-    raise InputError("node ids must be all strings or all integers")
-
-
-def _canonical_int(name: Any) -> Any:
-    if isinstance(name, str):
-        try:
-            number = int(name)
-        except ValueError:
-            return name
-        return number if str(number) == name else name
-    return name
-
-
-def _id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
-    if isinstance(pairs, tuple) and len(pairs) == 2 and not isinstance(pairs[0], (str, int, tuple)):
-        return as_ids(pairs[0]), as_ids(pairs[1])
-    rows = pairs if isinstance(pairs, np.ndarray) else list(pairs)
-    if len(rows) == 0:
-        return as_ids([]), as_ids([])
-    if isinstance(rows, np.ndarray):
-        if rows.ndim != 2 or rows.shape[1] != 2:
-            raise InputError(f"pairs: shape {rows.shape} is not (n_pairs, 2)")
-        return as_ids(rows[:, 0]), as_ids(rows[:, 1])
-    for number, row in enumerate(rows):
-        if isinstance(row, str) or len(row) != 2:
-            raise InputError(f"pairs, row {number}: {row!r} is not a pair of node ids")
-    return as_ids([row[0] for row in rows]), as_ids([row[1] for row in rows])
-
-
-def _unique_ids(ids: IdArray) -> IdArray:
-    if ids.dtype.kind == "i" and bool((np.diff(ids) > 0).all()):
-        return ids
-    counts = pc.value_counts(pa.array(ids))
-    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(repeated):
-        raise InputError(f"node id {repeated[0]['values'].as_py()!r} occurs more than once")
-    return ids
-
-
 def _index_pairs(edges: ArrayLike) -> NDArray[np.int64]:
     pairs = np.asarray(edges)
     if pairs.size == 0:
@@ -499,7 +431,10 @@ def _index_pairs(edges: ArrayLike) -> NDArray[np.int64]:
 
 
 def _checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
-    values = np.asarray(weights, dtype=np.float64)
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("weights: not all are numbers") from error
     if values.shape != (n_rows,):
         raise InputError(f"weights: shape {values.shape} for {count(n_rows, 'row')}")
     bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
@@ -513,16 +448,14 @@ def _checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
 
 def _checked_features(features: Any) -> Features:
     if sparse.issparse(features):
-        matrix = sparse.csr_array(features, dtype=np.float32, copy=True)
-        matrix.sum_duplicates()
-        matrix.eliminate_zeros()
+        matrix = _checked_csr(features, np.float32, "features")
         bad = np.flatnonzero(~np.isfinite(matrix.data))
         if bad.size:
             row = int(np.searchsorted(matrix.indptr, bad[0], side="right")) - 1
             raise _bad_feature(row, int(matrix.indices[bad[0]]), matrix.data[bad[0]])
         return matrix
     values = np.asarray(features)
-    if values.ndim != 2:
+    if values.ndim != 2 or values.shape[1] == 0:
         raise InputError(f"features: shape {values.shape} is not (n_nodes, n_features)")
     if values.dtype.kind not in "biuf":
         raise InputError(f"features: {values.dtype} is not numeric")
@@ -533,6 +466,22 @@ def _checked_features(features: Any) -> Features:
         row, column = (int(place) for place in places[0])
         raise _bad_feature(row, column, dense[row, column])
     return dense
+
+
+def _checked_csr(matrix: Any, dtype: type[np.floating[Any]], name: str) -> Any:
+    """A canonical copy of a sparse matrix; broken index arrays could crash the process later."""
+    if matrix.dtype.kind not in "biuf":
+        raise InputError(f"{name}: {matrix.dtype} is not real numbers")
+    try:
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)
+        with np.errstate(over="ignore"):
+            canonical = sparse.csr_array(matrix, dtype=dtype, copy=True)
+    except ValueError as error:
+        raise InputError(f"{name}: not a valid sparse matrix ({error})") from error
+    canonical.sum_duplicates()
+    canonical.eliminate_zeros()
+    return canonical
 
 
 def _bad_feature(row: int, column: int, value: Any) -> InputError:
@@ -575,6 +524,11 @@ def _simple_adjacency(
     return single, cleaning
 
 
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
 def _parts(matrix: Any) -> tuple[NDArray[Any], ...]:
     """The arrays that a dense or CSR matrix consists of."""
     if matrix is None:
@@ -583,11 +537,3 @@ def _parts(matrix: Any) -> tuple[NDArray[Any], ...]:
         csr = cast("sparse.csr_array[Any]", matrix)
         return (csr.indptr, csr.indices, csr.data)
     return (matrix,)
-
-
-def _id_bytes(ids: IdArray) -> tuple[NDArray[Any], ...]:
-    if ids.dtype.kind == "i":
-        return (ids,)
-    encoded = [name.encode() for name in ids]
-    lengths = np.fromiter((len(name) for name in encoded), np.int64, count=len(encoded))
-    return lengths, np.frombuffer(b"".join(encoded), dtype=np.uint8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.errors import InputError
-from vgae.files import file_errors
-from vgae.graph import Features, Graph, IdArray, as_ids, count
+from vgae.files import BAD_ARCHIVE, file_errors
+from vgae.graph import Features, Graph, count
+from vgae.ids import IdArray, NodeId, as_ids
 from vgae.tables import Table, open_table
 
 __all__ = ["as_graph", "from_networkx", "read_graph", "read_pairs"]
@@ -90,8 +90,13 @@ def read_graph(
     weight_column = (
         table.column_called(*WEIGHT_NAMES) if weight is None else table.column(str(weight))
     )
-    weights = None if weight_column is None else _positive_weights(table, weight_column)
-    pairs = _read_ids(table, [source_column, target_column])
+    columns = table.read(
+        [source_column, target_column, *([] if weight_column is None else [weight_column])]
+    )
+    pairs = _read_ids(table, [source_column, target_column], columns[:2])
+    weights = None
+    if weight_column is not None:
+        weights = _positive_weights(table, weight_column, columns[2])
     _say_what_was_read(table, source_column, target_column, weight_column)
     graph = Graph.from_pairs((pairs[0], pairs[1]), weights=weights, directed=directed)
     if graph.n_nodes == 0:
@@ -109,12 +114,17 @@ def read_graph(
         graph = _with_aligned_features(graph, feature_ids, matrix, place, path)
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)
+    if graph.n_edges < len(pairs[0]) // 4:
+        logger.warning(
+            "%s: only %s of %s rows are edges of their own; are these the right two columns?",
+            path,
+            f"{graph.n_edges:,}",
+            f"{len(pairs[0]):,}",
+        )
     return graph
 
 
-def read_pairs(
-    path: str | Path, graph: Graph, *, header: bool | None = None
-) -> tuple[IdArray, NDArray[np.int64]]:
+def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) -> list[list[NodeId]]:
     """Read node pairs of a graph from a delimited text file or Parquet.
 
     Parameters
@@ -128,7 +138,7 @@ def read_pairs(
 
     Returns
     -------
-    The ids, shape (n_pairs, 2), and their row indices in the graph, same shape.
+    The two ids of each pair, as the graph has them.
 
     Raises
     ------
@@ -136,8 +146,9 @@ def read_pairs(
         The file cannot be read, or a pair names an unknown node; the line names it.
     """
     table = open_table(Path(path), header=header, guess_header=_looks_like_header)
-    columns = _pair_columns(table, None, None)
-    ids = np.stack([column.astype(object) for column in _read_ids(table, columns)], axis=1)
+    columns = list(_pair_columns(table, None, None))
+    read = _read_ids(table, columns, table.read(columns))
+    ids = np.stack([column.astype(object) for column in read], axis=1)
     indices = graph.index(ids.ravel()).reshape(ids.shape)
     unknown = np.argwhere(indices < 0)
     if unknown.size:
@@ -146,7 +157,8 @@ def read_pairs(
         raise InputError(f"{table.place(row)}: node '{ids[row, column]}' is not in the graph{hint}")
     if len(ids) == 0:
         raise InputError(f"{path}: has a header but no pairs")
-    return graph.ids[indices], indices
+    pairs: list[list[NodeId]] = graph.ids[indices].tolist()
+    return pairs
 
 
 def from_networkx(graph: Any, *, weight: str = "weight", directed: bool = False) -> Graph:
@@ -270,28 +282,34 @@ def _pair_columns(
     return first, second
 
 
-def _read_ids(table: Table, columns: tuple[int, int] | list[int]) -> list[IdArray]:
+def _read_ids(table: Table, columns: list[int], cells: list[pa.ChunkedArray]) -> list[IdArray]:
     """Id columns: integers if every cell of all of them is one, else strings without blanks."""
-    read = [
-        _as_text(table, column, cells)
-        for column, cells in zip(columns, table.read(columns), strict=True)
+    texts = [
+        _as_text(table, column, column_cells)
+        for column, column_cells in zip(columns, cells, strict=True)
     ]
-    numbers = [_as_integers(cells) for cells in read]
+    numbers = [_as_integers(text) for text in texts]
     if all(column is not None for column in numbers):
         return [column for column in numbers if column is not None]
-    return [cells.to_numpy().astype(object) for cells in read]
+    return [text.to_numpy().astype(object) for text in texts]
 
 
 def _as_text(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(cells.type):
         cells = cells.cast(cells.type.value_type)
-    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
-        if not pa.types.is_integer(cells.type):
-            raise InputError(
-                f"{table.path}: {table.describe(column)} holds {cells.type}, not node ids "
-                "(text or integers)"
-            )
+    if pa.types.is_integer(cells.type) or pa.types.is_string_view(cells.type):
         cells = cells.cast(pa.string())
+    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+        raise InputError(
+            f"{table.path}: {table.describe(column)} holds {cells.type}, not node ids "
+            "(text or integers)"
+        )
+    broken = pc.index(pc.match_substring(cells, "\n"), True).as_py()
+    if broken >= 0:
+        raise InputError(
+            f"{table.place(broken)}: {table.describe(column)} holds a line break "
+            "(an unclosed quote?); mend or remove it"
+        )
     trimmed = pc.utf8_trim_whitespace(cells)
     n_trimmed = pc.sum(pc.not_equal(trimmed, cells)).as_py() or 0
     if n_trimmed:
@@ -320,9 +338,9 @@ def _as_integers(cells: pa.ChunkedArray) -> NDArray[np.int64] | None:
     return np.asarray(numbers.to_numpy(), dtype=np.int64)
 
 
-def _positive_weights(table: Table, column: int) -> NDArray[np.float64]:
-    weights = table.numbers(column)
-    bad = np.flatnonzero(weights <= 0)
+def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
+    weights = table.numbers(column, cells)
+    bad = np.flatnonzero(weights.astype(np.float32) <= 0)
     if bad.size:
         row = int(bad[0])
         raise InputError(
@@ -366,25 +384,29 @@ def _read_features(path: Path) -> tuple[IdArray, Features, _Places]:
     others = [column for column in range(table.n_columns) if column != key]
     if not others:
         raise InputError(f"{path}: only one column; the first holds node ids, the others numbers")
-    (ids,) = _read_ids(table, [key])
+    key_cells, *cells = table.read([key, *others])
+    (ids,) = _read_ids(table, [key], [key_cells])
     dense = np.empty((len(ids), len(others)), dtype=np.float32)
     for place, column in enumerate(others):
-        with np.errstate(over="ignore"):  # what overflows is found and named by the graph
-            dense[:, place] = table.numbers(column)
+        dense[:, place] = table.numbers(column, cells[place])
     return ids, dense, _Places(path, table)
 
 
 def _text_above_numbers(rows: list[list[str]]) -> bool:
-    return not any(_is_number(cell) for cell in rows[0][1:])
+    # A data frame's columns may be called 0, 1, ...: then the corner says that they are names.
+    corner = rows[0][0].strip().lower()
+    return corner in ("", *NODE_NAMES) or not any(_is_number(cell) for cell in rows[0][1:])
 
 
 def _read_matrix(path: Path) -> Any:
     with file_errors(path):
         try:
             if path.suffix == ".npz":
-                return sparse.csr_array(sparse.load_npz(path))
+                stored = sparse.csr_array(sparse.load_npz(path))
+                stored.check_format(full_check=True)  # broken indices could crash the process
+                return stored
             matrix = np.load(path, allow_pickle=False)
-        except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except BAD_ARCHIVE as error:
             raise InputError(
                 f"{path}: cannot be read; .npz must be written by scipy.sparse.save_npz and .npy "
                 "hold numbers"

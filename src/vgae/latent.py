@@ -39,8 +39,8 @@ class Latent(ABC):
         """Divergence of each node from the standard normal prior, in nats, shape (n_nodes,)."""
 
     @abstractmethod
-    def std(self) -> Tensor:
-        """Standard deviations, shape (n_nodes, latent_dim)."""
+    def std(self) -> Tensor | None:
+        """Standard deviations, shape (n_nodes, latent_dim); None where there are none."""
 
 
 @final
@@ -106,9 +106,8 @@ class Point(Latent):
         """Zero: the paper's auto-encoder has no prior."""
         return torch.zeros(self.mean.shape[0], dtype=self.mean.dtype, device=self.mean.device)
 
-    def std(self) -> Tensor:
-        """Zero everywhere."""
-        return torch.zeros_like(self.mean)
+    def std(self) -> None:
+        """None: a point has no spread."""
 
 
 LATENTS: dict[str, type[Latent]] = {"gaussian": Gaussian, "point": Point}

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.kernels import Engine, softplus_sum
+from vgae.kernels import Engine, csr_tensor, softplus_sum
 from vgae.latent import Latent
 
 __all__ = ["Loss", "ObjectiveName", "Targets", "link_loss"]
@@ -164,12 +164,7 @@ class _PositiveTerms(torch.autograd.Function):
     def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, None]:
         factor, slopes = ctx.saved_tensors
         targets: Targets = ctx.targets
-        coefficients = torch.sparse_csr_tensor(
-            targets.row_starts,
-            targets.columns,
-            slopes,
-            size=(targets.n_nodes, targets.n_nodes),
-            check_invariants=False,  # SciPy made the pattern
-        )
+        shape = (targets.n_nodes, targets.n_nodes)
+        coefficients = csr_tensor(targets.row_starts, targets.columns, slopes, shape)
         # Pattern and slopes are symmetric, so both sides of a pair give the same gradient.
         return (coefficients @ factor) * (2.0 * grad_total.to(factor.dtype)), None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from vgae.errors import InputError
 
 __all__ = [
     "METRIC_TITLES",
@@ -47,16 +50,20 @@ def print_error(line: str) -> None:
 def print_json(value: Any, *, lines: bool = False) -> None:
     """An object as JSON, or a list as one object a line, on standard output."""
     if lines:
-        sys.stdout.writelines(json.dumps(item) + "\n" for item in value)
+        _write(json.dumps(item) for item in value)
     else:
-        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+        _write([json.dumps(value, indent=2)])
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Rows on standard output: aligned for a person, tab-separated for a pipe."""
     console = Console()
     if not console.is_terminal:
-        sys.stdout.writelines("\t".join(row) + "\n" for row in (columns, *rows))
+        # A tab or line break in an id would break the columns; --json and --out keep it.
+        _write(
+            "\t".join(" ".join(c.splitlines()).replace("\t", " ") for c in row)
+            for row in (columns, *rows)
+        )
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
@@ -64,6 +71,18 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+
+
+def _write(lines: Iterable[str]) -> None:
+    """Lines to standard output; a reader that has left is no error, a full disk is."""
+    try:
+        sys.stdout.writelines(line + "\n" for line in lines)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise InputError(f"standard output: {(error.strerror or str(error)).lower()}") from error
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from pydantic import Field
 
 from vgae.config import Settings, stream_seed
 from vgae.errors import InputError
-from vgae.files import file_errors, staged_file
+from vgae.files import BAD_ARCHIVE, file_errors, staged_file
 from vgae.graph import Graph, count
 
 __all__ = [
@@ -246,7 +244,7 @@ def _distinct(codes: NDArray[np.int64]) -> NDArray[np.int64]:
 # ------------------------------------------------------------------------ file
 
 
-def save_split(split: Split, path: Path) -> None:
+def save_split(split: Split, path: str | Path) -> None:
     """Write a split to an .npz file without pickled objects.
 
     Raises
@@ -254,6 +252,7 @@ def save_split(split: Split, path: Path) -> None:
     InputError
         The file cannot be written.
     """
+    path = Path(path)
     about = {
         "format_version": FORMAT_VERSION,
         "n_nodes": split.train.n_nodes,
@@ -272,7 +271,7 @@ def save_split(split: Split, path: Path) -> None:
         )
 
 
-def load_split(path: Path, graph: Graph) -> Split:
+def load_split(path: str | Path, graph: Graph) -> Split:
     """Read a split back and check it against the whole graph.
 
     Raises
@@ -281,29 +280,27 @@ def load_split(path: Path, graph: Graph) -> Split:
         The file is missing, damaged or of a newer version, its parts leak into each other, or it
         is not a split of this graph.
     """
+    path = Path(path)
     about, arrays = _read_arrays(path)
     validation, test = (
         HeldOut(arrays[f"{name}_positives"], arrays[f"{name}_negatives"])
         for name in ("validation", "test")
     )
-    if about["n_nodes"] != graph.n_nodes:
+    if about.n_nodes != graph.n_nodes:
         raise InputError(
-            f"{path}: is a split of {count(about['n_nodes'], 'node')}, "
+            f"{path}: is a split of {count(about.n_nodes, 'node')}, "
             f"but the graph has {graph.n_nodes:,}"
         )
-    parts = [arrays["train_edges"], validation.positives, test.positives]
-    codes = np.sort(np.concatenate([pair_codes(part, graph.n_nodes) for part in parts]))
+    edges = np.concatenate([arrays["train_edges"], validation.positives, test.positives])
+    codes = np.sort(pair_codes(edges, graph.n_nodes))
     if not np.array_equal(codes, pair_codes(graph.edges, graph.n_nodes)):
         raise InputError(f"{path}: its edges are not those of this graph; split it again")
-    split = Split(
-        graph,
-        graph.with_edges(arrays["train_edges"]),
-        validation,
-        test,
-        settings=SplitSettings.parse(about["settings"], where=str(path)),
-        seed=about["seed"],
-    )
-    split.verify()
+    train = graph.with_edges(arrays["train_edges"])
+    split = Split(graph, train, validation, test, about.settings, about.seed)
+    try:
+        split.verify()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return split
 
 
@@ -311,11 +308,23 @@ def load_split_edges(path: Path, graph: Graph) -> Split:
     """Read a split whose whole graph is not at hand: `graph` brings nodes and no edges."""
     _, arrays = _read_arrays(path)
     edges = [arrays[name] for name in ("train_edges", "validation_positives", "test_positives")]
-    whole = Graph.from_edges(np.concatenate(edges), n_nodes=graph.n_nodes, ids=graph.ids)
+    try:
+        whole = Graph.from_edges(np.concatenate(edges), n_nodes=graph.n_nodes, ids=graph.ids)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return load_split(path, whole)
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Pairs]]:
+class _About(Settings):
+    """What a split's file says of itself."""
+
+    format_version: int = Field(ge=1)
+    n_nodes: int = Field(ge=0)
+    seed: int = Field(ge=0)
+    settings: SplitSettings
+
+
+def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
     names = [
         "train_edges",
         "validation_positives",
@@ -327,12 +336,19 @@ def _read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Pairs]]:
         try:
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
                 about = json.loads(str(archive["about"]))
-                arrays = {name: archive[name].astype(np.int64).reshape(-1, 2) for name in names}
-        except (KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                arrays = {name: archive[name] for name in names}
+            newer = int(about["format_version"]) > FORMAT_VERSION
+        except BAD_ARCHIVE as error:
             raise InputError(f"{path}: is not a split, or is damaged") from error
-    if about["format_version"] > FORMAT_VERSION:
+    if newer:
         raise InputError(
             f"{path}: split format {about['format_version']} is newer than this program's "
             f"{FORMAT_VERSION}; update vgae"
         )
-    return about, arrays
+    parsed = _About.parse(about, where=str(path))
+    for name, pairs in arrays.items():
+        if pairs.dtype != np.int64 or pairs.ndim != 2 or pairs.shape[1] != 2:
+            raise InputError(f"{path}: {name} are not pairs of node indices")
+        if pairs.size and (pairs.min() < 0 or pairs.max() >= parsed.n_nodes):
+            raise InputError(f"{path}: {name} name nodes outside the graph")
+    return parsed, arrays

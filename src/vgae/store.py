@@ -16,20 +16,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from vgae.config import Settings
 from vgae.errors import InputError
-from vgae.files import file_errors, staged_directory
-from vgae.graph import Graph, as_ids, count
+from vgae.files import check_directory, file_errors, staged_directory
+from vgae.graph import Graph
+from vgae.ids import as_ids
 from vgae.split import Split, load_split_edges, save_split
 from vgae.tables import write_table
 
-__all__ = ["FORMAT_VERSION", "Run", "load_run", "save_run", "staged_run"]
+__all__ = ["FORMAT_VERSION", "Run", "check_run_place", "load_run", "save_run", "staged_run"]
 
 FORMAT_VERSION = 1
-RUN_FILE = "run.json"
+RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
 EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
+SPLIT, WEIGHTS = "split.npz", "weights.safetensors"
+REQUIRED = frozenset({METRICS, HISTORY, EMBEDDINGS, SPLIT, WEIGHTS})
+RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS}
 PACKAGES = ("vgae", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 
 Vectors = NDArray[np.float32]
@@ -74,6 +80,11 @@ class Run:
     embedding_std: Vectors | None
 
 
+def check_run_place(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place that `staged_run` would refuse, before the work is done."""
+    check_directory(path, overwrite=overwrite, ours=RUN_FILES)
+
+
 @contextmanager
 def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder beside `path` to give to `save_run`; it takes its final name when the block ends.
@@ -83,7 +94,7 @@ def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
     InputError
         The place cannot be written, or holds something that may not be replaced.
     """
-    with staged_directory(path, overwrite=overwrite, marker=RUN_FILE) as staged:
+    with staged_directory(path, overwrite=overwrite, ours=RUN_FILES) as staged:
         yield staged
 
 
@@ -96,19 +107,17 @@ def save_run(run: Run, staged: Path) -> None:
         A file cannot be written, on a full disk for instance.
     """
     with file_errors(staged):
-        save_split(run.split, staged / "split.npz")
+        save_split(run.split, staged / SPLIT)
         ids = run.split.graph.ids
         _write_vectors(staged / EMBEDDINGS, ids, "z", run.embedding)
         if run.embedding_std is not None:
             _write_vectors(staged / DEVIATIONS, ids, "s", run.embedding_std)
         try:
-            save_file(dict(run.weights), staged / "weights.safetensors")
+            save_file(dict(run.weights), staged / WEIGHTS)
         except SafetensorError as error:  # wraps the operating system's reason in its own text
-            raise InputError(f"{staged / 'weights.safetensors'}: {error}") from error
-        (staged / "metrics.json").write_text(json.dumps(run.metrics, indent=2) + "\n")
-        (staged / "history.jsonl").write_text(
-            "".join(json.dumps(record) + "\n" for record in run.history)
-        )
+            raise InputError(f"{staged / WEIGHTS}: {error}") from error
+        (staged / METRICS).write_text(json.dumps(run.metrics, indent=2) + "\n")
+        (staged / HISTORY).write_text("".join(json.dumps(record) + "\n" for record in run.history))
         checksums = {item.name: _sha256(item) for item in sorted(staged.iterdir())}
         about = {
             "format_version": FORMAT_VERSION,
@@ -137,52 +146,77 @@ def load_run(path: Path) -> Run:
         The folder is missing, is no run, is damaged or of a newer format.
     """
     about = _read_about(path)
-    for name, checksum in about["files"].items():
+    for name, checksum in about.files.items():
         item = path / name
         if not item.is_file():
             raise InputError(f"{item}: is missing; the run folder is damaged, fit again")
         with file_errors(item):
             if _sha256(item) != checksum:
                 raise InputError(f"{item}: is damaged (checksum differs); fit again")
-    ids, embedding = _read_vectors(path / EMBEDDINGS)
-    deviations = path / DEVIATIONS
+    try:
+        metrics = json.loads((path / METRICS).read_text())
+        history = [json.loads(line) for line in (path / HISTORY).read_text().splitlines()]
+        weights = load_file(path / WEIGHTS)
+        ids, embedding = _read_vectors(path / EMBEDDINGS)
+        std_ids, std = (
+            _read_vectors(path / DEVIATIONS) if DEVIATIONS in about.files else (ids, None)
+        )
+    except (ValueError, OSError, pa.ArrowException, SafetensorError) as error:
+        raise InputError(f"{path}: is damaged: {str(error).splitlines()[0]}; fit again") from error
+    if not np.array_equal(ids, std_ids) or (std is not None and std.shape != embedding.shape):
+        raise InputError(f"{path}: is damaged: {DEVIATIONS} is of another run; fit again")
     nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
     return Run(
-        settings=about["settings"],
-        graph=about["graph"],
-        engine=about["engine"],
-        interrupted=about["interrupted"],
-        split=load_split_edges(path / "split.npz", nodes),
-        history=[json.loads(line) for line in (path / "history.jsonl").read_text().splitlines()],
-        metrics=json.loads((path / "metrics.json").read_text()),
-        weights=load_file(path / "weights.safetensors"),
+        settings=about.settings,
+        graph=about.graph,
+        engine=about.engine,
+        interrupted=about.interrupted,
+        split=load_split_edges(path / SPLIT, nodes),
+        history=history,
+        metrics=metrics,
+        weights=weights,
         embedding=embedding,
-        embedding_std=_read_vectors(deviations)[1] if DEVIATIONS in about["files"] else None,
+        embedding_std=std,
     )
 
 
-def _read_about(path: Path) -> dict[str, Any]:
+class _About(Settings):
+    """What run.json says of the folder."""
+
+    format_version: int = Field(ge=1)
+    settings: dict[str, Any]
+    fingerprint: str
+    graph: dict[str, Any]
+    engine: str
+    protocol: str
+    proportions: dict[str, float]
+    interrupted: bool
+    versions: dict[str, str]
+    files: dict[str, str]
+
+
+def _read_about(path: Path) -> _About:
     source = path / RUN_FILE
-    if not path.exists():
-        raise InputError(f"{path}: no such run folder")
-    if not source.is_file():
-        raise InputError(f"{path}: is not a run folder (no {RUN_FILE})")
-    with file_errors(source):
+    with file_errors(path):
+        if not path.exists():
+            raise InputError(f"{path}: no such run folder")
+        if not source.is_file():
+            raise InputError(f"{path}: is not a run folder (no {RUN_FILE})")
         text = source.read_bytes()
     try:
-        about: dict[str, Any] = json.loads(text)
-        found = int(about["format_version"])
+        values: dict[str, Any] = json.loads(text)
+        newer = values["format_version"] > FORMAT_VERSION
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{source}: is damaged; fit again") from error
-    if found > FORMAT_VERSION:
+    if newer:
         raise InputError(
-            f"{source}: format {found} is newer than this program's {FORMAT_VERSION}; update vgae"
+            f"{source}: format {values['format_version']} is newer than this program's "
+            f"{FORMAT_VERSION}; update vgae"
         )
-    missing = {"settings", "graph", "engine", "interrupted", "files"} - about.keys()
-    if missing or not {EMBEDDINGS, "split.npz", "weights.safetensors"} <= about["files"].keys():
-        raise InputError(
-            f"{source}: is incomplete ({count(len(missing), 'key')} missing); fit again"
-        )
+    about = _About.parse(values, where=str(source))
+    wrong = (REQUIRED - about.files.keys()) | (about.files.keys() - RUN_FILES)
+    if wrong:
+        raise InputError(f"{source}: is damaged: its files are not those of a run; fit again")
     return about
 
 
@@ -192,11 +226,7 @@ def _write_vectors(path: Path, ids: NDArray[Any], prefix: str, vectors: Vectors)
 
 
 def _read_vectors(path: Path) -> tuple[NDArray[Any], Vectors]:
-    with file_errors(path):
-        try:
-            table = pyarrow.parquet.read_table(path)
-        except pa.ArrowInvalid as error:
-            raise InputError(f"{path}: is damaged; fit again") from error
+    table = pyarrow.parquet.read_table(path)
     columns = [table.column(name).to_numpy() for name in table.column_names[1:]]
     return as_ids(table.column("node")), np.stack(columns, axis=1)
 

@@ -11,8 +11,11 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +27,15 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from vgae.errors import InputError, unknown_name
-from vgae.files import file_errors, staged_file
+from vgae.files import check_file, file_errors, staged_file
 
 __all__ = ["Table", "open_table", "write_table"]
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
 WRITERS = (".csv", ".tsv", ".parquet")
-SAMPLE_BYTES = 2**16
-GZIP_MAGIC = b"\x1f\x8b"
+SAMPLE_BYTES, SAMPLE_ROWS = 2**20, 2000
+PARQUET_MAGIC, GZIP_MAGIC = b"PAR1", b"\x1f\x8b"
+UNCLOSED = " (an unclosed quote?)"
 COMMENT = re.compile(r"[#%](\s|%|$)")
 
 
@@ -47,8 +51,6 @@ class Table:
         Column names of a file that has any, else None.
     n_columns
         Number of columns.
-    sample
-        The first rows as text, without the header; empty for Parquet.
     about
         How the file was understood, in words.
     """
@@ -56,7 +58,6 @@ class Table:
     path: Path
     names: list[str] | None
     n_columns: int
-    sample: list[list[str]]
     about: str
     _read: Callable[[list[int]], list[pa.ChunkedArray]]
     _lines: Callable[[], Iterator[int]]
@@ -106,15 +107,14 @@ class Table:
                 return f"{self.path}, line {line}"
         return f"{self.path}, row {row + 1}"
 
-    def numbers(self, column: int) -> NDArray[np.float64]:
-        """A column of finite numbers, shape (n_rows,).
+    def numbers(self, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
+        """A column, already read, as finite numbers, shape (n_rows,).
 
         Raises
         ------
         InputError
-            A cell is missing, is no number or is not finite; the line says which.
+            A cell is missing, is no number or is not finite in float32; the line says which.
         """
-        (cells,) = self.read([column])
         if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
             cells = pc.utf8_trim_whitespace(cells)
         elif pa.types.is_dictionary(cells.type) or pa.types.is_nested(cells.type):
@@ -125,11 +125,12 @@ class Table:
             values = np.array([_number(cell.as_py()) for cell in cells], dtype=np.float64)
         except pa.ArrowNotImplementedError as error:
             raise InputError(f"{self.path}: {self.describe(column)} is not numeric") from error
-        bad = np.flatnonzero(~np.isfinite(values))
+        with np.errstate(over="ignore"):
+            bad = np.flatnonzero(~np.isfinite(values.astype(np.float32)))
         if bad.size:
             row = int(bad[0])
             cell = cells[row].as_py()
-            said = "is empty" if cell in (None, "") else f"'{cell}' is not a finite number"
+            said = "is empty" if cell in (None, "") else f"holds '{cell}', not a finite number"
             raise InputError(f"{self.place(row)}: {self.describe(column)} {said}")
         numbers: NDArray[np.float64] = values
         return numbers
@@ -142,7 +143,7 @@ def open_table(
     delimiter: str | None = None,
     guess_header: Callable[[list[list[str]]], bool] = lambda _rows: False,
 ) -> Table:
-    """Find out how a file is written; Parquet by its suffix, anything else as delimited text.
+    """Find out how a file is written: Parquet, or delimited text.
 
     Lines at the start that begin with "# " or "% " are comments. Gzip is known by its first bytes.
 
@@ -163,15 +164,18 @@ def open_table(
         The file is missing, empty, not text in UTF-8, or damaged.
     """
     with file_errors(path):
-        if path.suffix == ".parquet":
-            return _open_parquet(path)
+        with path.open("rb") as handle:
+            if handle.read(4) == PARQUET_MAGIC or path.suffix == ".parquet":
+                return _open_parquet(path)
         head = _head(path)
         n_skipped, text = _after_comments(path, head)
         if delimiter is None:
             delimiter = _detect_delimiter(text)
-        elif len(delimiter) != 1:
-            raise InputError(f"delimiter {delimiter!r}: must be one character")
-        rows = [row for row in csv.reader(text, delimiter=delimiter) if row]
+        elif len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+            raise InputError(f"delimiter {delimiter!r}: must be one plain character, not a quote")
+        rows = _sample_rows(text, delimiter)
+        if not rows:
+            raise InputError(f"{path}, line {n_skipped + 1}: cannot be read{UNCLOSED}")
         has_header = guess_header(rows) if header is None else header
         return _text_table(path, rows, delimiter, n_skipped, has_header)
 
@@ -191,7 +195,7 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     InputError
         The suffix is another one, or the file cannot be written.
     """
-    check_writable_suffix(path)
+    check_output(path)
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     with staged_file(path) as staged:
         if path.suffix == ".parquet":
@@ -204,16 +208,17 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
             pa.csv.write_csv(table, staged, options)
 
 
-def check_writable_suffix(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Refuse an output name before the work is done.
 
     Raises
     ------
     InputError
-        The suffix is none that can be written.
+        The suffix is none that can be written, or a file cannot be made in that folder.
     """
     if path.suffix not in WRITERS:
         raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {', '.join(WRITERS)}")
+    check_file(path)
 
 
 # ------------------------------------------------------------------------ text
@@ -228,18 +233,23 @@ def _text_table(
     def read(columns: list[int]) -> list[pa.ChunkedArray]:
         wanted = [f"f{column}" for column in columns]
         try:
-            table = pa.csv.read_csv(
-                _byte_stream(path),
-                read_options=pa.csv.ReadOptions(
-                    autogenerate_column_names=True, skip_rows=n_skipped
-                ),
-                parse_options=pa.csv.ParseOptions(delimiter=delimiter),
-                convert_options=pa.csv.ConvertOptions(
-                    strings_can_be_null=False,
-                    column_types={name: pa.string() for name in wanted},
-                    include_columns=list(dict.fromkeys(wanted)),
-                ),
-            )
+            with file_errors(path):
+                table = pa.csv.read_csv(
+                    _byte_stream(path),
+                    read_options=pa.csv.ReadOptions(
+                        autogenerate_column_names=True, skip_rows=n_skipped
+                    ),
+                    parse_options=pa.csv.ParseOptions(
+                        delimiter=delimiter,
+                        # Else a stray quote makes the parallel reader drop rows without a word.
+                        newlines_in_values=True,
+                    ),
+                    convert_options=pa.csv.ConvertOptions(
+                        strings_can_be_null=False,
+                        column_types={name: pa.string() for name in wanted},
+                        include_columns=list(dict.fromkeys(wanted)),
+                    ),
+                )
         except pa.ArrowInvalid as error:
             raise _explain(path, n_skipped, delimiter, n_columns, error) from error
         body = table.slice(1) if has_header else table
@@ -255,8 +265,7 @@ def _text_table(
     parts.append(f"{n_columns} columns, " + ("with a header" if has_header else "no header"))
     if n_skipped:
         parts.append(f"skipped {n_skipped} leading comment or blank lines")
-    sample = rows[1:] if has_header else rows
-    return Table(path, names, n_columns, sample, ", ".join(parts), read, lines)
+    return Table(path, names, n_columns, ", ".join(parts), read, lines)
 
 
 def _is_gzip(path: Path) -> bool:
@@ -308,11 +317,21 @@ def _not_utf8(path: Path) -> InputError | None:
 
 def _after_comments(path: Path, head: str) -> tuple[int, list[str]]:
     """Number of leading comment and blank lines, and the lines after them."""
-    lines = head.splitlines()
+    lines = re.split(r"\r\n|\n|\r", head)  # not splitlines, which knows seven more
     for number, line in enumerate(lines):
         if line.strip() and not COMMENT.match(line):
             return number, lines[number:]
     raise InputError(f"{path}: is empty but for comments")
+
+
+def _sample_rows(lines: list[str], delimiter: str) -> list[list[str]]:
+    """The first rows, up to one that cannot be read: reading them all will say which."""
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        for row in islice(csv.reader(lines, delimiter=delimiter), SAMPLE_ROWS):
+            if row:
+                rows.append(row)  # noqa: PERF401 - keep what came before an error
+    return rows
 
 
 def _detect_delimiter(lines: list[str]) -> str:
@@ -335,8 +354,9 @@ def _numbered_rows(path: Path, n_skipped: int, delimiter: str) -> Iterator[tuple
                 if row:
                     yield n_skipped + start, row
                 start = reader.line_num + 1
-        except csv.Error as error:
-            raise InputError(f"{path}, line {n_skipped + start}: {error}") from error
+        except (csv.Error, EOFError, OSError, zlib.error) as error:
+            reason = str(error).splitlines()[0].lower()
+            raise InputError(f"{path}, line {n_skipped + start}: {reason}{UNCLOSED}") from error
 
 
 def _explain(
@@ -348,7 +368,7 @@ def _explain(
     for line, row in _numbered_rows(path, n_skipped, delimiter):
         if len(row) != n_columns:
             found = "1 column" if len(row) == 1 else f"{len(row)} columns"
-            cause = " (an unclosed quote?)" if any("\n" in cell for cell in row) else ""
+            cause = UNCLOSED if any("\n" in cell for cell in row) else ""
             return InputError(
                 f"{path}, line {line}: {found} where the first row has {n_columns}{cause}; "
                 "mend or remove this line"
@@ -358,7 +378,7 @@ def _explain(
 
 def _number(cell: Any) -> float:
     try:
-        return float(cell)
+        return float("nan") if "_" in str(cell) else float(cell)  # 1_0 is ten in Python only
     except (TypeError, ValueError):
         return float("nan")
 
@@ -369,13 +389,15 @@ def _number(cell: Any) -> float:
 def _open_parquet(path: Path) -> Table:
     try:
         file = pyarrow.parquet.ParquetFile(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: is not a Parquet file, or is damaged") from error
     names: list[str] = file.schema_arrow.names
 
     def read(columns: list[int]) -> list[pa.ChunkedArray]:
-        with file_errors(path):
-            table = file.read(columns=[names[column] for column in columns])
-        return [table.column(names[column]) for column in columns]
+        try:
+            table = file.read()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path}: is damaged: {str(error).splitlines()[0]}") from error
+        return [table.column(column) for column in columns]
 
-    return Table(path, names, len(names), [], "Parquet", read, lambda: iter(()))
+    return Table(path, names, len(names), "Parquet", read, lambda: iter(()))

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vgae.config import Settings, stream_seed
 from vgae.encoders import EncoderInput
@@ -42,16 +42,26 @@ class TrainSettings(Settings):
         Steps between two looks at the validation pairs, where there are any.
     patience
         Stop after this many steps without a better validation average precision and keep the best
-        weights; None trains all steps and keeps the last weights, as the paper does.
+        weights; it must not be less than `validate_every`. None trains all steps and keeps the
+        last weights, as the paper does.
     engine
         Engine of the all-pairs sum; "auto" chooses.
     """
 
     steps: int = Field(default=200, ge=0)
-    learning_rate: float = Field(default=0.01, gt=0.0)
+    learning_rate: float = Field(default=0.01, gt=0.0, le=1000.0)
     validate_every: int = Field(default=10, ge=1)
     patience: int | None = Field(default=None, ge=1)
     engine: str = "auto"
+
+    @model_validator(mode="after")
+    def _patience_spans_a_validation(self) -> Self:
+        if self.patience is not None and self.patience < self.validate_every:
+            raise ValueError(
+                f"patience {self.patience} is less than validate_every {self.validate_every}: it "
+                "would stop before it looks"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -136,12 +146,13 @@ def train(
             total, reconstruction, kl = (
                 term.item() for term in (loss.total, loss.reconstruction, loss.kl)
             )
-            if not math.isfinite(total):
+            optimizer.step()
+            weights = torch.cat([weight.detach().ravel() for weight in model.parameters()])
+            if not (math.isfinite(total) and bool(weights.isfinite().all())):
                 raise InputError(
-                    f"step {step}: the loss is not finite; lower the learning rate "
+                    f"step {step}: the loss or a weight is not finite; lower the learning rate "
                     f"({settings.learning_rate:g}) or scale the features"
                 )
-            optimizer.step()
             seconds = time.perf_counter() - started
             scores = None
             if validation and (step % settings.validate_every == 0 or step == settings.steps):

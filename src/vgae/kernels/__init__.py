@@ -7,12 +7,15 @@ test in tests/kernels runs over it.
 
 from vgae.kernels.engines import ENGINES, Engine, PairSum, choose_engine, softplus_sum
 from vgae.kernels.ranking import top_pairs, top_partners
+from vgae.kernels.sparse import SparseMatrix, csr_tensor
 
 __all__ = [
     "ENGINES",
     "Engine",
     "PairSum",
+    "SparseMatrix",
     "choose_engine",
+    "csr_tensor",
     "softplus_sum",
     "top_pairs",
     "top_partners",

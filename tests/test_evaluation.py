@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vgae.evaluate import evaluate_runs, summarize
+from vgae.evaluation import evaluate_runs, summarize
 from vgae.graph import Graph
 from vgae.split import Split, SplitSettings, split_edges
 

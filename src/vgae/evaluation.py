@@ -10,7 +10,7 @@ from typing import Any
 from vgae.graph import Graph
 from vgae.split import Split, SplitSettings, split_edges
 
-__all__ = ["Method", "RunScores", "Summary", "evaluate_runs", "summarize"]
+__all__ = ["Evaluation", "Method", "RunScores", "Summary", "evaluate_runs", "summarize"]
 
 Method = Callable[[Split, int], Mapping[str, float | None]]
 """Trains on `split.train` with a seed and gives the metrics of `split.test`."""
@@ -100,3 +100,69 @@ def summarize(values: list[float | None]) -> Summary:
         return Summary(mean, None, values)
     variance = math.fsum((value - mean) ** 2 for value in known) / (len(known) - 1)
     return Summary(mean, math.sqrt(variance / len(known)), values)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Test metrics of several models over the same splits.
+
+    Attributes
+    ----------
+    protocol, proportions, runs, seed
+        How the runs were made; run r has seed + r for split and weights.
+    preset, overrides, features
+        The preset, the settings that depart from it, and whether node features were used.
+    metrics
+        By model and metric.
+    """
+
+    protocol: str
+    proportions: dict[str, float]
+    runs: int
+    seed: int
+    preset: str
+    overrides: Mapping[str, Any]
+    features: bool
+    metrics: Mapping[str, Mapping[str, Summary]]
+
+    def as_dict(self, *, graph: str) -> dict[str, Any]:
+        """Plain values, as `vgae evaluate --json` prints them."""
+        return {
+            "graph": graph,
+            "protocol": self.protocol,
+            "proportions": self.proportions,
+            "runs": self.runs,
+            "seed": self.seed,
+            "results": [
+                {
+                    "model": model,
+                    "preset": self.preset,
+                    "overrides": dict(self.overrides),
+                    "features": self.features,
+                    "metrics": {name: summary.as_dict() for name, summary in metrics.items()},
+                }
+                for model, metrics in self.metrics.items()
+            ],
+        }
+
+    def table(self, *, graph: str) -> dict[str, list[Any]]:
+        """Columns with a row for each model and metric, and how the runs were made in each."""
+        rows = [
+            {
+                "graph": graph,
+                "model": model,
+                "metric": metric,
+                "mean": summary.mean,
+                "standard_error": summary.standard_error,
+                "runs": self.runs,
+                "seed": self.seed,
+                "protocol": self.protocol,
+                **self.proportions,
+                "preset": self.preset,
+                "overrides": ", ".join(f"{key}={value}" for key, value in self.overrides.items()),
+                "features": self.features,
+            }
+            for model, metrics in self.metrics.items()
+            for metric, summary in metrics.items()
+        ]
+        return {name: [row[name] for row in rows] for name in rows[0]}

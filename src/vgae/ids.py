@@ -1,0 +1,118 @@
+"""Node ids: strings or integers, as arrays that can be compared, checked and hashed."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from vgae.errors import InputError
+
+__all__ = ["IdArray", "NodeId", "as_ids", "canonical_int", "id_bytes", "id_columns", "unique_ids"]
+
+NodeId: TypeAlias = str | int
+IdArray: TypeAlias = NDArray[Any]
+"""Node ids: int64, or objects that are all `str`."""
+
+
+def as_ids(values: Any) -> IdArray:
+    """Node ids as an int64 array or an array of `str` objects.
+
+    Raises
+    ------
+    InputError
+        The ids are neither all strings nor all integers.
+
+    Examples
+    --------
+    >>> as_ids(["b", "a"]).tolist(), as_ids([2, 1]).dtype.kind
+    (['b', 'a'], 'i')
+    """
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        values = values.to_numpy(zero_copy_only=False) if len(values) else np.empty(0, np.int64)
+    array = np.asarray(values)
+    if array.size == 0:
+        return np.empty(0, dtype=np.int64)
+    if array.ndim != 1:
+        raise InputError("node ids must be all strings or all integers")
+    if array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max:
+        return array.astype(np.int64)
+    if array.dtype.kind in "UT":
+        # NumPy turns a list like ["a", 1] into text: look at the list itself.
+        if isinstance(values, np.ndarray) or all(isinstance(value, str) for value in values):
+            return array.astype(object)
+    elif array.dtype.kind == "O":
+        if all(isinstance(value, str) for value in array):
+            return array.copy()
+        if all(isinstance(value, (int, np.integer)) for value in array):
+            try:
+                return array.astype(np.int64)
+            except OverflowError as error:
+                raise InputError("node ids: an integer does not fit 64 bits; use text") from error
+    raise InputError("node ids must be all strings or all integers")
+
+
+def canonical_int(name: Any) -> Any:
+    """The integer that a text spells to the letter, else the value itself ('007' stays text)."""
+    if isinstance(name, str):
+        try:
+            number = int(name)
+        except ValueError:
+            return name
+        return number if str(number) == name else name
+    return name
+
+
+def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
+    """The two columns of an array, a list of pairs, or a tuple of two columns.
+
+    Raises
+    ------
+    InputError
+        Rows are not pairs, or ids are neither all strings nor all integers.
+    """
+    if isinstance(pairs, tuple) and len(pairs) == 2 and not isinstance(pairs[0], (str, int, tuple)):
+        source, target = as_ids(pairs[0]), as_ids(pairs[1])
+        if len(source) != len(target):
+            raise InputError(f"pairs: {len(source)} ids in one column, {len(target)} in the other")
+        return source, target
+    rows = pairs if isinstance(pairs, np.ndarray) else list(pairs)
+    if len(rows) == 0:
+        return as_ids([]), as_ids([])
+    if isinstance(rows, np.ndarray):
+        if rows.ndim != 2 or rows.shape[1] != 2:
+            raise InputError(f"pairs: shape {rows.shape} is not (n_pairs, 2)")
+        return as_ids(rows[:, 0]), as_ids(rows[:, 1])
+    for number, row in enumerate(rows):
+        if isinstance(row, str) or not hasattr(row, "__len__") or len(row) != 2:
+            raise InputError(f"pairs, row {number}: {row!r} is not a pair of node ids")
+    return as_ids([row[0] for row in rows]), as_ids([row[1] for row in rows])
+
+
+def unique_ids(ids: IdArray) -> IdArray:
+    """The ids themselves, once it is sure that none occurs twice.
+
+    Raises
+    ------
+    InputError
+        An id occurs more than once.
+    """
+    if ids.dtype.kind == "i" and bool((np.diff(ids) > 0).all()):
+        return ids
+    counts = pc.value_counts(pa.array(ids))
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(repeated):
+        raise InputError(f"node id {repeated[0]['values'].as_py()!r} occurs more than once")
+    return ids
+
+
+def id_bytes(ids: IdArray) -> tuple[NDArray[Any], ...]:
+    """Arrays that are equal exactly if the ids are."""
+    if ids.dtype.kind == "i":
+        return (ids,)
+    encoded = [name.encode() for name in ids]
+    lengths = np.fromiter((len(name) for name in encoded), np.int64, count=len(encoded))
+    return lengths, np.frombuffer(b"".join(encoded), dtype=np.uint8)
