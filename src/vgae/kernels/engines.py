@@ -58,8 +58,8 @@ class TileEngine:
     """
 
     name: ClassVar[str] = "tiles"
-    tile_size: ClassVar[int] = 1024
-    """Rows and columns of a tile: 4 MB in float32, which stays in the cache of a current CPU."""
+    tile_size: ClassVar[int] = 512
+    """Rows and columns of a tile: 1 MB in float32, which stays in the cache of a current CPU."""
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """See `Engine.sweep`."""
@@ -69,18 +69,22 @@ class TileEngine:
         grad_left = torch.zeros_like(left)
         grad_right = torch.zeros_like(columns)
         size = self.tile_size
+        # One buffer for all tiles: a new one for each would fragment the heap.
+        tile = left.new_empty(min(size, left.shape[0]) * min(size, columns.shape[0]))
         for top in range(0, left.shape[0], size):
             rows = slice(top, top + size)
             for start in range(top if symmetric else 0, columns.shape[0], size):
                 block = slice(start, start + size)
-                logits = left[rows] @ columns[block].T
+                upper, lower = left[rows], columns[block]
+                logits = tile[: len(upper) * len(lower)].view(len(upper), len(lower))
+                torch.mm(upper, lower.T, out=logits)
                 total += functional.softplus(logits).sum(dtype=torch.float64) * (
                     2 if symmetric and start > top else 1
                 )
                 probabilities = logits.sigmoid_()
-                grad_left[rows] += probabilities @ columns[block]
+                grad_left[rows] += probabilities @ lower
                 if not symmetric or start > top:
-                    grad_right[block] += probabilities.T @ left[rows]
+                    grad_right[block] += probabilities.T @ upper
         if symmetric:
             return PairSum(total, 2 * (grad_left + grad_right), None)
         return PairSum(total, grad_left, grad_right)

@@ -38,9 +38,10 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     n_nodes = factor.shape[0]
     best = _Best(k)
     rows_per_tile = max(1, TILE_ELEMENTS // max(n_nodes, 1))
+    tile = factor.new_empty((min(rows_per_tile, n_nodes), n_nodes))
     for top in range(0, n_nodes, rows_per_tile):
         rows = np.arange(top, min(top + rows_per_tile, n_nodes))
-        logits = _open_logits(factor, rows, known)
+        logits = _open_logits(factor, rows, known, tile)
         upper = np.arange(n_nodes)[None, :] > rows[:, None]
         logits[~upper] = -np.inf
         wanted = np.flatnonzero(logits.ravel() > best.threshold)
@@ -56,9 +57,9 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
     the order of `nodes`, each node's best first.
     """
     pairs, scores = [np.empty((0, 2), np.int64)], [np.empty(0, np.float32)]
+    tile = factor.new_empty((1, factor.shape[0]))
     for node in nodes:
-        row = np.array([node])
-        logits = _open_logits(factor, row, known)[0]
+        logits = _open_logits(factor, np.array([node]), known, tile)[0]
         logits[node] = -np.inf
         best = _Best(k)
         open_columns = np.flatnonzero(logits > -np.inf)
@@ -69,10 +70,17 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
     return np.concatenate(pairs), np.concatenate(scores)
 
 
-def _open_logits(factor: Tensor, rows: NDArray[np.int64], known: FloatCSR) -> NDArray[np.float32]:
-    """Logits of some rows with all columns, known pairs at minus infinity."""
+def _open_logits(
+    factor: Tensor, rows: NDArray[np.int64], known: FloatCSR, tile: Tensor
+) -> NDArray[np.float32]:
+    """Logits of some rows with all columns, known pairs at minus infinity.
+
+    They are written into `tile`: a new array for each would fragment the heap, which then grows
+    with the number of tiles.
+    """
     with torch.no_grad():
-        logits: NDArray[np.float32] = (factor[torch.from_numpy(rows)] @ factor.T).cpu().numpy()
+        product = torch.mm(factor[torch.from_numpy(rows)], factor.T, out=tile[: rows.size])
+    logits: NDArray[np.float32] = product.cpu().numpy()
     start, stop = known.indptr[rows], known.indptr[rows + 1]
     local = np.repeat(np.arange(rows.size), stop - start)
     columns = np.concatenate([known.indices[a:b] for a, b in zip(start, stop, strict=True)])
