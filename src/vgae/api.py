@@ -240,29 +240,32 @@ class LinkModel:
     def _encode_and_score(self) -> None:
         split, network = self.split_, self.network_
         use = self.settings.network.features
-        messages = EncoderInput.from_graph(split.message_graph(), use)
+        training = messages = EncoderInput.from_graph(split.train, use)
+        if split.settings.protocol != "T":
+            messages = EncoderInput.from_graph(split.message_graph(), use)
         with torch.no_grad():
             latent = network.encode(messages)
             self.embedding_ = latent.mean.numpy()
             std = latent.std()
             self.embedding_std_ = None if std is None else std.numpy()
-        training = EncoderInput.from_graph(split.train, use) if split.validation else None
         self.metrics_ = {
             "protocol": split.settings.protocol,
             "proportions": split.settings.proportions,
             "seed": split.seed,
-            "validation": held_out_metrics(network, training, split.validation)
-            if training
-            else None,
-            "test": held_out_metrics(network, messages, split.test) if split.test else None,
+            **{
+                part: held_out_metrics(network, inputs, pairs) if pairs else None
+                for part, inputs, pairs in (
+                    ("validation", training, split.validation),
+                    ("test", messages, split.test),
+                )
+            },
         }
 
     def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
         """Probability of an edge for each pair of node ids, in the order given.
 
-        Under the objective "paper" an edge weighs as much as all the pairs without one, so that
-        these probabilities rank well but are far above the frequency of edges; "elbo" weighs all
-        pairs alike.
+        They rank pairs and are no frequencies: the inner product has no intercept, so that over all
+        pairs they average about one half, however few of them have an edge.
 
         Parameters
         ----------

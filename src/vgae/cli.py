@@ -105,7 +105,7 @@ def fit(
     quiet: QuietOption = False,
 ) -> None:
     """Learn node vectors and score held-out edges; the run folder keeps everything."""
-    from vgae.report import Reporter, print_json, print_metrics
+    from vgae.report import Reporter, print_json, print_metrics, split_words
 
     reporter = Reporter(quiet=quiet)
     split_options = _given(validation=validation, test=test, protocol=protocol)
@@ -154,11 +154,8 @@ def fit(
     else:
         print_metrics(estimator.metrics_)
     if holdout:
-        shares = " / ".join(f"{100 * x:g}" for x in split.settings.proportions.values())
-        reporter.say(
-            f"protocol {split.settings.protocol}, split {shares} (train / validation / test), "
-            f"seed {seed}; scores in percent"
-        )
+        made = split_words(split.settings.protocol, split.settings.proportions)
+        reporter.say(f"{made}, seed {seed}; scores in percent")
     reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
     if estimator.interrupted_:
         raise KeyboardInterrupt
@@ -197,7 +194,14 @@ def evaluate(
     quiet: QuietOption = False,
 ) -> None:
     """Score models on held-out edges over many splits, with standard errors."""
-    from vgae.report import METRIC_TITLES, Reporter, percent, print_json, print_table
+    from vgae.report import (
+        METRIC_TITLES,
+        Reporter,
+        percent,
+        print_json,
+        print_table,
+        split_words,
+    )
     from vgae.tables import check_output, write_table
 
     reporter = Reporter(quiet=quiet)
@@ -254,10 +258,9 @@ def evaluate(
             for model, scores in result.metrics.items()
         ],
     )
-    shares = " / ".join(f"{100 * share:g}" for share in result.proportions.values())
     reporter.say(
         f"mean and standard error in percent over {runs} runs (seed and split change together), "
-        f"protocol {result.protocol}, split {shares} (train / validation / test), preset {preset}, "
+        f"{split_words(result.protocol, result.proportions)}, preset {preset}, "
         f"{'with' if result.features else 'without'} features"
     )
 

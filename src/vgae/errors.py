@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["InputError", "NotFittedError", "VgaeError", "unknown_name"]
+__all__ = ["InputError", "NotFittedError", "VgaeError", "newer_format", "unknown_name"]
 
 
 class VgaeError(Exception):
@@ -36,3 +36,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     nearest = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     hint = f"did you mean '{lowered[nearest[0]]}'? " if nearest else ""
     return InputError(f"unknown {kind} '{name}': {hint}Known: {', '.join(names)}")
+
+
+def newer_format(where: object, found: object, known: int) -> InputError:
+    """Error for a file that a later version of this program wrote.
+
+    Examples
+    --------
+    >>> print(newer_format("run.json", 2, 1))
+    run.json: format 2 is newer than this program's 1; update vgae
+    """
+    return InputError(f"{where}: format {found} is newer than this program's {known}; update vgae")

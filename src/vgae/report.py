@@ -26,6 +26,7 @@ __all__ = [
     "print_json",
     "print_metrics",
     "print_table",
+    "split_words",
 ]
 
 METRIC_TITLES = {"auc": "AUC", "average_precision": "AP", "mrr": "MRR"}
@@ -108,6 +109,18 @@ def percent(value: float | None, error: float | None = None) -> str:
     if value is None:
         return "-"
     return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+
+
+def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
+    """Protocol and proportions in words, for every result that is shown.
+
+    Examples
+    --------
+    >>> split_words("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    'protocol T, split 85 / 5 / 10 (train / validation / test)'
+    """
+    shares = " / ".join(f"{100 * share:g}" for share in proportions.values())
+    return f"protocol {protocol}, split {shares} ({' / '.join(proportions)})"
 
 
 class Reporter:

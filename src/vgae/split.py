@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vgae.config import Settings, stream_seed
-from vgae.errors import InputError
+from vgae.errors import InputError, newer_format
 from vgae.files import BAD_ARCHIVE, file_errors, staged_file
 from vgae.graph import Graph, count
 
@@ -341,10 +341,7 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
         except BAD_ARCHIVE as error:
             raise InputError(f"{path}: is not a split, or is damaged") from error
     if newer:
-        raise InputError(
-            f"{path}: split format {about['format_version']} is newer than this program's "
-            f"{FORMAT_VERSION}; update vgae"
-        )
+        raise newer_format(path, about["format_version"], FORMAT_VERSION)
     parsed = _About.parse(about, where=str(path))
     for name, pairs in arrays.items():
         if pairs.dtype != np.int64 or pairs.ndim != 2 or pairs.shape[1] != 2:

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from vgae.config import Settings
-from vgae.errors import InputError
+from vgae.errors import InputError, newer_format
 from vgae.files import check_directory, file_errors, staged_directory
 from vgae.graph import Graph
 from vgae.ids import as_ids
@@ -209,10 +209,7 @@ def _read_about(path: Path) -> _About:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{source}: is damaged; fit again") from error
     if newer:
-        raise InputError(
-            f"{source}: format {values['format_version']} is newer than this program's "
-            f"{FORMAT_VERSION}; update vgae"
-        )
+        raise newer_format(source, values["format_version"], FORMAT_VERSION)
     about = _About.parse(values, where=str(source))
     wrong = (REQUIRED - about.files.keys()) | (about.files.keys() - RUN_FILES)
     if wrong:

@@ -1,0 +1,57 @@
+"""Bars of quality and memory on real graphs: minutes, so left to `make test-slow`."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vgae
+from vgae.graph import Graph
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parent.parent
+
+
+def reached(graph: Graph, model: str, features: str) -> tuple[float, float]:
+    """AUC and AP in percent: protocol T, ten runs, seed and split together."""
+    result = vgae.evaluate(graph, [model], runs=10, seed=0, features=features)
+    auc, precision = (result.metrics[model][name].mean for name in ("auc", "average_precision"))
+    assert auc is not None
+    assert precision is not None
+    return 100 * auc, 100 * precision
+
+
+@pytest.mark.parametrize(
+    ("model", "features", "bar"),
+    [
+        ("gae", "raw", (91.0, 92.0)),
+        ("vgae", "raw", (91.0, 92.0)),
+        ("gae", "none", (84.0, 88.0)),
+        ("vgae", "none", (84.0, 88.0)),
+    ],
+)
+def test_quality_on_cora(cora: Graph, model: str, features: str, bar: tuple[float, float]) -> None:
+    auc, precision = reached(cora, model, features)
+    assert auc >= bar[0]
+    assert precision >= bar[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "features"), [("vgae", "raw"), ("vgae", "unit"), ("gae", "unit")]
+)
+def test_quality_on_citeseer(citeseer: Graph, model: str, features: str) -> None:
+    auc, precision = reached(citeseer, model, features)
+    assert auc >= 90.0
+    assert precision >= 91.0
+
+
+def test_memory_of_fitting_dblp(data_folder: Path) -> None:
+    assert data_folder
+    answer = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "memory.py")], capture_output=True, text=True
+    )
+    (megabytes,) = re.findall(r"above import torch: (\d+) MB", answer.stdout)
+    assert answer.stdout.startswith("dblp")
+    assert int(megabytes) < 300
