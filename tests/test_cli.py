@@ -199,7 +199,7 @@ def test_embed_writes_means_and_deviations(call: Caller, run: Path) -> None:
     assert call("embed", run).out.startswith("node\tz0\t")
 
 
-def test_evaluate_prints_the_object_of_the_contract(call: Caller) -> None:
+def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) -> None:
     result = call(
         "evaluate", "karate", "--models", "vgae,gae", "--runs", 2, "--seed", 3, "--steps", 3,
         "--json",
@@ -219,6 +219,7 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller) -> None:
     }
     assert "run 4/4: gae, seed 4" in result.err
     table = call("evaluate", "karate", "--runs", 2, "--steps", 3, "--out", "scores.csv")
+    assert listing(folder) == ["scores.csv"]
     assert table.out.splitlines()[0].startswith("model\tAUC\tAP\tHits@10")
     assert "±" in table.out.splitlines()[1]
     assert "protocol T, split 85 / 5 / 10" in table.err
@@ -236,7 +237,7 @@ def test_no_features_drops_them(call: Caller) -> None:
     assert json.loads(result.out)["results"][0]["features"] is False
 
 
-def test_datasets_lists_all(call: Caller) -> None:
+def test_datasets_lists_all(call: Caller, folder: Path) -> None:
     rows = {row["name"]: row for row in json.loads(call("datasets", "--json").out)}
     assert set(rows) == {"digits", "karate", "lesmis", "cora", "citeseer", "pubmed"}
     assert rows["digits"]["cached"] is True
@@ -244,6 +245,7 @@ def test_datasets_lists_all(call: Caller) -> None:
         assert key in rows["cora"]
     assert "karate\t34\t78" in call("datasets").out
     assert call("datasets", "--out", "sets.parquet").status == 0
+    assert listing(folder) == ["sets.parquet"]
 
 
 # ------------------------------------------------------------------- bad input
