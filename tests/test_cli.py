@@ -423,7 +423,10 @@ def test_ctrl_c_keeps_what_was_learned(folder: Path) -> None:
         text=True,
         env=environment,
     )
-    time.sleep(6)
+    while not list(folder.glob(".run.*.partial")):  # made when all is read and training begins
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
