@@ -118,6 +118,8 @@ def test_probabilities_are_the_sigmoid_of_inner_products(name: str, karate: Grap
     expected = [1 / (1 + np.exp(-(z[a] @ z[b]))) for a, b in pairs]
     np.testing.assert_allclose(model.predict_proba(pairs), expected, rtol=1e-5)
     assert model.predict_proba([]).shape == (0,)
+    rows = model.predict_proba(([0, 33], [5, 16]))  # two rows, not two columns
+    np.testing.assert_array_equal(rows, model.predict_proba([(0, 33), (5, 16)]))
     assert model.predict_proba(np.array(pairs)).shape == (3,)
 
 
@@ -135,6 +137,7 @@ def test_recommendations_for_nodes(name: str, ring: Graph) -> None:
     model = make_model(name, steps=5).fit(ring)
     links = model.recommend(3, nodes=["n07", "n01"])
     assert [link.source for link in links] == ["n07"] * 3 + ["n01"] * 3
+    assert model.recommend(np.int64(3), nodes="n07") == links[:3]  # type: ignore[arg-type]
     everything = {frozenset(link[:2]): link.probability for link in model.recommend(10_000)}
     for link in links:
         assert isinstance(link, Link)
@@ -180,7 +183,12 @@ def test_an_interrupt_keeps_what_was_learned(name: str, karate: Graph) -> None:
 
 def test_before_fit_there_is_nothing_to_ask(name: str) -> None:
     model = make_model(name)
-    for ask in (lambda: model.predict_proba([(0, 1)]), model.recommend, lambda: model.save("x")):
+    for ask in (
+        lambda: model.predict_proba([(0, 1)]),
+        model.recommend,
+        lambda: model.save("x"),
+        lambda: model.embedding_,
+    ):
         with pytest.raises(NotFittedError, match="call fit first"):
             ask()
 
@@ -222,7 +230,7 @@ def test_bad_graphs_are_one_clear_line(name: str) -> None:
     with pytest.raises(InputError, match="directed"):
         make_model(name).fit(Graph.from_edges([(0, 1)], directed=True))
     with pytest.raises(InputError, match="unknown engine"):
-        make_model(name, engine="warp").fit([("a", "b")])
+        make_model(name, engine="warp")
 
 
 def test_names_are_checked() -> None:
@@ -257,6 +265,7 @@ def test_evaluation_is_reproducible_and_says_how_it_was_made(karate: Graph) -> N
     [
         ({"runs": 0}, "runs"),
         ({"models": []}, "at least one"),
+        ({"models": "gea"}, "unknown model 'gea'"),
         ({"models": ["gea"]}, "unknown model 'gea'"),
         ({"test": 0.0}, "needs test pairs"),
         ({"test": 1.5}, "test: input should be less"),

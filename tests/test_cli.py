@@ -115,7 +115,7 @@ def test_fit_reports_scores_on_stdout_and_the_rest_on_stderr(call: Caller, edges
     for said in (
         "with a header",
         "dropped 1 self loop, merged 1 duplicate row, merged 1 reversed row",
-        "60 nodes, 120 edges",
+        "60 nodes, 120 edges, no features",
         "step 20/20",
         "protocol T, split 85 / 5 / 10",
         "run folder: deep/run",
@@ -334,7 +334,8 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("fit karate --no-holdout --patience 30 --out new", "early stopping needs validation"),
         ("fit karate --patience 3 --out new", "patience 3 is less than validate_every 10"),
         ("fit karate --learning-rate 1e38 --out new", "training.learning_rate"),
-        ("evaluate karate --out nowhere/scores.csv", "nowhere/scores.csv: no such file or folder"),
+        ("evaluate karate --out nowhere/scores.csv", "there is no folder nowhere"),
+        ("fit none.csv --protocol tv --out new", "protocol"),
         ("fit karate --isolated --out new", "is a data set"),
         ("fit edges.csv --features a.csv --no-features --out new", "exclude each other"),
         ("evaluate karate --models gae,vgea --runs 1", "unknown model 'vgea'"),
@@ -343,7 +344,7 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("recommend nowhere", "nowhere: no such run folder"),
         ("recommend run --top 0", "k = 0"),
         ("recommend run --node zoe", "node 'zoe' is not in the graph"),
-        ("recommend run --out nowhere/x.csv", "no such file or folder"),
+        ("recommend run --out nowhere/x.csv", "there is no folder nowhere"),
         ("predict run none.csv", "none.csv: no such file"),
         ("embed run --out v.json", "cannot write '.json'"),
         ("embed gae --std", "has no posterior"),
@@ -449,6 +450,13 @@ def test_a_closed_pipe_is_no_error(call: Caller, folder: Path) -> None:
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert answer.stdout.startswith("node\tz0")
     assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_a_reader_of_remarks_that_leaves_does_not_cost_the_run(folder: Path) -> None:
+    command = f"{VGAE} fit karate --steps 100 --out run 2>&1 >/dev/null | head -n 1"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert answer.stdout.startswith("karate: 34 nodes")
+    assert (folder / "run" / "run.json").is_file()
 
 
 def test_a_full_disk_behind_standard_output_is_one_line(folder: Path, run: Path) -> None:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -44,5 +45,11 @@ def test_streams_differ_by_name_and_by_seed() -> None:
     seeds = {stream_seed(seed, name) for seed in range(5) for name in ("a", "b")}
     assert len(seeds) == 10
     assert all(0 <= seed < 2**63 for seed in seeds)
-    with pytest.raises(InputError, match="negative"):
-        stream_seed(-1, "a")
+    for bad in (-1, 1.5, True, "a"):
+        with pytest.raises(InputError, match="must be a whole number, not negative"):
+            stream_seed(bad, "a")  # type: ignore[arg-type]
+
+
+def test_numpys_numbers_are_numbers() -> None:
+    parsed = Outer.parse({"inner": {"width": np.int64(3)}, "rate": np.float32(0.5)})
+    assert (parsed.inner.width, parsed.rate) == (3, 0.5)

@@ -137,7 +137,7 @@ def test_further_nodes_join_without_edges() -> None:
         [(1.5, 2.0)],
         [(True, False)],
         [(2**64, 1)],
-        (["a", "b"], ["c"]),
+        (np.array(["a", "b"]), np.array(["c"])),
     ],
 )
 def test_bad_pairs_are_refused(pairs: list[object]) -> None:
@@ -172,6 +172,11 @@ def test_scipy_asymmetric_matrices_are_merged_and_counted() -> None:
     assert weighted.weights.tolist() == [2.0, 1.0, 1.0]
     with pytest.raises(InputError, match="not square"):
         Graph.from_scipy(sparse.csr_array((2, 3)))
+    assert Graph.from_scipy(sparse.csr_array([[0, 2], [3, 0]])).cleaning.reversed_duplicates == 1
+    one_way = Graph.from_scipy(sparse.csr_array([[0, 1, 0], [0, 0, 1], [0, 0, 0]]))
+    assert (one_way.n_edges, one_way.cleaning) == (2, Cleaning())
+    with pytest.raises(InputError, match="not a positive"):
+        Graph.from_scipy(sparse.csr_array([[0, -1, 1], [0, 0, 0], [1, 0, 0]]))
     with pytest.raises(InputError, match="not real numbers"):
         Graph.from_scipy(sparse.csr_array([[0, 1j], [1j, 0]]))
 

@@ -30,7 +30,7 @@ def test_columns_come_from_rows_arrays_or_columns() -> None:
     for pairs in (
         [("a", "b"), ("c", "d")],
         np.array([["a", "b"], ["c", "d"]]),
-        (["a", "c"], ["b", "d"]),
+        (np.array(["a", "c"]), np.array(["b", "d"])),
     ):
         source, target = id_columns(pairs)
         assert (source.tolist(), target.tolist()) == (["a", "c"], ["b", "d"])

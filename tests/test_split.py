@@ -110,6 +110,13 @@ def test_graphs_that_cannot_be_split(
         split_edges(graph, SplitSettings(**proportions), seed=0)  # type: ignore[arg-type]
 
 
+def test_arguments_of_other_types_are_one_clear_line(karate: Graph) -> None:
+    with pytest.raises(InputError, match="takes a Graph and SplitSettings, not list"):
+        split_edges([(0, 1)], seed=0)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="and float"):
+        split_edges(karate, 0.2, seed=0)  # type: ignore[arg-type]
+
+
 def test_the_last_free_pairs_of_a_dense_graph_are_found() -> None:
     edges = np.argwhere(np.triu(np.ones((12, 12)), k=1))
     graph = Graph.from_edges(edges[9:], n_nodes=12)  # 57 edges, 9 free pairs, 2 + 5 needed

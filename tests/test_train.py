@@ -100,9 +100,19 @@ def test_early_stopping_needs_pairs_to_look_at(split: Split) -> None:
 
 
 def test_a_loss_that_explodes_is_one_line(ring: Graph) -> None:
-    huge = ring.with_features(np.full((40, 3), 1e30))
-    with pytest.raises(InputError, match="step 1: the loss or a weight is not finite; lower"):
-        run(Split.without_holdout(huge), n_inputs=3)
+    for size in (1e4, 1e30):
+        huge = ring.with_features(np.full((40, 3), size))
+        with pytest.raises(InputError, match="step [12]: the loss is .*; scale the features"):
+            run(Split.without_holdout(huge), n_inputs=3)
+
+
+def test_a_loss_that_stays_large_is_warned_of(
+    ring: Graph, caplog: pytest.LogCaptureFixture
+) -> None:
+    large = ring.with_features(np.full((40, 3), 30.0))
+    _, records = run(Split.without_holdout(large), n_inputs=3, steps=1)
+    assert records[-1].loss > 10
+    assert "of little use; scale the features" in " ".join(caplog.messages)
 
 
 def test_scores_come_from_the_mean_and_from_training_edges(split: Split) -> None:

@@ -178,6 +178,7 @@ class LinkModel:
                 "seed": seed,
             }
         )
+        choose_engine(engine)
 
     def fit(self, data: Any, *, on_step: Callable[[StepRecord], None] | None = None) -> Self:
         """Learn node vectors from a graph, or from the training part of a split.
@@ -285,16 +286,18 @@ class LinkModel:
         >>> model.predict_proba([("a", "c")]).shape
         (1,)
         """
-        self._check_fitted()
-        source, target = id_columns(pairs)
+        embedding = self.embedding_
+        source, target = id_columns(pairs if isinstance(pairs, np.ndarray) else list(pairs))
         indices = np.stack([self._indices(source), self._indices(target)], axis=1)
         with torch.no_grad():
             logits = self.network_.decoder.logits(
-                torch.from_numpy(self.embedding_), torch.from_numpy(indices)
+                torch.from_numpy(embedding), torch.from_numpy(indices)
             )
         return _probability(logits.numpy())
 
-    def recommend(self, k: int = 10, *, nodes: Sequence[NodeId] | None = None) -> list[Link]:
+    def recommend(
+        self, k: int = 10, *, nodes: Sequence[NodeId] | NodeId | None = None
+    ) -> list[Link]:
         """The likeliest missing links: the best of all pairs that are no known edge.
 
         Every pair is looked at. Edges that a split held out are known edges and left out too.
@@ -304,7 +307,7 @@ class LinkModel:
         k
             How many links, or with `nodes` how many for each.
         nodes
-            Node ids to recommend partners for; by default the best pairs of the whole graph.
+            Node id or ids to recommend partners for; by default the best pairs of the whole graph.
 
         Returns
         -------
@@ -324,14 +327,15 @@ class LinkModel:
         >>> [(link.source, link.target) for link in model.recommend(5)]
         [('a', 'c')]
         """
-        self._check_fitted()
-        if not isinstance(k, int) or k < 1:
+        embedding = self.embedding_
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise InputError(f"k = {k}: must be a whole number, at least 1")
-        factor = self.network_.decoder.factor(torch.from_numpy(self.embedding_))
+        factor = self.network_.decoder.factor(torch.from_numpy(embedding))
         known = self.split_.graph.adjacency
         if nodes is None:
             pairs, logits = top_pairs(factor, k, known=known)
         else:
+            nodes = [nodes] if isinstance(nodes, (str, int)) else nodes
             pairs, logits = top_partners(factor, self._indices(nodes), k, known=known)
         sources, targets = (self.ids_[pairs[:, side]].tolist() for side in (0, 1))
         probabilities = _probability(logits).tolist()
@@ -360,7 +364,6 @@ class LinkModel:
 
     def as_run(self, *, graph_name: str | None = None) -> Run:
         """All that a run folder holds, for `vgae.store.save_run`."""
-        self._check_fitted()
         return Run(
             settings=self.settings.model_dump(),
             graph=self.graph_ if graph_name is None else {"name": graph_name, **self.graph_},
@@ -374,9 +377,10 @@ class LinkModel:
             embedding_std=self.embedding_std_,
         )
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "embedding_"):
+    def __getattr__(self, name: str) -> Any:
+        if name.endswith("_") and not name.startswith("_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def _indices(self, ids: Iterable[NodeId]) -> NDArray[np.int64]:
         names = list(ids)
@@ -480,7 +484,7 @@ def load(path: str | Path) -> LinkModel:
 
 def evaluate(
     data: Any,
-    models: Sequence[str] = ("vgae", "gae"),
+    models: Sequence[str] | str = ("vgae", "gae"),
     *,
     preset: str = "paper",
     runs: int = 10,
@@ -524,6 +528,7 @@ def evaluate(
     """
     if runs < 1:
         raise InputError(f"runs = {runs}: must be at least 1")
+    models = [models] if isinstance(models, str) else list(dict.fromkeys(models))
     if not models:
         raise InputError("models: name at least one")
     graph = as_graph(data)

@@ -104,13 +104,16 @@ def fit(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Learn node vectors and score held-out edges; the run folder keeps everything."""
+    """Learn node vectors and score held-out edges; the run folder keeps what was learned."""
     from vgae.report import Reporter, print_json, print_metrics, split_words
 
     reporter = Reporter(quiet=quiet)
     split_options = _given(validation=validation, test=test, protocol=protocol)
     if split_options and not holdout:
         raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
+    from vgae.split import Split, SplitSettings, split_edges
+
+    split_settings = SplitSettings.parse(split_options, where="split")
     from vgae.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
@@ -126,13 +129,7 @@ def fit(
         delimiter=delimiter,
     )
     reporter.say(f"{graph}: {data}")
-    from vgae.split import Split, SplitSettings, split_edges
-
-    split = (
-        split_edges(data, SplitSettings.parse(split_options), seed=seed)
-        if holdout
-        else Split.without_holdout(data)
-    )
+    split = split_edges(data, split_settings, seed=seed) if holdout else Split.without_holdout(data)
     from vgae.api import make_model
     from vgae.store import save_run, staged_run
 
@@ -153,7 +150,7 @@ def fit(
         print_json(estimator.metrics_)
     else:
         print_metrics(estimator.metrics_)
-    if holdout:
+    if estimator.metrics_["test"]:
         made = split_words(split.settings.protocol, split.settings.proportions)
         reporter.say(f"{made}, seed {seed}; scores in percent")
     reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
@@ -207,7 +204,7 @@ def evaluate(
     reporter = Reporter(quiet=quiet)
     if out is not None:
         check_output(out)
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
     data = _read(
         graph,
         features,
@@ -258,8 +255,9 @@ def evaluate(
             for model, scores in result.metrics.items()
         ],
     )
+    spread = "mean and standard error" if runs > 1 else "a single run, hence no standard error"
     reporter.say(
-        f"mean and standard error in percent over {runs} runs (seed and split change together), "
+        f"{spread}, in percent; {runs} run{'s' * (runs > 1)} (seed and split change together), "
         f"{split_words(result.protocol, result.proportions)}, preset {preset}, "
         f"{'with' if result.features else 'without'} features"
     )

@@ -49,13 +49,20 @@ class Settings(BaseModel):
         vgae.errors.InputError: settings: lenght: extra inputs are not permitted
         """
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(_plain(values))
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
             reason = first["msg"].removeprefix("Value error, ")
             reason = reason[0].lower() + reason[1:]
             raise InputError(": ".join(filter(None, (where, path, reason)))) from error
+
+
+def _plain(value: Any) -> Any:
+    """The same values with NumPy's numbers as Python's."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def stream_seed(seed: int, stream: str) -> int:
@@ -80,7 +87,7 @@ def stream_seed(seed: int, stream: str) -> int:
     >>> stream_seed(0, "weights") == stream_seed(0, "weights") != stream_seed(0, "noise")
     True
     """
-    if seed < 0:
-        raise InputError(f"seed {seed}: must not be negative")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"seed {seed!r}: must be a whole number, not negative")
     sequence = np.random.SeedSequence([seed, zlib.crc32(stream.encode())])
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -64,6 +64,8 @@ def check_file(path: Path) -> None:
     with file_errors(path):
         if path.is_dir():
             raise IsADirectoryError
+        if not path.parent.exists():
+            raise InputError(f"{path}: there is no folder {path.parent}; make it first")
         with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent):
             pass
 
@@ -133,7 +135,7 @@ def check_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> No
         if foreign:
             raise InputError(f"{path}: holds another file, {foreign[0]}; choose another folder")
         if found and not overwrite:
-            raise InputError(f"{path}: exists; add --overwrite to replace it")
+            raise InputError(f"{path}: exists; add --overwrite (overwrite=True) to replace it")
 
 
 @contextmanager

@@ -191,8 +191,8 @@ class Graph:
         Parameters
         ----------
         pairs
-            Node ids, shape (n_rows, 2): all strings or all integers; or a tuple of two columns
-            of ids (NumPy or PyArrow arrays).
+            Node ids, shape (n_rows, 2): all strings or all integers; or a tuple of two NumPy or
+            PyArrow arrays, one for each end.
         weights
             Positive, finite edge weights, shape (n_rows,).
         nodes
@@ -261,12 +261,13 @@ class Graph:
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"adjacency: shape {matrix.shape} is not square")
         entries = _checked_csr(matrix, np.float64, "adjacency")
-        n_one_way = 0
+        _checked_weights(entries.data, entries.nnz)
+        n_merged = 0
         if not directed:
             both_ways = entries.maximum(entries.T)
-            if (both_ways != entries).nnz:
-                n_one_way = int(both_ways.nnz - entries.nnz)
-            n_merged = int(entries.nnz - entries.diagonal().astype(bool).sum() - n_one_way) // 2
+            if (both_ways != entries).nnz:  # then each entry is an edge that was given
+                n_loops = int((entries.diagonal() != 0).sum())
+                n_merged = int(entries.nnz - n_loops - (both_ways.nnz - n_loops) // 2)
             entries = sparse.csr_array(sparse.triu(both_ways))
         found = entries.tocoo()
         graph = cls.from_edges(
@@ -278,7 +279,7 @@ class Graph:
             labels=labels,
             directed=directed,
         )
-        if n_one_way:
+        if n_merged:
             return replace(graph, cleaning=replace(graph.cleaning, reversed_duplicates=n_merged))
         return graph
 
@@ -405,13 +406,15 @@ class Graph:
         """The same graph with other labels, or with None."""
         return replace(self, labels=None if labels is None else np.array(labels))
 
+    def __str__(self) -> str:
+        parts = [count(self.n_nodes, "node"), count(self.n_edges, "edge")]
+        parts += ["directed"] if self.directed else []
+        parts += ["weighted"] if self.weights is not None else []
+        parts += [count(self.n_features, "feature") if self.n_features else "no features"]
+        return ", ".join(parts)
+
     def __repr__(self) -> str:
-        shape = f"{count(self.n_features, 'feature')}" if self.n_features else "no features"
-        kind = "directed, " if self.directed else ""
-        kind += "weighted, " if self.weights is not None else ""
-        said = f"; {self.cleaning}" if self.cleaning else ""
-        nodes, edges = count(self.n_nodes, "node"), count(self.n_edges, "edge")
-        return f"Graph({nodes}, {edges}, {kind}{shape}{said})"
+        return f"Graph({self}{f'; {self.cleaning}' if self.cleaning else ''})"
 
 
 def count(number: int, noun: str) -> str:

@@ -67,15 +67,16 @@ def canonical_int(name: Any) -> Any:
 
 
 def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
-    """The two columns of an array, a list of pairs, or a tuple of two columns.
+    """The two columns of an array, a list of pairs, or a tuple of two arrays.
 
     Raises
     ------
     InputError
         Rows are not pairs, or ids are neither all strings nor all integers.
     """
-    if isinstance(pairs, tuple) and len(pairs) == 2 and not isinstance(pairs[0], (str, int, tuple)):
-        source, target = as_ids(pairs[0]), as_ids(pairs[1])
+    columns = (np.ndarray, pa.Array, pa.ChunkedArray)
+    if isinstance(pairs, tuple) and pairs and all(isinstance(part, columns) for part in pairs):
+        source, target = (as_ids(part) for part in pairs)
         if len(source) != len(target):
             raise InputError(f"pairs: {len(source)} ids in one column, {len(target)} in the other")
         return source, target

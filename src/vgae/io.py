@@ -204,6 +204,8 @@ def from_networkx(graph: Any, *, weight: str = "weight", directed: bool = False)
 def as_graph(data: Any) -> Graph:
     """A graph from whatever holds one: Graph, SciPy sparse, NetworkX, or pairs of node ids.
 
+    What was dropped or merged is said through the `vgae` logger and kept in `graph.cleaning`.
+
     Raises
     ------
     InputError
@@ -217,15 +219,19 @@ def as_graph(data: Any) -> Graph:
     if isinstance(data, Graph):
         return data
     if sparse.issparse(data):
-        return Graph.from_scipy(data)
-    if hasattr(data, "nodes") and hasattr(data, "edges"):
-        return from_networkx(data)
-    if isinstance(data, (np.ndarray, list)):
-        return Graph.from_pairs(data)
-    raise InputError(
-        f"cannot make a graph of {type(data).__name__}; give a Graph, a SciPy sparse matrix, a "
-        "NetworkX graph or a list of node pairs (files: vgae.read_graph)"
-    )
+        graph = Graph.from_scipy(data)
+    elif hasattr(data, "nodes") and hasattr(data, "edges"):
+        graph = from_networkx(data)
+    elif isinstance(data, (np.ndarray, list)):
+        graph = Graph.from_pairs(data)
+    else:
+        raise InputError(
+            f"cannot make a graph of {type(data).__name__}; give a Graph, a SciPy sparse matrix, a "
+            "NetworkX graph or a list of node pairs (files: vgae.read_graph)"
+        )
+    if graph.cleaning:
+        logger.warning("%s: %s", type(data).__name__, graph.cleaning)
+    return graph
 
 
 # ------------------------------------------------------------- columns and ids
@@ -440,7 +446,7 @@ def _with_aligned_features(
         raise InputError(
             f"{place(int(unknown[0]))}: node '{ids[unknown[0]]}' is not in {edges_path} "
             f"({count(unknown.size, 'such row')}); remove them, or keep them as nodes without "
-            "edges with --isolated"
+            "edges with --isolated (isolated=True)"
         )
     order = np.full(graph.n_nodes, -1)
     order[rows] = np.arange(len(rows))

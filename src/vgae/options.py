@@ -79,7 +79,7 @@ PatienceOption = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Stop after N steps without a better validation AP and keep the best weights.",
+        help="Stop after N steps (10 or more) without a better validation AP; keep the best.",
     ),
 ]
 ValidationOption = Annotated[

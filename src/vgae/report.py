@@ -147,7 +147,7 @@ class Reporter:
     @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
         """A display to give to `fit` as `on_step`: a live line, or some lines in a pipe."""
-        console = Console(stderr=True)
+        console = _ErrorConsole()
         if self.quiet or n_steps == 0:
             yield None
         elif console.is_terminal:
@@ -213,6 +213,16 @@ class _SayHandler(logging.Handler):
         _say(Text(record.getMessage(), style=style))
 
 
+class _ErrorConsole(Console):
+    """Standard error; a reader that has left must not cost the work."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True)
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def _say(text: Text) -> None:
     # Made anew each time, since tests and pipes exchange the stream.
-    Console(stderr=True).print(text, soft_wrap=True, highlight=False)
+    _ErrorConsole().print(text, soft_wrap=True, highlight=False)

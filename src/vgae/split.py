@@ -168,7 +168,12 @@ def split_edges(graph: Graph, settings: SplitSettings | None = None, *, seed: in
     >>> split.train.n_edges, len(split.validation.positives), len(split.test.positives)
     (34, 2, 4)
     """
-    settings = settings or SplitSettings()
+    settings = SplitSettings() if settings is None else settings
+    if not isinstance(graph, Graph) or not isinstance(settings, SplitSettings):
+        raise InputError(
+            f"split_edges takes a Graph and SplitSettings, not {type(graph).__name__} and "
+            f"{type(settings).__name__}; vgae.as_graph makes a Graph of other objects"
+        )
     if graph.directed:
         raise InputError("a directed graph cannot be split; read it with directed=False")
     edges = graph.edges
@@ -179,7 +184,7 @@ def split_edges(graph: Graph, settings: SplitSettings | None = None, *, seed: in
         if part > 0 and sizes[name] == 0:
             raise InputError(
                 f"{count(len(edges), 'edge')}: too few to hold out {part:.3g} of them for {name}; "
-                "train on all edges (no holdout) or raise the proportion"
+                "hold out a larger share (--validation, --test) or none (--no-holdout)"
             )
     n_held_out = sum(sizes.values())
     if len(edges) == 0 or n_held_out >= len(edges):
@@ -215,7 +220,8 @@ def _sample_non_edges(graph: Graph, n_wanted: int, random: np.random.Generator) 
     if n_wanted > n_non_edges:
         raise InputError(
             f"the graph has {count(n_non_edges, 'pair')} without an edge, but {n_wanted} are "
-            "needed as negatives; hold out less, or train on all edges (no holdout)"
+            "needed as negatives; hold out a smaller share (--validation, --test) or none "
+            "(--no-holdout)"
         )
     edge_codes = pair_codes(graph.edges, n_nodes)  # sorted, as edges are
     if n_non_edges <= 4 * n_wanted:

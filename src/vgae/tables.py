@@ -31,7 +31,7 @@ from vgae.files import check_file, file_errors, staged_file
 
 __all__ = ["Table", "open_table", "write_table"]
 
-DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
+DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "space"}
 WRITERS = (".csv", ".tsv", ".parquet")
 SAMPLE_BYTES, SAMPLE_ROWS = 2**20, 2000
 PARQUET_MAGIC, GZIP_MAGIC = b"PAR1", b"\x1f\x8b"
@@ -335,11 +335,15 @@ def _sample_rows(lines: list[str], delimiter: str) -> list[list[str]]:
 
 
 def _detect_delimiter(lines: list[str]) -> str:
-    bare = re.sub(r'"[^"]*"', "quoted", lines[0]).strip()
+    """The first that splits all of the first rows alike, else the first that splits one."""
+    present = []
     for delimiter in DELIMITERS:
-        if delimiter in bare:
-            return delimiter
-    return ","
+        widths = [len(row) for row in _sample_rows(lines[:100], delimiter)]
+        if widths and widths[0] > 1:
+            present.append(delimiter)
+            if len(set(widths)) == 1:
+                return delimiter
+    return present[0] if present else ","
 
 
 def _numbered_rows(path: Path, n_skipped: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:

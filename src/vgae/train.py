@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import signal
 import threading
@@ -63,6 +64,12 @@ class TrainSettings(Settings):
                 "would stop before it looks"
             )
         return self
+
+
+logger = logging.getLogger(__name__)
+
+SUSPICIOUS_LOSS = 10.0
+"""Large features make a huge log_std, from which steps of a fixed size may never return."""
 
 
 @dataclass(frozen=True)
@@ -150,14 +157,20 @@ def train(
             weights = torch.cat([weight.detach().ravel() for weight in model.parameters()])
             if not (math.isfinite(total) and bool(weights.isfinite().all())):
                 raise InputError(
-                    f"step {step}: the loss or a weight is not finite; lower the learning rate "
-                    f"({settings.learning_rate:g}) or scale the features"
+                    f"step {step}: the loss is {total:.3g}; scale the features (the preset unit, "
+                    f"or standardise them) or lower the learning rate ({settings.learning_rate:g})"
                 )
             seconds = time.perf_counter() - started
             scores = None
             if validation and (step % settings.validate_every == 0 or step == settings.steps):
                 scores = held_out_metrics(model, inputs, validation)
                 best.offer(step, scores)
+            if step == settings.steps and total > SUSPICIOUS_LOSS:
+                logger.warning(
+                    "the loss ended at %.3g, where vectors of zero have about 0.7: the result is "
+                    "of little use; scale the features (the preset unit, or standardise them)",
+                    total,
+                )
             yield StepRecord(step, total, reconstruction, kl, seconds, scores)
             if best.exhausted(step):
                 return
