@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ import vgae
 from vgae.api import GAE, MODELS, PRESETS, VGAE, Link, LinkModel, evaluate, make_model
 from vgae.errors import InputError, NotFittedError
 from vgae.graph import Graph
-from vgae.split import HeldOut, Split, SplitSettings, split_edges
+from vgae.split import HeldOut, Split, split_edges
 from vgae.train import StepRecord
 
-WIDE = SplitSettings(validation=0.1, test=0.2)
+WIDE: dict[str, Any] = {"validation": 0.1, "test": 0.2}
 
 
 @pytest.fixture(params=sorted(MODELS))
@@ -88,7 +89,7 @@ def test_same_settings_same_weights_to_the_bit(name: str, karate: Graph) -> None
 
 
 def test_fit_cannot_reach_what_a_split_holds_out(name: str, karate: Graph) -> None:
-    split = split_edges(karate, WIDE, seed=0)
+    split = split_edges(karate, **WIDE, seed=0)
     honest = make_model(name, steps=15).fit(split)
     train_only = make_model(name, steps=15).fit(split.train)
     nonsense = HeldOut(split.test.negatives, split.test.positives)
@@ -100,9 +101,10 @@ def test_fit_cannot_reach_what_a_split_holds_out(name: str, karate: Graph) -> No
 
 def test_protocol_tv_lets_validation_edges_carry_messages_at_test_time(karate: Graph) -> None:
     by_protocol = {}
-    for protocol in ("T", "TV"):
-        settings = SplitSettings.parse({"validation": 0.1, "test": 0.1, "protocol": protocol})
-        model = GAE(steps=15).fit(split_edges(karate, settings, seed=0))
+    protocols: list[Literal["T", "TV"]] = ["T", "TV"]
+    for protocol in protocols:
+        split = split_edges(karate, validation=0.1, test=0.1, protocol=protocol, seed=0)
+        model = GAE(steps=15).fit(split)
         assert model.metrics_["protocol"] == protocol
         by_protocol[protocol] = model
     t, tv = by_protocol["T"], by_protocol["TV"]
@@ -124,7 +126,7 @@ def test_probabilities_are_the_sigmoid_of_inner_products(name: str, karate: Grap
 
 
 def test_known_edges_are_left_out_held_out_ones_too(name: str, karate: Graph) -> None:
-    model = make_model(name, steps=5).fit(split_edges(karate, WIDE, seed=0))
+    model = make_model(name, steps=5).fit(split_edges(karate, **WIDE, seed=0))
     links = model.recommend(10_000)
     known = dense(karate) > 0
     assert len(links) == 34 * 33 // 2 - 78
@@ -255,7 +257,7 @@ def test_evaluation_is_reproducible_and_says_how_it_was_made(karate: Graph) -> N
     assert [row["model"] for row in results] == ["vgae", "gae"]
     assert all(row["preset"] == "paper" and row["features"] is False for row in results)
     # Run r is the split and the weights of seed + r.
-    split = split_edges(karate, SplitSettings(test=0.2), seed=6)
+    split = split_edges(karate, test=0.2, seed=6)
     alone = VGAE(steps=5, seed=6).fit(split)
     assert results[0]["metrics"]["auc"]["values"][2] == alone.metrics_["test"]["auc"]
 

@@ -30,7 +30,7 @@ def test_seed_and_split_change_together_and_methods_share_splits(karate: Graph) 
     ]
     assert [row[1] for row in seen] == [row[2] for row in seen] == [10, 10, 11, 11, 12, 12]
     assert seen[0][3] == seen[1][3] != seen[2][3]
-    expected = split_edges(karate, SplitSettings(), seed=11).test.positives
+    expected = split_edges(karate, seed=11).test.positives
     assert seen[2][3] == tuple(expected.ravel())
 
 

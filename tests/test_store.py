@@ -12,7 +12,7 @@ import vgae.store
 from vgae.api import GAE, VGAE, LinkModel, load
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.split import SplitSettings, split_edges
+from vgae.split import split_edges
 
 FILES = [
     "embedding_std.parquet",
@@ -27,7 +27,7 @@ FILES = [
 
 @pytest.fixture
 def model(ring: Graph) -> LinkModel:
-    split = split_edges(ring, SplitSettings(validation=0.1, test=0.1), seed=2)
+    split = split_edges(ring, validation=0.1, test=0.1, seed=2)
     return VGAE(steps=12, latent_dim=4, seed=1).fit(split)
 
 

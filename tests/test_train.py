@@ -13,7 +13,7 @@ from vgae.encoders import EncoderInput
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.model import GraphAutoEncoder, ModelSettings
-from vgae.split import HeldOut, Split, SplitSettings, split_edges
+from vgae.split import HeldOut, Split, split_edges
 from vgae.train import (
     StepRecord,
     TrainSettings,
@@ -34,7 +34,7 @@ def run(
 
 @pytest.fixture
 def split(karate: Graph) -> Split:
-    return split_edges(karate, SplitSettings(validation=0.1, test=0.1), seed=0)
+    return split_edges(karate, validation=0.1, test=0.1, seed=0)
 
 
 def test_the_loss_falls_and_every_step_is_recorded(split: Split) -> None:

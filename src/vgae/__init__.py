@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vgae.errors import InputError, NotFittedError, VgaeError
     from vgae.graph import Graph
     from vgae.io import as_graph, from_networkx, read_graph
-    from vgae.split import Split, SplitSettings, load_split, save_split, split_edges
+    from vgae.split import Split, load_split, save_split, split_edges
 
 __version__ = "0.1.0"
 
@@ -22,7 +22,7 @@ _HOME = {
     "vgae.errors": ("InputError", "NotFittedError", "VgaeError"),
     "vgae.graph": ("Graph",),
     "vgae.io": ("as_graph", "from_networkx", "read_graph"),
-    "vgae.split": ("Split", "SplitSettings", "load_split", "save_split", "split_edges"),
+    "vgae.split": ("Split", "load_split", "save_split", "split_edges"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -35,7 +35,6 @@ __all__ = [
     "Link",
     "NotFittedError",
     "Split",
-    "SplitSettings",
     "VgaeError",
     "as_graph",
     "evaluate",

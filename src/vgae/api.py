@@ -23,7 +23,7 @@ from vgae.io import as_graph
 from vgae.kernels import choose_engine, top_pairs, top_partners
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import ObjectiveName
-from vgae.split import Split, SplitSettings
+from vgae.split import PAPER_SPLIT, Split, SplitSettings
 from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
     StepRecord,
@@ -489,9 +489,9 @@ def evaluate(
     preset: str = "paper",
     runs: int = 10,
     seed: int = 0,
-    validation: float = SplitSettings().validation,
-    test: float = SplitSettings().test,
-    protocol: Literal["T", "TV"] = SplitSettings().protocol,
+    validation: float = PAPER_SPLIT.validation,
+    test: float = PAPER_SPLIT.test,
+    protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
     on_scores: Callable[[RunScores], None] | None = None,
     **overrides: Any,
 ) -> Evaluation:

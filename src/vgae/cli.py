@@ -113,7 +113,7 @@ def fit(
         raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
     from vgae.split import Split, SplitSettings, split_edges
 
-    split_settings = SplitSettings.parse(split_options, where="split")
+    SplitSettings.parse(split_options, where="split")  # before the work of reading
     from vgae.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
@@ -129,7 +129,9 @@ def fit(
         delimiter=delimiter,
     )
     reporter.say(f"{graph}: {data}")
-    split = split_edges(data, split_settings, seed=seed) if holdout else Split.without_holdout(data)
+    split = (
+        split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
+    )
     from vgae.api import make_model
     from vgae.store import save_run, staged_run
 

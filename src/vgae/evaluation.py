@@ -79,7 +79,7 @@ def evaluate_runs(
     The scores of each method in each run, as they are ready.
     """
     for run in range(runs):
-        split = split_edges(graph, settings, seed=seed + run)
+        split = split_edges(graph, **settings.model_dump(), seed=seed + run)
         for name, method in methods.items():
             yield RunScores(name, run, method(split, seed + run))
 

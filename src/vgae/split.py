@@ -17,6 +17,7 @@ from vgae.files import BAD_ARCHIVE, file_errors, staged_file
 from vgae.graph import Graph, count
 
 __all__ = [
+    "PAPER_SPLIT",
     "HeldOut",
     "Split",
     "SplitSettings",
@@ -53,6 +54,9 @@ class SplitSettings(Settings):
         """Fractions of the edges by part, training included."""
         train = round(1.0 - self.validation - self.test, 12)
         return {"train": train, "validation": self.validation, "test": self.test}
+
+
+PAPER_SPLIT = SplitSettings()
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,14 @@ class Split:
                 raise InputError(f"split: {name} has not one negative for each positive")
 
 
-def split_edges(graph: Graph, settings: SplitSettings | None = None, *, seed: int) -> Split:
+def split_edges(
+    graph: Graph,
+    *,
+    seed: int,
+    validation: float = PAPER_SPLIT.validation,
+    test: float = PAPER_SPLIT.test,
+    protocol: Protocol = PAPER_SPLIT.protocol,
+) -> Split:
     """Hold out edges and draw as many pairs without an edge, leak-proof.
 
     Negatives are uniform over the pairs that are no edge of the whole graph in either direction,
@@ -150,16 +161,16 @@ def split_edges(graph: Graph, settings: SplitSettings | None = None, *, seed: in
     ----------
     graph
         An undirected graph.
-    settings
-        Proportions and protocol.
     seed
         Not negative; the same graph, settings and seed give the same split.
+    validation, test, protocol
+        Proportions and protocol; see `SplitSettings`.
 
     Raises
     ------
     InputError
-        The graph is directed, has too few edges to hold out what is asked, or too few pairs
-        without an edge.
+        A proportion is not allowed, or the graph is directed, has too few edges to hold out what
+        is asked, or too few pairs without an edge.
 
     Examples
     --------
@@ -168,11 +179,12 @@ def split_edges(graph: Graph, settings: SplitSettings | None = None, *, seed: in
     >>> split.train.n_edges, len(split.validation.positives), len(split.test.positives)
     (34, 2, 4)
     """
-    settings = SplitSettings() if settings is None else settings
-    if not isinstance(graph, Graph) or not isinstance(settings, SplitSettings):
+    settings = SplitSettings.parse(
+        {"validation": validation, "test": test, "protocol": protocol}, where="split"
+    )
+    if not isinstance(graph, Graph):
         raise InputError(
-            f"split_edges takes a Graph and SplitSettings, not {type(graph).__name__} and "
-            f"{type(settings).__name__}; vgae.as_graph makes a Graph of other objects"
+            f"split_edges takes a Graph, not {type(graph).__name__}; vgae.as_graph makes one"
         )
     if graph.directed:
         raise InputError("a directed graph cannot be split; read it with directed=False")

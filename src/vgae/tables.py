@@ -154,7 +154,7 @@ def open_table(
     header
         Whether the first row names the columns; None asks `guess_header`.
     delimiter
-        One character; None detects it on the first row.
+        One character; None detects it on the first rows.
     guess_header
         Says of the first rows, as text, whether the first is a header.
 
