@@ -80,11 +80,12 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("offline")
-def test_without_network_and_cache_it_is_one_line() -> None:
+def test_without_network_and_cache_it_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert not is_cached("cora")
     with pytest.raises(InputError, match="cannot be downloaded.*VGAE_DATA") as caught:
         load_dataset("cora")
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
 
 
 def test_an_altered_file_is_refused(offline: Path, data_folder: Path) -> None:

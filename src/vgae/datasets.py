@@ -231,6 +231,10 @@ def _fetch(name: str, part: str) -> Path:
         import pooch
 
         file_name = f"ind.{name}.{part}"
+        logger.info("downloading %s%s", PLANETOID_ADDRESS, file_name)
+        pooch_logger = pooch.get_logger()  # says the same, and cannot be told to be quiet
+        level = pooch_logger.level
+        pooch_logger.setLevel(logging.ERROR)
         try:
             pooch.retrieve(
                 PLANETOID_ADDRESS + file_name,
@@ -246,6 +250,8 @@ def _fetch(name: str, part: str) -> Path:
                 f"{file_name}: cannot be downloaded ({type(error).__name__}); check the network, "
                 "or set VGAE_DATA to a folder that holds planetoid/"
             ) from error
+        finally:
+            pooch_logger.setLevel(level)
         local = _cache() / file_name
     with file_errors(local):
         _verify(local, checksum)

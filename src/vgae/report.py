@@ -201,10 +201,14 @@ class _StepLine:
             auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
             self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
         return (
-            f"step {record.step}/{self.n_steps} | loss {record.loss:.4f} = reconstruction "
-            f"{record.reconstruction:.4f} + KL {record.kl:.4f}{self.scores} | "
+            f"step {record.step}/{self.n_steps} | loss {_brief(record.loss)} = reconstruction "
+            f"{_brief(record.reconstruction)} + KL {_brief(record.kl)}{self.scores} | "
             f"{self.mean_seconds:.3f} s a step"
         )
+
+
+def _brief(number: float) -> str:
+    return f"{number:.4f}" if number < 1e6 else f"{number:.3g}"
 
 
 class _SayHandler(logging.Handler):
