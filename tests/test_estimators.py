@@ -1,0 +1,235 @@
+"""One contract for every model."""
+
+import os
+import signal
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from graphs import dense, random_graph
+
+import vgae
+from vgae.api import GAE, MODELS, PRESETS, VGAE, Link, LinkModel, make_model
+from vgae.errors import InputError, NotFittedError
+from vgae.graph import Graph
+from vgae.split import HeldOut, Split, split_edges
+from vgae.train import StepRecord
+
+WIDE: dict[str, Any] = {"validation": 0.1, "test": 0.2}
+
+
+@pytest.fixture(params=sorted(MODELS))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_model_is_in_the_contract() -> None:
+    assert set(LinkModel.__subclasses__()) == set(MODELS.values())
+
+
+GRAPHS = {
+    "one edge": Graph.from_edges([(0, 1)]),
+    "isolated nodes": Graph.from_edges([(1, 2)], n_nodes=5),
+    "two parts": Graph.from_edges([(0, 1), (2, 3)]),
+    "complete": random_graph(6, 1.0, 0),
+    "weighted": Graph.from_edges([(0, 1), (1, 2), (2, 3)], weights=[0.1, 5.0, 2.0]),
+    "features": Graph.from_edges([(0, 1), (1, 2), (2, 3)], features=np.eye(4)[:, :3]),
+    "zero features": Graph.from_edges([(0, 1), (1, 2)], features=np.zeros((3, 2))),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(GRAPHS))
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("objective", ["paper", "elbo"])
+def test_every_graph_can_be_fitted(name: str, kind: str, preset: str, objective: str) -> None:
+    graph = GRAPHS[kind]
+    if kind == "one edge" and objective == "paper":
+        assert graph.n_nodes**2 > graph.adjacency.nnz
+    model = make_model(name, preset=preset, objective=objective, steps=4).fit(graph)
+    assert model.embedding_.shape == (graph.n_nodes, 16)
+    assert np.isfinite(model.embedding_).all()
+    free = graph.n_nodes * (graph.n_nodes - 1) // 2 - graph.n_edges
+    links = model.recommend(100)
+    assert len(links) == free
+    for link in links:
+        assert 0.0 <= link.probability <= 1.0
+        assert graph.adjacency[link.source, link.target] == 0
+
+
+def test_what_fit_returns_and_sets(name: str, ring: Graph) -> None:
+    records: list[StepRecord] = []
+    model = make_model(name, steps=3)
+    assert model.fit(ring, on_step=records.append) is model
+    assert [record["step"] for record in model.history_] == [1, 2, 3]
+    assert [record.step for record in records] == [1, 2, 3]
+    assert model.ids_.tolist() == ring.ids.tolist()
+    assert not model.interrupted_
+    assert model.metrics_["test"] is None
+    assert model.metrics_["seed"] == 0
+    assert (model.embedding_std_ is None) == (name == "gae")
+
+
+def test_deviations_are_those_of_the_posterior(ring: Graph) -> None:
+    model = VGAE(steps=3).fit(ring)
+    assert model.embedding_std_ is not None
+    assert (model.embedding_std_ > 0).all()
+
+
+def test_same_settings_same_weights_to_the_bit(name: str, karate: Graph) -> None:
+    first = make_model(name, steps=20, seed=5).fit(karate)
+    GAE(steps=2, seed=1).fit(karate)
+    torch.rand(3)
+    second = make_model(name, steps=20, seed=5).fit(karate)
+    for a, b in zip(
+        first.network_.state_dict().values(), second.network_.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b)
+    np.testing.assert_array_equal(first.embedding_, second.embedding_)
+
+
+def test_fit_cannot_reach_what_a_split_holds_out(name: str, karate: Graph) -> None:
+    split = split_edges(karate, **WIDE, seed=0)
+    honest = make_model(name, steps=15).fit(split)
+    train_only = make_model(name, steps=15).fit(split.train)
+    nonsense = HeldOut(split.test.negatives, split.test.positives)
+    swapped = Split(split.train, split.train, nonsense, nonsense, split.settings, split.seed)
+    misled = make_model(name, steps=15).fit(swapped)
+    for other in (train_only, misled):
+        np.testing.assert_array_equal(honest.embedding_, other.embedding_)
+
+
+def test_protocol_tv_lets_validation_edges_carry_messages_at_test_time(karate: Graph) -> None:
+    by_protocol = {}
+    protocols: list[Literal["T", "TV"]] = ["T", "TV"]
+    for protocol in protocols:
+        split = split_edges(karate, validation=0.1, test=0.1, protocol=protocol, seed=0)
+        model = GAE(steps=15).fit(split)
+        assert model.metrics_["protocol"] == protocol
+        by_protocol[protocol] = model
+    t, tv = by_protocol["T"], by_protocol["TV"]
+    assert t.history_[-1]["loss"] == tv.history_[-1]["loss"]
+    assert t.metrics_["validation"] == tv.metrics_["validation"]
+    assert not np.array_equal(t.embedding_, tv.embedding_)
+
+
+def test_probabilities_are_the_sigmoid_of_inner_products(name: str, karate: Graph) -> None:
+    model = make_model(name, steps=10).fit(karate)
+    pairs = [(0, 33), (33, 0), (5, 5)]
+    z = model.embedding_.astype(np.float64)
+    expected = [1 / (1 + np.exp(-(z[a] @ z[b]))) for a, b in pairs]
+    np.testing.assert_allclose(model.predict_proba(pairs), expected, rtol=1e-5)
+    assert model.predict_proba([]).shape == (0,)
+    rows = model.predict_proba(([0, 33], [5, 16]))  # two rows, not two columns
+    np.testing.assert_array_equal(rows, model.predict_proba([(0, 33), (5, 16)]))
+    assert model.predict_proba(np.array(pairs)).shape == (3,)
+
+
+def test_known_edges_are_left_out_held_out_ones_too(name: str, karate: Graph) -> None:
+    model = make_model(name, steps=5).fit(split_edges(karate, **WIDE, seed=0))
+    links = model.recommend(10_000)
+    known = dense(karate) > 0
+    assert len(links) == 34 * 33 // 2 - 78
+    assert not any(known[int(link.source), int(link.target)] for link in links)
+    probabilities = [link.probability for link in links]
+    assert probabilities == sorted(probabilities, reverse=True)  # to the last digit
+
+
+def test_recommendations_for_nodes(name: str, ring: Graph) -> None:
+    model = make_model(name, steps=5).fit(ring)
+    links = model.recommend(3, nodes=["n07", "n01"])
+    assert [link.source for link in links] == ["n07"] * 3 + ["n01"] * 3
+    assert model.recommend(np.int64(3), nodes="n07") == links[:3]  # type: ignore[arg-type]
+    everything = {frozenset(link[:2]): link.probability for link in model.recommend(10_000)}
+    for link in links:
+        assert isinstance(link, Link)
+        assert everything[frozenset(link[:2])] == pytest.approx(link.probability, rel=1e-6)
+
+
+def test_recommendations_equal_brute_force_on_cora(cora: Graph) -> None:
+    model = GAE(steps=20, seed=0).fit(cora)
+    z = model.embedding_.astype(np.float64)
+    logits = np.triu(z @ z.T, k=1)
+    logits[np.tril_indices(cora.n_nodes)] = -np.inf
+    logits[dense(cora) > 0] = -np.inf
+    best = np.argsort(-logits, axis=None, kind="stable")[:200]
+    expected = logits.ravel()[best]
+    links = model.recommend(200)
+    found = np.array([logits[int(link.source), int(link.target)] for link in links])
+    # float32 may exchange pairs whose logits agree to its rounding, and nothing else.
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    ours = {(link.source, link.target) for link in links}
+    theirs = {divmod(int(code), cora.n_nodes) for code in best}
+    assert len(ours & theirs) >= 198
+
+
+def test_top_links_on_digits_join_images_of_one_class(name: str) -> None:
+    graph = vgae.load_dataset("digits")
+    assert graph.labels is not None
+    model = make_model(name).fit(graph.with_labels(None))
+    same = [graph.labels[a] == graph.labels[b] for a, b, _ in model.recommend(200)]
+    assert np.mean(same) >= 0.9
+
+
+def test_an_interrupt_keeps_what_was_learned(name: str, karate: Graph) -> None:
+    def press(record: StepRecord) -> None:
+        if record.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    model = make_model(name, steps=50).fit(karate, on_step=press)
+    assert model.interrupted_
+    assert len(model.history_) == 4
+    same = make_model(name, steps=4).fit(karate)
+    np.testing.assert_array_equal(model.embedding_, same.embedding_)
+
+
+def test_before_fit_there_is_nothing_to_ask(name: str) -> None:
+    model = make_model(name)
+    for ask in (
+        lambda: model.predict_proba([(0, 1)]),
+        model.recommend,
+        lambda: model.save("x"),
+        lambda: model.embedding_,
+    ):
+        with pytest.raises(NotFittedError, match="call fit first"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"latent_dim": 0}, "network.latent_dim"),
+        ({"steps": -1}, "training.steps"),
+        ({"steps": 2.5}, "training.steps"),
+        ({"learning_rate": float("nan")}, "training.learning_rate"),
+        ({"objective": "likelihood"}, "network.objective"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_bad_settings_are_one_clear_line(arguments: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        VGAE(**arguments)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_questions_are_one_clear_line(ring: Graph) -> None:
+    model = VGAE(steps=1).fit(ring)
+    with pytest.raises(InputError, match="node 'zoe' is not in the graph"):
+        model.predict_proba([("n01", "zoe")])
+    with pytest.raises(InputError, match="not a pair of node ids"):
+        model.predict_proba([("n01",)])
+    with pytest.raises(InputError, match="node 'zoe'"):
+        model.recommend(1, nodes=["zoe"])
+    with pytest.raises(InputError, match="at least 1"):
+        model.recommend(0)
+    with pytest.raises(InputError, match="whole number"):
+        model.recommend(2.5)  # type: ignore[arg-type]
+
+
+def test_bad_graphs_are_one_clear_line(name: str) -> None:
+    with pytest.raises(InputError, match="no edges"):
+        make_model(name).fit(Graph.from_edges([], n_nodes=3))
+    with pytest.raises(InputError, match="directed"):
+        make_model(name).fit(Graph.from_edges([(0, 1)], directed=True))
+    with pytest.raises(InputError, match="unknown engine"):
+        make_model(name, engine="warp")
