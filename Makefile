@@ -37,6 +37,8 @@ test: env
 
 test-slow: env
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "not slow" --hypothesis-profile=random tests/kernels tests/test_objective.py \
+	    tests/test_split.py tests/test_graph.py tests/test_metrics.py
 
 bench: env
 	$(BIN)/python benchmarks/quality.py

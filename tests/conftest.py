@@ -9,9 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from vgae.datasets import load_dataset
 from vgae.graph import Graph
+
+# The same examples at every run: a check must not fail by chance. Random ones come with
+# `pytest --hypothesis-profile=random`, which `make test-slow` uses.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None)
+settings.load_profile("repeatable")
 
 
 def _folder(variable: str) -> Path:
