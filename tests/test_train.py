@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from vgae.split import HeldOut, Split, split_edges
 from vgae.train import (
     StepRecord,
     TrainSettings,
-    _Adam,
     finishing_on_interrupt,
     held_out_metrics,
     train,
@@ -125,22 +123,6 @@ def test_scores_come_from_the_mean_and_from_training_edges(split: Split) -> None
     pairs = HeldOut(split.test.positives, split.test.positives)
     assert held_out_metrics(model, inputs, pairs)["auc"] == 0.5
     assert np.isfinite(logits).all()
-
-
-def test_our_adam_is_torchs() -> None:
-    generator = torch.Generator().manual_seed(0)
-    start = [torch.randn(shape, generator=generator) for shape in ((5, 3), (4,))]
-    ours, theirs = ([value.clone().requires_grad_() for value in start] for _ in range(2))
-    optimizers: tuple[Any, Any] = _Adam(list(ours), 0.05), torch.optim.Adam(theirs, lr=0.05)
-    for _ in range(50):
-        gradients = [torch.randn(value.shape, generator=generator) for value in start]
-        for optimizer, values in zip(optimizers, (ours, theirs), strict=True):
-            for value, gradient in zip(values, gradients, strict=True):
-                value.grad = gradient.clone()
-            optimizer.step()
-    for a, b in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
-    assert all(value.grad is None for value in ours)
 
 
 def test_training_does_not_load_torchs_compiler() -> None:

@@ -16,7 +16,6 @@ from typing import Any, Self
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from vgae.config import Settings, stream_seed
 from vgae.encoders import EncoderInput
@@ -26,6 +25,7 @@ from vgae.kernels import choose_engine
 from vgae.metrics import link_metrics
 from vgae.model import GraphAutoEncoder
 from vgae.objective import Targets
+from vgae.optimizer import Adam
 from vgae.split import HeldOut
 
 __all__ = ["StepRecord", "TrainSettings", "finishing_on_interrupt", "held_out_metrics", "train"]
@@ -138,7 +138,7 @@ def train(
     inputs = EncoderInput.from_graph(graph, model.settings.features)
     targets = Targets.from_graph(graph, model.settings.objective)
     engine = choose_engine(settings.engine)
-    optimizer = _Adam(list(model.parameters()), settings.learning_rate)
+    optimizer = Adam(list(model.parameters()), settings.learning_rate)
     generator = torch.Generator().manual_seed(stream_seed(seed, "noise"))
     shape = (graph.n_nodes, model.settings.latent_dim)
     best = _BestWeights(model, settings.patience)
@@ -226,39 +226,6 @@ def finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: pressed
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-class _Adam:
-    """Adam (Kingma & Ba 2015, algorithm 1) with the usual constants.
-
-    Making a `torch.optim.Adam` imports torch's compiler: 800 modules, a second and 64 MB at every
-    fit, for these few lines. The tests hold them to its results.
-    """
-
-    first_decay, second_decay, epsilon = 0.9, 0.999, 1e-8
-
-    def __init__(self, parameters: list[Tensor], learning_rate: float) -> None:
-        self.parameters = parameters
-        self.learning_rate = learning_rate
-        self.first = [torch.zeros_like(parameter) for parameter in parameters]
-        self.second = [torch.zeros_like(parameter) for parameter in parameters]
-        self.n_steps = 0
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Take a step along the gradients, and clear them."""
-        self.n_steps += 1
-        step_size = self.learning_rate / (1 - self.first_decay**self.n_steps)
-        root_correction = math.sqrt(1 - self.second_decay**self.n_steps)
-        for parameter, first, second in zip(self.parameters, self.first, self.second, strict=True):
-            if parameter.grad is None:
-                continue
-            gradient = parameter.grad
-            first.lerp_(gradient, 1 - self.first_decay)
-            second.mul_(self.second_decay).addcmul_(gradient, gradient, value=1 - self.second_decay)
-            scale = second.sqrt().div_(root_correction).add_(self.epsilon)
-            parameter.addcdiv_(first, scale, value=-step_size)
-            parameter.grad = None
 
 
 class _BestWeights:
