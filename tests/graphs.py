@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vgae.graph import Graph
+from vgae.scores import Scores
 
 
 def random_graph(n_nodes: int, density: float, seed: int) -> Graph:
@@ -21,6 +22,12 @@ def dense(graph: Graph) -> NDArray[np.float64]:
     """The adjacency as a dense array: for tests only."""
     array: NDArray[np.float64] = graph.adjacency.toarray().astype(np.float64)
     return array
+
+
+def vectors_of(scores: Scores) -> NDArray[np.float32]:
+    """The vectors of a method that has some."""
+    assert scores.vectors is not None
+    return scores.vectors
 
 
 @st.composite

@@ -22,6 +22,7 @@ from vgae.io import as_graph
 from vgae.kernels import choose_engine, top_pairs, top_partners
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import ObjectiveName
+from vgae.scores import Scores, VectorScores
 from vgae.split import Split
 from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
@@ -240,6 +241,22 @@ class LinkModel:
                 )
             },
         }
+
+    def scores(self) -> Scores:
+        """Logits of all pairs, from the posterior means and over the protocol's messages.
+
+        Raises
+        ------
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> model.scores().rows(np.array([0])).shape
+        (1, 3)
+        """
+        return VectorScores(self.embedding_)
 
     def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
         """Probability of an edge for each pair of node ids, in the order given.

@@ -1,0 +1,97 @@
+"""Scores of all pairs of nodes: what every fitted method answers, however it came to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vgae.decoders import InnerProductDecoder
+
+__all__ = ["Scores", "VectorScores"]
+
+
+class Scores(ABC):
+    """Scores of node pairs in any monotone scale: the larger, the likelier an edge.
+
+    A pair scores the same in both directions. Nothing of size n_nodes x n_nodes is ever held.
+    """
+
+    n_nodes: int
+
+    @property
+    @abstractmethod
+    def vectors(self) -> NDArray[np.float32] | None:
+        """Node vectors, shape (n_nodes, dim); None for a method that has none."""
+
+    @abstractmethod
+    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        """Scores of some pairs.
+
+        Parameters
+        ----------
+        pairs
+            Node indices, shape (n_pairs, 2).
+
+        Returns
+        -------
+        Shape (n_pairs,).
+        """
+
+    @abstractmethod
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        """Scores of some nodes with every node; ask for few at a time.
+
+        Parameters
+        ----------
+        rows
+            Node indices, shape (n_rows,).
+
+        Returns
+        -------
+        Shape (n_rows, n_nodes). A node's score with itself means nothing.
+        """
+
+
+@final
+class VectorScores(Scores):
+    """Inner products of node vectors, the logits of sigmoid(z_i . z_j).
+
+    Parameters
+    ----------
+    vectors
+        Shape (n_nodes, dim).
+
+    Examples
+    --------
+    >>> scores = VectorScores(np.array([[1.0, 0.0], [2.0, 1.0]], dtype=np.float32))
+    >>> scores.pairs(np.array([[0, 1]])).tolist(), scores.rows(np.array([1])).tolist()
+    ([2.0], [[2.0, 5.0]])
+    """
+
+    def __init__(self, vectors: NDArray[np.floating]) -> None:
+        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self.n_nodes = len(vectors)
+        self._decoder = InnerProductDecoder()
+        self._latent = torch.tensor(self._vectors)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """Node vectors, shape (n_nodes, dim)."""
+        return self._vectors
+
+    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        """See `Scores.pairs`."""
+        with torch.no_grad():
+            logits = self._decoder.logits(self._latent, torch.tensor(pairs))
+        scores: NDArray[np.float32] = logits.numpy()
+        return scores
+
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        """See `Scores.rows`."""
+        factor = self._decoder.factor(self._latent).numpy()
+        scores: NDArray[np.float32] = factor[rows] @ factor.T
+        return scores
