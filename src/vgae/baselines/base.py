@@ -1,0 +1,89 @@
+"""The interface of every baseline: settings that can be fitted to a graph."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vgae.config import Settings
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.scores import Scores
+
+__all__ = ["Baseline"]
+
+
+class Baseline(Settings, ABC):
+    """A way to score pairs of nodes that is no graph auto-encoder.
+
+    An instance holds the settings and nothing that was learned. It never sees a split: only the
+    graph to learn from and the graph whose edges carry messages, so that no held-out edge can be
+    reached.
+    """
+
+    name: ClassVar[str]
+    """What the command line calls it."""
+    needs_features: ClassVar[bool] = False
+    """Whether it reads node features; without, it reads the edges alone."""
+
+    def fit(self, training: Graph, messages: Graph | None = None, *, seed: int = 0) -> Scores:
+        """Learn from a graph, and score every pair of its nodes.
+
+        Parameters
+        ----------
+        training
+            The graph to learn from.
+        messages
+            The graph whose neighbourhoods are read when pairs are scored, under protocol TV the
+            training and validation edges; by default `training`.
+        seed
+            Seed of all that is random.
+
+        Raises
+        ------
+        InputError
+            The graph is directed, has no edges, or lacks what the method needs.
+        """
+        self.check(training)
+        return self._fit(training, training if messages is None else messages, seed)
+
+    def check(self, graph: Graph) -> None:
+        """Refuse a graph that the method cannot learn from, before any work.
+
+        Raises
+        ------
+        InputError
+            As `fit`.
+        """
+        if graph.directed:
+            raise InputError(f"{self.name}: takes undirected graphs; read with directed=False")
+        if graph.n_edges == 0:
+            raise InputError(
+                f"{self.name}: the training graph has no edges: there is nothing to learn from"
+            )
+        if self.needs_features and graph.features is None:
+            raise InputError(
+                f"{self.name}: learns from node features and the graph has none; give some "
+                "(--features) or leave this method out"
+            )
+        self._check(graph)
+
+    def _check(self, graph: Graph) -> None:
+        """What else a method asks of a graph."""
+
+    @abstractmethod
+    def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:
+        """What `fit` does once the input is known to be fit for it."""
+
+
+def block_rows(n_columns: int, elements: int = 2**20) -> int:
+    """How many rows of this many columns make a block of about `elements` numbers."""
+    return max(1, elements // max(n_columns, 1))
+
+
+def blocks(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Some rows, `size` at a time."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -1,0 +1,167 @@
+"""Truncated random walks, compiled and parallel, from counted streams of random numbers.
+
+Every walk has a stream of its own, so that the walks are the same on any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from vgae.graph import Graph
+
+__all__ = ["random_walks"]
+
+Walks = NDArray[np.int32]
+
+
+def random_walks(
+    graph: Graph,
+    starts: NDArray[np.integer[Any]],
+    *,
+    length: int,
+    p: float = 1.0,
+    q: float = 1.0,
+    seed: int,
+) -> Walks:
+    """One walk from each start, along edges drawn by their weights.
+
+    With p and q other than 1 the walk is node2vec's (Grover & Leskovec 2016, sec. 3.2): from v,
+    reached from t, an edge to x counts its weight times 1 / p if x = t, 1 if x is a neighbour of
+    t, and 1 / q otherwise.
+
+    Parameters
+    ----------
+    graph
+        Directed or not.
+    starts
+        Node indices, shape (n_walks,).
+    length
+        Nodes in a walk, its start included.
+    p, q
+        Return and in-out parameters, positive.
+    seed
+        Not negative. Walk i depends on the seed, on i and on its start.
+
+    Returns
+    -------
+    Node indices, shape (n_walks, length); -1 after the end of a walk that reached a node without
+    edges.
+
+    Examples
+    --------
+    >>> ring = Graph.from_edges([(i, (i + 1) % 5) for i in range(5)])
+    >>> walks = random_walks(ring, np.arange(5), length=4, seed=0)
+    >>> walks.shape, set(np.abs(np.diff(walks)).ravel().tolist())
+    ((5, 4), {1, 4})
+    """
+    walks = np.full((len(starts), length), -1, dtype=np.int32)
+    if length > 0:
+        walks[:, 0] = starts
+    adjacency = graph.adjacency
+    if graph.weights is None:
+        cumulative = np.empty(0)
+    else:
+        weights = adjacency.data.astype(np.float64)
+        cumulative = np.cumsum(weights)
+        before = np.repeat(
+            (cumulative - weights)[adjacency.indptr[:-1][graph.degrees > 0]],
+            graph.degrees[graph.degrees > 0],
+        )
+        cumulative -= before
+    _walk(
+        adjacency.indptr.astype(np.int64),
+        adjacency.indices.astype(np.int32),
+        cumulative,
+        p,
+        q,
+        np.uint64(seed),
+        walks,
+    )
+    return walks
+
+
+@numba.njit(parallel=True, cache=True)
+def _walk(
+    starts: Any,
+    columns: Any,
+    cumulative: Any,
+    p: Any,
+    q: Any,
+    seed: Any,
+    walks: Any,
+) -> None:
+    """Fill `walks`, whose first column holds the starts."""
+    n_walks, length = walks.shape
+    second_order = p != 1.0 or q != 1.0
+    highest = max(1.0, 1.0 / p, 1.0 / q)
+    for walk in numba.prange(n_walks):
+        state = _mix(seed ^ _mix(np.uint64(walk)))
+        before = np.int64(-1)
+        node = np.int64(walks[walk, 0])
+        for place in range(1, length):
+            if starts[node] == starts[node + 1]:
+                break
+            state, after = _draw(starts, columns, cumulative, node, state)
+            if second_order and before >= 0:
+                # Draw by weight, and keep with the probability that p and q leave.
+                while True:
+                    state, chance = _uniform(state)
+                    if after == before:
+                        kept = 1.0 / p
+                    elif _is_edge(starts, columns, before, after):
+                        kept = 1.0
+                    else:
+                        kept = 1.0 / q
+                    if chance * highest < kept:
+                        break
+                    state, after = _draw(starts, columns, cumulative, node, state)
+            before, node = node, after
+            walks[walk, place] = node
+
+
+@numba.njit(cache=True)
+def _draw(starts: Any, columns: Any, cumulative: Any, node: Any, state: Any) -> Any:
+    """A neighbour, by weight."""
+    first, stop = starts[node], starts[node + 1]
+    state, chance = _uniform(state)
+    if cumulative.size == 0:
+        return state, np.int64(columns[first + np.int64(chance * (stop - first))])
+    aim = chance * cumulative[stop - 1]
+    low, high = first, stop - 1
+    while low < high:
+        middle = (low + high) // 2
+        if cumulative[middle] > aim:
+            high = middle
+        else:
+            low = middle + 1
+    return state, np.int64(columns[low])
+
+
+@numba.njit(cache=True)
+def _is_edge(starts: Any, columns: Any, source: Any, target: Any) -> Any:
+    low, high = starts[source], starts[source + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if columns[middle] < target:
+            low = middle + 1
+        else:
+            high = middle
+    return low < starts[source + 1] and columns[low] == target
+
+
+@numba.njit(cache=True)
+def _uniform(state: Any) -> Any:
+    """The next state and a number in [0, 1): SplitMix64 (Steele, Lea & Flood 2014)."""
+    state += np.uint64(0x9E3779B97F4A7C15)
+    return state, np.float64(_mix(state) >> np.uint64(11)) * 2.0**-53
+
+
+@numba.njit(cache=True)
+def _mix(value: Any) -> Any:
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
