@@ -40,8 +40,8 @@ def test_evaluation_is_reproducible_and_says_how_it_was_made(karate: Graph) -> N
     [
         ({"runs": 0}, "runs"),
         ({"models": []}, "at least one"),
-        ({"models": "gea"}, "unknown model 'gea'"),
-        ({"models": ["gea"]}, "unknown model 'gea'"),
+        ({"models": "gea"}, "unknown method 'gea'"),
+        ({"models": ["gea"]}, "unknown method 'gea'"),
         ({"test": 0.0}, "needs test pairs"),
         ({"test": 1.5}, "test: input should be less"),
         ({"protocol": "X"}, "protocol"),

@@ -1,30 +1,51 @@
 import numpy as np
 import pytest
+from graphs import random_graph
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
-from vgae.evaluation import evaluate_runs, summarize
+from vgae.errors import InputError
+from vgae.evaluation import (
+    FULL_AP,
+    LINK_METRICS,
+    Protocol,
+    compare,
+    default_metrics,
+    evaluate_runs,
+    full_average_precision,
+    link_scores,
+    summarize,
+)
 from vgae.graph import Graph
-from vgae.split import Split, SplitSettings, split_edges
+from vgae.scores import Scores, VectorScores
+from vgae.split import NodeSplit, Split, SplitSettings, split_edges
+
+LINKS = Protocol(SplitSettings())
+
+
+def constant(n_nodes: int) -> Scores:
+    return VectorScores(np.ones((n_nodes, 2), dtype=np.float32))
+
+
+def vectors(n_nodes: int, seed: int, levels: int = 3) -> Scores:
+    """Few distinct scores, so that ties are the rule."""
+    values = np.random.default_rng(seed).integers(0, levels, size=(n_nodes, 2))
+    return VectorScores(values.astype(np.float32))
 
 
 def test_seed_and_split_change_together_and_methods_share_splits(karate: Graph) -> None:
     seen: list[tuple[str, int, int, tuple[int, ...]]] = []
 
     def method(name: str):  # type: ignore[no-untyped-def]
-        def scores(split: Split, seed: int) -> dict[str, float | None]:
+        def scores(split: Split, seed: int) -> Scores:
             seen.append((name, split.seed, seed, tuple(split.test.positives.ravel())))
-            return {"auc": 0.5}
+            return constant(34)
 
         return scores
 
-    found = list(
-        evaluate_runs(
-            karate,
-            {"a": method("a"), "b": method("b")},
-            runs=3,
-            seed=10,
-            settings=SplitSettings(),
-        )
-    )
+    methods = {"a": method("a"), "b": method("b")}
+    found = list(evaluate_runs(karate, methods, runs=3, seed=10, protocol=LINKS))
     assert [(score.method, score.run) for score in found] == [
         (name, run) for run in range(3) for name in "ab"
     ]
@@ -32,17 +53,146 @@ def test_seed_and_split_change_together_and_methods_share_splits(karate: Graph) 
     assert seen[0][3] == seen[1][3] != seen[2][3]
     expected = split_edges(karate, seed=11).test.positives
     assert seen[2][3] == tuple(expected.ravel())
+    assert {score.metrics["auc"] for score in found} == {0.5}
 
 
-def test_the_standard_error_is_that_of_the_mean() -> None:
+# ------------------------------------------------------------ at true prevalence
+
+
+@given(st.integers(12, 60), st.floats(0.1, 0.6), st.integers(0, 1000), st.integers(2, 50))
+def test_full_ap_equals_scikit_learn_over_all_open_pairs(
+    n_nodes: int, density: float, seed: int, levels: int
+) -> None:
+    graph = random_graph(n_nodes, density, seed)
+    try:
+        split = split_edges(graph, seed=seed, validation=0.1, test=0.2)
+    except InputError:
+        return
+    scores = vectors(n_nodes, seed, levels)
+    closed = {
+        tuple(pair) for part in (split.train.edges, split.validation.positives) for pair in part
+    }
+    truth = {tuple(sorted(pair)) for pair in split.test.positives.tolist()}
+    pairs = [(i, j) for i in range(n_nodes) for j in range(i + 1, n_nodes)]
+    pairs = [pair for pair in pairs if pair not in {tuple(sorted(p)) for p in closed}]
+    expected = average_precision_score(
+        [pair in truth for pair in pairs], scores.pairs(np.array(pairs))
+    )
+    assert full_average_precision(split, scores) == pytest.approx(expected, abs=1e-12)
+
+
+def test_full_ap_takes_many_blocks(monkeypatch: pytest.MonkeyPatch, karate: Graph) -> None:
+    split = split_edges(karate, seed=0)
+    whole = full_average_precision(split, vectors(34, 0))
+    monkeypatch.setattr("vgae.evaluation.BLOCK_ELEMENTS", 100)
+    assert full_average_precision(split, vectors(34, 0)) == whole
+
+
+def test_knowing_nothing_scores_the_prevalence(karate: Graph) -> None:
+    split = split_edges(karate, seed=0)
+    n_positive = len(split.test.positives)
+    n_pairs = 34 * 33 // 2 - split.train.n_edges - len(split.validation.positives)
+    assert full_average_precision(split, constant(34)) == pytest.approx(n_positive / n_pairs)
+    # Against as many negatives as positives the same knowledge looks like one half.
+    assert link_scores(split, constant(34))["average_precision"] == 0.5
+
+
+def test_asked_metrics_come_alone_and_in_order(karate: Graph) -> None:
+    split = split_edges(karate, seed=0)
+    assert list(link_scores(split, constant(34), ["mrr", "auc"])) == ["mrr", "auc"]
+    assert tuple(link_scores(split, constant(34))) == LINK_METRICS
+    assert LINK_METRICS[-1] == FULL_AP
+
+
+def test_large_graphs_leave_the_full_ap_out_and_say_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, karate: Graph
+) -> None:
+    assert default_metrics(karate) == LINK_METRICS
+    monkeypatch.setattr("vgae.evaluation.MOST_NODES_FOR_FULL_AP", 33)
+    assert default_metrics(karate) == LINK_METRICS[:-1]
+    assert "full_average_precision is left out" in caplog.text
+
+
+# ------------------------------------------------------------------------ tasks
+
+
+def test_tasks_learn_from_all_edges_and_links_from_the_training_edges(karate: Graph) -> None:
+    seen: list[int] = []
+
+    def method(split: Split, seed: int) -> Scores:
+        seen.append(split.train.n_edges)
+        return vectors(34, seed)
+
+    protocol = Protocol(SplitSettings(), tasks=("links", "nodes", "clusters"))
+    (scores,) = evaluate_runs(karate, {"a": method}, runs=1, seed=0, protocol=protocol)
+    assert seen == [78 - 3 - 7, 78]
+    assert {"auc", "accuracy", "nmi", "ari"} <= set(scores.metrics)
+    only = Protocol(SplitSettings(test=0.0), tasks=("clusters",))
+    (scores,) = evaluate_runs(karate, {"a": method}, runs=1, seed=0, protocol=only)
+    assert set(scores.metrics) == {"nmi", "ari"}
+
+
+def test_given_training_and_test_nodes_are_used(karate: Graph) -> None:
+    assert karate.labels is not None
+    truth = VectorScores((karate.labels == "Officer")[:, None].astype(np.float32))
+    nodes = NodeSplit(np.array([0, 33]), np.array([1, 2, 32]))
+    protocol = Protocol(SplitSettings(), tasks=("nodes",), nodes=nodes)
+    (scores,) = evaluate_runs(karate, {"a": lambda *_: truth}, runs=1, seed=0, protocol=protocol)
+    assert scores.metrics == {"accuracy": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        (Protocol(SplitSettings(), tasks=("link",)), "unknown task 'link': did you mean 'links'"),
+        (Protocol(SplitSettings(), tasks=()), "tasks: name at least one of links, nodes, clusters"),
+        (Protocol(SplitSettings(), metrics=("acu",)), "unknown metric 'acu': did you mean 'auc'"),
+        (Protocol(SplitSettings(), metrics=()), "metrics: name at least one"),
+        (Protocol(SplitSettings(test=0.0)), "needs test pairs"),
+        (Protocol(SplitSettings(), tasks=("nodes",)), "task nodes: the graph's nodes have no"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(ring: Graph, protocol: Protocol, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        protocol.check(ring)
+
+
+# ------------------------------------------------------------------- over runs
+
+
+def test_standard_error_and_interval_are_those_of_the_mean() -> None:
     values = [0.5, 0.7, 0.9, 0.6]
     summary = summarize(list(values))
     assert summary.mean == pytest.approx(np.mean(values))
     assert summary.standard_error == pytest.approx(np.std(values, ddof=1) / 2)
+    assert summary.interval is not None
+    # Student's t with three degrees of freedom has 95 % within 3.1824.
+    reach = 3.182446 * np.std(values, ddof=1) / 2
+    assert summary.interval == pytest.approx((0.675 - reach, 0.675 + reach), abs=1e-6)
     assert summary.as_dict()["values"] == values
 
 
 def test_one_run_has_no_standard_error_and_undefined_stays_undefined() -> None:
     assert summarize([0.5]).standard_error is None
+    assert summarize([0.5]).interval is None
     assert summarize([0.5, None]).mean is None
     assert summarize([]).mean is None
+
+
+def test_a_comparison_is_paired_by_split() -> None:
+    easy_and_hard = [0.5, 0.9, 0.4, 0.8]
+    metrics = {
+        "a": {"auc": summarize([value + 0.01 for value in easy_and_hard])},
+        "b": {"auc": summarize(list(easy_and_hard))},
+        "c": {"auc": summarize([0.5, None, 0.4, 0.8])},
+    }
+    found = compare("a", "b", metrics, metric="auc")
+    assert found.difference.mean == pytest.approx(0.01)
+    # The splits differ widely, the methods on one split do not.
+    assert found.difference.standard_error == pytest.approx(0.0, abs=1e-12)
+    assert found.wins == 4
+    assert compare("a", "c", metrics, metric="auc").difference.mean is None
+    with pytest.raises(InputError, match="unknown method 'd'"):
+        compare("a", "d", metrics, metric="auc")
+    with pytest.raises(InputError, match="unknown metric 'mrr'"):
+        compare("a", "b", metrics, metric="mrr")

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vgae.api import GAE, VGAE, Evaluation, Link, evaluate, load
+    from vgae.api import GAE, VGAE, Comparison, Evaluation, Link, evaluate, load
     from vgae.datasets import load_dataset
     from vgae.errors import InputError, NotFittedError, VgaeError
     from vgae.graph import Graph
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "vgae.api": ("GAE", "VGAE", "Evaluation", "Link", "evaluate", "load"),
+    "vgae.api": ("GAE", "VGAE", "Comparison", "Evaluation", "Link", "evaluate", "load"),
     "vgae.datasets": ("load_dataset",),
     "vgae.errors": ("InputError", "NotFittedError", "VgaeError"),
     "vgae.graph": ("Graph",),
@@ -29,6 +29,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "GAE",
     "VGAE",
+    "Comparison",
     "Evaluation",
     "Graph",
     "InputError",

@@ -1,29 +1,54 @@
-"""What people use from Python: models by name, and evaluation."""
+"""What people use from Python: models and methods by name, and evaluation."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
+from vgae.baselines import BASELINES, Baseline, baseline
 from vgae.encoders import used_features
 from vgae.errors import InputError, unknown_name
 from vgae.estimators import GAE, MODELS, VGAE, Link, LinkModel, load
-from vgae.evaluation import Evaluation, RunScores, evaluate_runs, summarize
+from vgae.evaluation import (
+    Comparison,
+    Evaluation,
+    Method,
+    MethodResult,
+    Protocol,
+    RunScores,
+    Summary,
+    default_metrics,
+    evaluate_runs,
+    summarize,
+)
+from vgae.graph import Graph
 from vgae.io import as_graph
-from vgae.split import PAPER_SPLIT, Split, SplitSettings
+from vgae.scores import Scores
+from vgae.split import PAPER_SPLIT, NodeSplit, Split, SplitSettings
 
 __all__ = [
     "GAE",
+    "METHODS",
     "MODELS",
     "PRESETS",
     "VGAE",
+    "Candidate",
+    "Comparison",
     "Evaluation",
     "Link",
     "LinkModel",
+    "Summary",
+    "candidates",
     "evaluate",
     "load",
     "make_model",
 ]
+
+METHODS = (*MODELS, *BASELINES)
+"""What `evaluate` can compare: the auto-encoders and the baselines, by name."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
@@ -55,6 +80,130 @@ def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkMod
     return MODELS[name](**(PRESETS[preset] | overrides))
 
 
+# -------------------------------------------------------------------- methods
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method with its settings, ready to be run on any split.
+
+    Attributes
+    ----------
+    method
+        Learns from a split and scores all pairs.
+    preset, overrides, settings
+        See `vgae.evaluation.MethodResult`.
+    reads_features
+        Whether it reads the node features of a graph.
+    check
+        Raises an `InputError` for a graph that it cannot learn from.
+    """
+
+    method: Method
+    preset: str | None
+    overrides: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    reads_features: Callable[[Graph], bool]
+    check: Callable[[Graph], None]
+
+
+def candidates(
+    names: Sequence[str],
+    *,
+    preset: str = "paper",
+    overrides: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Candidate]:
+    """Methods by name with their settings, checked before any work.
+
+    Parameters
+    ----------
+    names
+        Names in `METHODS`.
+    preset
+        A name in `PRESETS`, for the auto-encoders.
+    overrides
+        Settings by name; each is given to every method that has it.
+    settings
+        Settings of single methods, by method and name.
+
+    Raises
+    ------
+    InputError
+        A name is unknown, a setting is not allowed, or no method has it.
+
+    Examples
+    --------
+    >>> list(candidates(["gae", "katz"], settings={"katz": {"attenuation": 0.1}}))
+    ['gae', 'katz']
+    """
+    overrides, settings = overrides or {}, settings or {}
+    for name in [*names, *settings]:
+        if name not in METHODS:
+            raise unknown_name("method", name, METHODS)
+    for name in settings:
+        if name not in names:
+            raise InputError(f"settings of {name}: it is not among the methods that run")
+        for key in settings[name]:
+            if key not in _settings_of(name):
+                raise unknown_name(f"setting of {name}", key, _settings_of(name))
+    for key in overrides:
+        if not any(key in _settings_of(name) for name in names):
+            raise InputError(f"{key}: {', '.join(names)} has no such setting")
+    made = {}
+    for name in names:
+        own = {key: value for key, value in overrides.items() if key in _settings_of(name)}
+        own |= settings.get(name, {})
+        made[name] = _auto_encoder(name, preset, own) if name in MODELS else _baseline(name, own)
+    return made
+
+
+def _settings_of(name: str) -> list[str]:
+    if name in BASELINES:
+        return list(BASELINES[name].model_fields)
+    return [key for key in inspect.signature(MODELS[name]).parameters if key != "seed"]
+
+
+def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidate:
+    model = make_model(name, preset=preset, **overrides)
+
+    def scores(split: Split, seed: int) -> Scores:
+        fitted = make_model(name, preset=preset, **overrides, seed=seed).fit(split)
+        if fitted.interrupted_:
+            raise KeyboardInterrupt
+        return fitted.scores()
+
+    use = model.settings.network.features
+    every = model.settings.network.model_dump() | model.settings.training.model_dump()
+    return Candidate(
+        scores,
+        preset,
+        overrides,
+        every,
+        reads_features=lambda graph: used_features(graph, use) is not None,
+        check=lambda _: None,
+    )
+
+
+def _baseline(name: str, overrides: dict[str, Any]) -> Candidate:
+    made = baseline(name, **overrides)
+    return Candidate(
+        partial(_baseline_scores, made),
+        None,
+        overrides,
+        made.model_dump(),
+        reads_features=lambda _: made.needs_features,
+        check=made.check,
+    )
+
+
+def _baseline_scores(made: Baseline, split: Split, seed: int) -> Scores:
+    return made.fit(split.train, split.message_graph(), seed=seed)
+
+
+# ----------------------------------------------------------------- evaluation
+
+
 def evaluate(
     data: Any,
     models: Sequence[str] | str = ("vgae", "gae"),
@@ -65,27 +214,40 @@ def evaluate(
     validation: float = PAPER_SPLIT.validation,
     test: float = PAPER_SPLIT.test,
     protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
+    tasks: Sequence[str] = ("links",),
+    metrics: Sequence[str] | None = None,
+    nodes: NodeSplit | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
     on_scores: Callable[[RunScores], None] | None = None,
     **overrides: Any,
 ) -> Evaluation:
-    """Held-out link prediction over repeated splits, all models on the same ones.
+    """Held-out evaluation over repeated splits, all methods on the same ones.
 
     Parameters
     ----------
     data
         A graph or anything `vgae.as_graph` takes.
     models
-        Names in `MODELS`.
+        Names in `METHODS`: auto-encoders and baselines.
     preset
-        A name in `PRESETS`.
+        A name in `PRESETS`, for the auto-encoders.
     runs, seed
-        Run r uses seed + r for the split and for the weights.
+        Run r uses seed + r for the split and for the method.
     validation, test, protocol
         See `vgae.split.SplitSettings`.
+    tasks
+        "links"; "nodes" and "clusters" need node labels. See `vgae.tasks`.
+    metrics
+        Names in `vgae.evaluation.LINK_METRICS`; by default all, but the full average precision
+        only on graphs of up to 50,000 nodes.
+    nodes
+        Training and test nodes of the task "nodes"; by default drawn anew in each run.
+    settings
+        Settings of single methods, such as `{"deepwalk": {"window": 5}}`.
     on_scores
-        Called with the scores of each model in each run as they are ready.
+        Called with the scores of each method in each run as they are ready.
     **overrides
-        Settings of the models, such as `steps`.
+        Settings given to every method that has them, such as `steps` or `latent_dim`.
 
     Raises
     ------
@@ -95,52 +257,48 @@ def evaluate(
     Examples
     --------
     >>> from vgae.datasets import load_dataset
-    >>> result = evaluate(load_dataset("karate"), ["gae"], runs=2, test=0.2, steps=5)
+    >>> result = evaluate(load_dataset("karate"), ["gae", "katz"], runs=2, test=0.2, steps=5)
     >>> len(result.metrics["gae"]["auc"].values)
     2
+    >>> result.compare("gae", "katz").difference.standard_error > 0
+    True
     """
     if runs < 1:
         raise InputError(f"runs = {runs}: must be at least 1")
-    models = [models] if isinstance(models, str) else list(dict.fromkeys(models))
-    if not models:
+    names = [models] if isinstance(models, str) else list(dict.fromkeys(models))
+    if not names:
         raise InputError("models: name at least one")
+    made = candidates(names, preset=preset, overrides=overrides, settings=settings)
+    split = SplitSettings.parse({"validation": validation, "test": test, "protocol": protocol})
     graph = as_graph(data)
-    settings = SplitSettings.parse({"validation": validation, "test": test, "protocol": protocol})
-    if settings.test == 0:
-        raise InputError("test: an evaluation needs test pairs; hold out more than 0")
-    made = {name: make_model(name, preset=preset, **overrides) for name in models}
-
-    def method(name: str) -> Callable[[Split, int], Mapping[str, float | None]]:
-        def scores(split: Split, run_seed: int) -> Mapping[str, float | None]:
-            model = make_model(name, preset=preset, **overrides, seed=run_seed).fit(split)
-            if model.interrupted_:
-                raise KeyboardInterrupt
-            test_metrics: Mapping[str, float | None] = model.metrics_["test"]
-            return test_metrics
-
-        return scores
-
-    found: dict[str, list[Mapping[str, float | None]]] = {name: [] for name in made}
-    for scores in evaluate_runs(
-        graph, {name: method(name) for name in made}, runs=runs, seed=seed, settings=settings
-    ):
+    wanted = default_metrics(graph) if metrics is None else tuple(dict.fromkeys(metrics))
+    plan = Protocol(split, tuple(dict.fromkeys(tasks)), wanted, nodes)
+    plan.check(graph)
+    for candidate in made.values():
+        candidate.check(graph)
+    found: dict[str, list[Mapping[str, float | None]]] = {name: [] for name in names}
+    methods = {name: candidate.method for name, candidate in made.items()}
+    for scores in evaluate_runs(graph, methods, runs=runs, seed=seed, protocol=plan):
         found[scores.method].append(scores.metrics)
         if on_scores is not None:
             on_scores(scores)
-    use = next(iter(made.values())).settings.network.features
     return Evaluation(
-        protocol=settings.protocol,
-        proportions=settings.proportions,
+        protocol=split.protocol,
+        proportions=split.proportions,
         runs=runs,
         seed=seed,
-        preset=preset,
-        overrides=overrides,
-        features=used_features(graph, use) is not None,
-        metrics={
-            name: {
-                metric: summarize([run[metric] for run in scores_of_runs])
-                for metric in scores_of_runs[0]
-            }
-            for name, scores_of_runs in found.items()
+        tasks=plan.tasks,
+        results={
+            name: MethodResult(
+                preset=candidate.preset,
+                overrides=candidate.overrides,
+                settings=candidate.settings,
+                features=candidate.reads_features(graph),
+                metrics={
+                    metric: summarize([run[metric] for run in found[name]])
+                    for metric in found[name][0]
+                },
+            )
+            for name, candidate in made.items()
         },
     )

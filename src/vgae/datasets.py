@@ -20,8 +20,16 @@ from vgae.errors import InputError, unknown_name
 from vgae.files import file_errors
 from vgae.graph import Graph
 from vgae.io import from_networkx
+from vgae.split import NodeSplit
 
-__all__ = ["DATASETS", "DEFAULT_DATASET", "Dataset", "is_cached", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "DEFAULT_DATASET",
+    "Dataset",
+    "is_cached",
+    "load_dataset",
+    "public_node_split",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +101,7 @@ class Dataset:
     load: Callable[[bool], Graph]
 
 
-def load_dataset(name: str, *, features: bool = True) -> Graph:
+def load_dataset(name: str, *, features: bool = True, require_features: bool = False) -> Graph:
     """A named graph, downloaded and verified once where it is not embedded.
 
     The Planetoid files are looked for in the folder that the environment variable VGAE_DATA names
@@ -104,8 +112,10 @@ def load_dataset(name: str, *, features: bool = True) -> Graph:
     name
         One of `DATASETS`.
     features
-        Whether node features are wanted. When Pubmed's cannot be had, its graph comes without
-        them and a warning says so.
+        Whether node features are wanted.
+    require_features
+        Whether to raise when Pubmed's features cannot be had; else its graph comes without them
+        and a warning says so.
 
     Raises
     ------
@@ -119,10 +129,30 @@ def load_dataset(name: str, *, features: bool = True) -> Graph:
     """
     if name not in DATASETS:
         raise unknown_name("dataset", name, DATASETS)
-    graph = DATASETS[name].load(features)
+    try:
+        graph = DATASETS[name].load(features)
+    except InputError as error:
+        if name != "pubmed" or not features or require_features:
+            raise
+        graph = DATASETS[name].load(False)
+        logger.warning("pubmed: goes on without features, as they cannot be had: %s", error)
     if graph.cleaning:
         logger.warning("%s: %s", name, graph.cleaning)
     return graph
+
+
+def public_node_split(name: str) -> NodeSplit | None:
+    """The training and test nodes that are published with a data set, or None.
+
+    Raises
+    ------
+    InputError
+        A file cannot be had or fails its checksum.
+    """
+    if name not in PLANETOID_CHECKSUMS:
+        return None
+    first, test = (_read_planetoid(_fetch(name, part), part) for part in ("y", "test.index"))
+    return NodeSplit(np.arange(len(first)), np.sort(test))
 
 
 def is_cached(name: str) -> bool:
@@ -173,12 +203,7 @@ def _planetoid(name: str) -> Callable[[bool], Graph]:
             if part not in ("x", "tx", "allx", "y")
         }
         if features:
-            try:
-                parts |= {p: _read_planetoid(_fetch(name, p), p) for p in ("tx", "allx")}
-            except InputError as error:
-                if name != "pubmed":
-                    raise
-                logger.warning("pubmed: goes on without features, as they cannot be had: %s", error)
+            parts |= {p: _read_planetoid(_fetch(name, p), p) for p in ("tx", "allx")}
         return _planetoid_graph(parts)
 
     return load

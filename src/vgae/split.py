@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,13 @@ from vgae.graph import Graph, count
 __all__ = [
     "PAPER_SPLIT",
     "HeldOut",
+    "NodeSplit",
     "Split",
     "SplitSettings",
+    "labelled_nodes",
     "load_split",
     "load_split_edges",
+    "node_split",
     "save_split",
     "split_edges",
 ]
@@ -257,6 +260,64 @@ def _distinct(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Without repetitions, in the order of first occurrence."""
     _, first = np.unique(codes, return_index=True)
     return codes[np.sort(first)]
+
+
+# ----------------------------------------------------------------------- nodes
+
+TRAINING_NODES_PER_CLASS, MOST_TEST_NODES = 20, 1000
+"""The sizes of the public splits of Cora, Citeseer and Pubmed (Yang et al. 2016)."""
+
+
+@dataclass(frozen=True)
+class NodeSplit:
+    """Nodes whose labels are learned from, and nodes whose labels are asked; node indices."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def labelled_nodes(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Indices of the nodes that have a label: of whole numbers, those not below 0."""
+    if np.issubdtype(labels.dtype, np.integer):
+        return np.flatnonzero(labels >= 0)
+    return np.arange(len(labels))
+
+
+def node_split(labels: NDArray[Any], *, seed: int) -> NodeSplit:
+    """Draw 20 training nodes of each class, and up to 1,000 test nodes from the others.
+
+    A class of fewer than 40 nodes gives half of them. These are the sizes of the public splits of
+    Cora, Citeseer and Pubmed (Yang et al. 2016).
+
+    Parameters
+    ----------
+    labels
+        Shape (n_nodes,); whole numbers below 0 mean that a node has none.
+    seed
+        Not negative.
+
+    Raises
+    ------
+    InputError
+        There are fewer than two classes of two nodes.
+
+    Examples
+    --------
+    >>> split = node_split(np.repeat([0, 1], 50), seed=0)
+    >>> len(split.train), len(split.test)
+    (40, 60)
+    """
+    random = np.random.default_rng(stream_seed(seed, "nodes"))
+    shuffled = random.permutation(labelled_nodes(labels))
+    train = []
+    for label in np.unique(labels[shuffled]):
+        members = shuffled[labels[shuffled] == label]
+        train.append(members[: min(TRAINING_NODES_PER_CLASS, len(members) // 2)])
+    if sum(len(members) > 0 for members in train) < 2:
+        raise InputError("labels: telling classes apart needs two classes of two nodes or more")
+    chosen = np.concatenate(train)
+    others = shuffled[~np.isin(shuffled, chosen)]
+    return NodeSplit(np.sort(chosen), np.sort(others[:MOST_TEST_NODES]))
 
 
 # ------------------------------------------------------------------------ file

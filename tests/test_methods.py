@@ -1,0 +1,143 @@
+"""One contract for every method that `evaluate` compares: auto-encoders and baselines."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import random_graph
+
+from vgae.api import METHODS, Candidate, candidates
+from vgae.baselines import BASELINES
+from vgae.errors import InputError
+from vgae.estimators import MODELS
+from vgae.evaluation import link_scores
+from vgae.graph import Graph
+from vgae.split import Split, split_edges
+
+QUICK: dict[str, Any] = {"latent_dim": 1, "steps": 5, "epochs": 2}
+
+
+def with_features(graph: Graph) -> Graph:
+    random = np.random.default_rng(0)
+    return graph.with_features(random.integers(2, size=(graph.n_nodes, 6)).astype(np.float32))
+
+
+GRAPHS = {
+    "undirected": random_graph(40, 0.15, 0),
+    "disconnected": Graph.from_edges([(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3)]),
+    "isolated nodes": Graph.from_edges([(1, 2), (2, 4), (4, 1), (4, 5)], n_nodes=9),
+    "one edge": Graph.from_edges([(0, 1)]),
+    "weighted": Graph.from_edges([(0, 1), (1, 2), (2, 3), (3, 0)], weights=[0.1, 1.0, 9.0, 1e3]),
+    "complete": random_graph(12, 1.0, 0),
+}
+
+
+def candidate(name: str) -> Candidate:
+    fields = BASELINES[name].model_fields if name in BASELINES else {"latent_dim", "steps"}
+    overrides = {key: value for key, value in QUICK.items() if key in fields}
+    return candidates([name], overrides=overrides)[name]
+
+
+def test_the_contract_runs_over_every_method() -> None:
+    assert set(METHODS) == set(MODELS) | set(BASELINES)
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.parametrize("name", METHODS)
+def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
+    graph = with_features(GRAPHS[kind])
+    method = candidate(name)
+    method.check(graph)
+    split = Split.without_holdout(graph)
+    scores = method.method(split, 3)
+    n_nodes = graph.n_nodes
+    assert scores.n_nodes == n_nodes
+    pairs = np.array([(i, j) for i in range(n_nodes) for j in range(n_nodes) if i != j])
+    found = scores.pairs(pairs)
+    assert found.shape == (len(pairs),)
+    assert np.isfinite(found).all()
+    # Both directions and both ways of asking agree.
+    close: Any = {"rtol": 1e-4, "atol": 1e-6 * max(1.0, float(np.abs(found).max()))}
+    np.testing.assert_allclose(scores.pairs(pairs[:, ::-1].copy()), found, **close)
+    rows = scores.rows(np.arange(n_nodes))
+    np.testing.assert_allclose(rows[pairs[:, 0], pairs[:, 1]], found, **close)
+    assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
+    if scores.vectors is not None:
+        assert scores.vectors.shape == (n_nodes, 1)
+        assert scores.vectors.dtype == np.float32
+    assert np.array_equal(method.method(split, 3).pairs(pairs), found)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_takes_a_graph_without_features_or_says_that_it_needs_some(name: str) -> None:
+    graph, method = GRAPHS["undirected"], candidate(name)
+    if method.reads_features(graph):
+        with pytest.raises(InputError, match=f"{name}: learns from node features and the graph"):
+            method.check(graph)
+    else:
+        assert np.isfinite(method.method(Split.without_holdout(graph), 0).rows(np.arange(3))).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_held_out_is_reached(name: str) -> None:
+    graph = with_features(GRAPHS["undirected"])
+    split = split_edges(graph, seed=0, test=0.2, validation=0.1)
+    # Another whole graph with the same training part must give the same scores.
+    elsewhere = split.graph.with_edges(split.train.edges)
+    blind = Split(elsewhere, split.train, split.validation, split.test, split.settings, split.seed)
+    first, second = (
+        candidate(name).method(one, 0).rows(np.arange(graph.n_nodes)) for one in (split, blind)
+    )
+    assert np.array_equal(first, second)
+    assert set(link_scores(split, candidate(name).method(split, 0))) >= {"auc", "mrr"}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_empty_training_graph_is_one_clear_line(name: str) -> None:
+    empty = with_features(Graph.from_edges(np.empty((0, 2), dtype=np.int64), n_nodes=5))
+    with pytest.raises(InputError, match="the training graph has no edges"):
+        candidate(name).method(Split.without_holdout(empty), 0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_directed_graph_is_one_clear_line(name: str) -> None:
+    graph = with_features(Graph.from_edges([(0, 1), (1, 2)], directed=True))
+    with pytest.raises(InputError, match="directed"):
+        candidate(name).method(Split.without_holdout(graph), 0)
+
+
+@pytest.mark.parametrize("name", ["common-neighbors", "katz"])
+def test_heuristics_read_the_protocols_messages(name: str, karate: Graph) -> None:
+    plain = split_edges(karate, seed=0, validation=0.2)
+    more = split_edges(karate, seed=0, validation=0.2, protocol="TV")
+    assert np.array_equal(plain.train.edges, more.train.edges)
+    first, second = (
+        candidate(name).method(split, 0).rows(np.arange(34)) for split in (plain, more)
+    )
+    assert (second >= first * 0.5).all()
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"names": ["vgea"]}, "unknown method 'vgea': did you mean 'vgae'"),
+        ({"names": ["gae"], "overrides": {"window": 5}}, "window: gae has no such setting"),
+        ({"names": ["gae"], "settings": {"katz": {}}}, "settings of katz: it is not among"),
+        ({"names": ["katz"], "settings": {"katz": {"beta": 1}}}, "unknown setting of katz 'beta'"),
+        ({"names": ["katz"], "settings": {"katz": {"attenuation": 2.0}}}, "katz: attenuation: "),
+        ({"names": ["deepwalk"], "settings": {"deepwalk": {"p": 0.0}}}, "deepwalk: p: "),
+        ({"names": ["spectral"], "settings": {"spektral": {}}}, "unknown method 'spektral'"),
+    ],
+)
+def test_names_and_settings_are_checked_before_any_work(
+    arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        candidates(**arguments)
+
+
+def test_a_setting_goes_to_every_method_that_has_it() -> None:
+    made = candidates(["gae", "spectral", "katz"], overrides={"latent_dim": 7})
+    assert made["gae"].settings["latent_dim"] == made["spectral"].settings["latent_dim"] == 7
+    assert made["katz"].overrides == {}
