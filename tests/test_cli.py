@@ -18,6 +18,7 @@ from scipy import sparse
 import vgae
 from vgae.cli import main
 from vgae.model import ModelSettings
+from vgae.reproduction import Experiment
 from vgae.split import SplitSettings
 from vgae.train import TrainSettings
 
@@ -81,7 +82,7 @@ def run(call: Caller, edges: Path) -> Path:
 
 def test_help_names_every_command_and_the_true_defaults(call: Caller) -> None:
     text = call("--help").out
-    for command in ("fit", "evaluate", "predict", "recommend", "embed", "datasets"):
+    for command in ("fit", "evaluate", "reproduce", "predict", "recommend", "embed", "datasets"):
         assert re.search(rf"^  {command} ", text, re.MULTILINE)
     details = " ".join(call("fit", "--help").out.split())
     model, training, split = ModelSettings(), TrainSettings(), SplitSettings()
@@ -215,8 +216,11 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
     assert row["metrics"]["hits@10"] == {
         "mean": None,
         "standard_error": None,
+        "interval": None,
         "values": [None, None],
     }
+    assert row["settings"]["latent_dim"] == 16
+    assert found["comparisons"][0]["first"] == "gae"
     assert "run 4/4: gae, seed 4" in result.err
     table = call("evaluate", "karate", "--runs", 2, "--steps", 3, "--out", "scores.csv")
     assert listing(folder) == ["scores.csv"]
@@ -227,7 +231,69 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
         rows = list(csv.DictReader(handle))
     assert rows[0]["protocol"] == "T"
     assert rows[0]["overrides"] == "steps=3"
-    assert len(rows) == 12
+    assert len(rows) == 14
+    assert float(rows[0]["low"]) < float(rows[0]["mean"]) < float(rows[0]["high"])
+
+
+def test_evaluate_compares_any_methods_on_any_tasks(call: Caller) -> None:
+    result = call(
+        "evaluate", "karate", "--models", "gae,katz,spectral", "--runs", 2, "--steps", 3,
+        "--latent-dim", 4, "--set", "katz.attenuation=0.9", "--set", "spectral.tie=1.0",
+        "--tasks", "links,nodes,clusters", "--metrics", "full_average_precision,auc", "--compare",
+    )  # fmt: skip
+    assert result.status == 0
+    lines = result.out.splitlines()
+    assert lines[0] == "model\tfull AP\tAUC\tAccuracy\tNMI\tARI"
+    assert [line.split("\t")[0] for line in lines[1:7:2]] == ["gae", "katz", "spectral"]
+    assert [line.split("\t")[0] for line in lines[2:7:2]] == ["  95 % interval"] * 3
+    assert lines[3].endswith("\t-\t-\t-")  # a heuristic has no vectors
+    assert lines[7].split("\t") == [
+        "difference", "metric", "mean", "95 % interval", "runs ahead",
+    ]  # fmt: skip
+    assert lines[8].startswith("katz - gae\tfull AP\t")
+    for said in (
+        "gae: without features, preset paper, steps 3, latent_dim 4",
+        "katz: without features, attenuation 0.9",
+        "spectral: without features, latent_dim 4, tie 1.0",
+        "protocol T, split 85 / 5 / 10",
+    ):
+        assert said in result.err
+
+
+def test_reproduce_prints_and_keeps_the_table(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = Experiment.parse(
+        {
+            "dataset": "karate",
+            "source": "nobody, nowhere",
+            "split": {"validation": 0.1, "test": 0.2, "protocol": "T"},
+            "cells": [
+                {
+                    "row": "KATZ",
+                    "method": "katz",
+                    "settings": {},
+                    "needs_features": False,
+                    "published": {"auc": 100.0, "average_precision": 1.0},
+                    "seconds": 1.0,
+                }
+            ],
+        }
+    )
+    monkeypatch.setattr("vgae.reproduction.experiments", lambda _: [experiment])
+    result = call("reproduce", "--runs", 2, "--out", "kept")
+    assert result.status == 0
+    header, row = (line.split("\t") for line in result.out.splitlines())
+    assert header[:4] == ["data", "method", "AUC", "paper"]
+    assert row[:2] == ["karate", "KATZ"]
+    assert row[4].endswith("(below)")
+    assert row[7].startswith("+")
+    assert "karate KATZ, run 2/2: AUC" in result.err
+    assert "0 s left" in result.err
+    assert listing(folder / "kept") == ["karate-katz.json", "table.csv", "table.json", "table.md"]
+    again = call("reproduce", "--runs", 2, "--out", "kept", "--json")
+    assert "run 1/2" not in again.err
+    assert json.loads(again.out)[0]["auc_published"] == 100.0
 
 
 def test_no_features_drops_them(call: Caller) -> None:
@@ -338,8 +404,19 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("fit none.csv --protocol tv --out new", "protocol"),
         ("fit karate --isolated --out new", "is a data set"),
         ("fit edges.csv --features a.csv --no-features --out new", "exclude each other"),
-        ("evaluate karate --models gae,vgea --runs 1", "unknown model 'vgea'"),
+        ("evaluate karate --models gae,vgea --runs 1", "unknown method 'vgea'"),
         ("evaluate karate --models , --runs 1", "at least one"),
+        ("evaluate karate --models spectral", "34 nodes cannot have 128 dimensions"),
+        ("evaluate karate --models gae,vae --runs 1", "vae: learns from node features"),
+        ("evaluate karate --metrics acu", "unknown metric 'acu': did you mean 'auc'?"),
+        ("evaluate karate --tasks node", "unknown task 'node': did you mean 'nodes'?"),
+        ("evaluate edges.csv --tasks clusters", "the graph's nodes have no labels"),
+        ("evaluate karate --models katz --steps 3", "steps: katz has no such setting"),
+        ("evaluate karate --models katz --set katz", "must read METHOD.SETTING=VALUE"),
+        ("evaluate karate --models katz --set katz.x=1", "unknown setting of katz 'x'"),
+        ("reproduce --only corra", "unknown experiment 'corra': did you mean 'cora'?"),
+        ("reproduce --runs 0", "runs = 0: must be at least 1"),
+        ("reproduce --out edges.csv", "edges.csv"),
         ("evaluate karate --out scores.xlsx", "cannot write '.xlsx'"),
         ("recommend nowhere", "nowhere: no such run folder"),
         ("recommend run --top 0", "k = 0"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from vgae.errors import InputError, VgaeError, unknown_name
+from vgae.errors import InputError, VgaeError
 from vgae.options import (
     DelimiterOption,
     FeaturesOption,
@@ -19,6 +19,8 @@ from vgae.options import (
     IsolatedOption,
     JsonOption,
     LatentOption,
+    MethodsOption,
+    MetricsOption,
     NoFeaturesOption,
     ObjectiveOption,
     PatienceOption,
@@ -27,18 +29,23 @@ from vgae.options import (
     QuietOption,
     RateOption,
     RunArgument,
+    RunsOption,
+    RunsSeedOption,
     SeedOption,
+    SettingOption,
     SourceOption,
     StepsOption,
     TableOption,
     TargetOption,
+    TasksOption,
     TestOption,
     ValidationOption,
     WeightOption,
+    comma_list,
+    given,
+    graph_by_name,
+    method_settings,
 )
-
-if TYPE_CHECKING:
-    from vgae.graph import Graph
 
 __all__ = ["app", "main"]
 
@@ -108,7 +115,7 @@ def fit(
     from vgae.report import Reporter, print_json, print_metrics, split_words
 
     reporter = Reporter(quiet=quiet)
-    split_options = _given(validation=validation, test=test, protocol=protocol)
+    split_options = given(validation=validation, test=test, protocol=protocol)
     if split_options and not holdout:
         raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
     from vgae.split import Split, SplitSettings, split_edges
@@ -117,7 +124,7 @@ def fit(
     from vgae.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
-    data = _read(
+    data = graph_by_name(
         graph,
         features,
         no_features=no_features,
@@ -135,7 +142,7 @@ def fit(
     from vgae.api import make_model
     from vgae.store import save_run, staged_run
 
-    overrides = _given(
+    overrides = given(
         steps=steps,
         hidden_dim=hidden_dim,
         latent_dim=latent_dim,
@@ -171,9 +178,7 @@ def evaluate(
     header: HeaderOption = None,
     delimiter: DelimiterOption = None,
     isolated: IsolatedOption = False,
-    models: Annotated[
-        str, typer.Option(metavar="NAMES", help="Models, separated by commas.")
-    ] = "vgae,gae",
+    models: MethodsOption = "vgae,gae",
     preset: PresetOption = "paper",
     steps: StepsOption = None,
     hidden_dim: HiddenOption = None,
@@ -181,33 +186,37 @@ def evaluate(
     learning_rate: RateOption = None,
     objective: ObjectiveOption = None,
     patience: PatienceOption = None,
-    runs: Annotated[int, typer.Option(metavar="N", help="Splits, each with its own seed.")] = 10,
-    seed: Annotated[
-        int, typer.Option(metavar="S", help="Run r uses seed S + r for split and weights.")
-    ] = 0,
+    setting: SettingOption = None,
+    runs: RunsOption = 10,
+    seed: RunsSeedOption = 0,
     validation: ValidationOption = None,
     test: TestOption = None,
     protocol: ProtocolOption = None,
+    tasks: TasksOption = "links",
+    metrics: MetricsOption = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Differences to the first method, split by split.")
+    ] = False,
     json: JsonOption = False,
     out: TableOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Score models on held-out edges over many splits, with standard errors."""
+    """Score models and baselines on held-out edges over many splits, with their uncertainty."""
     from vgae.report import (
-        METRIC_TITLES,
         Reporter,
-        percent,
+        evaluation_words,
+        print_comparisons,
+        print_evaluation,
         print_json,
-        print_table,
-        split_words,
+        scores_words,
     )
     from vgae.tables import check_output, write_table
 
     reporter = Reporter(quiet=quiet)
     if out is not None:
         check_output(out)
-    names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
-    data = _read(
+    names, chosen = comma_list(models), method_settings(setting)
+    data = graph_by_name(
         graph,
         features,
         no_features=no_features,
@@ -220,6 +229,7 @@ def evaluate(
     )
     reporter.say(f"{graph}: {data}")
     from vgae import api
+    from vgae.datasets import public_node_split
 
     with reporter.counting("run", runs * len(names)) as tick:
         result = api.evaluate(
@@ -228,11 +238,14 @@ def evaluate(
             preset=preset,
             runs=runs,
             seed=seed,
+            tasks=comma_list(tasks),
+            nodes=public_node_split(graph) if "nodes" in tasks else None,
+            settings=chosen,
             on_scores=lambda scores: tick(
-                f"{scores.method}, seed {seed + scores.run}: AUC {percent(scores.metrics['auc'])} "
-                f"AP {percent(scores.metrics['average_precision'])}"
+                f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
             ),
-            **_given(
+            **given(
+                metrics=None if metrics is None else comma_list(metrics),
                 validation=validation,
                 test=test,
                 protocol=protocol,
@@ -249,20 +262,66 @@ def evaluate(
     if json:
         print_json(result.as_dict(graph=graph))
         return
-    metrics = list(next(iter(result.metrics.values())))
+    print_evaluation(result)
+    reporter.say(evaluation_words(result))
+    if compare:
+        print_comparisons(result)
+
+
+@app.command()
+def reproduce(
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Data sets, separated by commas; default: all three."),
+    ] = None,
+    runs: RunsOption = 10,
+    seed: RunsSeedOption = 0,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that keeps every run and the tables.")
+    ] = Path("runs/reproduce"),
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run the VGAE paper's table 1 again, beside the published figures.
+
+    Every finished run is kept in the folder: after an interruption, the same command goes on.
+    """
+    from vgae import reproduction
+    from vgae.report import Reporter, print_json, print_table, scores_words, split_words, time_words
+
+    reporter = Reporter(quiet=quiet)
+    wanted = reproduction.experiments(None if only is None else comma_list(only))
+    results = []
+
+    def show(done: Any) -> None:
+        reporter.say(
+            f"{done.dataset} {done.row}, run {done.run + 1}/{done.runs}: "
+            f"{scores_words(done.metrics)} | {time_words(done.seconds_left)} left"
+        )
+
+    try:
+        for result in reproduction.reproduce(wanted, out, runs=runs, seed=seed, on_run=show):
+            results.append(result)
+            reproduction.write_results(results, out)
+            if result.why_empty is not None:
+                cell = f"{result.experiment.dataset} {result.cell.row}"
+                reporter.say(f"{cell}: not run; {result.why_empty}")
+    except KeyboardInterrupt:
+        reporter.say(f"finished runs are kept in {out}: the same command goes on from there")
+        raise
+    if json:
+        print_json([result.as_row() for result in results])
+        return
     print_table(
-        ["model", *(METRIC_TITLES.get(name, name.title()) for name in metrics)],
-        [
-            [model, *(percent(scores[m].mean, scores[m].standard_error) for m in metrics)]
-            for model, scores in result.metrics.items()
-        ],
+        ["data", "method", "AUC", "paper", "difference", "AP", "paper", "difference"],
+        [[result.experiment.dataset, *reproduction.cells(result)] for result in results],
     )
-    spread = "mean and standard error" if runs > 1 else "a single run, hence no standard error"
+    made = split_words(wanted[0].split.protocol, wanted[0].split.proportions)
     reporter.say(
-        f"{spread}, in percent; {runs} run{'s' * (runs > 1)} (seed and split change together), "
-        f"{split_words(result.protocol, result.proportions)}, preset {preset}, "
-        f"{'with' if result.features else 'without'} features"
+        f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
+        f"change together), {made}; (below): by more than two standard errors"
     )
+    reporter.say(f"tables and runs: {out}")
 
 
 @app.command()
@@ -425,35 +484,6 @@ def _leave(line: str, status: int) -> NoReturn:
         traceback.print_exc()
     print_error(line)
     sys.exit(status)
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that were given: those left alone keep the default of their stage."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _read(
-    name: str, features: Path | None, *, no_features: bool, isolated: bool, **columns: Any
-) -> Graph:
-    """A graph by the name of a data set or of a file."""
-    from vgae.datasets import DATASETS, load_dataset
-    from vgae.files import file_errors
-
-    if features is not None and no_features:
-        raise InputError("--features and --no-features exclude each other")
-    with file_errors(Path(name)):
-        is_there = Path(name).exists()
-    if name not in DATASETS and not is_there:
-        if len(Path(name).parts) > 1 or Path(name).suffix:
-            raise InputError(f"{name}: no such file")
-        raise InputError(f"{unknown_name('dataset', name, DATASETS)}; nor is there such a file")
-    if name in DATASETS:
-        if features is not None or _given(**columns) or isolated:
-            raise InputError(f"{name} is a data set; options on files make no sense with it")
-        return load_dataset(name, features=not no_features)
-    from vgae.io import read_graph
-
-    return read_graph(name, features=features, isolated=isolated, **columns)
 
 
 def _load(run: Path, out: Path | None) -> Any:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -18,18 +18,33 @@ from rich.text import Text
 
 from vgae.errors import InputError
 
+if TYPE_CHECKING:
+    from vgae.evaluation import Evaluation
+
 __all__ = [
     "METRIC_TITLES",
     "Reporter",
+    "evaluation_words",
     "percent",
+    "print_comparisons",
     "print_error",
+    "print_evaluation",
     "print_json",
     "print_metrics",
     "print_table",
+    "scores_words",
     "split_words",
+    "time_words",
 ]
 
-METRIC_TITLES = {"auc": "AUC", "average_precision": "AP", "mrr": "MRR"}
+METRIC_TITLES = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "mrr": "MRR",
+    "full_average_precision": "full AP",
+    "nmi": "NMI",
+    "ari": "ARI",
+}
 
 
 class Step(Protocol):
@@ -93,9 +108,80 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
         return
     names = list(next(iter(parts.values())))
     print_table(
-        ["held out", *(METRIC_TITLES.get(name, name.title()) for name in names)],
+        ["held out", *(_title(name) for name in names)],
         [[part, *(percent(scores[name]) for name in names)] for part, scores in parts.items()],
     )
+
+
+def print_evaluation(result: Evaluation) -> None:
+    """Methods against metrics: mean and standard error, with the 95 % interval below."""
+    metrics = list(next(iter(result.metrics.values())))
+    rows = []
+    for name, scores in result.metrics.items():
+        rows.append([name, *(percent(scores[m].mean, scores[m].standard_error) for m in metrics)])
+        if result.runs > 1:
+            rows.append(["  95 % interval", *(_interval(scores[m].interval) for m in metrics)])
+    print_table(["model", *(_title(name) for name in metrics)], rows)
+
+
+def print_comparisons(result: Evaluation) -> None:
+    """Every method's difference to the first one, metric by metric, on the same splits."""
+    print_table(
+        ["difference", "metric", "mean", "95 % interval", "runs ahead"],
+        [
+            [
+                f"{one.first} - {one.second}",
+                _title(one.metric),
+                percent(one.difference.mean, one.difference.standard_error),
+                _interval(one.difference.interval),
+                f"{one.wins} of {result.runs}",
+            ]
+            for one in result.comparisons()
+            if one.difference.mean is not None
+        ],
+    )
+
+
+def evaluation_words(result: Evaluation) -> str:
+    """How an evaluation was made, for the line below its table."""
+    spread = "mean and standard error" if result.runs > 1 else "a single run: no standard error"
+    told = [f"{spread}, in percent", f"{result.runs} run{'s' * (result.runs > 1)}"]
+    told[1] += " (seed and split change together)"
+    if "links" in result.tasks:
+        told.append(split_words(result.protocol, result.proportions))
+    for name, used in result.results.items():
+        words = ["with" if used.features else "without", "features"]
+        words += [] if used.preset is None else [f"preset {used.preset}"]
+        words += [f"{key} {value}" for key, value in used.overrides.items()]
+        told.append(f"{name}: {' '.join(words[:2])}" + "".join(f", {word}" for word in words[2:]))
+    return "; ".join(told)
+
+
+def scores_words(metrics: Mapping[str, float | None]) -> str:
+    """The first metrics of a run, for a line of progress."""
+    return " ".join(f"{_title(name)} {percent(metrics[name])}" for name in list(metrics)[:2])
+
+
+def time_words(seconds: float) -> str:
+    """A duration for a person.
+
+    Examples
+    --------
+    >>> time_words(8.2), time_words(95.0), time_words(7260.0)
+    ('8 s', '1 min 35 s', '2 h 1 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _title(metric: str) -> str:
+    return METRIC_TITLES.get(metric, metric.title())
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)
 
 
 def percent(value: float | None, error: float | None = None) -> str:
@@ -180,7 +266,7 @@ class Reporter:
             nonlocal done
             done += 1
             left = (time.perf_counter() - started) / done * (total - done)
-            self.say(f"{title} {done}/{total}: {words} | {left:.0f} s left")
+            self.say(f"{title} {done}/{total}: {words} | {time_words(left)} left")
 
         yield tick
 

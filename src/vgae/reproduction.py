@@ -1,0 +1,422 @@
+"""Published experiments, run again: cell by cell, resumable, beside the published figures."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from vgae.api import candidates
+from vgae.config import Settings
+from vgae.datasets import load_dataset
+from vgae.errors import InputError, newer_format, unknown_name
+from vgae.evaluation import FULL_AP, LINK_METRICS, Method, Summary, link_scores, summarize
+from vgae.files import file_errors, staged_file
+from vgae.graph import Graph
+from vgae.split import SplitSettings, split_edges
+from vgae.tables import write_table
+
+__all__ = [
+    "Cell",
+    "CellResult",
+    "Experiment",
+    "RunDone",
+    "experiments",
+    "markdown",
+    "reproduce",
+    "results_table",
+    "write_results",
+]
+
+FORMAT_VERSION = 1
+METRICS = tuple(name for name in LINK_METRICS if name != FULL_AP)
+PUBLISHED = ("auc", "average_precision")
+
+
+class Published(Settings):
+    """What a paper reports, in percent."""
+
+    auc: float = Field(ge=0.0, le=100.0)
+    average_precision: float = Field(ge=0.0, le=100.0)
+
+
+class Cell(Settings):
+    """One method on one data set.
+
+    Attributes
+    ----------
+    row
+        What the paper calls the method.
+    method, settings
+        What we call it, and the settings that the paper states.
+    needs_features
+        Whether the cell means nothing without node features.
+    published
+        The paper's figures.
+    seconds
+        About how long a run takes on two cores; weighs the cell in the estimate of time left.
+    """
+
+    row: str
+    method: str
+    settings: dict[str, Any]
+    needs_features: bool
+    published: Published
+    seconds: float = Field(gt=0.0)
+
+
+class Experiment(Settings):
+    """The cells of one data set, with where their figures come from."""
+
+    dataset: str
+    source: str
+    split: SplitSettings
+    cells: list[Cell] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class RunDone:
+    """One finished run.
+
+    Attributes
+    ----------
+    dataset, row
+        The cell that it belongs to.
+    run, runs
+        Its number from 0, and how many the cell has.
+    metrics
+        Test metrics.
+    seconds_left
+        About how long all that is still to do takes.
+    """
+
+    dataset: str
+    row: str
+    run: int
+    runs: int
+    metrics: Mapping[str, float | None]
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """Ours beside what was published.
+
+    Attributes
+    ----------
+    experiment, cell
+        What was run.
+    runs, seed
+        How often, and the seed of run 0.
+    metrics
+        Summaries by metric, fractions from 0 to 1; empty where the cell could not be run.
+    why_empty
+        Why it could not be run; else None.
+    """
+
+    experiment: Experiment
+    cell: Cell
+    runs: int
+    seed: int
+    metrics: Mapping[str, Summary]
+    why_empty: str | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain values, scores in percent; None where there are none.
+
+        `reached` says whether the mean is at or above the published figure, or below by no more
+        than two standard errors.
+        """
+        split = self.experiment.split
+        row: dict[str, Any] = {"dataset": self.experiment.dataset, "method": self.cell.row}
+        for name in PUBLISHED:
+            row |= _beside(name, self.metrics.get(name), getattr(self.cell.published, name))
+        return row | {
+            "runs": self.runs if self.metrics else 0,
+            "seed": self.seed,
+            "protocol": split.protocol,
+            **split.proportions,
+            "why_empty": self.why_empty,
+            "source": self.experiment.source,
+        }
+
+
+def experiments(only: Sequence[str] | None = None) -> list[Experiment]:
+    """The experiments that come with the program, in the order of the paper's columns.
+
+    Parameters
+    ----------
+    only
+        Names of data sets; by default all.
+
+    Raises
+    ------
+    InputError
+        A name is unknown, or none is given.
+
+    Examples
+    --------
+    >>> [cell.row for cell in experiments(["cora"])[0].cells]
+    ['SC', 'DW', 'GAE*', 'VGAE*', 'GAE', 'VGAE']
+    """
+    found = {}
+    for item in resources.files("vgae").joinpath("published").iterdir():
+        if item.name.endswith(".toml"):
+            made = Experiment.parse(tomllib.loads(item.read_text("utf-8")), where=item.name)
+            found[made.dataset] = made
+    if only is not None and not only:
+        raise InputError(f"name at least one experiment of {', '.join(found)}")
+    for name in only or ():
+        if name not in found:
+            raise unknown_name("experiment", name, found)
+    return [found[name] for name in dict.fromkeys(only or ("cora", "citeseer", "pubmed"))]
+
+
+def reproduce(
+    wanted: Sequence[Experiment],
+    out: Path,
+    *,
+    runs: int = 10,
+    seed: int = 0,
+    on_run: Callable[[RunDone], None] | None = None,
+) -> Iterator[CellResult]:
+    """Run experiments, keeping every finished run in `out`; go on where an earlier call ended.
+
+    Parameters
+    ----------
+    wanted
+        What to run, in this order.
+    out
+        A folder, made if there is none; each cell has a file in it, which grows run by run.
+    runs, seed
+        Run r uses seed + r for split and method.
+    on_run
+        Called after each run that was not there already.
+
+    Yields
+    ------
+    The result of each cell, as it is ready.
+
+    Raises
+    ------
+    InputError
+        A number is not allowed, data cannot be had, or a file in `out` was made otherwise.
+    """
+    if runs < 1:
+        raise InputError(f"runs = {runs}: must be at least 1")
+    with file_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    jobs = [job for experiment in wanted for job in _jobs(experiment, out, seed)]
+    clock = _Clock(sum(job.cell.seconds * job.missing(runs) for job in jobs))
+    for job in jobs:
+        for _ in range(job.missing(runs)):
+            run = len(job.done)
+            metrics = job.run(run)
+            left = clock.after(job.cell.seconds)
+            if on_run is not None:
+                dataset = job.experiment.dataset
+                on_run(RunDone(dataset, job.cell.row, run, runs, metrics, left))
+        yield job.result(runs)
+
+
+# ------------------------------------------------------------------------ cells
+
+
+@dataclass
+class _Job:
+    """A cell with the graph that it runs on and the file that keeps its runs."""
+
+    experiment: Experiment
+    cell: Cell
+    graph: Graph
+    why_empty: str | None
+    path: Path
+    seed: int
+    method: Method
+    about: dict[str, Any]
+    done: list[dict[str, float | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.why_empty is None and self.path.exists():
+            self.done = _read_runs(self.path, self.about)
+
+    def missing(self, runs: int) -> int:
+        return max(0, runs - len(self.done)) if self.why_empty is None else 0
+
+    def run(self, run: int) -> dict[str, float | None]:
+        """One more run, kept on disk before anything else happens."""
+        split = split_edges(self.graph, seed=self.seed + run, **self.experiment.split.model_dump())
+        metrics = link_scores(split, self.method(split, self.seed + run), METRICS)
+        self.done.append(metrics)
+        content = {"format_version": FORMAT_VERSION, "about": self.about, "runs": self.done}
+        _write_text(self.path, json.dumps(content, indent=2) + "\n")
+        return metrics
+
+    def result(self, runs: int) -> CellResult:
+        kept = self.done[:runs]
+        metrics = {name: summarize([run[name] for run in kept]) for name in METRICS if kept}
+        return CellResult(self.experiment, self.cell, runs, self.seed, metrics, self.why_empty)
+
+
+def _jobs(experiment: Experiment, out: Path, seed: int) -> Iterator[_Job]:
+    why_no_features = None
+    try:
+        featured = load_dataset(experiment.dataset, require_features=True)
+    except InputError as error:
+        why_no_features = f"no features: {error}"
+        featured = load_dataset(experiment.dataset, features=False)
+    bare = featured.with_features(None)
+    for cell in experiment.cells:
+        graph = featured if cell.needs_features else bare
+        made = candidates([cell.method], settings={cell.method: cell.settings})[cell.method]
+        about = {
+            "dataset": experiment.dataset,
+            "fingerprint": graph.fingerprint,
+            "row": cell.row,
+            "method": cell.method,
+            "settings": dict(made.settings),
+            "split": experiment.split.model_dump(),
+            "seed": seed,
+            "version": version("vgae"),
+        }
+        yield _Job(
+            experiment,
+            cell,
+            graph,
+            why_no_features if cell.needs_features else None,
+            out / f"{experiment.dataset}-{_slug(cell.row)}.json",
+            seed,
+            made.method,
+            about,
+        )
+
+
+def _slug(row: str) -> str:
+    """A row's name as a file name: GAE* and GAE are two files."""
+    return row.lower().replace("*", "-without-features")
+
+
+def _read_runs(path: Path, about: dict[str, Any]) -> list[dict[str, float | None]]:
+    with file_errors(path):
+        text = path.read_bytes()
+    try:
+        content = json.loads(text)
+        found, runs = content["about"], content["runs"]
+        newer = int(content["format_version"]) > FORMAT_VERSION
+        complete = all(set(METRICS) <= set(run) for run in runs)
+        differing = [key for key in about if found.get(key) != about[key]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: is damaged; remove it and start again") from error
+    if newer:
+        raise newer_format(path, content["format_version"], FORMAT_VERSION)
+    if differing or not complete:
+        what = differing[0] if differing else "metrics"
+        raise InputError(
+            f"{path}: holds runs that were made otherwise ({what} differs); remove it or choose "
+            "another folder (--out)"
+        )
+    return list(runs)
+
+
+class _Clock:
+    """How long is left, from how fast the work went so far."""
+
+    def __init__(self, work: float) -> None:
+        self.work, self.worked = work, 0.0
+        self.started = time.perf_counter()
+
+    def after(self, work: float) -> float:
+        """Seconds left once this much more is done."""
+        self.worked += work
+        return (time.perf_counter() - self.started) * (self.work / self.worked - 1.0)
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def results_table(results: Sequence[CellResult]) -> dict[str, list[Any]]:
+    """Columns with a row for each cell; see `CellResult.as_row`."""
+    rows = [result.as_row() for result in results]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def markdown(results: Sequence[CellResult]) -> str:
+    """The results as a Markdown table, with how they were made above and gaps explained below."""
+    lines = []
+    for experiment in {id(result.experiment): result.experiment for result in results}.values():
+        mine = [result for result in results if result.experiment is experiment]
+        shares = " / ".join(f"{100 * share:g}" for share in experiment.split.proportions.values())
+        ran = sorted({result.runs for result in mine})
+        lines += [
+            f"## {experiment.dataset}",
+            "",
+            f"Protocol {experiment.split.protocol}, split {shares}, {ran[-1]} runs from seed "
+            f"{mine[0].seed} (seed and split change together); percent, mean ± standard error. "
+            f"Published: {experiment.source}.",
+            "",
+            "| method | AUC | published | difference | AP | published | difference |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += ["| " + " | ".join(cells(result)) + " |" for result in mine]
+        lines += [f"\n{result.cell.row}: {result.why_empty}" for result in mine if result.why_empty]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def cells(result: CellResult) -> list[str]:
+    """One row for a reader: method, then ours, the published figure and the difference, twice."""
+    row, shown = result.as_row(), [result.cell.row]
+    for name in PUBLISHED:
+        ours, error, gap = (row[key] for key in (name, f"{name}_se", f"{name}_difference"))
+        spread = "" if error is None else f" ± {error:.2f}"
+        shown.append("-" if ours is None else f"{ours:.2f}{spread}")
+        shown.append(f"{row[f'{name}_published']:.1f}")
+        mark = "" if row[f"{name}_reached"] in (True, None) else " (below)"
+        shown.append("-" if gap is None else f"{gap:+.2f}{mark}")
+    return shown
+
+
+def write_results(results: Sequence[CellResult], out: Path) -> None:
+    """Write `table.csv`, `table.json` and `table.md` into a folder.
+
+    Raises
+    ------
+    InputError
+        A file cannot be written.
+    """
+    write_table(out / "table.csv", results_table(results))
+    rows = [result.as_row() for result in results]
+    _write_text(out / "table.json", json.dumps(rows, indent=2) + "\n")
+    _write_text(out / "table.md", markdown(results))
+
+
+def _beside(name: str, ours: Summary | None, published: float) -> dict[str, Any]:
+    mean = error = difference = reached = low = high = None
+    if ours is not None and ours.mean is not None:
+        mean = 100 * ours.mean
+        error = None if ours.standard_error is None else 100 * ours.standard_error
+        low, high = (None, None) if ours.interval is None else (100 * x for x in ours.interval)
+        difference = mean - published
+        reached = difference >= -2 * (error or 0.0)
+    return {
+        name: mean,
+        f"{name}_se": error,
+        f"{name}_low": low,
+        f"{name}_high": high,
+        f"{name}_published": published,
+        f"{name}_difference": difference,
+        f"{name}_reached": reached,
+    }
+
+
+def _write_text(path: Path, text: str) -> None:
+    with staged_file(path) as staged:
+        staged.write_text(text, encoding="utf-8")
