@@ -40,9 +40,16 @@ test-slow: env
 	$(BIN)/pytest -m "not slow" --hypothesis-profile=random tests/kernels tests/test_objective.py \
 	    tests/test_split.py tests/test_graph.py tests/test_metrics.py
 
-bench: env
-	$(BIN)/python benchmarks/quality.py
+bench: env .venv-pecanpy/.ready
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/walks.py
+	$(BIN)/vgae reproduce --out benchmarks/results/reproduce
+
+# PecanPy, which walks are compared with, does not import under the NumPy that everything else uses.
+.venv-pecanpy/.ready:
+	$(PYTHON) -m venv .venv-pecanpy
+	-.venv-pecanpy/bin/python -m pip install --quiet --disable-pip-version-check pecanpy==2.0.9 "numpy<2"
+	@touch $@
 
 docs: env
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
@@ -50,5 +57,5 @@ docs: env
 	@echo "docs: docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv build docs/_build runs benchmarks/results
+	rm -rf .venv .venv-pecanpy build docs/_build runs benchmarks/results
 	find . -name __pycache__ -o -name '*.egg-info' -o -name '.*_cache' -o -name .hypothesis | xargs rm -rf
