@@ -97,6 +97,8 @@ class Candidate:
         Whether it reads the node features of a graph.
     check
         Raises an `InputError` for a graph that it cannot learn from.
+    single_threaded
+        Whether it keeps to one thread.
     """
 
     method: Method
@@ -105,6 +107,7 @@ class Candidate:
     settings: Mapping[str, Any]
     reads_features: Callable[[Graph], bool]
     check: Callable[[Graph], None]
+    single_threaded: bool
 
 
 def candidates(
@@ -182,6 +185,7 @@ def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidat
         every,
         reads_features=lambda graph: used_features(graph, use) is not None,
         check=lambda _: None,
+        single_threaded=False,
     )
 
 
@@ -194,6 +198,7 @@ def _baseline(name: str, overrides: dict[str, Any]) -> Candidate:
         made.model_dump(),
         reads_features=lambda _: made.needs_features,
         check=made.check,
+        single_threaded=made.single_threaded,
     )
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.metadata import version
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from vgae.api import candidates
+from vgae.api import Candidate, candidates
 from vgae.config import Settings
 from vgae.datasets import load_dataset
 from vgae.errors import InputError, newer_format, unknown_name
-from vgae.evaluation import FULL_AP, LINK_METRICS, Method, Summary, link_scores, summarize
+from vgae.evaluation import FULL_AP, LINK_METRICS, Summary, link_scores, summarize
 from vgae.files import file_errors, staged_file
 from vgae.graph import Graph
 from vgae.split import SplitSettings, split_edges
@@ -217,9 +220,7 @@ def reproduce(
     jobs = [job for experiment in wanted for job in _jobs(experiment, out, seed)]
     clock = _Clock(sum(job.cell.seconds * job.missing(runs) for job in jobs))
     for job in jobs:
-        for _ in range(job.missing(runs)):
-            run = len(job.done)
-            metrics = job.run(run)
+        for run, metrics in job.runs(runs):
             left = clock.after(job.cell.seconds)
             if on_run is not None:
                 dataset = job.experiment.dataset
@@ -240,7 +241,7 @@ class _Job:
     why_empty: str | None
     path: Path
     seed: int
-    method: Method
+    method: Candidate
     about: dict[str, Any]
     done: list[dict[str, float | None]] = field(default_factory=list)
 
@@ -251,14 +252,24 @@ class _Job:
     def missing(self, runs: int) -> int:
         return max(0, runs - len(self.done)) if self.why_empty is None else 0
 
-    def run(self, run: int) -> dict[str, float | None]:
-        """One more run, kept on disk before anything else happens."""
-        split = split_edges(self.graph, seed=self.seed + run, **self.experiment.split.model_dump())
-        metrics = link_scores(split, self.method(split, self.seed + run), METRICS)
-        self.done.append(metrics)
-        content = {"format_version": FORMAT_VERSION, "about": self.about, "runs": self.done}
-        _write_text(self.path, json.dumps(content, indent=2) + "\n")
-        return metrics
+    def runs(self, runs: int) -> Iterator[tuple[int, dict[str, float | None]]]:
+        """The runs that are missing, each kept on disk before it is given."""
+        todo = range(runs - self.missing(runs), runs)
+        with ExitStack() as stack:
+            scores: Iterator[dict[str, float | None]] = map(self._score, todo)
+            if self.method.single_threaded:
+                # Daemon threads, so that Ctrl-C need not wait for them.
+                scores = stack.enter_context(ThreadPool(os.cpu_count())).imap(self._score, todo)
+            for run, metrics in zip(todo, scores, strict=True):
+                self.done.append(metrics)
+                content = {"format_version": FORMAT_VERSION, "about": self.about, "runs": self.done}
+                _write_text(self.path, json.dumps(content, indent=2) + "\n")
+                yield run, metrics
+
+    def _score(self, run: int) -> dict[str, float | None]:
+        seed = self.seed + run
+        split = split_edges(self.graph, seed=seed, **self.experiment.split.model_dump())
+        return link_scores(split, self.method.method(split, seed), METRICS)
 
     def result(self, runs: int) -> CellResult:
         kept = self.done[:runs]
@@ -294,7 +305,7 @@ def _jobs(experiment: Experiment, out: Path, seed: int) -> Iterator[_Job]:
             why_no_features if cell.needs_features else None,
             out / f"{experiment.dataset}-{_slug(cell.row)}.json",
             seed,
-            made.method,
+            made,
             about,
         )
 

@@ -28,6 +28,8 @@ class Baseline(Settings, ABC):
     """What the command line calls it."""
     needs_features: ClassVar[bool] = False
     """Whether it reads node features; without, it reads the edges alone."""
+    single_threaded: ClassVar[bool] = False
+    """Whether a fit keeps to one thread, so that several may well run side by side."""
 
     def fit(self, training: Graph, messages: Graph | None = None, *, seed: int = 0) -> Scores:
         """Learn from a graph, and score every pair of its nodes.

@@ -51,6 +51,7 @@ class DeepWalk(Baseline):
     """
 
     name: ClassVar[str] = "deepwalk"
+    single_threaded: ClassVar[bool] = True
 
     latent_dim: int = Field(default=128, ge=1)
     walks_per_node: int = Field(default=10, ge=1)

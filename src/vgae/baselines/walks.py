@@ -5,6 +5,7 @@ Every walk has a stream of its own, so that the walks are the same on any number
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numba
@@ -16,6 +17,9 @@ from vgae.graph import Graph
 __all__ = ["random_walks"]
 
 Walks = NDArray[np.int32]
+
+_PARALLEL = threading.Lock()
+"""Not all of numba's threading layers may be entered by two threads at a time."""
 
 
 def random_walks(
@@ -72,15 +76,9 @@ def random_walks(
             graph.degrees[graph.degrees > 0],
         )
         cumulative -= before
-    _walk(
-        adjacency.indptr.astype(np.int64),
-        adjacency.indices.astype(np.int32),
-        cumulative,
-        p,
-        q,
-        np.uint64(seed),
-        walks,
-    )
+    starts_of_rows, columns = adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int32)
+    with _PARALLEL:
+        _walk(starts_of_rows, columns, cumulative, p, q, np.uint64(seed), walks)
     return walks
 
 
