@@ -39,6 +39,10 @@ def test_evaluation_is_reproducible_and_says_how_it_was_made(karate: Graph) -> N
     ("arguments", "said"),
     [
         ({"runs": 0}, "runs"),
+        ({"runs": 2.5}, "runs = 2.5"),
+        ({"seed": -1}, "seed -1"),
+        ({"tasks": "link"}, "unknown task 'link'"),
+        ({"metrics": "acu"}, "unknown metric 'acu'"),
         ({"models": []}, "at least one"),
         ({"models": "gea"}, "unknown method 'gea'"),
         ({"models": ["gea"]}, "unknown method 'gea'"),

@@ -109,7 +109,7 @@ def test_fit_reports_scores_on_stdout_and_the_rest_on_stderr(call: Caller, edges
     result = call("fit", edges, "--out", "deep/run", "--steps", 20)
     assert result.status == 0
     assert [line.split("\t")[0] for line in result.out.splitlines()] == [
-        "held out",
+        "held out [T, 85 / 5 / 10]",
         "validation",
         "test",
     ]
@@ -224,7 +224,7 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
     assert "run 4/4: gae, seed 4" in result.err
     table = call("evaluate", "karate", "--runs", 2, "--steps", 3, "--out", "scores.csv")
     assert listing(folder) == ["scores.csv"]
-    assert table.out.splitlines()[0].startswith("model\tAUC\tAP\tHits@10")
+    assert table.out.splitlines()[0].startswith("model [T, 85 / 5 / 10]\tAUC\tAP\tHits@10")
     assert "±" in table.out.splitlines()[1]
     assert "protocol T, split 85 / 5 / 10" in table.err
     with Path("scores.csv").open() as handle:
@@ -243,7 +243,7 @@ def test_evaluate_compares_any_methods_on_any_tasks(call: Caller) -> None:
     )  # fmt: skip
     assert result.status == 0
     lines = result.out.splitlines()
-    assert lines[0] == "model\tfull AP\tAUC\tAccuracy\tNMI\tARI"
+    assert lines[0] == "model [T, 85 / 5 / 10]\tfull AP\tAUC\tAccuracy\tNMI\tARI"
     assert [line.split("\t")[0] for line in lines[1:7:2]] == ["gae", "katz", "spectral"]
     assert [line.split("\t")[0] for line in lines[2:7:2]] == ["  95 % interval"] * 3
     assert lines[3].endswith("\t-\t-\t-")  # a heuristic has no vectors
@@ -266,6 +266,7 @@ def test_reproduce_prints_and_keeps_the_table(
     experiment = Experiment.parse(
         {
             "dataset": "karate",
+            "column": 1,
             "source": "nobody, nowhere",
             "split": {"validation": 0.1, "test": 0.2, "protocol": "T"},
             "cells": [
@@ -284,13 +285,19 @@ def test_reproduce_prints_and_keeps_the_table(
     result = call("reproduce", "--runs", 2, "--out", "kept")
     assert result.status == 0
     header, row = (line.split("\t") for line in result.out.splitlines())
-    assert header[:4] == ["data", "method", "AUC", "paper"]
+    assert header[:4] == ["data [T, 70 / 10 / 20]", "method", "AUC", "paper"]
     assert row[:2] == ["karate", "KATZ"]
     assert row[4].endswith("(below)")
     assert row[7].startswith("+")
     assert "karate KATZ, run 2/2: AUC" in result.err
     assert "0 s left" in result.err
-    assert listing(folder / "kept") == ["karate-katz.json", "table.csv", "table.json", "table.md"]
+    assert listing(folder / "kept") == [
+        ".lock",
+        "karate-katz.json",
+        "table.csv",
+        "table.json",
+        "table.md",
+    ]
     again = call("reproduce", "--runs", 2, "--out", "kept", "--json")
     assert "run 1/2" not in again.err
     assert json.loads(again.out)[0]["auc_published"] == 100.0
@@ -413,6 +420,12 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("evaluate edges.csv --tasks clusters", "the graph's nodes have no labels"),
         ("evaluate karate --models katz --steps 3", "steps: katz has no such setting"),
         ("evaluate karate --models katz --set katz", "must read METHOD.SETTING=VALUE"),
+        ("evaluate karate --models katz --set katz.attenuation=nan", "katz: attenuation: "),
+        ("evaluate karate --models deepwalk --set deepwalk.p=1e9", "deepwalk: p: "),
+        (
+            "evaluate karate --models katz --set katz.attenuation=0.1 --set katz.attenuation=0.2",
+            "--set katz.attenuation: is given twice",
+        ),
         ("evaluate karate --models katz --set katz.x=1", "unknown setting of katz 'x'"),
         ("reproduce --only corra", "unknown experiment 'corra': did you mean 'cora'?"),
         ("reproduce --runs 0", "runs = 0: must be at least 1"),

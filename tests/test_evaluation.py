@@ -81,10 +81,27 @@ def test_full_ap_equals_scikit_learn_over_all_open_pairs(
     assert full_average_precision(split, scores) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_tied_vectors_tie_however_they_are_asked(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    graph = random_graph(60, 0.1, seed)
+    split = split_edges(graph, seed=0)
+    # All vectors equal, in numbers whose products round: a method that knows nothing.
+    same = VectorScores(np.tile(random.normal(size=16).astype(np.float32), (60, 1)))
+    n_open = 60 * 59 // 2 - split.train.n_edges - len(split.validation.positives)
+    prevalence = len(split.test.positives) / n_open
+    assert full_average_precision(split, same) == pytest.approx(prevalence)
+    # Every vector thrice: pairs tie in nines.
+    thrice = VectorScores(np.repeat(random.normal(size=(20, 16)), 3, axis=0).astype(np.float32))
+    pairs = np.stack(np.triu_indices(60, k=1), axis=1)
+    blocks = thrice.rows(np.arange(60))
+    assert np.array_equal(thrice.pairs(pairs), blocks[pairs[:, 0], pairs[:, 1]])
+
+
 def test_full_ap_takes_many_blocks(monkeypatch: pytest.MonkeyPatch, karate: Graph) -> None:
     split = split_edges(karate, seed=0)
     whole = full_average_precision(split, vectors(34, 0))
-    monkeypatch.setattr("vgae.evaluation.BLOCK_ELEMENTS", 100)
+    monkeypatch.setattr("vgae.evaluation.block_rows", lambda _: 3)
     assert full_average_precision(split, vectors(34, 0)) == whole
 
 
@@ -139,6 +156,18 @@ def test_given_training_and_test_nodes_are_used(karate: Graph) -> None:
     protocol = Protocol(SplitSettings(), tasks=("nodes",), nodes=nodes)
     (scores,) = evaluate_runs(karate, {"a": lambda *_: truth}, runs=1, seed=0, protocol=protocol)
     assert scores.metrics == {"accuracy": 1.0}
+
+
+@pytest.mark.parametrize("task", ["nodes", "clusters"])
+def test_labels_that_tell_nothing_apart_are_refused_before_any_run(
+    karate: Graph, task: str
+) -> None:
+    for labels in (np.zeros(34, dtype=int), np.full(34, np.nan), np.full(34, -1)):
+        with pytest.raises(InputError, match="two classes"):
+            Protocol(SplitSettings(), tasks=(task,)).check(karate.with_labels(labels))
+    outside = NodeSplit(np.array([0, 99]), np.array([1]))
+    with pytest.raises(InputError, match="must be some of the graph's"):
+        Protocol(SplitSettings(), tasks=(task,), nodes=outside).check(karate)
 
 
 @pytest.mark.parametrize(

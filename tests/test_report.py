@@ -8,6 +8,7 @@ from vgae import report
 from vgae.report import Reporter, percent, print_json, print_metrics, print_table
 from vgae.train import StepRecord
 
+MADE = {"protocol": "T", "proportions": {"train": 0.85, "validation": 0.05, "test": 0.1}}
 SCORES = {"auc": 0.9, "average_precision": 0.8, "hits@10": None, "mrr": 0.1}
 
 
@@ -47,11 +48,11 @@ def test_json_is_an_object_or_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_metrics_of_held_out_parts_only(capsys: pytest.CaptureFixture[str]) -> None:
-    print_metrics({"validation": None, "test": SCORES})
+    print_metrics({**MADE, "validation": None, "test": SCORES})
     assert capsys.readouterr().out == (
-        "held out\tAUC\tAP\tHits@10\tMRR\ntest\t90.0\t80.0\t-\t10.0\n"
+        "held out [T, 85 / 5 / 10]\tAUC\tAP\tHits@10\tMRR\ntest\t90.0\t80.0\t-\t10.0\n"
     )
-    print_metrics({"validation": None, "test": None})
+    print_metrics({**MADE, "validation": None, "test": None})
     assert capsys.readouterr().out == ""
 
 

@@ -24,6 +24,7 @@ from vgae.split import split_edges
 KARATE = Experiment.parse(
     {
         "dataset": "karate",
+        "column": 1,
         "source": "nobody, nowhere",
         "split": {"validation": 0.1, "test": 0.2, "protocol": "T"},
         "cells": [
@@ -160,11 +161,14 @@ def test_runs_that_were_made_otherwise_are_never_mixed_in(tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"karate-katz.json: holds runs that .*\(seed differs\)"):
         list(reproduce([KARATE], tmp_path, runs=3, seed=6))
     path = tmp_path / "karate-katz.json"
-    for text, said in (
-        ("{", "is damaged"),
-        ("[]", "is damaged"),
-        (path.read_text().replace('"format_version": 1', '"format_version": 9'), "newer"),
-    ):
+    kept = json.loads(path.read_text())
+    good = kept["runs"][0]
+    spoilt: list[object] = [{}, "", [["auc"]], [{}], [None], [good, good | {"more": 0.5}]]
+    spoilt += [[good | {"auc": value}] for value in ("0.9", 5.0, True, None, float("nan"), 10**400)]
+    damaged = [json.dumps(kept | {"runs": runs}) for runs in spoilt]
+    damaged += ["{", "[]", "[" * 100_000, json.dumps(kept | {"format_version": "1"})]
+    newer = json.dumps(kept | {"format_version": 9})
+    for text, said in [*((text, "is damaged") for text in damaged), (newer, "newer")]:
         path.write_text(text)
         with pytest.raises(InputError, match=said):
             run(tmp_path)
@@ -205,6 +209,35 @@ def test_shipped_settings_are_allowed_and_are_the_defaults(shipped: list[Experim
             }
             # What nobody looks at, validation pairs during training, changes no result.
             assert differing <= {"features", "validate_every"}
+
+
+@pytest.mark.usefixtures("without_features")
+def test_a_folder_is_for_one_process_at_a_time(tmp_path: Path) -> None:
+    first = reproduce([KARATE], tmp_path, runs=1, seed=5)
+    next(first)
+    with pytest.raises(InputError, match="another process is at work in this folder"):
+        next(reproduce([KARATE], tmp_path, runs=1))
+    first.close()  # type: ignore[attr-defined]
+    run(tmp_path, runs=1)
+
+
+def test_places_that_cannot_be_written_are_refused_before_any_run(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").mkdir()
+    with pytest.raises(InputError, match=r"table.csv: is a folder"):
+        next(reproduce([KARATE], tmp_path, runs=1))
+    with pytest.raises(InputError, match="seed -1"):
+        next(reproduce([KARATE], tmp_path / "new", runs=1, seed=-1))
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("without_features")
+def test_one_run_says_nothing_of_what_it_reached(tmp_path: Path) -> None:
+    results, _ = run(tmp_path, runs=1)
+    row = results[1].as_row()
+    assert row["auc_difference"] < 0
+    assert row["auc_reached"] is None
+    assert "(below)" not in markdown(results)
+    assert "1 run from seed 5" in markdown(results)
 
 
 def test_unknown_experiments_and_no_runs_are_refused(tmp_path: Path) -> None:

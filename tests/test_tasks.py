@@ -52,7 +52,8 @@ def test_the_split_has_twenty_nodes_of_each_class_and_no_node_twice() -> None:
 
 
 def test_labels_that_tell_nothing_apart_are_refused() -> None:
-    for labels in (np.zeros(50, dtype=int), np.full(9, -1), np.array([0] * 9 + [1])):
+    nothing = np.full(9, np.nan)
+    for labels in (np.zeros(50, dtype=int), np.full(9, -1), np.array([0] * 9 + [1]), nothing):
         with pytest.raises(InputError, match="two classes"):
             node_split(labels, seed=0)
     assert labelled_nodes(np.array(["x", "y"])).tolist() == [0, 1]

@@ -20,6 +20,7 @@ from vgae.evaluation import (
     Protocol,
     RunScores,
     Summary,
+    check_runs,
     default_metrics,
     evaluate_runs,
     summarize,
@@ -206,6 +207,11 @@ def _baseline_scores(made: Baseline, split: Split, seed: int) -> Scores:
     return made.fit(split.train, split.message_graph(), seed=seed)
 
 
+def _names(names: Sequence[str] | str) -> list[str]:
+    """One name or several, each once."""
+    return [names] if isinstance(names, str) else list(dict.fromkeys(names))
+
+
 # ----------------------------------------------------------------- evaluation
 
 
@@ -219,8 +225,8 @@ def evaluate(
     validation: float = PAPER_SPLIT.validation,
     test: float = PAPER_SPLIT.test,
     protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
-    tasks: Sequence[str] = ("links",),
-    metrics: Sequence[str] | None = None,
+    tasks: Sequence[str] | str = ("links",),
+    metrics: Sequence[str] | str | None = None,
     nodes: NodeSplit | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     on_scores: Callable[[RunScores], None] | None = None,
@@ -268,16 +274,16 @@ def evaluate(
     >>> result.compare("gae", "katz").difference.standard_error > 0
     True
     """
-    if runs < 1:
-        raise InputError(f"runs = {runs}: must be at least 1")
-    names = [models] if isinstance(models, str) else list(dict.fromkeys(models))
+    check_runs(runs, seed)
+    runs, seed = int(runs), int(seed)
+    names = _names(models)
     if not names:
         raise InputError("models: name at least one")
     made = candidates(names, preset=preset, overrides=overrides, settings=settings)
     split = SplitSettings.parse({"validation": validation, "test": test, "protocol": protocol})
     graph = as_graph(data)
-    wanted = default_metrics(graph) if metrics is None else tuple(dict.fromkeys(metrics))
-    plan = Protocol(split, tuple(dict.fromkeys(tasks)), wanted, nodes)
+    wanted = default_metrics(graph) if metrics is None else tuple(_names(metrics))
+    plan = Protocol(split, _names(tasks), wanted, nodes)
     plan.check(graph)
     for candidate in made.values():
         candidate.check(graph)

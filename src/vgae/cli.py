@@ -215,7 +215,7 @@ def evaluate(
     reporter = Reporter(quiet=quiet)
     if out is not None:
         check_output(out)
-    names, chosen = comma_list(models), method_settings(setting)
+    names, asked, chosen = comma_list(models), comma_list(tasks), method_settings(setting)
     data = graph_by_name(
         graph,
         features,
@@ -238,8 +238,8 @@ def evaluate(
             preset=preset,
             runs=runs,
             seed=seed,
-            tasks=comma_list(tasks),
-            nodes=public_node_split(graph) if "nodes" in tasks else None,
+            tasks=asked,
+            nodes=public_node_split(graph) if "nodes" in asked else None,
             settings=chosen,
             on_scores=lambda scores: tick(
                 f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
@@ -287,7 +287,15 @@ def reproduce(
     Every finished run is kept in the folder: after an interruption, the same command goes on.
     """
     from vgae import reproduction
-    from vgae.report import Reporter, print_json, print_table, scores_words, split_words, time_words
+    from vgae.report import (
+        Reporter,
+        print_json,
+        print_table,
+        scores_words,
+        split_label,
+        split_words,
+        time_words,
+    )
 
     reporter = Reporter(quiet=quiet)
     wanted = reproduction.experiments(None if only is None else comma_list(only))
@@ -312,14 +320,15 @@ def reproduce(
     if json:
         print_json([result.as_row() for result in results])
         return
+    made = wanted[0].split.protocol, wanted[0].split.proportions
+    columns = ["method", "AUC", "paper", "difference", "AP", "paper", "difference"]
     print_table(
-        ["data", "method", "AUC", "paper", "difference", "AP", "paper", "difference"],
+        [f"data {split_label(*made)}", *columns],
         [[result.experiment.dataset, *reproduction.cells(result)] for result in results],
     )
-    made = split_words(wanted[0].split.protocol, wanted[0].split.proportions)
     reporter.say(
         f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
-        f"change together), {made}; (below): by more than two standard errors"
+        f"change together), {split_words(*made)}; (below): by more than two standard errors"
     )
     reporter.say(f"tables and runs: {out}")
 

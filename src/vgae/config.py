@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vgae.errors import InputError
 
-__all__ = ["Settings", "stream_seed"]
+__all__ = ["Dimension", "Settings", "stream_seed"]
+
+Dimension = Annotated[int, Field(ge=1, le=2**16)]
+"""A width of a layer or a length of a vector; what is larger is a slip, and would fill memory."""
 
 
 class Settings(BaseModel):

@@ -49,7 +49,11 @@ class InnerProductDecoder:
         vectors = self.factor(latent)
         return torch.cat(
             [
-                (vectors[chunk[:, 0]] * vectors[chunk[:, 1]]).sum(dim=1)
+                # Sums in float64 round to one float32 in whatever order they are taken, so that
+                # pairs of equal vectors tie.
+                (vectors[chunk[:, 0]].double() * vectors[chunk[:, 1]].double())
+                .sum(dim=1)
+                .to(vectors.dtype)
                 for chunk in torch.split(pairs, CHUNK_PAIRS)
             ]
         )

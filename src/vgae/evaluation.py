@@ -6,20 +6,19 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from vgae.config import stream_seed
 from vgae.errors import InputError, unknown_name
 from vgae.graph import Graph
 from vgae.metrics import HITS_AT, link_metrics
+from vgae.scores import Scores, block_rows
 from vgae.split import NodeSplit, Split, SplitSettings, node_split, split_edges
 from vgae.tasks import TASK_METRICS, cluster_metrics, node_metrics
-
-if TYPE_CHECKING:
-    from vgae.scores import Scores
 
 __all__ = [
     "FULL_AP",
@@ -32,6 +31,7 @@ __all__ = [
     "Protocol",
     "RunScores",
     "Summary",
+    "check_runs",
     "compare",
     "default_metrics",
     "evaluate_runs",
@@ -40,7 +40,7 @@ __all__ = [
     "summarize",
 ]
 
-Method = Callable[[Split, int], "Scores"]
+Method = Callable[[Split, int], Scores]
 """Learns from the training part of a split with a seed, and scores every pair of nodes."""
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,6 @@ LINK_METRICS = (
 TASKS = ("links", *TASK_METRICS)
 """Held-out links, and what node vectors are good for besides: `nodes` and `clusters`."""
 
-BLOCK_ELEMENTS = 2**20
 MOST_NODES_FOR_FULL_AP = 50_000
 """Looking at every pair of more nodes takes minutes a run; it is done only if asked for."""
 
@@ -108,6 +107,24 @@ class Protocol:
             raise InputError(
                 f"task {asked}: the graph's nodes have no labels; Graph.with_labels adds them"
             )
+        if graph.labels is not None and set(self.tasks) - {"links"}:
+            node_split(graph.labels, seed=0)  # raises where there are no two classes to tell apart
+        for part in () if self.nodes is None else (self.nodes.train, self.nodes.test):
+            if len(part) == 0 or np.min(part) < 0 or np.max(part) >= graph.n_nodes:
+                raise InputError("nodes: training and test nodes must be some of the graph's")
+
+
+def check_runs(runs: Any, seed: Any) -> None:
+    """Refuse a number of runs, or a seed, that makes no sense.
+
+    Raises
+    ------
+    InputError
+        `runs` is no whole number from 1, or `seed` none from 0.
+    """
+    if isinstance(runs, bool) or not isinstance(runs, (int, np.integer)) or runs < 1:
+        raise InputError(f"runs = {runs}: must be at least 1")
+    stream_seed(seed, "split")
 
 
 def default_metrics(graph: Graph) -> tuple[str, ...]:
@@ -275,7 +292,7 @@ def full_average_precision(split: Split, scores: Scores) -> float:
     levels, gained = np.unique(positives, return_counts=True)
     edges = split.graph.edges
     rivals = np.zeros(len(levels) + 1, dtype=np.int64)  # by how many levels they reach
-    n_nodes, size = scores.n_nodes, max(1, BLOCK_ELEMENTS // max(1, scores.n_nodes))
+    n_nodes, size = scores.n_nodes, block_rows(scores.n_nodes)
     for top in range(0, n_nodes, size):
         rows = np.arange(top, min(top + size, n_nodes))
         block = scores.rows(rows)[:, top:]

@@ -18,6 +18,7 @@ __all__ = [
     "check_directory",
     "check_file",
     "file_errors",
+    "locked_folder",
     "staged_directory",
     "staged_file",
 ]
@@ -185,6 +186,27 @@ def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> I
             for parent in made:
                 with suppress(OSError):  # not empty: the result is in it
                     parent.rmdir()
+
+
+@contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Keep a folder to one process at a time; the lock ends with the process, however it ends.
+
+    Raises
+    ------
+    InputError
+        Another process has it.
+    """
+    with file_errors(path), (path / ".lock").open("w") as handle:
+        try:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # a system without such locks
+            pass
+        except BlockingIOError as error:
+            raise InputError(f"{path}: another process is at work in this folder") from error
+        yield
 
 
 def _swap(staged: Path, final: Path) -> None:

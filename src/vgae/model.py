@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Literal, final
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from vgae.config import Settings, stream_seed
+from vgae.config import Dimension, Settings, stream_seed
 from vgae.decoders import InnerProductDecoder
 from vgae.encoders import EncoderInput, FeatureUse, GraphConvolutionEncoder
 from vgae.kernels import Engine
@@ -37,8 +36,8 @@ class ModelSettings(Settings):
     """
 
     latent: Literal["gaussian", "point"] = "gaussian"
-    hidden_dim: int = Field(default=32, ge=1)
-    latent_dim: int = Field(default=16, ge=1)
+    hidden_dim: Dimension = 32
+    latent_dim: Dimension = 16
     bias: bool = False
     objective: ObjectiveName = "paper"
     features: FeatureUse = "raw"

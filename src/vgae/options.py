@@ -172,10 +172,13 @@ def method_settings(texts: list[str] | None) -> dict[str, dict[str, Any]]:
         method, dot, name = place.strip().partition(".")
         if not (equals and dot and method and name):
             raise InputError(f"--set {text}: must read METHOD.SETTING=VALUE, as in deepwalk.p=0.5")
+        own = found.setdefault(method, {})
+        if name in own:
+            raise InputError(f"--set {method}.{name}: is given twice")
         try:
-            found.setdefault(method, {})[name] = loads(value)
-        except ValueError:
-            found.setdefault(method, {})[name] = value.strip()  # a word
+            own[name] = loads(value)
+        except (ValueError, RecursionError):
+            own[name] = value.strip()  # a word
     return found
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "print_metrics",
     "print_table",
     "scores_words",
+    "split_label",
     "split_words",
     "time_words",
 ]
@@ -108,7 +109,10 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
         return
     names = list(next(iter(parts.values())))
     print_table(
-        ["held out", *(_title(name) for name in names)],
+        [
+            f"held out {split_label(metrics['protocol'], metrics['proportions'])}",
+            *(_title(name) for name in names),
+        ],
         [[part, *(percent(scores[name]) for name in names)] for part, scores in parts.items()],
     )
 
@@ -121,33 +125,35 @@ def print_evaluation(result: Evaluation) -> None:
         rows.append([name, *(percent(scores[m].mean, scores[m].standard_error) for m in metrics)])
         if result.runs > 1:
             rows.append(["  95 % interval", *(_interval(scores[m].interval) for m in metrics)])
-    print_table(["model", *(_title(name) for name in metrics)], rows)
+    header = "model"
+    if "links" in result.tasks:
+        header += f" {split_label(result.protocol, result.proportions)}"
+    print_table([header, *(_title(name) for name in metrics)], rows)
 
 
 def print_comparisons(result: Evaluation) -> None:
     """Every method's difference to the first one, metric by metric, on the same splits."""
-    print_table(
-        ["difference", "metric", "mean", "95 % interval", "runs ahead"],
+    rows = [
         [
-            [
-                f"{one.first} - {one.second}",
-                _title(one.metric),
-                percent(one.difference.mean, one.difference.standard_error),
-                _interval(one.difference.interval),
-                f"{one.wins} of {result.runs}",
-            ]
-            for one in result.comparisons()
-            if one.difference.mean is not None
-        ],
-    )
+            f"{one.first} - {one.second}",
+            _title(one.metric),
+            percent(one.difference.mean, one.difference.standard_error),
+            _interval(one.difference.interval),
+            f"{one.wins} of {result.runs}",
+        ]
+        for one in result.comparisons()
+        if one.difference.mean is not None
+    ]
+    if rows:
+        print_table(["difference", "metric", "mean", "95 % interval", "runs ahead"], rows)
 
 
 def evaluation_words(result: Evaluation) -> str:
     """How an evaluation was made, for the line below its table."""
     spread = "mean and standard error" if result.runs > 1 else "a single run: no standard error"
     told = [f"{spread}, in percent", f"{result.runs} run{'s' * (result.runs > 1)}"]
-    told[1] += " (seed and split change together)"
     if "links" in result.tasks:
+        told[1] += " (seed and split change together)"
         told.append(split_words(result.protocol, result.proportions))
     for name, used in result.results.items():
         words = ["with" if used.features else "without", "features"]
@@ -197,6 +203,17 @@ def percent(value: float | None, error: float | None = None) -> str:
     return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
 
 
+def split_label(protocol: str, proportions: Mapping[str, float]) -> str:
+    """Protocol and proportions in brief, for the header of every table of scores.
+
+    Examples
+    --------
+    >>> split_label("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    '[T, 85 / 5 / 10]'
+    """
+    return f"[{protocol}, {_shares(proportions)}]"
+
+
 def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
     """Protocol and proportions in words, for every result that is shown.
 
@@ -205,8 +222,11 @@ def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
     >>> split_words("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
     'protocol T, split 85 / 5 / 10 (train / validation / test)'
     """
-    shares = " / ".join(f"{100 * share:g}" for share in proportions.values())
-    return f"protocol {protocol}, split {shares} ({' / '.join(proportions)})"
+    return f"protocol {protocol}, split {_shares(proportions)} ({' / '.join(proportions)})"
+
+
+def _shares(proportions: Mapping[str, float]) -> str:
+    return " / ".join(f"{100 * share:g}" for share in proportions.values())
 
 
 class Reporter:

@@ -13,7 +13,7 @@ from importlib import resources
 from importlib.metadata import version
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -21,9 +21,9 @@ from vgae.api import Candidate, candidates
 from vgae.config import Settings
 from vgae.datasets import load_dataset
 from vgae.errors import InputError, newer_format, unknown_name
-from vgae.evaluation import FULL_AP, LINK_METRICS, Summary, link_scores, summarize
-from vgae.files import file_errors, staged_file
-from vgae.graph import Graph
+from vgae.evaluation import FULL_AP, LINK_METRICS, Summary, check_runs, link_scores, summarize
+from vgae.files import check_file, file_errors, locked_folder, staged_file
+from vgae.graph import Graph, count
 from vgae.split import SplitSettings, split_edges
 from vgae.tables import write_table
 
@@ -42,6 +42,7 @@ __all__ = [
 FORMAT_VERSION = 1
 METRICS = tuple(name for name in LINK_METRICS if name != FULL_AP)
 PUBLISHED = ("auc", "average_precision")
+TABLES = ("table.csv", "table.json", "table.md")
 
 
 class Published(Settings):
@@ -77,9 +78,10 @@ class Cell(Settings):
 
 
 class Experiment(Settings):
-    """The cells of one data set, with where their figures come from."""
+    """The cells of one data set, its place in the paper's table, and where the figures are from."""
 
     dataset: str
+    column: int
     source: str
     split: SplitSettings
     cells: list[Cell] = Field(min_length=1)
@@ -180,7 +182,8 @@ def experiments(only: Sequence[str] | None = None) -> list[Experiment]:
     for name in only or ():
         if name not in found:
             raise unknown_name("experiment", name, found)
-    return [found[name] for name in dict.fromkeys(only or ("cora", "citeseer", "pubmed"))]
+    every = sorted(found, key=lambda name: found[name].column)
+    return [found[name] for name in dict.fromkeys(only or every)]
 
 
 def reproduce(
@@ -213,10 +216,22 @@ def reproduce(
     InputError
         A number is not allowed, data cannot be had, or a file in `out` was made otherwise.
     """
-    if runs < 1:
-        raise InputError(f"runs = {runs}: must be at least 1")
+    check_runs(runs, seed)
     with file_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+    for name in TABLES:
+        check_file(out / name)
+    with locked_folder(out):
+        yield from _reproduce(wanted, out, runs, seed, on_run)
+
+
+def _reproduce(
+    wanted: Sequence[Experiment],
+    out: Path,
+    runs: int,
+    seed: int,
+    on_run: Callable[[RunDone], None] | None,
+) -> Iterator[CellResult]:
     jobs = [job for experiment in wanted for job in _jobs(experiment, out, seed)]
     clock = _Clock(sum(job.cell.seconds * job.missing(runs) for job in jobs))
     for job in jobs:
@@ -257,9 +272,10 @@ class _Job:
         todo = range(runs - self.missing(runs), runs)
         with ExitStack() as stack:
             scores: Iterator[dict[str, float | None]] = map(self._score, todo)
-            if self.method.single_threaded:
+            if self.method.single_threaded and todo:
                 # Daemon threads, so that Ctrl-C need not wait for them.
-                scores = stack.enter_context(ThreadPool(os.cpu_count())).imap(self._score, todo)
+                pool = ThreadPool(min(len(todo), _n_cores()))
+                scores = stack.enter_context(pool).imap(self._score, todo)
             for run, metrics in zip(todo, scores, strict=True):
                 self.done.append(metrics)
                 content = {"format_version": FORMAT_VERSION, "about": self.about, "runs": self.done}
@@ -310,31 +326,49 @@ def _jobs(experiment: Experiment, out: Path, seed: int) -> Iterator[_Job]:
         )
 
 
+def _n_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
 def _slug(row: str) -> str:
     """A row's name as a file name: GAE* and GAE are two files."""
     return row.lower().replace("*", "-without-features")
 
 
+class _Kept(Settings):
+    """What a cell's file holds; scores are fractions, and only Hits@K may be undefined."""
+
+    format_version: int = Field(ge=1)
+    about: dict[str, Any]
+    runs: list[dict[str, Annotated[float, Field(ge=0.0, le=1.0)] | None]]
+
+
 def _read_runs(path: Path, about: dict[str, Any]) -> list[dict[str, float | None]]:
     with file_errors(path):
         text = path.read_bytes()
+    damaged = InputError(f"{path}: is damaged; remove it and start again")
     try:
         content = json.loads(text)
-        found, runs = content["about"], content["runs"]
-        newer = int(content["format_version"]) > FORMAT_VERSION
-        complete = all(set(METRICS) <= set(run) for run in runs)
-        differing = [key for key in about if found.get(key) != about[key]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: is damaged; remove it and start again") from error
+        newer = content["format_version"] > FORMAT_VERSION
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged from error
     if newer:
         raise newer_format(path, content["format_version"], FORMAT_VERSION)
-    if differing or not complete:
-        what = differing[0] if differing else "metrics"
-        raise InputError(
-            f"{path}: holds runs that were made otherwise ({what} differs); remove it or choose "
-            "another folder (--out)"
-        )
-    return list(runs)
+    try:
+        kept = _Kept.parse(content)
+    except (InputError, RecursionError) as error:
+        raise damaged from error
+    for run in kept.runs:
+        if set(run) != set(METRICS) or any(run[name] is None for name in PUBLISHED):
+            raise damaged
+    for key, value in about.items():
+        if kept.about.get(key) != value:
+            raise InputError(
+                f"{path}: holds runs that were made otherwise ({key} differs); remove it or choose "
+                "another folder (--out)"
+            )
+    return kept.runs
 
 
 class _Clock:
@@ -365,12 +399,12 @@ def markdown(results: Sequence[CellResult]) -> str:
     for experiment in {id(result.experiment): result.experiment for result in results}.values():
         mine = [result for result in results if result.experiment is experiment]
         shares = " / ".join(f"{100 * share:g}" for share in experiment.split.proportions.values())
-        ran = sorted({result.runs for result in mine})
         lines += [
             f"## {experiment.dataset}",
             "",
-            f"Protocol {experiment.split.protocol}, split {shares}, {ran[-1]} runs from seed "
-            f"{mine[0].seed} (seed and split change together); percent, mean ± standard error. "
+            f"Protocol {experiment.split.protocol}, split {shares}, "
+            f"{count(mine[0].runs, 'run')} from seed {mine[0].seed} (seed and split change "
+            "together); percent, mean ± standard error. "
             f"Published: {experiment.source}.",
             "",
             "| method | AUC | published | difference | AP | published | difference |",
@@ -403,10 +437,10 @@ def write_results(results: Sequence[CellResult], out: Path) -> None:
     InputError
         A file cannot be written.
     """
-    write_table(out / "table.csv", results_table(results))
-    rows = [result.as_row() for result in results]
-    _write_text(out / "table.json", json.dumps(rows, indent=2) + "\n")
-    _write_text(out / "table.md", markdown(results))
+    columns, rows, page = (out / name for name in TABLES)
+    write_table(columns, results_table(results))
+    _write_text(rows, json.dumps([result.as_row() for result in results], indent=2) + "\n")
+    _write_text(page, markdown(results))
 
 
 def _beside(name: str, ours: Summary | None, published: float) -> dict[str, Any]:
@@ -416,7 +450,7 @@ def _beside(name: str, ours: Summary | None, published: float) -> dict[str, Any]
         error = None if ours.standard_error is None else 100 * ours.standard_error
         low, high = (None, None) if ours.interval is None else (100 * x for x in ours.interval)
         difference = mean - published
-        reached = difference >= -2 * (error or 0.0)
+        reached = None if error is None else difference >= -2 * error
     return {
         name: mean,
         f"{name}_se": error,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vgae.decoders import InnerProductDecoder
 
-__all__ = ["Scores", "VectorScores"]
+__all__ = ["Scores", "VectorScores", "block_rows", "blocks"]
 
 
 class Scores(ABC):
@@ -92,6 +92,16 @@ class VectorScores(Scores):
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """See `Scores.rows`."""
-        factor = self._decoder.factor(self._latent).numpy()
-        scores: NDArray[np.float32] = factor[rows] @ factor.T
-        return scores
+        factor = self._decoder.factor(self._latent).double().numpy()  # as the decoder's logits
+        scores: NDArray[np.float64] = factor[rows] @ factor.T
+        return scores.astype(np.float32)
+
+
+def block_rows(n_columns: int, elements: int = 2**20) -> int:
+    """How many rows of this many columns make a block of about `elements` numbers."""
+    return max(1, elements // max(n_columns, 1))
+
+
+def blocks(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Some rows, `size` at a time."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -277,8 +277,8 @@ class NodeSplit:
 
 
 def labelled_nodes(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Indices of the nodes that have a label: of whole numbers, those not below 0."""
-    if np.issubdtype(labels.dtype, np.integer):
+    """Indices of the nodes that have a label: of numbers, those that are not below 0 or NaN."""
+    if np.issubdtype(labels.dtype, np.number):
         return np.flatnonzero(labels >= 0)
     return np.arange(len(labels))
 
@@ -292,7 +292,7 @@ def node_split(labels: NDArray[Any], *, seed: int) -> NodeSplit:
     Parameters
     ----------
     labels
-        Shape (n_nodes,); whole numbers below 0 mean that a node has none.
+        Shape (n_nodes,); a number below 0, or NaN, means that a node has none.
     seed
         Not negative.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,16 @@ def node_metrics(
     >>> node_metrics(vectors, labels, NodeSplit(np.array([0, 5]), np.array([1, 2, 7])))
     {'accuracy': 1.0}
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(vectors[nodes.train])
     model = LogisticRegression(max_iter=1000)
-    model.fit(scaler.transform(vectors[nodes.train]), labels[nodes.train])
+    with warnings.catch_warnings():
+        # Vectors that say nothing may not converge, and their accuracy tells.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(scaler.transform(vectors[nodes.train]), labels[nodes.train])
     right = model.predict(scaler.transform(vectors[nodes.test])) == labels[nodes.test]
     return {"accuracy": float(right.mean())}
 
@@ -69,6 +74,7 @@ def cluster_metrics(
     {'nmi': 1.0, 'ari': 1.0}
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     chosen = labelled_nodes(labels)
@@ -78,7 +84,9 @@ def cluster_metrics(
         n_init=10,
         random_state=stream_seed(seed, "clusters") % 2**32,
     )
-    found = means.fit_predict(vectors[chosen])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct vectors than classes
+        found = means.fit_predict(vectors[chosen])
     return {
         "nmi": float(normalized_mutual_info_score(truth, found)),
         "ari": float(adjusted_rand_score(truth, found)),

@@ -97,6 +97,23 @@ def test_neighbourhoods_do_not(name: str) -> None:
     assert plain == heavy
 
 
+@pytest.mark.parametrize("settings", [{"attenuation": 0.1}, {"attenuation": 0.5}])
+def test_katz_tells_distances_apart_whatever_the_attenuation(settings: dict[str, float]) -> None:
+    path = Graph.from_edges([(i, i + 1) for i in range(14)])
+    scores = baseline("katz", **settings).fit(path).pairs(np.array([(0, i) for i in range(1, 15)]))
+    assert (np.diff(scores[1:]) < 0).all()
+    assert (scores > 0).all()
+
+
+@pytest.mark.parametrize("degree", [5000, 5001])
+def test_large_degrees_are_multiplied_exactly(degree: int) -> None:
+    hubs = [(0, 2 + i) for i in range(degree)] + [(1, 2 + i) for i in range(5003)]
+    (score,) = (
+        baseline("preferential-attachment").fit(Graph.from_edges(hubs)).pairs(np.array([[0, 1]]))
+    )
+    assert int(score) == degree * 5003
+
+
 @pytest.mark.parametrize("name", ["katz", "pagerank"])
 def test_blocks_of_sources_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = random_graph(40, 0.1, 3)

@@ -192,8 +192,9 @@ def test_messages_are_read_when_pairs_are_scored() -> None:
 
 
 def test_divergence_is_an_error() -> None:
+    wild = Sdne(latent_dim=4, hidden_dim=8, epochs=20).model_copy(update={"learning_rate": 1e30})
     with pytest.raises(InputError, match="lower learning_rate"):
-        Sdne(latent_dim=4, hidden_dim=8, epochs=20, learning_rate=1e30).fit(weighted_graph())
+        wild.fit(weighted_graph())
 
 
 @pytest.mark.parametrize(

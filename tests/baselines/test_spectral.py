@@ -15,8 +15,8 @@ def reference(graph: Graph, dim: int, tie: float) -> NDArray[np.float64]:
     """Inner products of the embedding, from a dense eigendecomposition of the tied graph."""
     n_nodes = graph.n_nodes
     tied = np.zeros((n_nodes + 1, n_nodes + 1))
-    tied[:n_nodes, :n_nodes] = dense(graph)
-    tied[-1, :n_nodes] = tied[:n_nodes, -1] = tie * graph.adjacency.data.mean()
+    tied[:n_nodes, :n_nodes] = dense(graph) / graph.adjacency.data.mean()
+    tied[-1, :n_nodes] = tied[:n_nodes, -1] = tie
     degrees = tied.sum(axis=0)
     _, vectors = np.linalg.eigh(tied / np.sqrt(np.outer(degrees, degrees)))
     chosen = vectors[:n_nodes, ::-1][:, 1 : dim + 1] / np.sqrt(degrees[:n_nodes, None])
@@ -42,6 +42,19 @@ def test_components_and_isolated_nodes_come_without_a_warning() -> None:
     inside, across, alone = scores.pairs(np.array([[0, 1], [0, 3], [0, 8]]))
     assert inside > across
     assert inside > alone
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e30])
+def test_the_unit_of_weights_does_not_matter(scale: float) -> None:
+    graph = random_graph(30, 0.2, 0)
+    weights = np.full(graph.n_edges, scale, dtype=np.float32)
+    scaled = Graph.from_edges(graph.edges, weights=weights, n_nodes=30)
+    np.testing.assert_allclose(
+        Spectral(latent_dim=3).fit(scaled).rows(np.arange(30)),
+        Spectral(latent_dim=3).fit(graph).rows(np.arange(30)),
+        rtol=1e-3,
+        atol=1e-7,
+    )
 
 
 def test_both_solvers_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,13 @@ def test_second_order_steps_follow_node2vec(weighted: bool, p: float, q: float) 
     assert fits(np.bincount(walks[first, 1], minlength=6), transition(graph, None, 0, p, q))
 
 
+def test_heavy_edges_elsewhere_cost_light_ones_no_digit() -> None:
+    edges = [(0, 1), (2, 3), (2, 4), (2, 5)]
+    graph = Graph.from_edges(edges, weights=[1e17, 1e-3, 1e-3, 1e-3])
+    walks = random_walks(graph, np.full(20_000, 2), length=2, seed=0)
+    assert fits(np.bincount(walks[:, 1], minlength=6)[3:], np.full(3, 1 / 3))
+
+
 def test_the_test_can_fail() -> None:
     graph = house(weighted=True)
     walks = random_walks(house(weighted=False), np.zeros(20_000, int), length=2, seed=0)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vgae.config import Settings
 from vgae.errors import InputError
 from vgae.graph import Graph
@@ -79,13 +76,3 @@ class Baseline(Settings, ABC):
     @abstractmethod
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:
         """What `fit` does once the input is known to be fit for it."""
-
-
-def block_rows(n_columns: int, elements: int = 2**20) -> int:
-    """How many rows of this many columns make a block of about `elements` numbers."""
-    return max(1, elements // max(n_columns, 1))
-
-
-def blocks(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Some rows, `size` at a time."""
-    return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vgae.baselines.base import Baseline
-from vgae.config import stream_seed
+from vgae.config import Dimension, stream_seed
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.scores import Scores, VectorScores
@@ -53,14 +53,14 @@ class DeepWalk(Baseline):
     name: ClassVar[str] = "deepwalk"
     single_threaded: ClassVar[bool] = True
 
-    latent_dim: int = Field(default=128, ge=1)
-    walks_per_node: int = Field(default=10, ge=1)
-    walk_length: int = Field(default=80, ge=2)
-    window: int = Field(default=10, ge=1)
-    epochs: int = Field(default=1, ge=1)
-    p: float = Field(default=1.0, gt=0.0)
-    q: float = Field(default=1.0, gt=0.0)
-    negative_samples: int = Field(default=0, ge=0)
+    latent_dim: Dimension = 128
+    walks_per_node: int = Field(default=10, ge=1, le=1000)
+    walk_length: int = Field(default=80, ge=2, le=10_000)  # gensim cuts longer ones
+    window: int = Field(default=10, ge=1, le=1000)
+    epochs: int = Field(default=1, ge=1, le=10_000)
+    p: float = Field(default=1.0, ge=1e-3, le=1e3)
+    q: float = Field(default=1.0, ge=1e-3, le=1e3)
+    negative_samples: int = Field(default=0, ge=0, le=1000)
 
     def _check(self, graph: Graph) -> None:  # noqa: ARG002
         for package in ("gensim", "numba"):

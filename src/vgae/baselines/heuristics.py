@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
 
-from vgae.baselines.base import Baseline, block_rows, blocks
+from vgae.baselines.base import Baseline
 from vgae.graph import Graph
-from vgae.scores import Scores
+from vgae.scores import Scores, block_rows, blocks
 
 __all__ = [
     "AdamicAdar",
@@ -27,6 +27,9 @@ __all__ = [
 TRUNCATION = 1e-7
 """Power series end where what is left is this fraction of their sum."""
 
+FEWEST_TERMS = 30
+"""But not before nodes this far apart have been told from unconnected ones."""
+
 
 @final
 class ProductScores(Scores):
@@ -36,12 +39,21 @@ class ProductScores(Scores):
     ----------
     left, right
         CSR arrays, shape (n_nodes, dim) each.
+    dtype
+        Of the scores. Sums of fractions, taken in float64, are given in float32, so that equal
+        sums in another order tie; whole numbers need no such thing.
     """
 
     vectors: ClassVar[None] = None
 
-    def __init__(self, left: sparse.csr_array, right: sparse.csr_array) -> None:
+    def __init__(
+        self,
+        left: sparse.csr_array,
+        right: sparse.csr_array,
+        dtype: type[np.floating] = np.float32,
+    ) -> None:
         self.n_nodes = left.shape[0]
+        self._dtype = dtype
         self._left, self._right = left, right
         self._mirrored = sparse.csr_array(right.T)
 
@@ -53,17 +65,19 @@ class ProductScores(Scores):
                 np.asarray(self._left[some[:, 0]].multiply(self._right[some[:, 1]]).sum(axis=1))
                 for some in blocks(pairs, 2**16)
             ]
-        )
+        ).astype(self._dtype)
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """See `Scores.rows`."""
-        scores: NDArray[np.float64] = (self._left[rows] @ self._mirrored).toarray()
-        return scores
+        product: NDArray[np.float64] = (self._left[rows] @ self._mirrored).toarray()
+        return product.astype(self._dtype)
 
 
 @final
 class DiffusionScores(Scores):
     """Truncated power series sum_l step^l, column by column, scaled to be symmetric.
+
+    Sums are taken in float64 and given in float32, so that equal sums in another order tie.
 
     Parameters
     ----------
@@ -83,7 +97,7 @@ class DiffusionScores(Scores):
     ) -> None:
         self.n_nodes = step.shape[0]
         self._step = step
-        self._n_terms = math.ceil(math.log(TRUNCATION) / math.log(decay))
+        self._n_terms = max(FEWEST_TERMS, math.ceil(math.log(TRUNCATION) / math.log(decay)))
         self._strength = strength
 
     def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
@@ -91,15 +105,11 @@ class DiffusionScores(Scores):
         sides = [np.unique(side, return_inverse=True) for side in pairs.T]
         near = int(sides[1][0].size < sides[0][0].size)  # the side with fewer nodes to start from
         starts, place = sides[near]
-        order = np.argsort(place, kind="stable")
-        scores, done = np.empty(len(pairs)), 0
-        for some in blocks(starts, block_rows(self.n_nodes)):
-            reached = self.rows(some)
-            first = int(place[order[done]]) if done < len(order) else 0
-            stop = np.searchsorted(place[order], first + len(some))
-            chosen = order[done:stop]
+        scores, size = np.empty(len(pairs), dtype=np.float32), block_rows(self.n_nodes)
+        for first in range(0, len(starts), size):
+            reached = self.rows(starts[first : first + size])
+            chosen = np.flatnonzero((place >= first) & (place < first + size))
             scores[chosen] = reached[place[chosen] - first, pairs[chosen, 1 - near]]
-            done = int(stop)
         return scores
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
@@ -114,8 +124,7 @@ class DiffusionScores(Scores):
             # A node that nothing reaches has no strength and a series of zero.
             inverse = 1.0 / np.where(self._strength > 0, self._strength, 1.0)
             total *= 1.0 + np.outer(inverse, self._strength[rows])
-        scores: NDArray[np.float64] = total.T
-        return scores
+        return total.T.astype(np.float32)
 
 
 class _Neighborhood(Baseline):
@@ -179,7 +188,7 @@ class PreferentialAttachment(Baseline):
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         column = sparse.csr_array(messages.degrees[:, None].astype(np.float64))
-        return ProductScores(column, column)
+        return ProductScores(column, column, np.float64)
 
 
 @final
@@ -204,7 +213,7 @@ class Katz(Baseline):
 
     name: ClassVar[str] = "katz"
 
-    attenuation: float = Field(default=0.5, gt=0.0, le=0.99)
+    attenuation: float = Field(default=0.5, ge=0.1, le=0.99)
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         adjacency = sparse.csr_array(messages.adjacency, dtype=np.float64)
@@ -230,7 +239,7 @@ class PersonalizedPageRank(Baseline):
 
     name: ClassVar[str] = "pagerank"
 
-    damping: float = Field(default=0.85, gt=0.0, le=0.99)
+    damping: float = Field(default=0.85, ge=0.1, le=0.99)
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         adjacency = sparse.csr_array(messages.adjacency, dtype=np.float64)

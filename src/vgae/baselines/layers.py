@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vgae.baselines.base import blocks
 from vgae.errors import InputError
 from vgae.kernels import SparseMatrix
 from vgae.optimizer import Adam
+from vgae.scores import blocks
 
 __all__ = ["MultilayerPerceptron", "train_in_batches"]
 

@@ -13,12 +13,12 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vgae.baselines.base import Baseline, blocks
+from vgae.baselines.base import Baseline
 from vgae.baselines.layers import MultilayerPerceptron, train_in_batches
-from vgae.config import stream_seed
+from vgae.config import Dimension, stream_seed
 from vgae.graph import FloatCSR, Graph
 from vgae.kernels import SparseMatrix
-from vgae.scores import Scores, VectorScores
+from vgae.scores import Scores, VectorScores, blocks
 
 __all__ = ["Sdne", "SdneLoss", "SdneNetwork", "sdne_loss"]
 
@@ -62,14 +62,14 @@ class Sdne(Baseline):
 
     name: ClassVar[str] = "sdne"
 
-    latent_dim: int = Field(default=128, ge=1)
-    hidden_dim: int = Field(default=256, ge=1)
-    alpha: float = Field(default=1.0, ge=0.0)
-    beta: float = Field(default=10.0, gt=1.0)
-    l2_penalty: float = Field(default=1.0, ge=0.0)
-    learning_rate: float = Field(default=0.003, gt=0.0)
-    epochs: int = Field(default=30, ge=0)
-    batch_size: int = Field(default=512, ge=1)
+    latent_dim: Dimension = 128
+    hidden_dim: Dimension = 256
+    alpha: float = Field(default=1.0, ge=0.0, le=1e6)
+    beta: float = Field(default=10.0, gt=1.0, le=1e6)
+    l2_penalty: float = Field(default=1.0, ge=0.0, le=1e6)
+    learning_rate: float = Field(default=0.003, gt=0.0, le=1000.0)
+    epochs: int = Field(default=30, ge=0, le=1_000_000)
+    batch_size: int = Field(default=512, ge=1, le=2**20)
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:
         generator = torch.Generator().manual_seed(stream_seed(seed, "sdne"))

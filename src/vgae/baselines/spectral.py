@@ -9,7 +9,7 @@ from pydantic import Field
 from scipy import sparse
 
 from vgae.baselines.base import Baseline
-from vgae.config import stream_seed
+from vgae.config import Dimension, stream_seed
 from vgae.errors import InputError
 from vgae.graph import Graph, count
 from vgae.scores import Scores, VectorScores
@@ -46,8 +46,8 @@ class Spectral(Baseline):
 
     name: ClassVar[str] = "spectral"
 
-    latent_dim: int = Field(default=128, ge=1)
-    tie: float = Field(default=0.5, gt=0.0)
+    latent_dim: Dimension = 128
+    tie: float = Field(default=0.5, ge=1e-6, le=1e6)
 
     def _check(self, graph: Graph) -> None:
         if graph.n_nodes <= self.latent_dim:
@@ -72,7 +72,8 @@ class Spectral(Baseline):
 def _tied(graph: Graph, tie: float) -> sparse.csr_array:
     """The adjacency with one more node, tied to all others."""
     adjacency = sparse.csr_array(graph.adjacency, dtype=np.float64)
-    ties = np.full((graph.n_nodes, 1), tie * adjacency.data.mean())
+    adjacency /= adjacency.data.mean()
+    ties = np.full((graph.n_nodes, 1), tie)
     tied = sparse.csr_array(sparse.block_array([[adjacency, ties], [ties.T, None]]))
     tied.indices, tied.indptr = tied.indices.astype(np.int32), tied.indptr.astype(np.int32)
     return tied

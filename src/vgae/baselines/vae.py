@@ -14,13 +14,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vgae.baselines.base import Baseline, blocks
+from vgae.baselines.base import Baseline
 from vgae.baselines.layers import MultilayerPerceptron, train_in_batches
-from vgae.config import stream_seed
+from vgae.config import Dimension, stream_seed
 from vgae.errors import InputError
 from vgae.graph import Features, Graph
 from vgae.latent import Gaussian
-from vgae.scores import Scores, VectorScores
+from vgae.scores import Scores, VectorScores, blocks
 
 __all__ = ["LIKELIHOODS", "Vae", "VaeLoss", "VaeNetwork", "vae_loss"]
 
@@ -57,12 +57,12 @@ class Vae(Baseline):
     name: ClassVar[str] = "vae"
     needs_features: ClassVar[bool] = True
 
-    latent_dim: int = Field(default=16, ge=1)
-    hidden_dim: int = Field(default=64, ge=1)
+    latent_dim: Dimension = 16
+    hidden_dim: Dimension = 64
     likelihood: Literal["auto", "bernoulli", "gaussian"] = "auto"
-    learning_rate: float = Field(default=0.003, gt=0.0)
-    epochs: int = Field(default=40, ge=0)
-    batch_size: int = Field(default=256, ge=1)
+    learning_rate: float = Field(default=0.003, gt=0.0, le=1000.0)
+    epochs: int = Field(default=40, ge=0, le=1_000_000)
+    batch_size: int = Field(default=256, ge=1, le=2**20)
     warm_up: float = Field(default=0.5, ge=0.0, le=1.0)
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002

@@ -46,7 +46,8 @@ def random_walks(
     length
         Nodes in a walk, its start included.
     p, q
-        Return and in-out parameters, positive.
+        Return and in-out parameters, positive. A step takes max(1 / p, 1, 1 / q) draws at worst
+        times the largest of p, q and 1: keep them within a few orders of magnitude.
     seed
         Not negative. Walk i depends on the seed, on i and on its start.
 
@@ -66,17 +67,11 @@ def random_walks(
     if length > 0:
         walks[:, 0] = starts
     adjacency = graph.adjacency
-    if graph.weights is None:
-        cumulative = np.empty(0)
-    else:
-        weights = adjacency.data.astype(np.float64)
-        cumulative = np.cumsum(weights)
-        before = np.repeat(
-            (cumulative - weights)[adjacency.indptr[:-1][graph.degrees > 0]],
-            graph.degrees[graph.degrees > 0],
-        )
-        cumulative -= before
+    cumulative = np.empty(0)
     starts_of_rows, columns = adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int32)
+    if graph.weights is not None:
+        cumulative = adjacency.data.astype(np.float64)
+        _accumulate(starts_of_rows, cumulative)
     with _PARALLEL:
         _walk(starts_of_rows, columns, cumulative, p, q, np.uint64(seed), walks)
     return walks
@@ -119,6 +114,14 @@ def _walk(
                     state, after = _draw(starts, columns, cumulative, node, state)
             before, node = node, after
             walks[walk, place] = node
+
+
+@numba.njit(cache=True)
+def _accumulate(starts: Any, weights: Any) -> None:
+    """Running sums within each row, in place: one sum over all rows would lose small weights."""
+    for row in range(len(starts) - 1):
+        for place in range(starts[row] + 1, starts[row + 1]):
+            weights[place] += weights[place - 1]
 
 
 @numba.njit(cache=True)
