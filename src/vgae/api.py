@@ -284,7 +284,6 @@ def evaluate(
     graph = as_graph(data)
     wanted = default_metrics(graph) if metrics is None else tuple(_names(metrics))
     plan = Protocol(split, _names(tasks), wanted, nodes)
-    plan.check(graph)
     for candidate in made.values():
         candidate.check(graph)
     found: dict[str, list[Mapping[str, float | None]]] = {name: [] for name in names}

@@ -33,6 +33,7 @@ __all__ = [
     "print_metrics",
     "print_table",
     "scores_words",
+    "shares",
     "split_label",
     "split_words",
     "time_words",
@@ -211,7 +212,7 @@ def split_label(protocol: str, proportions: Mapping[str, float]) -> str:
     >>> split_label("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
     '[T, 85 / 5 / 10]'
     """
-    return f"[{protocol}, {_shares(proportions)}]"
+    return f"[{protocol}, {shares(proportions)}]"
 
 
 def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
@@ -222,10 +223,11 @@ def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
     >>> split_words("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
     'protocol T, split 85 / 5 / 10 (train / validation / test)'
     """
-    return f"protocol {protocol}, split {_shares(proportions)} ({' / '.join(proportions)})"
+    return f"protocol {protocol}, split {shares(proportions)} ({' / '.join(proportions)})"
 
 
-def _shares(proportions: Mapping[str, float]) -> str:
+def shares(proportions: Mapping[str, float]) -> str:
+    """Proportions in percent, as in 85 / 5 / 10."""
     return " / ".join(f"{100 * share:g}" for share in proportions.values())
 
 

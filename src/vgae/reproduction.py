@@ -24,6 +24,7 @@ from vgae.errors import InputError, newer_format, unknown_name
 from vgae.evaluation import FULL_AP, LINK_METRICS, Summary, check_runs, link_scores, summarize
 from vgae.files import check_file, file_errors, locked_folder, staged_file
 from vgae.graph import Graph, count
+from vgae.report import shares
 from vgae.split import SplitSettings, split_edges
 from vgae.tables import write_table
 
@@ -398,11 +399,10 @@ def markdown(results: Sequence[CellResult]) -> str:
     lines = []
     for experiment in {id(result.experiment): result.experiment for result in results}.values():
         mine = [result for result in results if result.experiment is experiment]
-        shares = " / ".join(f"{100 * share:g}" for share in experiment.split.proportions.values())
         lines += [
             f"## {experiment.dataset}",
             "",
-            f"Protocol {experiment.split.protocol}, split {shares}, "
+            f"Protocol {experiment.split.protocol}, split {shares(experiment.split.proportions)}, "
             f"{count(mine[0].runs, 'run')} from seed {mine[0].seed} (seed and split change "
             "together); percent, mean ± standard error. "
             f"Published: {experiment.source}.",

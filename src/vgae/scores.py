@@ -77,6 +77,8 @@ class VectorScores(Scores):
         self.n_nodes = len(vectors)
         self._decoder = InnerProductDecoder()
         self._latent = torch.tensor(self._vectors)
+        # In float64, as the decoder takes its sums, and made once for all blocks of rows.
+        self._factor = self._decoder.factor(self._latent).double().numpy()
 
     @property
     def vectors(self) -> NDArray[np.float32]:
@@ -92,8 +94,7 @@ class VectorScores(Scores):
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """See `Scores.rows`."""
-        factor = self._decoder.factor(self._latent).double().numpy()  # as the decoder's logits
-        scores: NDArray[np.float64] = factor[rows] @ factor.T
+        scores: NDArray[np.float64] = self._factor[rows] @ self._factor.T
         return scores.astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """Methods that are no graph auto-encoders, behind one small interface.
 
 `baseline(name, **settings)` makes one; its `fit` gives a `vgae.scores.Scores`. A new method is a
-subclass of `Baseline`, added to `BASELINES`: the contract test in tests/baselines runs over it.
+subclass of `Baseline`, added to `BASELINES`: the contract in tests/test_methods.py runs over it.
 """
 
 from typing import Any

@@ -19,6 +19,8 @@ from vgae.scores import Scores, VectorScores
 
 __all__ = ["DeepWalk"]
 
+_SILENT = logging.NullHandler()
+
 
 @final
 class DeepWalk(Baseline):
@@ -72,7 +74,7 @@ class DeepWalk(Baseline):
 
         corpus = _Walks(training, self, seed)
         # gensim warns of little work for its threads, which is no news here.
-        logging.getLogger("gensim").addHandler(logging.NullHandler())
+        logging.getLogger("gensim").addHandler(_SILENT)
         model = Word2Vec(
             vector_size=self.latent_dim,
             window=self.window,
