@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vgae.datasets import load_dataset
 from vgae.encoders import EncoderInput
 from vgae.graph import Graph
-from vgae.kernels import ENGINES, choose_engine
+from vgae.kernels import choose_engine
 from vgae.latent import Gaussian, Latent
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import Targets
@@ -59,7 +59,7 @@ def test_vectors_equal_the_reference_program(name: str, golden_folder: Path) -> 
         np.testing.assert_allclose(sample.detach(), golden["z"], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", ["numba", "tiles", "reference"])
 @pytest.mark.parametrize("name", [name for name in sorted(GOLDEN) if name.startswith("authors")])
 @pytest.mark.usefixtures("data_folder")
 def test_loss_and_gradients_equal_the_reference_program(
@@ -112,7 +112,7 @@ def test_the_plain_model_is_the_point_mass_case_of_the_same_code(ring: Graph) ->
     ]
     noise = torch.zeros(40, 16)
     variational, plain = (
-        model.loss(inputs, targets, noise=noise, engine=choose_engine("tiles")) for model in models
+        model.loss(inputs, targets, noise=noise, engine=choose_engine("auto")) for model in models
     )
     assert variational.reconstruction.item() == plain.reconstruction.item()
     assert plain.kl.item() == 0.0

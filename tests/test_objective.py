@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.kernels import ENGINES, choose_engine
+from vgae.kernels import choose_engine
 from vgae.latent import Gaussian, Point
 from vgae.objective import ObjectiveName, Targets, link_loss
 
@@ -35,7 +35,7 @@ def dense_reconstruction(
     return norm * value.mean(), 2 * norm / n_pairs * slope @ z
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", ["numba", "tiles", "reference"])
 @pytest.mark.parametrize("objective", ["paper", "elbo"])
 @settings(deadline=None, max_examples=60)
 @given(graphs(), st.sampled_from([1e-2, 1.0, 30.0, 1e3, 1e4]), st.integers(0, 2**16))
@@ -70,7 +70,7 @@ def test_relative_error_on_plain_random_graphs() -> None:
             factor = torch.tensor(vectors, dtype=torch.float32, requires_grad=True)
             value, gradient = dense_reconstruction(factor.detach().numpy(), graph, "paper")
             targets = Targets.from_graph(graph, "paper")
-            loss = link_loss(factor, Point(factor), targets, engine=choose_engine("tiles"))
+            loss = link_loss(factor, Point(factor), targets, engine=choose_engine("auto"))
             loss.total.backward()  # type: ignore[no-untyped-call]
             assert factor.grad is not None
             assert loss.total.item() == pytest.approx(value, rel=1e-5)
@@ -85,9 +85,7 @@ def test_gradient_is_the_derivative_in_all_parameters(objective: ObjectiveName) 
 
     def total(mean: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
         latent = Gaussian(mean, log_std)
-        return link_loss(
-            latent.rsample(noise), latent, targets, engine=choose_engine("tiles")
-        ).total
+        return link_loss(latent.rsample(noise), latent, targets, engine=choose_engine("auto")).total
 
     parameters = tuple(
         torch.randn(9, 3, dtype=torch.float64, generator=torch.Generator(), requires_grad=True)
@@ -102,14 +100,14 @@ def test_weights_do_not_change_the_targets() -> None:
     one, other = (Targets.from_graph(graph, "paper") for graph in (plain, heavy))
     assert one.pos_weight == other.pos_weight == (9 - 4) / 4
     assert one.norm == 9 / (2 * (9 - 4))
-    assert torch.equal(one.columns, other.columns)
+    assert torch.equal(one.positive.columns, other.positive.columns)
 
 
 def test_kl_is_divided_like_the_paper() -> None:
     graph = random_graph(6, 0.5, 0)
     latent = Gaussian(torch.full((6, 2), 2.0), torch.zeros(6, 2))
     targets = Targets.from_graph(graph, "paper")
-    loss = link_loss(latent.mean, latent, targets, engine=choose_engine("tiles"))
+    loss = link_loss(latent.mean, latent, targets, engine=choose_engine("auto"))
     assert loss.kl.item() == pytest.approx(6 * 4.0 / 36)  # a divergence of 4 nats a node
     assert loss.total.item() == loss.reconstruction.item() + loss.kl.item()
 
@@ -122,6 +120,6 @@ def test_a_graph_without_edges_has_nothing_to_learn_from() -> None:
 def test_two_nodes_that_are_all_there_is() -> None:
     targets = Targets.from_graph(Graph.from_edges([(0, 1)]), "paper")
     factor = torch.tensor([[1.0], [2.0]], requires_grad=True)
-    loss = link_loss(factor, Point(factor), targets, engine=choose_engine("tiles"))
+    loss = link_loss(factor, Point(factor), targets, engine=choose_engine("auto"))
     value, _ = dense_reconstruction(factor.detach().numpy(), Graph.from_edges([(0, 1)]), "paper")
     assert loss.total.item() == pytest.approx(value, rel=1e-6)

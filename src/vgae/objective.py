@@ -6,31 +6,28 @@ graph and one part over P alone:
 
     sum_ij softplus(s_ij)  +  sum_P [ pos_weight * softplus(-s_ij) - softplus(s_ij) ]
 
-The first is computed by an engine of `vgae.kernels` in linear memory, the second here. Nothing is
-sampled and nothing is dropped.
+The first is computed by an engine of `vgae.kernels` in linear memory, the second in closed form.
+Nothing is sampled and nothing is dropped.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch.nn import functional
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.kernels import Engine, csr_tensor, softplus_sum
+from vgae.kernels import Engine, PairPattern, positive_terms, softplus_sum
 from vgae.latent import Latent
 
 __all__ = ["Loss", "ObjectiveName", "Targets", "link_loss"]
 
 ObjectiveName = Literal["paper", "elbo"]
-
-CHUNK_PAIRS = 2**16
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,8 @@ class Targets:
 
     Attributes
     ----------
-    row_starts, rows, columns
-        The positive pairs as the CSR pattern of A + I; rows and columns have shape (n_pairs,).
+    positive
+        The positive pairs, the pattern of A + I.
     n_nodes
         Number of nodes.
     pos_weight
@@ -58,9 +55,7 @@ class Targets:
         Factor of the mean over all pairs.
     """
 
-    row_starts: Tensor
-    rows: Tensor
-    columns: Tensor
+    positive: PairPattern
     n_nodes: int
     pos_weight: float
     norm: float
@@ -91,16 +86,19 @@ class Targets:
             graph.adjacency + sparse.eye_array(graph.n_nodes, dtype=np.float32, format="csr")
         )
         pattern.sort_indices()
-        starts = pattern.indptr.astype(np.int64)
         weighted = objective == "paper"
         return cls(
-            row_starts=torch.from_numpy(starts),
-            rows=torch.from_numpy(np.repeat(np.arange(graph.n_nodes), np.diff(starts))),
-            columns=torch.from_numpy(pattern.indices.astype(np.int64)),
+            positive=PairPattern(
+                torch.from_numpy(pattern.indptr), torch.from_numpy(pattern.indices)
+            ),
             n_nodes=graph.n_nodes,
             pos_weight=(n_pairs - n_positive) / n_positive if weighted else 1.0,
             norm=n_pairs / (2.0 * (n_pairs - n_positive)) if weighted else 1.0,
         )
+
+    def to(self, device: torch.device) -> Targets:
+        """The same on a device."""
+        return replace(self, positive=self.positive.to(device))
 
 
 def link_loss(factor: Tensor, latent: Latent, targets: Targets, *, engine: Engine) -> Loss:
@@ -129,42 +127,7 @@ def link_loss(factor: Tensor, latent: Latent, targets: Targets, *, engine: Engin
     """
     n_pairs = targets.n_nodes**2
     everywhere = softplus_sum(factor, engine=engine)
-    at_positives: Tensor = _PositiveTerms.apply(factor, targets)  # type: ignore[no-untyped-call]
+    at_positives = positive_terms(factor, targets.positive, targets.pos_weight)
     reconstruction = targets.norm / n_pairs * (everywhere + at_positives)
     kl = latent.kl().sum(dtype=torch.float64) / n_pairs
     return Loss(reconstruction + kl, reconstruction, kl)
-
-
-class _PositiveTerms(torch.autograd.Function):
-    """Sum over the positive pairs of pos_weight * softplus(-s) - softplus(s).
-
-    The gradient has a closed form: a sparse matrix of coefficients times the vectors. That is
-    deterministic on any number of threads, which the gradient of a gather is not. Logits are taken
-    in float64, so that they cancel as exactly as they can against the sum over all pairs.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, factor: Tensor, targets: Targets) -> Tensor:
-        total = torch.zeros((), dtype=torch.float64)
-        slopes = torch.empty(len(targets.columns), dtype=factor.dtype)
-        for start in range(0, len(slopes), CHUNK_PAIRS):
-            chunk = slice(start, start + CHUNK_PAIRS)
-            left, right = factor[targets.rows[chunk]], factor[targets.columns[chunk]]
-            logits = (left.double() * right.double()).sum(dim=1)
-            softplus = functional.softplus(logits, threshold=40.0)
-            total += (targets.pos_weight * (softplus - logits) - softplus).sum()
-            probability = torch.sigmoid(logits)
-            slopes[chunk] = targets.pos_weight * (probability - 1.0) - probability
-        ctx.targets = targets
-        ctx.save_for_backward(factor, slopes)
-        return total
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, None]:
-        factor, slopes = ctx.saved_tensors
-        targets: Targets = ctx.targets
-        shape = (targets.n_nodes, targets.n_nodes)
-        coefficients = csr_tensor(targets.row_starts, targets.columns, slopes, shape)
-        # Pattern and slopes are symmetric, so both sides of a pair give the same gradient.
-        return (coefficients @ factor) * (2.0 * grad_total.to(factor.dtype)), None

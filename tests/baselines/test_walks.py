@@ -96,16 +96,16 @@ def test_every_step_is_an_edge_and_starts_stay() -> None:
 
 
 def test_a_seed_gives_the_same_walks_on_any_number_of_threads() -> None:
-    import numba
+    import torch
 
     graph, starts = random_graph(100, 0.1, 0), np.arange(100)
-    threads = numba.get_num_threads()
+    threads = torch.get_num_threads()
     first = random_walks(graph, starts, length=30, q=2.0, seed=7)
     try:
-        numba.set_num_threads(1)
+        torch.set_num_threads(1)
         assert np.array_equal(random_walks(graph, starts, length=30, q=2.0, seed=7), first)
     finally:
-        numba.set_num_threads(threads)
+        torch.set_num_threads(threads)
     assert not np.array_equal(random_walks(graph, starts, length=30, q=2.0, seed=8), first)
     # Walks from one start differ from each other.
     same_start = random_walks(graph, np.zeros(50, int), length=30, seed=7)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vgae.errors import InputError
-from vgae.kernels import ENGINES, Engine, choose_engine, softplus_sum
+from vgae.kernels import ENGINES, Engine, choose_engine, numba_engine, softplus_sum
 from vgae.kernels.engines import TileEngine
 
 Dense = NDArray[np.float64]
@@ -54,22 +54,26 @@ def factors(n_nodes: int, dim: int, largest: float, seed: int) -> Tensor:
     return torch.tensor(vectors * np.sqrt(largest / norm), dtype=torch.float32)
 
 
-@pytest.fixture(params=sorted(ENGINES))
+# Those of Triton run in its interpreter, too slowly for as many cases: test_triton_engine.py.
+NAMES = sorted(name for name in ENGINES if not name.startswith("triton"))
+
+
+@pytest.fixture(params=NAMES)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return ENGINES[request.param]
+    return choose_engine(request.param)
 
 
 LARGEST = st.sampled_from([1e-3, 1.0, 30.0, 1e4])
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
+@pytest.mark.parametrize("name", NAMES)
 @settings(deadline=None, max_examples=600)
 @given(st.integers(1, 300), st.integers(1, 33), LARGEST, st.integers(0, 2**16))
 def test_symmetric_sum_and_gradient(name: str, n: int, dim: int, largest: float, seed: int) -> None:
     vectors = factors(n, dim, largest, seed)
     wide = vectors.numpy().astype(np.float64)
     total, by_left, by_right = dense_sum(wide, wide)
-    found = ENGINES[name].sweep(vectors, None)
+    found = choose_engine(name).sweep(vectors, None)
     assert found.total.dtype == torch.float64
     allowed, allowed_left, allowed_right = rounding(wide, wide)
     assert found.total.item() == pytest.approx(total, rel=1e-5, abs=allowed + TINY)
@@ -77,7 +81,7 @@ def test_symmetric_sum_and_gradient(name: str, n: int, dim: int, largest: float,
     assert found.grad_right is None
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
+@pytest.mark.parametrize("name", NAMES)
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 90), st.integers(1, 90), LARGEST, st.integers(0, 2**16))
 def test_rectangular_sum_and_gradients(
@@ -87,7 +91,7 @@ def test_rectangular_sum_and_gradients(
     wide_left, wide_right = (factor.numpy().astype(np.float64) for factor in (left, right))
     total, by_left, by_right = dense_sum(wide_left, wide_right)
     allowed, allowed_left, allowed_right = rounding(wide_left, wide_right)
-    found = ENGINES[name].sweep(left, right)
+    found = choose_engine(name).sweep(left, right)
     assert found.total.item() == pytest.approx(total, rel=1e-5, abs=allowed + TINY)
     close(found.grad_left, by_left, allowed_left)
     close(found.grad_right, by_right, allowed_right)
@@ -149,8 +153,75 @@ def test_results_repeat_to_the_bit(engine: Engine) -> None:
     assert torch.equal(first.grad_left, second.grad_left)
 
 
-def test_engines_are_chosen_by_name() -> None:
+def test_what_is_not_a_number_is_not_hidden(engine: Engine) -> None:
+    vectors = factors(40, 3, 1.0, seed=0)
+    vectors[7, 1] = torch.nan
+    assert engine.sweep(vectors, None).total.isnan()
+    assert engine.sweep(vectors, vectors[:5]).total.isnan()
+
+
+def test_tiny_totals_keep_their_digits(engine: Engine) -> None:
+    """All logits at -20: softplus is 2e-9, and 1 + 2e-9 would be 1 in float32."""
+    left = torch.full((70, 1), -4.0)
+    found = engine.sweep(left, torch.full((33, 1), 5.0))
+    assert found.total.item() == pytest.approx(70 * 33 * np.log1p(np.exp(-20.0)), rel=1e-5)
+
+
+def test_any_strides_are_taken(engine: Engine) -> None:
+    vectors = factors(6, 40, 3.0, seed=0)
+    plain, strided = engine.sweep(vectors.T.contiguous(), None), engine.sweep(vectors.T, None)
+    assert plain.total.item() == pytest.approx(strided.total.item(), rel=1e-7)
+    close(strided.grad_left, plain.grad_left.numpy().astype(np.float64))
+
+
+@pytest.mark.parametrize("sizes", [(700, None), (700, 250), (250, 700)])
+def test_numba_gives_the_same_bits_on_any_number_of_threads(
+    sizes: tuple[int, int | None],
+) -> None:
+    left = factors(sizes[0], 16, 20.0, seed=0)
+    right = None if sizes[1] is None else factors(sizes[1], 16, 20.0, seed=1)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            found.append(choose_engine("numba").sweep(left, right))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0].total, found[1].total)
+    assert torch.equal(found[0].grad_left, found[1].grad_left)
+    if found[0].grad_right is not None and found[1].grad_right is not None:
+        assert torch.equal(found[0].grad_right, found[1].grad_right)
+
+
+@pytest.mark.parametrize("n_nodes", [3 * numba_engine.LARGEST_BLOCK, 16 * 192 + 1, 4000])
+def test_blocks_of_full_size_meet_once(n_nodes: int) -> None:
+    """Odd and even numbers of blocks, full and almost empty ones."""
+    vectors = factors(n_nodes, 3, 5.0, seed=0)
+    wide = vectors.numpy().astype(np.float64)
+    total, by_left, by_right = dense_sum(wide, wide)
+    found = choose_engine("numba").sweep(vectors, None)
+    assert found.total.item() == pytest.approx(total, rel=1e-7)
+    close(found.grad_left, by_left + by_right)
+
+
+def test_engines_are_chosen_by_name_and_device() -> None:
     assert choose_engine("reference").name == "reference"
-    assert choose_engine("auto").name in ENGINES
+    assert choose_engine("auto").name == "numba"
+    assert choose_engine("auto", torch.device("meta")).name == "tiles"
     with pytest.raises(InputError, match="did you mean 'tiles'"):
         choose_engine("tile")
+    with pytest.raises(InputError, match="engine numba: it works on the processor alone"):
+        choose_engine("numba", torch.device("meta"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_an_engine_that_cannot_run_here_says_why() -> None:
+    with pytest.raises(InputError, match=r"engine triton: .*; choose another, or auto"):
+        choose_engine("triton")
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"the package triton is not installed \(extra gpu\)"):
+        choose_engine("triton-bf16")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vgae.baselines.base import Baseline
+from vgae.baselines.walks import random_walks
 from vgae.config import Dimension, stream_seed
 from vgae.errors import InputError
 from vgae.graph import Graph
@@ -65,9 +66,8 @@ class DeepWalk(Baseline):
     negative_samples: int = Field(default=0, ge=0, le=1000)
 
     def _check(self, graph: Graph) -> None:  # noqa: ARG002
-        for package in ("gensim", "numba"):
-            if find_spec(package) is None:
-                raise InputError(f"deepwalk: needs the package {package}; install vgae[baselines]")
+        if find_spec("gensim") is None:
+            raise InputError("deepwalk: needs the package gensim; install vgae[baselines]")
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         from gensim.models import Word2Vec
@@ -105,9 +105,6 @@ class _Walks:
     """The walks as gensim's sentences, made anew at each pass: cheaper than keeping them."""
 
     def __init__(self, graph: Graph, settings: DeepWalk, seed: int) -> None:
-        from vgae.baselines.walks import random_walks
-
-        self._walker = random_walks
         self._graph, self._settings, self._seed = graph, settings, seed
         self._starts = np.flatnonzero(graph.degrees)
         self.n_walks = settings.walks_per_node * self._starts.size
@@ -132,7 +129,7 @@ class _Walks:
         for number in range(settings.walks_per_node):
             seed = stream_seed(self._seed, f"walks {number}")
             order = np.random.default_rng(seed).permutation(self._starts)
-            yield self._walker(
+            yield random_walks(
                 self._graph,
                 order,
                 length=settings.walk_length,

@@ -5,7 +5,6 @@ Every walk has a stream of its own, so that the walks are the same on any number
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numba
@@ -13,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae.graph import Graph
+from vgae.kernels.compiled import compiled, run_parallel
 
 __all__ = ["random_walks"]
 
 Walks = NDArray[np.int32]
-
-_PARALLEL = threading.Lock()
-"""Not all of numba's threading layers may be entered by two threads at a time."""
 
 
 def random_walks(
@@ -72,12 +69,11 @@ def random_walks(
     if graph.weights is not None:
         cumulative = adjacency.data.astype(np.float64)
         _accumulate(starts_of_rows, cumulative)
-    with _PARALLEL:
-        _walk(starts_of_rows, columns, cumulative, p, q, np.uint64(seed), walks)
+    run_parallel(_walk, starts_of_rows, columns, cumulative, p, q, np.uint64(seed), walks)
     return walks
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _walk(
     starts: Any,
     columns: Any,
@@ -116,7 +112,7 @@ def _walk(
             walks[walk, place] = node
 
 
-@numba.njit(cache=True)
+@compiled()
 def _accumulate(starts: Any, weights: Any) -> None:
     """Running sums within each row, in place: one sum over all rows would lose small weights."""
     for row in range(len(starts) - 1):
@@ -124,7 +120,7 @@ def _accumulate(starts: Any, weights: Any) -> None:
             weights[place] += weights[place - 1]
 
 
-@numba.njit(cache=True)
+@compiled()
 def _draw(starts: Any, columns: Any, cumulative: Any, node: Any, state: Any) -> Any:
     """A neighbour, by weight."""
     first, stop = starts[node], starts[node + 1]
@@ -142,7 +138,7 @@ def _draw(starts: Any, columns: Any, cumulative: Any, node: Any, state: Any) -> 
     return state, np.int64(columns[low])
 
 
-@numba.njit(cache=True)
+@compiled()
 def _is_edge(starts: Any, columns: Any, source: Any, target: Any) -> Any:
     low, high = starts[source], starts[source + 1]
     while low < high:
@@ -154,14 +150,14 @@ def _is_edge(starts: Any, columns: Any, source: Any, target: Any) -> Any:
     return low < starts[source + 1] and columns[low] == target
 
 
-@numba.njit(cache=True)
+@compiled()
 def _uniform(state: Any) -> Any:
     """The next state and a number in [0, 1): SplitMix64 (Steele, Lea & Flood 2014)."""
     state += np.uint64(0x9E3779B97F4A7C15)
     return state, np.float64(_mix(state) >> np.uint64(11)) * 2.0**-53
 
 
-@numba.njit(cache=True)
+@compiled()
 def _mix(value: Any) -> Any:
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

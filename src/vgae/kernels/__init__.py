@@ -5,17 +5,22 @@ one of several engines. An engine is a class with `sweep`; add it to `ENGINES` a
 test in tests/kernels runs over it.
 """
 
-from vgae.kernels.engines import ENGINES, Engine, PairSum, choose_engine, softplus_sum
-from vgae.kernels.ranking import top_pairs, top_partners
-from vgae.kernels.sparse import SparseMatrix, csr_tensor
+from vgae.kernels.edges import PairPattern, positive_terms
+from vgae.kernels.engines import Engine, PairSum
+from vgae.kernels.ranking import count_reaching, top_pairs, top_partners
+from vgae.kernels.sparse import SparseMatrix
+from vgae.kernels.sums import ENGINES, check_engine, choose_engine, softplus_sum
 
 __all__ = [
     "ENGINES",
     "Engine",
+    "PairPattern",
     "PairSum",
     "SparseMatrix",
+    "check_engine",
     "choose_engine",
-    "csr_tensor",
+    "count_reaching",
+    "positive_terms",
     "softplus_sum",
     "top_pairs",
     "top_partners",

@@ -1,16 +1,14 @@
-"""Engines for the sum of softplus over the logits of all pairs, with its gradient."""
+"""What computes the sum of softplus over the logits of all pairs, and the plain torch ways to."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, Protocol, final
+from typing import ClassVar, NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vgae.errors import unknown_name
-
-__all__ = ["ENGINES", "Engine", "PairSum", "choose_engine", "softplus_sum"]
+__all__ = ["Engine", "PairSum", "ReferenceEngine", "TileEngine"]
 
 
 class PairSum(NamedTuple):
@@ -34,7 +32,12 @@ class PairSum(NamedTuple):
 class Engine(Protocol):
     """One way to compute the sum of softplus over all pairs."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """What settings and run records call it."""
+
+    def unavailable(self, device: torch.device) -> str | None:
+        """Why it cannot work on tensors of this device, here; None where it can."""
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """Sum softplus(left_i . right_j) over all i, j, with the gradient.
@@ -60,6 +63,10 @@ class TileEngine:
     name: ClassVar[str] = "tiles"
     tile_size: ClassVar[int] = 512
     """Rows and columns of a tile: 1 MB in float32, which stays in the cache of a current CPU."""
+
+    def unavailable(self, device: torch.device) -> str | None:  # noqa: ARG002 - torch is everywhere
+        """See `Engine.unavailable`."""
+        return None
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """See `Engine.sweep`."""
@@ -96,6 +103,10 @@ class ReferenceEngine:
 
     name: ClassVar[str] = "reference"
 
+    def unavailable(self, device: torch.device) -> str | None:  # noqa: ARG002 - torch is everywhere
+        """See `Engine.unavailable`."""
+        return None
+
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """See `Engine.sweep`."""
         rows = left.double()
@@ -113,69 +124,3 @@ class ReferenceEngine:
         if right is None:
             return PairSum(total, (grad_left + grad_right).to(left.dtype), None)
         return PairSum(total, grad_left.to(left.dtype), grad_right.to(right.dtype))
-
-
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (TileEngine(), ReferenceEngine())}
-"""The engines by the name that settings and run records use."""
-
-
-def choose_engine(name: str) -> Engine:
-    """The engine of this name; "auto" is the fastest one that runs here.
-
-    Raises
-    ------
-    InputError
-        There is no such engine.
-
-    Examples
-    --------
-    >>> choose_engine("auto").name
-    'tiles'
-    """
-    if name == "auto":
-        return ENGINES["tiles"]
-    if name not in ENGINES:
-        raise unknown_name("engine", name, [*ENGINES, "auto"])
-    return ENGINES[name]
-
-
-def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -> Tensor:
-    """Differentiable sum over all i, j of softplus(left_i . right_j), in linear memory.
-
-    Value and gradient come from one sweep in the forward pass.
-
-    Parameters
-    ----------
-    left
-        Shape (n_left, dim).
-    right
-        Shape (n_right, dim); None means `left`, the symmetric case of an undirected graph.
-    engine
-        What computes it.
-
-    Returns
-    -------
-    A float64 scalar.
-
-    Examples
-    --------
-    >>> round(float(softplus_sum(torch.zeros(10, 4), engine=choose_engine("auto"))), 3)
-    69.315
-    """
-    result: Tensor = _SoftplusSum.apply(left, right, engine)  # type: ignore[no-untyped-call]
-    return result
-
-
-class _SoftplusSum(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor | None, engine: Engine) -> Tensor:
-        total, grad_left, grad_right = engine.sweep(left, right)
-        ctx.save_for_backward(grad_left, grad_right)
-        return total
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        grad_left, grad_right = ctx.saved_tensors
-        scaled_right = None if grad_right is None else grad_right * grad_total.to(grad_right.dtype)
-        return grad_left * grad_total.to(grad_left.dtype), scaled_right, None

@@ -1,0 +1,157 @@
+"""The terms of the objective that only positive pairs have: a closed form, value and gradient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vgae.kernels.compiled import compiled, run_parallel
+from vgae.kernels.sparse import csr_tensor
+
+__all__ = ["PairPattern", "positive_terms"]
+
+CHUNK_PAIRS = 2**16
+
+
+@dataclass(frozen=True)
+class PairPattern:
+    """Which ordered pairs are positive: a symmetric pattern of n_nodes x n_nodes in CSR form.
+
+    Attributes
+    ----------
+    row_starts
+        Where each row's columns start, shape (n_nodes + 1,), int64.
+    columns
+        The second node of each pair, ascending within a row, shape (n_pairs,), int64.
+    """
+
+    row_starts: Tensor
+    columns: Tensor
+
+    def to(self, device: torch.device) -> PairPattern:
+        """The same on a device."""
+        return PairPattern(self.row_starts.to(device), self.columns.to(device))
+
+
+def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> Tensor:
+    """Sum over positive pairs of pos_weight * softplus(-s) - softplus(s), differentiable.
+
+    Both sides of a pair give the same gradient, a sum over each node's neighbours: deterministic
+    on any number of threads, which the gradient of a gather is not. Logits are taken in float64,
+    so that they cancel as exactly as they can against the sum over all pairs.
+
+    Parameters
+    ----------
+    factor
+        Vectors whose inner products are the logits, shape (n_nodes, dim).
+    pattern
+        The positive pairs.
+    pos_weight
+        Weight of a positive pair beside a negative one.
+
+    Returns
+    -------
+    A float64 scalar.
+
+    Examples
+    --------
+    >>> itself = PairPattern(torch.tensor([0, 1]), torch.tensor([0]))
+    >>> round(float(positive_terms(torch.zeros(1, 2), itself, 3.0)), 4)  # 2 log 2
+    1.3863
+    """
+    result: Tensor = _PositiveTerms.apply(factor, pattern, pos_weight)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _PositiveTerms(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, factor: Tensor, pattern: PairPattern, pos_weight: float) -> Tensor:
+        compute = _on_processor if factor.device.type == "cpu" else _on_device
+        total, gradient = compute(factor.detach(), pattern, pos_weight)
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * grad_total.to(gradient.dtype), None, None
+
+
+def _on_processor(factor: Tensor, pattern: PairPattern, pos_weight: float) -> tuple[Tensor, Tensor]:
+    vectors = factor.contiguous().numpy()
+    gradient, totals = np.empty_like(vectors), np.empty(len(vectors))
+    run_parallel(
+        _walk_rows,
+        pattern.row_starts.numpy(),
+        pattern.columns.numpy(),
+        vectors,
+        pos_weight,
+        gradient,
+        totals,
+    )
+    return torch.tensor(totals.sum(), dtype=torch.float64), torch.from_numpy(gradient)
+
+
+# Reassociation lets the inner products be taken several terms at a time.
+@compiled(parallel=True, fastmath={"reassoc", "contract"})
+def _walk_rows(
+    row_starts: Any, columns: Any, vectors: Any, pos_weight: Any, gradient: Any, totals: Any
+) -> None:
+    """Totals and gradients of the rows.
+
+    pos_weight * softplus(-s) - softplus(s) is pos_weight * max(-s, 0) - max(s, 0), and
+    (pos_weight - 1) log(1 + e) with e = exp(-|s|); the logarithms of a row are taken of products.
+    """
+    n_nodes, dim = vectors.shape
+    for row in numba.prange(n_nodes):
+        own, slopes = vectors[row], np.zeros(dim)
+        linear = logarithms = product = 0.0  # product: prod (1 + e) - 1, of at most 512 factors
+        for place in range(row_starts[row], row_starts[row + 1]):
+            other = vectors[columns[place]]
+            logit = 0.0
+            for d in range(dim):
+                logit += np.float64(own[d]) * np.float64(other[d])
+            e = math.exp(-abs(logit))
+            product = product * (1.0 + e) + e
+            if (place - row_starts[row]) % 512 == 511:
+                logarithms += math.log1p(product)
+                product = 0.0
+            smaller = e / (1.0 + e)
+            if logit > 0.0:
+                linear -= logit
+                slope = -pos_weight * smaller - (1.0 - smaller)
+            else:
+                linear -= pos_weight * logit
+                slope = -pos_weight * (1.0 - smaller) - smaller
+            for d in range(dim):
+                slopes[d] += slope * other[d]
+        for d in range(dim):
+            gradient[row, d] = 2.0 * slopes[d]
+        totals[row] = linear + (pos_weight - 1.0) * (logarithms + math.log1p(product))
+
+
+def _on_device(factor: Tensor, pattern: PairPattern, pos_weight: float) -> tuple[Tensor, Tensor]:
+    """The same by torch's own operations, some pairs at a time, on any device."""
+    n_nodes = len(factor)
+    counts = pattern.row_starts.diff()
+    rows = torch.repeat_interleave(torch.arange(n_nodes, device=factor.device), counts)
+    total = torch.zeros((), dtype=torch.float64, device=factor.device)
+    slopes = torch.empty(len(rows), dtype=factor.dtype, device=factor.device)
+    for start in range(0, len(rows), CHUNK_PAIRS):
+        chunk = slice(start, start + CHUNK_PAIRS)
+        left, right = factor[rows[chunk]], factor[pattern.columns[chunk]]
+        logits = (left.double() * right.double()).sum(dim=1)
+        negative = functional.softplus(-logits, threshold=40.0)
+        total += (pos_weight * negative - functional.softplus(logits, threshold=40.0)).sum()
+        slopes[chunk] = -pos_weight * torch.sigmoid(-logits) - torch.sigmoid(logits)
+    shape = (n_nodes, n_nodes)
+    coefficients = csr_tensor(pattern.row_starts, pattern.columns, slopes, shape)
+    return total, 2.0 * (coefficients @ factor)

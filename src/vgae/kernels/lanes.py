@@ -1,0 +1,203 @@
+"""Eight float32 numbers that move together: vector registers for compiled kernels.
+
+Whether a compiler turns a scalar loop into vector instructions depends on what it can prove about
+it. A kernel written with these names is vectorised because it says so, on every processor: LLVM
+maps the eight lanes to one AVX register, or to two of SSE or NEON. Only code compiled by numba can
+use them. `+`, `-`, `*` and `/` work lane by lane.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+__all__ = [
+    "N_LANES",
+    "add_exponent",
+    "lane_sum",
+    "load",
+    "minus_magnitude",
+    "multiply_add",
+    "not_negative",
+    "positive_part",
+    "splat",
+    "splat_at",
+    "store",
+]
+
+N_LANES = 8
+
+_FLOATS = ir.VectorType(ir.FloatType(), N_LANES)
+_INTEGERS = ir.VectorType(ir.IntType(32), N_LANES)
+_ZEROS = ir.Constant(_FLOATS, [0.0] * N_LANES)
+
+
+class _LanesType(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="Lanes")
+
+
+_LANES = _LanesType()
+
+
+def _intrinsic(function: Callable[..., Any]) -> Any:
+    """What numba calls an intrinsic: a function that gives its type and emits instructions."""
+    return intrinsic(function)
+
+
+@register_model(_LanesType)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, lanes: _LanesType) -> None:
+        super().__init__(manager, lanes, _FLOATS)
+
+
+def _define_operator(python_operator: Any, instruction: str) -> None:
+    class Template(ConcreteTemplate):  # type: ignore[misc]
+        key = python_operator
+        cases = (signature(_LANES, _LANES, _LANES),)
+
+    infer_global(python_operator)(Template)
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return getattr(builder, instruction)(*args)
+
+    lower_builtin(python_operator, _LANES, _LANES)(emit)
+
+
+_define_operator(operator.add, "fadd")
+_define_operator(operator.sub, "fsub")
+_define_operator(operator.mul, "fmul")
+_define_operator(operator.truediv, "fdiv")
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+def _broadcast(builder: Any, number: Any) -> Any:
+    nothing = ir.Constant(_FLOATS, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(_INTEGERS, [0] * N_LANES))
+
+
+@_intrinsic
+def load(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
+    """Eight neighbours of a flat array, from `index` on."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = _address(context, builder, sig.args[0], *args)
+        loaded = builder.load(builder.bitcast(address, _FLOATS.as_pointer()))
+        loaded.align = 4
+        return loaded
+
+    return _LANES(array, types.intp), emit
+
+
+@_intrinsic
+def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:  # noqa: ARG001
+    """Put eight numbers into a flat array, from `index` on."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = _address(context, builder, sig.args[0], *args[:2])
+        stored = builder.store(args[2], builder.bitcast(address, _FLOATS.as_pointer()))
+        stored.align = 4
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, _LANES), emit
+
+
+@_intrinsic
+def splat(typing: Any, number: Any) -> Any:  # noqa: ARG001
+    """A float32 number in all lanes."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return _broadcast(builder, args[0])
+
+    return _LANES(types.float32), emit
+
+
+@_intrinsic
+def splat_at(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
+    """The number at `index` of a flat array in all lanes."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _broadcast(builder, builder.load(_address(context, builder, sig.args[0], *args)))
+
+    return _LANES(array, types.intp), emit
+
+
+@_intrinsic
+def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001
+    """A * b + c, rounded once where the processor can."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
+        name = f"llvm.fmuladd.v{N_LANES}f32"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+    return _LANES(_LANES, _LANES, _LANES), emit
+
+
+@_intrinsic
+def positive_part(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
+    """The larger of each number and zero; what is not a number stays none."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return builder.select(builder.fcmp_ordered("<", args[0], _ZEROS), _ZEROS, args[0])
+
+    return _LANES(_LANES), emit
+
+
+@_intrinsic
+def not_negative(typing: Any, lanes: Any, yes: Any, no: Any) -> Any:  # noqa: ARG001
+    """In each lane `yes` where the number is 0 or above, else `no`."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return builder.select(builder.fcmp_ordered(">=", args[0], _ZEROS), args[1], args[2])
+
+    return _LANES(_LANES, _LANES, _LANES), emit
+
+
+@_intrinsic
+def minus_magnitude(typing: Any, lanes: Any, lowest: Any) -> Any:  # noqa: ARG001
+    """The larger of -|x| and `lowest`."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        sign = ir.Constant(_INTEGERS, [-(2**31)] * N_LANES)
+        negative = builder.bitcast(builder.or_(builder.bitcast(args[0], _INTEGERS), sign), _FLOATS)
+        return builder.select(builder.fcmp_ordered(">", negative, args[1]), negative, args[1])
+
+    return _LANES(_LANES, _LANES), emit
+
+
+@_intrinsic
+def add_exponent(typing: Any, lanes: Any, shifted: Any) -> Any:  # noqa: ARG001
+    """Multiply by 2 to the n, where n is in the low bits of each `shifted` number's mantissa."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        bits, shifted_bits = (builder.bitcast(value, _INTEGERS) for value in args)
+        exponent = builder.shl(shifted_bits, ir.Constant(_INTEGERS, [23] * N_LANES))
+        return builder.bitcast(builder.add(bits, exponent), _FLOATS)
+
+    return _LANES(_LANES, _LANES), emit
+
+
+@_intrinsic
+def lane_sum(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
+    """The sum of the eight numbers, two halves at a time."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        number = ir.FloatType()
+        kind = ir.FunctionType(number, [number, _FLOATS])
+        name = f"llvm.vector.reduce.fadd.v{N_LANES}f32"
+        add_up = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(add_up, [ir.Constant(number, 0.0), args[0]], fastmath=("reassoc",))
+
+    return types.float32(_LANES), emit

@@ -1,0 +1,121 @@
+"""The sum over all pairs, differentiable, and the choice of the engine that computes it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vgae.errors import InputError, unknown_name
+from vgae.kernels.engines import Engine, ReferenceEngine, TileEngine
+from vgae.kernels.numba_engine import NumbaEngine
+
+__all__ = ["ENGINES", "check_engine", "choose_engine", "softplus_sum"]
+
+
+def _triton(precision: Literal["ieee", "tf32", "bf16"]) -> Callable[[], Engine]:
+    def make() -> Engine:
+        from vgae.kernels.triton_engine import TritonEngine
+
+        return TritonEngine(precision)
+
+    return make
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "numba": NumbaEngine,
+    "triton": _triton("ieee"),
+    "triton-tf32": _triton("tf32"),
+    "triton-bf16": _triton("bf16"),
+    "tiles": TileEngine,
+    "reference": ReferenceEngine,
+}
+"""What makes an engine, by the name that settings and run records use."""
+
+CPU = torch.device("cpu")
+
+
+def check_engine(name: str) -> None:
+    """Refuse a name that no engine has.
+
+    Raises
+    ------
+    InputError
+        There is no such engine.
+    """
+    if name != "auto" and name not in ENGINES:
+        raise unknown_name("engine", name, [*ENGINES, "auto"])
+
+
+def choose_engine(name: str, device: torch.device = CPU) -> Engine:
+    """The engine of this name; "auto" is the fastest exact one that runs on the device here.
+
+    Raises
+    ------
+    InputError
+        There is no such engine, or it cannot run here.
+
+    Examples
+    --------
+    >>> choose_engine("auto").name
+    'numba'
+    """
+    check_engine(name)
+    if name == "auto":
+        usable = [best for best in ("numba", "triton") if _obstacle(best, device) is None]
+        name = [*usable, "tiles"][0]
+    reason = _obstacle(name, device)
+    if reason is not None:
+        raise InputError(f"engine {name}: {reason}; choose another, or auto")
+    return ENGINES[name]()
+
+
+def _obstacle(name: str, device: torch.device) -> str | None:
+    if name.startswith("triton") and importlib.util.find_spec("triton") is None:
+        return "the package triton is not installed (extra gpu)"
+    return ENGINES[name]().unavailable(device)
+
+
+def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -> Tensor:
+    """Differentiable sum over all i, j of softplus(left_i . right_j), in linear memory.
+
+    Value and gradient come from one sweep in the forward pass.
+
+    Parameters
+    ----------
+    left
+        Shape (n_left, dim).
+    right
+        Shape (n_right, dim); None means `left`, the symmetric case of an undirected graph.
+    engine
+        What computes it.
+
+    Returns
+    -------
+    A float64 scalar.
+
+    Examples
+    --------
+    >>> round(float(softplus_sum(torch.zeros(10, 4), engine=choose_engine("auto"))), 3)
+    69.315
+    """
+    result: Tensor = _SoftplusSum.apply(left, right, engine)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _SoftplusSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor | None, engine: Engine) -> Tensor:
+        total, grad_left, grad_right = engine.sweep(left, right)
+        ctx.save_for_backward(grad_left, grad_right)
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        grad_left, grad_right = ctx.saved_tensors
+        scaled_right = None if grad_right is None else grad_right * grad_total.to(grad_right.dtype)
+        return grad_left * grad_total.to(grad_left.dtype), scaled_right, None
