@@ -16,7 +16,7 @@ from vgae.config import stream_seed
 from vgae.errors import InputError, unknown_name
 from vgae.graph import Graph
 from vgae.metrics import HITS_AT, link_metrics
-from vgae.scores import Scores, block_rows
+from vgae.scores import Scores
 from vgae.split import NodeSplit, Split, SplitSettings, node_split, split_edges
 from vgae.tasks import TASK_METRICS, cluster_metrics, node_metrics
 
@@ -290,29 +290,11 @@ def full_average_precision(split: Split, scores: Scores) -> float:
     """
     positives = scores.pairs(split.test.positives)
     levels, gained = np.unique(positives, return_counts=True)
-    edges = split.graph.edges
-    rivals = np.zeros(len(levels) + 1, dtype=np.int64)  # by how many levels they reach
-    n_nodes, size = scores.n_nodes, block_rows(scores.n_nodes)
-    for top in range(0, n_nodes, size):
-        rows = np.arange(top, min(top + size, n_nodes))
-        block = scores.rows(rows)[:, top:]
-        open_pairs = np.arange(top, n_nodes)[None, :] > rows[:, None]
-        first, stop = np.searchsorted(edges[:, 0], (top, top + size))
-        open_pairs[edges[first:stop, 0] - top, edges[first:stop, 1] - top] = False
-        rivals += _levels_reached(block[open_pairs], levels)
+    rivals = scores.reaching(levels, split.graph.adjacency)
     above = np.cumsum(rivals[:0:-1])[::-1]
     true_found = np.cumsum(gained[::-1])[::-1]
     precision = true_found / (true_found + above)
     return float((precision * gained).sum() / gained.sum())
-
-
-def _levels_reached(
-    values: NDArray[np.floating], levels: NDArray[np.floating]
-) -> NDArray[np.int64]:
-    """How many of the values reach exactly 0, 1, ... of the levels."""
-    contenders = values[values >= levels[0]]
-    reached = np.searchsorted(levels, contenders, side="right")
-    return np.bincount(reached, minlength=len(levels) + 1)
 
 
 def _task_scores(

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from vgae.decoders import InnerProductDecoder
+from vgae.graph import FloatCSR
+from vgae.kernels import count_reaching
 
 __all__ = ["Scores", "VectorScores", "block_rows", "blocks"]
 
@@ -55,6 +57,30 @@ class Scores(ABC):
         Shape (n_rows, n_nodes). A node's score with itself means nothing.
         """
 
+    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
+        """How many pairs i < j that are not known edges score at least 0, 1, 2, ... of the levels.
+
+        Parameters
+        ----------
+        levels
+            Scores, ascending and distinct, at least one.
+        known
+            Symmetric adjacency of the pairs to leave out, shape (n_nodes, n_nodes).
+
+        Returns
+        -------
+        Shape (n_levels + 1,); a pair counts once, for all the levels that it reaches.
+        """
+        counts = np.zeros(len(levels) + 1, dtype=np.int64)
+        for rows in blocks(np.arange(self.n_nodes), block_rows(self.n_nodes)):
+            open_pairs = np.arange(self.n_nodes)[None, :] > rows[:, None]
+            start, stop = known.indptr[rows[0]], known.indptr[rows[-1] + 1]
+            degrees = np.diff(known.indptr[rows[0] : rows[-1] + 2])
+            open_pairs[np.repeat(rows - rows[0], degrees), known.indices[start:stop]] = False
+            reached = np.searchsorted(levels, self.rows(rows)[open_pairs], side="right")
+            counts += np.bincount(reached, minlength=len(counts))
+        return counts
+
 
 @final
 class VectorScores(Scores):
@@ -96,6 +122,10 @@ class VectorScores(Scores):
         """See `Scores.rows`."""
         scores: NDArray[np.float64] = self._factor[rows] @ self._factor.T
         return scores.astype(np.float32)
+
+    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
+        """See `Scores.reaching`."""
+        return count_reaching(self._decoder.factor(self._latent), levels, known=known)
 
 
 def block_rows(n_columns: int, elements: int = 2**20) -> int:

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from graphs import dense, graphs
+from graphs import dense, graphs, random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vgae.kernels.ranking as ranking
 from vgae.graph import Graph
-from vgae.kernels import top_pairs, top_partners
+from vgae.kernels import count_reaching, top_pairs, top_partners
 
 
 def brute_force(vectors: np.ndarray, graph: Graph, k: int) -> list[tuple[int, int]]:
@@ -21,12 +21,13 @@ def brute_force(vectors: np.ndarray, graph: Graph, k: int) -> list[tuple[int, in
 @settings(deadline=None)
 @given(graphs(max_nodes=30), st.integers(1, 60), st.integers(0, 100), st.booleans())
 def test_top_pairs_equal_brute_force_with_ties(
-    graph: Graph, k: int, seed: int, tiny_tiles: bool
+    graph: Graph, k: int, seed: int, many_rounds: bool
 ) -> None:
     vectors = np.random.default_rng(seed).integers(-2, 3, size=(graph.n_nodes, 2)).astype("f4")
     with pytest.MonkeyPatch.context() as patch:
-        if tiny_tiles:
-            patch.setattr(ranking, "TILE_ELEMENTS", 16)
+        if many_rounds:
+            patch.setattr(ranking, "ROUND_LOGITS", 16)
+            patch.setattr(ranking, "SPARE_CANDIDATES", 1)
         pairs, logits = top_pairs(torch.from_numpy(vectors), k, known=graph.adjacency)
     expected = brute_force(vectors, graph, k)
     assert [tuple(pair) for pair in pairs.tolist()] == expected
@@ -53,3 +54,49 @@ def test_a_complete_graph_has_nothing_to_recommend() -> None:
     factor = torch.ones(3, 2)
     assert top_pairs(factor, 5, known=graph.adjacency)[0].shape == (0, 2)
     assert top_partners(factor, np.array([1]), 5, known=graph.adjacency)[0].shape == (0, 2)
+
+
+def open_logits(vectors: np.ndarray, graph: Graph) -> np.ndarray:
+    """Logits of all pairs i < j without an edge, as float32 numbers."""
+    wide = vectors.astype(np.float64)
+    free = np.triu(dense(graph) == 0, k=1)
+    return np.asarray((wide @ wide.T)[free].astype(np.float32))
+
+
+@settings(deadline=None)
+@given(graphs(max_nodes=30), st.integers(0, 100), st.integers(1, 9))
+def test_reached_levels_equal_brute_force_with_ties(graph: Graph, seed: int, dim: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.integers(-2, 3, size=(graph.n_nodes, dim)).astype("f4")
+    levels = np.unique(random.integers(-5, 9, size=5)).astype("f4")
+    counts = count_reaching(torch.from_numpy(vectors), levels, known=graph.adjacency)
+    reached = np.searchsorted(levels, open_logits(vectors, graph), side="right")
+    assert counts.tolist() == np.bincount(reached, minlength=len(levels) + 1).tolist()
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e-30, 1.0, 1e4, 1e30])
+def test_searches_of_many_tiles_equal_brute_force(largest: float) -> None:
+    graph = random_graph(1100, 0.02, seed=1)
+    random = np.random.default_rng(0)
+    vectors = (random.normal(size=(1100, 17)) * np.sqrt(largest / 17)).astype("f4")
+    logits = open_logits(vectors, graph)
+    # Levels that logits hit, some of them close together and one of them far away.
+    levels = np.unique(np.concatenate([random.choice(logits, 3000), logits[:1] + 1000 * largest]))
+    counts = count_reaching(torch.from_numpy(vectors), levels, known=graph.adjacency)
+    reached = np.searchsorted(levels, logits, side="right")
+    assert counts.tolist() == np.bincount(reached, minlength=len(levels) + 1).tolist()
+    pairs, values = top_pairs(torch.from_numpy(vectors), 5000, known=graph.adjacency)
+    rows, columns = np.nonzero(np.triu(dense(graph) == 0, k=1))
+    order = np.lexsort((columns, rows, -logits))[:5000]
+    assert np.array_equal(values, logits[order])
+    assert np.array_equal(pairs, np.stack([rows, columns], axis=1)[order])
+
+
+def test_no_nodes_and_one_node_have_no_pairs() -> None:
+    for n_nodes in (0, 1):
+        graph, factor = Graph.from_edges([], n_nodes=n_nodes), torch.zeros(n_nodes, 2)
+        assert top_pairs(factor, 3, known=graph.adjacency)[0].shape == (0, 2)
+        nodes = np.arange(n_nodes)
+        assert top_partners(factor, nodes, 3, known=graph.adjacency)[0].shape == (0, 2)
+        levels = np.zeros(1, np.float32)
+        assert count_reaching(factor, levels, known=graph.adjacency).tolist() == [0, 0]

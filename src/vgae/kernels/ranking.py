@@ -1,25 +1,42 @@
-"""Exact search for the highest-scoring pairs among all pairs, tile by tile."""
+"""Exact searches among the logits of all pairs, by tiles that stay in cache.
+
+Logits are summed in float64 and rounded to float32, as the decoder does it for single pairs: equal
+vectors tie, and a pair has one logit wherever it is asked for.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vgae.graph import FloatCSR
+from vgae.kernels.compiled import compiled, run_parallel
 
-__all__ = ["top_pairs", "top_partners"]
-
-TILE_ELEMENTS = 2**20
+__all__ = ["count_reaching", "top_pairs", "top_partners"]
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+ROUND_LOGITS = 2**26
+"""Logits between two looks of all threads at what the k-th best pair has reached."""
+
+SPARE_CANDIDATES = 4096
+"""What a list of candidates holds beside twice the k that are wanted, before it is thinned."""
+
+TILE_ROWS, TILE_COLUMNS = 32, 512
+"""A tile's columns, 64 kB at dimension 16, are read from the second cache for each of its rows."""
+
+N_BINS = 2**14
 
 
 def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     """The k unordered pairs i < j of largest factor_i . factor_j that are not known edges.
 
-    Every pair is looked at; memory is one tile plus a buffer of candidates. Ties go to the pair
+    Every pair is looked at; memory is that of the factor and a few times k. Ties go to the pair
     that comes first by (i, j).
 
     Parameters
@@ -36,17 +53,26 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     Pairs, shape (n_found, 2), and their logits, shape (n_found,), best first.
     """
     n_nodes = factor.shape[0]
-    best = _Best(k)
-    rows_per_tile = max(1, TILE_ELEMENTS // max(n_nodes, 1))
-    tile = factor.new_empty((min(rows_per_tile, n_nodes), n_nodes))
-    for top in range(0, n_nodes, rows_per_tile):
-        rows = np.arange(top, min(top + rows_per_tile, n_nodes))
-        logits = _open_logits(factor, rows, known, tile)
-        upper = np.arange(n_nodes)[None, :] > rows[:, None]
-        logits[~upper] = -np.inf
-        wanted = np.flatnonzero(logits.ravel() > best.threshold)
-        best.add(wanted + top * n_nodes, logits.ravel()[wanted])
-    codes, values = best.finish()
+    k = min(k, n_nodes * (n_nodes - 1) // 2)
+    rows, by_dimension = _sides(factor)
+    codes, values = np.empty(0, np.int64), np.empty(0, np.float32)
+    n_tasks = torch.get_num_threads()
+    for first, stop in _rounds(n_nodes):
+        cuts = _equal_shares(n_nodes, first, stop, n_tasks)
+        found_codes = np.empty((n_tasks, 2 * k + SPARE_CANDIDATES), np.int64)
+        found_values = np.empty(found_codes.shape, np.float32)
+        n_found = np.zeros(n_tasks, np.int64)
+        bar = values[-1] if k and len(values) == k else np.float32(-np.inf)
+        run_parallel(
+            _best_of_rows,
+            *(rows, by_dimension, known.indptr, known.indices, cuts),
+            *(k, bar, found_codes, found_values, n_found),
+        )
+        for task in range(n_tasks):
+            codes = np.concatenate([codes, found_codes[task, : n_found[task]]])
+            values = np.concatenate([values, found_values[task, : n_found[task]]])
+        order = np.lexsort((codes, -values))[:k]
+        codes, values = codes[order], values[order]
     return np.stack(np.divmod(codes, max(n_nodes, 1)), axis=1), values
 
 
@@ -56,69 +82,253 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
     Parameters and returns are those of `top_pairs`; `nodes` are row indices, and the pairs come in
     the order of `nodes`, each node's best first.
     """
-    pairs, scores = [np.empty((0, 2), np.int64)], [np.empty(0, np.float32)]
-    tile = factor.new_empty((1, factor.shape[0]))
-    for node in nodes:
-        logits = _open_logits(factor, np.array([node]), known, tile)[0]
-        logits[node] = -np.inf
-        best = _Best(k)
-        open_columns = np.flatnonzero(logits > -np.inf)
-        best.add(open_columns, logits[open_columns])
-        found, values = best.finish()
-        pairs.append(np.stack([np.full_like(found, node), found], axis=1))
-        scores.append(values)
-    return np.concatenate(pairs), np.concatenate(scores)
+    k = min(k, factor.shape[0])
+    rows, by_dimension = _sides(factor)
+    partners = np.empty((len(nodes), k), np.int64)
+    values = np.empty((len(nodes), k), np.float32)
+    n_found = np.zeros(len(nodes), np.int64)
+    run_parallel(
+        _best_of_nodes,
+        *(rows, by_dimension, known.indptr, known.indices, np.asarray(nodes, np.int64)),
+        *(k, partners, values, n_found),
+    )
+    kept = np.arange(k)[None, :] < n_found[:, None]
+    pairs = np.stack([np.repeat(nodes, n_found), partners[kept]], axis=1)
+    return pairs, values[kept]
 
 
-def _open_logits(
-    factor: Tensor, rows: NDArray[np.int64], known: FloatCSR, tile: Tensor
-) -> NDArray[np.float32]:
-    """Logits of some rows with all columns, known pairs at minus infinity.
+def count_reaching(
+    factor: Tensor, levels: NDArray[np.float32], *, known: FloatCSR
+) -> NDArray[np.int64]:
+    """How many pairs i < j that are not known edges reach exactly 0, 1, 2, ... of the levels.
 
-    They are written into `tile`: a new array for each would fragment the heap, which then grows
-    with the number of tiles.
+    Parameters
+    ----------
+    factor
+        Vectors whose inner products are the logits, shape (n_nodes, dim).
+    levels
+        Ascending and distinct, shape (n_levels,), at least one.
+    known
+        Symmetric adjacency of the pairs to leave out, shape (n_nodes, n_nodes).
+
+    Returns
+    -------
+    Shape (n_levels + 1,). A pair reaches a level if its logit is not below it.
     """
-    with torch.no_grad():
-        product = torch.mm(factor[torch.from_numpy(rows)], factor.T, out=tile[: rows.size])
-    logits: NDArray[np.float32] = product.cpu().numpy()
-    start, stop = known.indptr[rows], known.indptr[rows + 1]
-    local = np.repeat(np.arange(rows.size), stop - start)
-    columns = np.concatenate([known.indices[a:b] for a, b in zip(start, stop, strict=True)])
-    logits[local, columns] = -np.inf
-    return logits
+    rows, by_dimension = _sides(factor)
+    n_tasks = torch.get_num_threads()
+    counts = np.zeros((n_tasks, len(levels) + 1), np.int64)
+    cuts = _equal_shares(len(rows), 0, len(rows), n_tasks)
+    run_parallel(
+        _count_rows,
+        *(rows, by_dimension, known.indptr, known.indices, cuts),
+        *(np.ascontiguousarray(levels, np.float32), counts),
+    )
+    total: NDArray[np.int64] = counts.sum(axis=0)
+    return total
 
 
-class _Best:
-    """The k largest values seen, ties to the smaller code; sorts only when a buffer fills."""
+def _sides(factor: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows, and columns a dimension at a time, both padded with zeros to four dimensions."""
+    n_nodes, dim = factor.shape
+    rows = np.zeros((n_nodes, max(1, -(-dim // 4)) * 4))
+    rows[:, :dim] = factor.detach().cpu().numpy()
+    return rows, np.ascontiguousarray(rows.T)
 
-    def __init__(self, k: int) -> None:
-        self.k = k
-        self.threshold = np.float32(-np.inf)
-        self._codes: list[NDArray[np.int64]] = []
-        self._values: list[NDArray[np.float32]] = []
-        self._buffered = 0
 
-    def add(self, codes: NDArray[np.int64], values: NDArray[np.float32]) -> None:
-        """Offer values; codes must be larger than all that came before."""
-        self._codes.append(codes)
-        self._values.append(values)
-        self._buffered += codes.size
-        if self._buffered > 2 * self.k + TILE_ELEMENTS // 8:
-            self._shrink()
+def _rounds(n_nodes: int) -> list[tuple[int, int]]:
+    """Ranges of rows whose parts right of the diagonal hold about ROUND_LOGITS logits."""
+    n_rounds = max(1, n_nodes * n_nodes // (2 * ROUND_LOGITS))
+    cuts = _equal_shares(n_nodes, 0, n_nodes, n_rounds)
+    return list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
 
-    def finish(self) -> Found:
-        self._shrink()
-        return self._codes[0], self._values[0]
 
-    def _shrink(self) -> None:
-        codes = np.concatenate([np.empty(0, np.int64), *self._codes])
-        values = np.concatenate([np.empty(0, np.float32), *self._values])
-        if values.size > self.k:
-            # Sorting is for the few that can win: all above the k-th value, and its ties.
-            bar = np.partition(values, values.size - self.k)[values.size - self.k]
-            near = values >= bar
-            codes, values = codes[near], values[near]
-            self.threshold = bar  # an equal value with a later code cannot win any more
-        order = np.lexsort((codes, -values))[: self.k]
-        self._codes, self._values = [codes[order]], [values[order]]
-        self._buffered = order.size
+def _equal_shares(n_nodes: int, first: int, stop: int, n_shares: int) -> NDArray[np.int64]:
+    """Cuts of a range of rows into shares with as many pairs right of the diagonal."""
+    reached = np.cumsum(n_nodes - np.arange(first, stop))
+    wanted = reached[-1:] * np.arange(1, n_shares)[:, None] / n_shares
+    inner = first + np.searchsorted(reached, wanted.ravel())
+    return np.concatenate([[first], inner, np.full(n_shares - len(inner), stop)]).astype(np.int64)
+
+
+# ------------------------------------------------------------------- compiled
+
+
+@compiled(parallel=True)
+def _best_of_rows(
+    rows: Any,
+    by_dimension: Any,
+    known_starts: Any,
+    known: Any,
+    cuts: Any,
+    k: Any,
+    bar: Any,
+    found_codes: Any,
+    found_values: Any,
+    n_found: Any,
+) -> None:
+    """The best pairs i < j of each share of rows, as codes i * n_nodes + j."""
+    n_nodes = len(rows)
+    for task in numba.prange(len(n_found)):
+        logits = np.empty(TILE_COLUMNS, np.float32)
+        sums = np.empty(TILE_COLUMNS, np.float64)
+        codes, values = found_codes[task], found_values[task]
+        count, own_bar = 0, bar
+        for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes):
+            first, stop = max(left, row + 1), min(left + TILE_COLUMNS, n_nodes)
+            _open_logits(rows, by_dimension, known_starts, known, row, first, stop, sums, logits)
+            for place in range(stop - first):
+                if logits[place] >= own_bar and logits[place] > -np.inf:
+                    if count == len(codes):
+                        count = _thin(codes, values, count, k)
+                        own_bar = values[:count].min()
+                    codes[count] = row * n_nodes + first + place
+                    values[count] = logits[place]
+                    count += 1
+        n_found[task] = _thin(codes, values, count, k)
+
+
+@compiled(parallel=True)
+def _best_of_nodes(
+    rows: Any,
+    by_dimension: Any,
+    known_starts: Any,
+    known: Any,
+    nodes: Any,
+    k: Any,
+    partners: Any,
+    values: Any,
+    n_found: Any,
+) -> None:
+    """The best partners of each node, best first."""
+    n_nodes = len(rows)
+    for task in numba.prange(len(nodes)):
+        node = nodes[task]
+        logits = np.empty(n_nodes, np.float32)
+        sums = np.empty(n_nodes, np.float64)
+        _open_logits(rows, by_dimension, known_starts, known, node, 0, n_nodes, sums, logits)
+        logits[node] = -np.inf
+        candidates = np.flatnonzero(logits > -np.inf)
+        chosen = logits[candidates]
+        count = _thin(candidates, chosen, len(candidates), k)
+        order = np.argsort(-chosen[:count], kind="mergesort")
+        for rank in range(count):
+            partners[task, rank] = candidates[order[rank]]
+            values[task, rank] = chosen[order[rank]]
+        n_found[task] = count
+
+
+@compiled(parallel=True)
+def _count_rows(
+    rows: Any,
+    by_dimension: Any,
+    known_starts: Any,
+    known: Any,
+    cuts: Any,
+    levels: Any,
+    counts: Any,
+) -> None:
+    n_nodes = len(rows)
+    lowest, scale, bin_starts = _level_bins(levels)
+    for task in numba.prange(len(counts)):
+        logits = np.empty(TILE_COLUMNS, np.float32)
+        sums = np.empty(TILE_COLUMNS, np.float64)
+        for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes):
+            first, stop = max(left, row + 1), min(left + TILE_COLUMNS, n_nodes)
+            _open_logits(rows, by_dimension, known_starts, known, row, first, stop, sums, logits)
+            for place in range(stop - first):
+                value = logits[place]
+                if value == -np.inf:
+                    continue
+                low = high = 0
+                if value >= lowest:
+                    interval = _bin(value, lowest, scale)
+                    low, high = bin_starts[interval], bin_starts[interval + 1]
+                while low < high:
+                    middle = (low + high) // 2
+                    if levels[middle] <= value:
+                        low = middle + 1
+                    else:
+                        high = middle
+                counts[task, low] += 1
+
+
+@numba.njit
+def _tiles(start: Any, stop: Any, n_nodes: Any) -> Any:
+    """Tile after tile right of the diagonal, and in each its rows."""
+    for top in range(start, stop, TILE_ROWS):
+        for left in range(top + 1, n_nodes, TILE_COLUMNS):
+            for row in range(top, min(top + TILE_ROWS, stop)):
+                if row + 1 < left + TILE_COLUMNS:
+                    yield left, row
+
+
+@numba.njit
+def _level_bins(levels: Any) -> Any:
+    """Where the levels of each of N_BINS equal intervals start.
+
+    The interval of a number never falls when the number grows, so that it is enough to compare a
+    logit with the levels of its own interval.
+    """
+    lowest = levels[0]
+    width = np.float32(levels[-1] - lowest)
+    scale = np.float32(0.0)
+    if 0.0 < width < np.inf:
+        scale = min(np.float32(N_BINS / width), np.float32(1e30))
+    starts = np.zeros(N_BINS + 1, np.int64)
+    for level in levels:
+        starts[_bin(level, lowest, scale) + 1] += 1
+    return lowest, scale, np.cumsum(starts)
+
+
+@numba.njit
+def _bin(value: Any, lowest: Any, scale: Any) -> Any:
+    return np.int64(min((value - lowest) * scale, np.float32(N_BINS - 1)))
+
+
+# Contraction alone: every logit is summed in the same order, wherever it is asked for.
+@numba.njit(fastmath={"contract"})
+def _open_logits(
+    rows: Any,
+    by_dimension: Any,
+    known_starts: Any,
+    known: Any,
+    row: Any,
+    first: Any,
+    stop: Any,
+    sums: Any,
+    logits: Any,
+) -> None:
+    """Logits of a row with the columns from `first` to `stop`, known pairs at minus infinity."""
+    width = stop - first
+    for d in range(0, len(by_dimension), 4):
+        z0, z1, z2, z3 = rows[row, d], rows[row, d + 1], rows[row, d + 2], rows[row, d + 3]
+        a, b = by_dimension[d, first:stop], by_dimension[d + 1, first:stop]
+        c, e = by_dimension[d + 2, first:stop], by_dimension[d + 3, first:stop]
+        if d == 0:
+            for place in range(width):
+                sums[place] = z0 * a[place] + z1 * b[place] + (z2 * c[place] + z3 * e[place])
+        else:
+            for place in range(width):
+                sums[place] += z0 * a[place] + z1 * b[place] + (z2 * c[place] + z3 * e[place])
+    for place in range(width):
+        logits[place] = sums[place]
+    neighbors = known[known_starts[row] : known_starts[row + 1]]
+    for place in range(np.searchsorted(neighbors, first), np.searchsorted(neighbors, stop)):
+        logits[neighbors[place] - first] = -np.inf
+
+
+@numba.njit
+def _thin(codes: Any, values: Any, count: Any, k: Any) -> Any:
+    """Keep the k largest values, ties to the smaller codes; in place. How many are left."""
+    if count <= k:
+        return count
+    bar = np.partition(values[:count], count - k)[count - k]
+    tied = np.sort(codes[:count][values[:count] == bar])
+    n_ties = k - (values[:count] > bar).sum()
+    kept = 0
+    for place in range(count):
+        if values[place] > bar or (values[place] == bar and codes[place] <= tied[n_ties - 1]):
+            codes[kept], values[kept] = codes[place], values[place]
+            kept += 1
+    return kept
