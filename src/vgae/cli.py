@@ -9,43 +9,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from vgae import options
 from vgae.errors import InputError, VgaeError
-from vgae.options import (
-    DelimiterOption,
-    FeaturesOption,
-    GraphArgument,
-    HeaderOption,
-    HiddenOption,
-    IsolatedOption,
-    JsonOption,
-    LatentOption,
-    MethodsOption,
-    MetricsOption,
-    NoFeaturesOption,
-    ObjectiveOption,
-    PatienceOption,
-    PresetOption,
-    ProtocolOption,
-    QuietOption,
-    RateOption,
-    RunArgument,
-    RunsOption,
-    RunsSeedOption,
-    SeedOption,
-    SettingOption,
-    SourceOption,
-    StepsOption,
-    TableOption,
-    TargetOption,
-    TasksOption,
-    TestOption,
-    ValidationOption,
-    WeightOption,
-    comma_list,
-    given,
-    graph_by_name,
-    method_settings,
-)
+from vgae.options import comma_list, given, graph_by_name, method_settings
 
 __all__ = ["app", "main"]
 
@@ -77,39 +43,41 @@ def root(
 
 @app.command()
 def fit(
-    graph: GraphArgument,
+    graph: options.GraphArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Run folder to make.")],
-    features: FeaturesOption = None,
-    no_features: NoFeaturesOption = False,
-    source: SourceOption = None,
-    target: TargetOption = None,
-    weight: WeightOption = None,
-    header: HeaderOption = None,
-    delimiter: DelimiterOption = None,
-    isolated: IsolatedOption = False,
+    features: options.FeaturesOption = None,
+    no_features: options.NoFeaturesOption = False,
+    source: options.SourceOption = None,
+    target: options.TargetOption = None,
+    weight: options.WeightOption = None,
+    header: options.HeaderOption = None,
+    delimiter: options.DelimiterOption = None,
+    isolated: options.IsolatedOption = False,
     model: Annotated[str, typer.Option(metavar="NAME", help="vgae or gae.")] = "vgae",
-    preset: PresetOption = "paper",
-    steps: StepsOption = None,
-    hidden_dim: HiddenOption = None,
-    latent_dim: LatentOption = None,
-    learning_rate: RateOption = None,
-    objective: ObjectiveOption = None,
-    patience: PatienceOption = None,
-    seed: SeedOption = 0,
+    preset: options.PresetOption = "paper",
+    steps: options.StepsOption = None,
+    hidden_dim: options.HiddenOption = None,
+    latent_dim: options.LatentOption = None,
+    learning_rate: options.RateOption = None,
+    objective: options.ObjectiveOption = None,
+    patience: options.PatienceOption = None,
+    engine: options.EngineOption = None,
+    device: options.DeviceOption = None,
+    seed: options.SeedOption = 0,
     holdout: Annotated[
         bool,
         typer.Option(
             "--holdout/--no-holdout", help="Hold edges out and score them, or train on all of them."
         ),
     ] = True,
-    validation: ValidationOption = None,
-    test: TestOption = None,
-    protocol: ProtocolOption = None,
+    validation: options.ValidationOption = None,
+    test: options.TestOption = None,
+    protocol: options.ProtocolOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run folder if there is one.")
     ] = False,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Learn node vectors and score held-out edges; the run folder keeps what was learned."""
     from vgae.report import Reporter, print_json, print_metrics, split_words
@@ -149,6 +117,8 @@ def fit(
         learning_rate=learning_rate,
         objective=objective,
         patience=patience,
+        engine=engine,
+        device=device,
     )
     estimator = make_model(model, preset=preset, seed=seed, **overrides)
     with staged_run(out, overwrite=overwrite) as staged:
@@ -169,37 +139,39 @@ def fit(
 
 @app.command()
 def evaluate(
-    graph: GraphArgument,
-    features: FeaturesOption = None,
-    no_features: NoFeaturesOption = False,
-    source: SourceOption = None,
-    target: TargetOption = None,
-    weight: WeightOption = None,
-    header: HeaderOption = None,
-    delimiter: DelimiterOption = None,
-    isolated: IsolatedOption = False,
-    models: MethodsOption = "vgae,gae",
-    preset: PresetOption = "paper",
-    steps: StepsOption = None,
-    hidden_dim: HiddenOption = None,
-    latent_dim: LatentOption = None,
-    learning_rate: RateOption = None,
-    objective: ObjectiveOption = None,
-    patience: PatienceOption = None,
-    setting: SettingOption = None,
-    runs: RunsOption = 10,
-    seed: RunsSeedOption = 0,
-    validation: ValidationOption = None,
-    test: TestOption = None,
-    protocol: ProtocolOption = None,
-    tasks: TasksOption = "links",
-    metrics: MetricsOption = None,
+    graph: options.GraphArgument,
+    features: options.FeaturesOption = None,
+    no_features: options.NoFeaturesOption = False,
+    source: options.SourceOption = None,
+    target: options.TargetOption = None,
+    weight: options.WeightOption = None,
+    header: options.HeaderOption = None,
+    delimiter: options.DelimiterOption = None,
+    isolated: options.IsolatedOption = False,
+    models: options.MethodsOption = "vgae,gae",
+    preset: options.PresetOption = "paper",
+    steps: options.StepsOption = None,
+    hidden_dim: options.HiddenOption = None,
+    latent_dim: options.LatentOption = None,
+    learning_rate: options.RateOption = None,
+    objective: options.ObjectiveOption = None,
+    patience: options.PatienceOption = None,
+    engine: options.EngineOption = None,
+    device: options.DeviceOption = None,
+    setting: options.SettingOption = None,
+    runs: options.RunsOption = 10,
+    seed: options.RunsSeedOption = 0,
+    validation: options.ValidationOption = None,
+    test: options.TestOption = None,
+    protocol: options.ProtocolOption = None,
+    tasks: options.TasksOption = "links",
+    metrics: options.MetricsOption = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Differences to the first method, split by split.")
     ] = False,
-    json: JsonOption = False,
-    out: TableOption = None,
-    quiet: QuietOption = False,
+    json: options.JsonOption = False,
+    out: options.TableOption = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Score models and baselines on held-out edges over many splits, with their uncertainty."""
     from vgae.report import (
@@ -255,6 +227,8 @@ def evaluate(
                 learning_rate=learning_rate,
                 objective=objective,
                 patience=patience,
+                engine=engine,
+                device=device,
             ),
         )
     if out is not None:
@@ -274,13 +248,13 @@ def reproduce(
         str | None,
         typer.Option(metavar="NAMES", help="Data sets, separated by commas; default: all three."),
     ] = None,
-    runs: RunsOption = 10,
-    seed: RunsSeedOption = 0,
+    runs: options.RunsOption = 10,
+    seed: options.RunsSeedOption = 0,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder that keeps every run and the tables.")
     ] = Path("runs/reproduce"),
-    json: JsonOption = False,
-    quiet: QuietOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Run the VGAE paper's table 1 again, beside the published figures.
 
@@ -335,7 +309,7 @@ def reproduce(
 
 @app.command()
 def predict(
-    run: RunArgument,
+    run: options.RunArgument,
     pairs: Annotated[
         Path,
         typer.Argument(
@@ -343,10 +317,10 @@ def predict(
             help="Table whose first two columns, or those called source and target, are node ids.",
         ),
     ],
-    header: HeaderOption = None,
-    json: JsonOption = False,
-    out: TableOption = None,
-    quiet: QuietOption = False,
+    header: options.HeaderOption = None,
+    json: options.JsonOption = False,
+    out: options.TableOption = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Give the probability of an edge for each pair of a file."""
     from vgae.report import Reporter
@@ -364,15 +338,15 @@ def predict(
 
 @app.command()
 def recommend(
-    run: RunArgument,
+    run: options.RunArgument,
     top: Annotated[int, typer.Option(metavar="K", help="How many links.")] = 10,
     node: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
     ] = None,
-    json: JsonOption = False,
-    out: TableOption = None,
-    quiet: QuietOption = False,
+    json: options.JsonOption = False,
+    out: options.TableOption = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """List the likeliest missing links among all pairs; known edges are left out."""
     from vgae.report import Reporter
@@ -384,7 +358,7 @@ def recommend(
 
 @app.command()
 def embed(
-    run: RunArgument,
+    run: options.RunArgument,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -394,8 +368,8 @@ def embed(
     std: Annotated[
         bool, typer.Option("--std", help="Posterior standard deviations in place of means.")
     ] = False,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Write the node vectors: column node, then z0, z1, ..."""
     from vgae.report import Reporter, print_json, print_table
@@ -421,7 +395,7 @@ def embed(
 
 
 @app.command()
-def datasets(json: JsonOption = False, out: TableOption = None) -> None:
+def datasets(json: options.JsonOption = False, out: options.TableOption = None) -> None:
     """List the graphs that can be used by name."""
     from vgae.datasets import DATASETS, DEFAULT_DATASET, is_cached
     from vgae.report import print_json, print_table

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
-from torch.nn import functional
 
-from vgae.graph import Features, Graph
+from vgae.graph import Features, FloatCSR, Graph
 from vgae.kernels import SparseMatrix
 
 __all__ = ["EncoderInput", "FeatureUse", "GraphConvolutionEncoder", "used_features"]
@@ -31,10 +30,14 @@ class EncoderInput:
         The normalised adjacency of the message graph, shape (n_nodes, n_nodes).
     features
         Shape (n_nodes, n_features), or None: every node is its own feature (X = I).
+    propagated
+        Whether `features` holds the product of adjacency and features already, which the first
+        layer would else form anew at every step.
     """
 
     adjacency: SparseMatrix
     features: SparseMatrix | Tensor | None
+    propagated: bool = False
 
     @classmethod
     def from_graph(cls, graph: Graph, use: FeatureUse = "raw") -> EncoderInput:
@@ -53,18 +56,58 @@ class EncoderInput:
         InputError
             The graph is directed.
         """
-        adjacency = SparseMatrix.from_scipy(graph.normalized_adjacency())
+        adjacency = graph.normalized_adjacency()
         features = used_features(graph, use)
-        if features is None:
-            return cls(adjacency, None)
-        if not sparse.issparse(features):
-            dense = torch.tensor(features)
-            return cls(adjacency, functional.normalize(dense) if use == "unit" else dense)
-        if use == "unit":
-            lengths = sparse.linalg.norm(features, axis=1)
-            scale = sparse.diags_array(1.0 / np.where(lengths > 0, lengths, 1.0))
-            features = sparse.csr_array(scale @ features).astype(np.float32)
-        return cls(adjacency, SparseMatrix.from_scipy(features))
+        if features is not None and use == "unit":
+            features = _unit_rows(features)
+        propagated = features is not None and _propagating_saves(adjacency, features)
+        if propagated:
+            features = adjacency @ features
+        return cls(SparseMatrix.from_scipy(adjacency), _as_factor(features), propagated)
+
+    def to(self, device: torch.device) -> EncoderInput:
+        """The same on a device."""
+        features = None if self.features is None else self.features.to(device)
+        return EncoderInput(self.adjacency.to(device), features, self.propagated)
+
+    def first_product(self, weight: Tensor) -> Tensor:
+        """Adjacency times features times a weight, shape (n_nodes, width of the weight)."""
+        if self.features is None:
+            return self.adjacency @ weight
+        product = self.features @ weight
+        return product if self.propagated else self.adjacency @ product
+
+
+def _unit_rows(features: Features) -> Features:
+    """Each node's features at unit length; those that are all zero stay so."""
+    sparsely = sparse.issparse(features)
+    lengths = (sparse.linalg.norm if sparsely else np.linalg.norm)(features, axis=1)
+    scale = (1.0 / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+    if sparsely:
+        return sparse.csr_array(sparse.diags_array(scale) @ features)
+    unit: Features = scale[:, None] * features
+    return unit
+
+
+def _propagating_saves(adjacency: FloatCSR, features: Any) -> bool:
+    """Whether a step takes fewer multiplications when A X is formed once.
+
+    With h the width of the layer, A (X W) takes h for every entry of X and of A, (A X) W takes h
+    for every entry of A X: no more than X itself if X is dense, at most one for every pair of an
+    edge and a feature of its end if X is sparse.
+    """
+    if not sparse.issparse(features):
+        return True
+    n_products = np.diff(adjacency.indptr) @ np.diff(features.indptr)
+    return bool(n_products < adjacency.nnz + features.nnz)
+
+
+def _as_factor(features: Features | None) -> SparseMatrix | Tensor | None:
+    if features is None:
+        return None
+    if sparse.issparse(features):
+        return SparseMatrix.from_scipy(features)
+    return torch.from_numpy(features)
 
 
 def used_features(graph: Graph, use: FeatureUse) -> Features | None:
@@ -127,12 +170,14 @@ class GraphConvolutionEncoder(nn.Module):
 
     def forward(self, inputs: EncoderInput) -> dict[str, Tensor]:
         """Outputs by name, each of shape (n_nodes, latent_dim)."""
-        weight = self.weight["hidden"]
-        projected = weight if inputs.features is None else inputs.features @ weight
-        hidden = torch.relu(self._with_bias("hidden", inputs.adjacency @ projected))
+        hidden = inputs.first_product(self.weight["hidden"])
+        hidden = torch.relu(self._with_bias("hidden", hidden))
+        # One product for all outputs: each pass over the edges costs the more, the fewer columns.
+        weights = torch.cat([self.weight[name] for name in self.outputs], dim=1)
+        outputs = (inputs.adjacency @ (hidden @ weights)).chunk(len(self.outputs), dim=1)
         return {
-            name: self._with_bias(name, inputs.adjacency @ (hidden @ self.weight[name]))
-            for name in self.outputs
+            name: self._with_bias(name, values)
+            for name, values in zip(self.outputs, outputs, strict=True)
         }
 
     def _with_bias(self, name: str, values: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from vgae.encoders import EncoderInput, FeatureUse, used_features
 from vgae.errors import InputError, NotFittedError
 from vgae.ids import NodeId, id_columns
 from vgae.io import as_graph
-from vgae.kernels import choose_engine, top_pairs, top_partners
+from vgae.kernels import check_engine, choose_engine, top_pairs, top_partners
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import ObjectiveName
 from vgae.scores import Scores, VectorScores
@@ -28,6 +28,7 @@ from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
     StepRecord,
     TrainSettings,
+    choose_device,
     finishing_on_interrupt,
     held_out_metrics,
     train,
@@ -82,8 +83,9 @@ class LinkModel:
         Full-batch steps of Adam, and their size.
     validate_every, patience
         See `vgae.train.TrainSettings`; `patience` needs a split to look at.
-    engine
-        Engine of the all-pairs sum.
+    engine, device
+        Engine of the all-pairs sum ("auto" takes the fastest exact one), and where to compute, as
+        torch calls it: "cpu" or "cuda".
     seed
         Seed of the weights and the samples.
 
@@ -107,6 +109,8 @@ class LinkModel:
         Fingerprint and sizes of the whole graph.
     interrupted_
         Whether Ctrl-C ended the training early.
+    engine_
+        Name of the engine that was used.
     """
 
     name: ClassVar[Literal["vgae", "gae"]]
@@ -121,6 +125,7 @@ class LinkModel:
     network_: GraphAutoEncoder
     graph_: dict[str, Any]
     interrupted_: bool
+    engine_: str
 
     def __init__(
         self,
@@ -135,6 +140,7 @@ class LinkModel:
         validate_every: int = _TRAINING.validate_every,
         patience: int | None = _TRAINING.patience,
         engine: str = _TRAINING.engine,
+        device: str = _TRAINING.device,
         seed: int = 0,
     ) -> None:
         self.settings = EstimatorSettings.parse(
@@ -154,11 +160,12 @@ class LinkModel:
                     "validate_every": validate_every,
                     "patience": patience,
                     "engine": engine,
+                    "device": device,
                 },
                 "seed": seed,
             }
         )
-        choose_engine(engine)
+        check_engine(engine)
 
     def fit(self, data: Any, *, on_step: Callable[[StepRecord], None] | None = None) -> Self:
         """Learn node vectors from a graph, or from the training part of a split.
@@ -207,7 +214,8 @@ class LinkModel:
         self.interrupted_ = interrupted()
         if self.interrupted_:
             logger.warning("interrupted after step %d; keeping what was learned", len(history))
-        self.network_, self.split_, self.history_ = fitted, split, history
+        self.network_, self.split_, self.history_ = fitted.cpu(), split, history
+        self.engine_ = choose_engine(training.engine, choose_device(training.device)).name
         self.ids_ = split.graph.ids
         self.graph_ = {
             "fingerprint": split.graph.fingerprint,
@@ -226,9 +234,9 @@ class LinkModel:
             messages = EncoderInput.from_graph(split.message_graph(), use)
         with torch.no_grad():
             latent = network.encode(messages)
-            self.embedding_ = latent.mean.numpy()
+            self.embedding_ = latent.mean.contiguous().numpy()
             std = latent.std()
-            self.embedding_std_ = None if std is None else std.numpy()
+            self.embedding_std_ = None if std is None else std.contiguous().numpy()
         self.metrics_ = {
             "protocol": split.settings.protocol,
             "proportions": split.settings.proportions,
@@ -363,7 +371,7 @@ class LinkModel:
         return Run(
             settings=self.settings.model_dump(),
             graph=self.graph_ if graph_name is None else {"name": graph_name, **self.graph_},
-            engine=choose_engine(self.settings.training.engine).name,
+            engine=self.engine_,
             interrupted=self.interrupted_,
             split=self.split_,
             history=self.history_,
@@ -454,5 +462,5 @@ def load(path: str | Path) -> LinkModel:
     model.network_, model.split_, model.ids_ = network, run.split, run.split.graph.ids
     model.history_, model.metrics_, model.graph_ = run.history, run.metrics, run.graph
     model.embedding_, model.embedding_std_ = run.embedding, run.embedding_std
-    model.interrupted_ = run.interrupted
+    model.interrupted_, model.engine_ = run.interrupted, run.engine
     return model

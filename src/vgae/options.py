@@ -126,6 +126,17 @@ PatienceOption = Annotated[
         help="Stop after N steps (10 or more) without a better validation AP; keep the best.",
     ),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What sums over all pairs: auto (default: the fastest exact one), numba, triton, "
+        "triton-tf32, triton-bf16 (rounded products), tiles or reference.",
+    ),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Where to train: cpu (default) or cuda.")
+]
 ValidationOption = Annotated[
     float | None,
     typer.Option(metavar="X", help="Fraction of the edges held out for validation; default 0.05."),

@@ -28,7 +28,14 @@ from vgae.objective import Targets
 from vgae.optimizer import Adam
 from vgae.split import HeldOut
 
-__all__ = ["StepRecord", "TrainSettings", "finishing_on_interrupt", "held_out_metrics", "train"]
+__all__ = [
+    "StepRecord",
+    "TrainSettings",
+    "choose_device",
+    "finishing_on_interrupt",
+    "held_out_metrics",
+    "train",
+]
 
 
 class TrainSettings(Settings):
@@ -47,7 +54,9 @@ class TrainSettings(Settings):
         weights; it must not be less than `validate_every`. None trains all steps and keeps the
         last weights, as the paper does.
     engine
-        Engine of the all-pairs sum; "auto" chooses.
+        Engine of the all-pairs sum; "auto" takes the fastest exact one on the device.
+    device
+        Where to compute, as torch calls it: "cpu", "cuda".
     """
 
     steps: int = Field(default=200, ge=0)
@@ -55,6 +64,7 @@ class TrainSettings(Settings):
     validate_every: int = Field(default=10, ge=1)
     patience: int | None = Field(default=None, ge=1)
     engine: str = "auto"
+    device: str = "cpu"
 
     @model_validator(mode="after")
     def _patience_spans_a_validation(self) -> Self:
@@ -135,11 +145,13 @@ def train(
         The graph has no edges, `patience` has no validation pairs to look at, or the loss
         stopped being finite.
     """
-    inputs = EncoderInput.from_graph(graph, model.settings.features)
-    targets = Targets.from_graph(graph, model.settings.objective)
-    engine = choose_engine(settings.engine)
+    device = choose_device(settings.device)
+    engine = choose_engine(settings.engine, device)
+    model.to(device)
+    inputs = EncoderInput.from_graph(graph, model.settings.features).to(device)
+    targets = Targets.from_graph(graph, model.settings.objective).to(device)
     optimizer = Adam(list(model.parameters()), settings.learning_rate)
-    generator = torch.Generator().manual_seed(stream_seed(seed, "noise"))
+    generator = torch.Generator(device).manual_seed(stream_seed(seed, "noise"))
     shape = (graph.n_nodes, model.settings.latent_dim)
     best = _BestWeights(model, settings.patience)
     if settings.patience is not None and not validation:
@@ -147,15 +159,16 @@ def train(
     try:
         for step in range(1, settings.steps + 1):
             started = time.perf_counter()
-            noise = torch.randn(shape, generator=generator)
+            noise = torch.randn(shape, generator=generator, device=device)
             loss = model.loss(inputs, targets, noise=noise, engine=engine)
             loss.total.backward()  # type: ignore[no-untyped-call]
             total, reconstruction, kl = (
                 term.item() for term in (loss.total, loss.reconstruction, loss.kl)
             )
             optimizer.step()
-            weights = torch.cat([weight.detach().ravel() for weight in model.parameters()])
-            if not (math.isfinite(total) and bool(weights.isfinite().all())):
+            # A sum of weights is finite unless one of them is not.
+            sums = torch.stack([weight.detach().sum() for weight in model.parameters()])
+            if not (math.isfinite(total) and bool(sums.isfinite().all())):
                 raise InputError(
                     f"step {step}: the loss is {total:.3g}; scale the features (the preset unit, "
                     f"or standardise them) or lower the learning rate ({settings.learning_rate:g})"
@@ -178,6 +191,26 @@ def train(
         best.restore()
 
 
+def choose_device(name: str) -> torch.device:
+    """The device of this name.
+
+    Raises
+    ------
+    InputError
+        There is no such device here.
+
+    Examples
+    --------
+    >>> choose_device("cpu").type
+    'cpu'
+    """
+    try:
+        return torch.zeros((), device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"device {name}: torch cannot use it here ({reason})") from error
+
+
 def held_out_metrics(
     model: GraphAutoEncoder, inputs: EncoderInput, pairs: HeldOut
 ) -> Mapping[str, float | None]:
@@ -195,7 +228,7 @@ def held_out_metrics(
     with torch.no_grad():
         mean = model.encode(inputs).mean
         positives, negatives = (
-            model.decoder.logits(mean, torch.from_numpy(part)).numpy()
+            model.decoder.logits(mean, torch.from_numpy(part).to(mean.device)).cpu().numpy()
             for part in (pairs.positives, pairs.negatives)
         )
     return link_metrics(positives, negatives)
