@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
@@ -210,6 +209,8 @@ class Graph:
         >>> Graph.from_pairs([(20, 10), (10, 30)]).ids.tolist()
         [10, 20, 30]
         """
+        import pyarrow as pa
+
         source, target = id_columns(pairs)
         columns = [source, target]
         if nodes is not None:

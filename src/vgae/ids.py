@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vgae.errors import InputError
@@ -31,7 +30,7 @@ def as_ids(values: Any) -> IdArray:
     >>> as_ids(["b", "a"]).tolist(), as_ids([2, 1]).dtype.kind
     (['b', 'a'], 'i')
     """
-    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+    if _is_arrow(values):
         values = values.to_numpy(zero_copy_only=False) if len(values) else np.empty(0, np.int64)
     array = np.asarray(values)
     if array.size == 0:
@@ -55,6 +54,12 @@ def as_ids(values: Any) -> IdArray:
     raise InputError("node ids must be all strings or all integers")
 
 
+def _is_arrow(values: Any) -> bool:
+    """Whether it is a column of PyArrow: 30 MB that only those who read tables import."""
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(values, (arrow.Array, arrow.ChunkedArray))
+
+
 def canonical_int(name: Any) -> Any:
     """The integer that a text spells to the letter, else the value itself ('007' stays text)."""
     if isinstance(name, str):
@@ -74,8 +79,11 @@ def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
     InputError
         Rows are not pairs, or ids are neither all strings nor all integers.
     """
-    columns = (np.ndarray, pa.Array, pa.ChunkedArray)
-    if isinstance(pairs, tuple) and pairs and all(isinstance(part, columns) for part in pairs):
+    if (
+        isinstance(pairs, tuple)
+        and pairs
+        and all(isinstance(part, np.ndarray) or _is_arrow(part) for part in pairs)
+    ):
         source, target = (as_ids(part) for part in pairs)
         if len(source) != len(target):
             raise InputError(f"pairs: {len(source)} ids in one column, {len(target)} in the other")
@@ -103,6 +111,9 @@ def unique_ids(ids: IdArray) -> IdArray:
     """
     if ids.dtype.kind == "i" and bool((np.diff(ids) > 0).all()):
         return ids
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     counts = pc.value_counts(pa.array(ids))
     repeated = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(repeated):

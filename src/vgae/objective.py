@@ -22,7 +22,7 @@ from torch import Tensor
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.kernels import Engine, PairPattern, positive_terms, softplus_sum
+from vgae.kernels import Engine, PairPattern, positive_terms, with_gradients
 from vgae.latent import Latent
 
 __all__ = ["Loss", "ObjectiveName", "Targets", "link_loss"]
@@ -126,8 +126,12 @@ def link_loss(factor: Tensor, latent: Latent, targets: Targets, *, engine: Engin
     0.6931
     """
     n_pairs = targets.n_nodes**2
-    everywhere = softplus_sum(factor, engine=engine)
+    everywhere = engine.sweep(factor.detach(), None)
     at_positives = positive_terms(factor, targets.positive, targets.pos_weight)
-    reconstruction = targets.norm / n_pairs * (everywhere + at_positives)
+    cross_entropy = with_gradients(
+        everywhere.total + at_positives.total,
+        (factor, everywhere.grad_left.add_(at_positives.gradient)),
+    )
+    reconstruction = targets.norm / n_pairs * cross_entropy
     kl = latent.kl().sum(dtype=torch.float64) / n_pairs
     return Loss(reconstruction + kl, reconstruction, kl)

@@ -166,9 +166,8 @@ def train(
                 term.item() for term in (loss.total, loss.reconstruction, loss.kl)
             )
             optimizer.step()
-            # A sum of weights is finite unless one of them is not.
-            sums = torch.stack([weight.detach().sum() for weight in model.parameters()])
-            if not (math.isfinite(total) and bool(sums.isfinite().all())):
+            largest = torch._foreach_norm(list(model.parameters()), torch.inf)
+            if not all(map(math.isfinite, (total, *(norm.item() for norm in largest)))):
                 raise InputError(
                     f"step {step}: the loss is {total:.3g}; scale the features (the preset unit, "
                     f"or standardise them) or lower the learning rate ({settings.learning_rate:g})"

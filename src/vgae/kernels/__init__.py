@@ -9,7 +9,7 @@ from vgae.kernels.edges import PairPattern, positive_terms
 from vgae.kernels.engines import Engine, PairSum
 from vgae.kernels.ranking import count_reaching, top_pairs, top_partners
 from vgae.kernels.sparse import SparseMatrix
-from vgae.kernels.sums import ENGINES, check_engine, choose_engine, softplus_sum
+from vgae.kernels.sums import ENGINES, check_engine, choose_engine, softplus_sum, with_gradients
 
 __all__ = [
     "ENGINES",
@@ -24,4 +24,5 @@ __all__ = [
     "softplus_sum",
     "top_pairs",
     "top_partners",
+    "with_gradients",
 ]

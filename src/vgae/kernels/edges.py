@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -15,7 +15,7 @@ from torch.nn import functional
 from vgae.kernels.compiled import compiled, run_parallel
 from vgae.kernels.sparse import csr_tensor
 
-__all__ = ["PairPattern", "positive_terms"]
+__all__ = ["PairPattern", "PositiveTerms", "positive_terms"]
 
 CHUNK_PAIRS = 2**16
 
@@ -40,8 +40,15 @@ class PairPattern:
         return PairPattern(self.row_starts.to(device), self.columns.to(device))
 
 
-def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> Tensor:
-    """Sum over positive pairs of pos_weight * softplus(-s) - softplus(s), differentiable.
+class PositiveTerms(NamedTuple):
+    """A sum over positive pairs, a float64 scalar, and its gradient in the factor."""
+
+    total: Tensor
+    gradient: Tensor
+
+
+def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
+    """Sum over positive pairs of pos_weight * softplus(-s) - softplus(s), with its gradient.
 
     Both sides of a pair give the same gradient, a sum over each node's neighbours: deterministic
     on any number of threads, which the gradient of a gather is not. Logits are taken in float64,
@@ -56,36 +63,17 @@ def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> T
     pos_weight
         Weight of a positive pair beside a negative one.
 
-    Returns
-    -------
-    A float64 scalar.
-
     Examples
     --------
     >>> itself = PairPattern(torch.tensor([0, 1]), torch.tensor([0]))
-    >>> round(float(positive_terms(torch.zeros(1, 2), itself, 3.0)), 4)  # 2 log 2
+    >>> round(float(positive_terms(torch.zeros(1, 2), itself, 3.0).total), 4)  # 2 log 2
     1.3863
     """
-    result: Tensor = _PositiveTerms.apply(factor, pattern, pos_weight)  # type: ignore[no-untyped-call]
-    return result
+    compute = _on_processor if factor.device.type == "cpu" else _on_device
+    return compute(factor.detach(), pattern, pos_weight)
 
 
-class _PositiveTerms(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, factor: Tensor, pattern: PairPattern, pos_weight: float) -> Tensor:
-        compute = _on_processor if factor.device.type == "cpu" else _on_device
-        total, gradient = compute(factor.detach(), pattern, pos_weight)
-        ctx.save_for_backward(gradient)
-        return total
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * grad_total.to(gradient.dtype), None, None
-
-
-def _on_processor(factor: Tensor, pattern: PairPattern, pos_weight: float) -> tuple[Tensor, Tensor]:
+def _on_processor(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
     vectors = factor.contiguous().numpy()
     gradient, totals = np.empty_like(vectors), np.empty(len(vectors))
     run_parallel(
@@ -97,7 +85,8 @@ def _on_processor(factor: Tensor, pattern: PairPattern, pos_weight: float) -> tu
         gradient,
         totals,
     )
-    return torch.tensor(totals.sum(), dtype=torch.float64), torch.from_numpy(gradient)
+    total = torch.tensor(totals.sum(), dtype=torch.float64)
+    return PositiveTerms(total, torch.from_numpy(gradient))
 
 
 # Reassociation lets the inner products be taken several terms at a time.
@@ -138,7 +127,7 @@ def _walk_rows(
         totals[row] = linear + (pos_weight - 1.0) * (logarithms + math.log1p(product))
 
 
-def _on_device(factor: Tensor, pattern: PairPattern, pos_weight: float) -> tuple[Tensor, Tensor]:
+def _on_device(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
     """The same by torch's own operations, some pairs at a time, on any device."""
     n_nodes = len(factor)
     counts = pattern.row_starts.diff()
@@ -154,4 +143,4 @@ def _on_device(factor: Tensor, pattern: PairPattern, pos_weight: float) -> tuple
         slopes[chunk] = -pos_weight * torch.sigmoid(-logits) - torch.sigmoid(logits)
     shape = (n_nodes, n_nodes)
     coefficients = csr_tensor(pattern.row_starts, pattern.columns, slopes, shape)
-    return total, 2.0 * (coefficients @ factor)
+    return PositiveTerms(total, 2.0 * (coefficients @ factor))

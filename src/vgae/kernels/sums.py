@@ -13,7 +13,7 @@ from vgae.errors import InputError, unknown_name
 from vgae.kernels.engines import Engine, ReferenceEngine, TileEngine
 from vgae.kernels.numba_engine import NumbaEngine
 
-__all__ = ["ENGINES", "check_engine", "choose_engine", "softplus_sum"]
+__all__ = ["ENGINES", "check_engine", "choose_engine", "softplus_sum", "with_gradients"]
 
 
 def _triton(precision: Literal["ieee", "tf32", "bf16"]) -> Callable[[], Engine]:
@@ -82,8 +82,6 @@ def _obstacle(name: str, device: torch.device) -> str | None:
 def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -> Tensor:
     """Differentiable sum over all i, j of softplus(left_i . right_j), in linear memory.
 
-    Value and gradient come from one sweep in the forward pass.
-
     Parameters
     ----------
     left
@@ -102,20 +100,46 @@ def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -
     >>> round(float(softplus_sum(torch.zeros(10, 4), engine=choose_engine("auto"))), 3)
     69.315
     """
-    result: Tensor = _SoftplusSum.apply(left, right, engine)  # type: ignore[no-untyped-call]
+    total, grad_left, grad_right = engine.sweep(
+        left.detach(), None if right is None else right.detach()
+    )
+    if right is None or grad_right is None:
+        return with_gradients(total, (left, grad_left))
+    return with_gradients(total, (left, grad_left), (right, grad_right))
+
+
+def with_gradients(total: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
+    """A number whose gradients were computed along with it, so that torch need not do so.
+
+    Parameters
+    ----------
+    total
+        A float64 scalar.
+    *parts
+        Tensors that it depends on, each with its gradient.
+
+    Returns
+    -------
+    The scalar, differentiable once.
+    """
+    tensors, gradients = zip(*parts, strict=True)
+    result: Tensor = _WithGradients.apply(total, gradients, *tensors)  # type: ignore[no-untyped-call]
     return result
 
 
-class _SoftplusSum(torch.autograd.Function):
+class _WithGradients(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor | None, engine: Engine) -> Tensor:
-        total, grad_left, grad_right = engine.sweep(left, right)
-        ctx.save_for_backward(grad_left, grad_right)
+    def forward(
+        ctx: Any,
+        total: Tensor,
+        gradients: tuple[Tensor, ...],
+        *tensors: Tensor,  # noqa: ARG004 - torch notes that the total depends on them
+    ) -> Tensor:
+        ctx.save_for_backward(*gradients)
         return total
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        grad_left, grad_right = ctx.saved_tensors
-        scaled_right = None if grad_right is None else grad_right * grad_total.to(grad_right.dtype)
-        return grad_left * grad_total.to(grad_left.dtype), scaled_right, None
+    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor | None, ...]:
+        scaled = (gradient * grad_total.to(gradient.dtype) for gradient in ctx.saved_tensors)
+        return None, None, *scaled
