@@ -92,6 +92,15 @@ def test_searches_of_many_tiles_equal_brute_force(largest: float) -> None:
     assert np.array_equal(pairs, np.stack([rows, columns], axis=1)[order])
 
 
+def test_logits_that_are_no_numbers_are_counted_all_the_same() -> None:
+    graph = Graph.from_edges([(0, 1)], n_nodes=4)
+    factor = torch.tensor([[1e30], [1.0], [1e30], [torch.nan]])
+    for levels in ([1e32], [-1.0, 1e38]):
+        counts = count_reaching(factor, np.array(levels, np.float32), known=graph.adjacency)
+        assert counts.sum() == 5
+        assert counts[-1] == 1  # an infinite logit
+
+
 def test_no_nodes_and_one_node_have_no_pairs() -> None:
     for n_nodes in (0, 1):
         graph, factor = Graph.from_edges([], n_nodes=n_nodes), torch.zeros(n_nodes, 2)

@@ -30,7 +30,10 @@ SPARE_CANDIDATES = 4096
 TILE_ROWS, TILE_COLUMNS = 32, 512
 """A tile's columns, 64 kB at dimension 16, are read from the second cache for each of its rows."""
 
-N_BINS = 2**14
+N_BINS = 2**16
+"""Intervals of logits whose levels are looked up at once; in one with more levels than MOST_STEPS
+they are searched by halves."""
+MOST_STEPS = 8
 
 
 def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
@@ -230,27 +233,34 @@ def _count_rows(
 ) -> None:
     n_nodes = len(rows)
     lowest, scale, bin_starts = _level_bins(levels)
+    bounded = np.append(levels, np.float32(np.nan))  # which nothing reaches
     for task in numba.prange(len(counts)):
         logits = np.empty(TILE_COLUMNS, np.float32)
         sums = np.empty(TILE_COLUMNS, np.float64)
+        bins = np.empty(TILE_COLUMNS, np.int32)
+        own_counts = np.zeros(len(bounded), np.int64)
         for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes):
             first, stop = max(left, row + 1), min(left + TILE_COLUMNS, n_nodes)
             _open_logits(rows, by_dimension, known_starts, known, row, first, stop, sums, logits)
             for place in range(stop - first):
-                value = logits[place]
-                if value == -np.inf:
-                    continue
-                low = high = 0
-                if value >= lowest:
-                    interval = _bin(value, lowest, scale)
-                    low, high = bin_starts[interval], bin_starts[interval + 1]
-                while low < high:
-                    middle = (low + high) // 2
-                    if levels[middle] <= value:
-                        low = middle + 1
-                    else:
-                        high = middle
-                counts[task, low] += 1
+                bins[place] = _bin(logits[place], lowest, scale)
+            for place in range(stop - first):
+                reached = bin_starts[bins[place]]
+                if bin_starts[bins[place] + 1] - reached <= MOST_STEPS:
+                    while bounded[reached] <= logits[place]:
+                        reached += 1
+                else:
+                    reached = np.searchsorted(levels, logits[place], side="right")
+                own_counts[reached] += 1
+            # Known pairs, at minus infinity, were counted among those that reach nothing.
+            own_counts[0] -= _n_known(known_starts, known, row, first, stop)
+        counts[task] = own_counts
+
+
+@numba.njit
+def _n_known(known_starts: Any, known: Any, row: Any, first: Any, stop: Any) -> Any:
+    neighbors = known[known_starts[row] : known_starts[row + 1]]
+    return np.searchsorted(neighbors, stop) - np.searchsorted(neighbors, first)
 
 
 @numba.njit
@@ -275,15 +285,19 @@ def _level_bins(levels: Any) -> Any:
     scale = np.float32(0.0)
     if 0.0 < width < np.inf:
         scale = min(np.float32(N_BINS / width), np.float32(1e30))
-    starts = np.zeros(N_BINS + 1, np.int64)
+    starts = np.zeros(N_BINS + 1, np.int32)
     for level in levels:
         starts[_bin(level, lowest, scale) + 1] += 1
-    return lowest, scale, np.cumsum(starts)
+    for place in range(N_BINS):
+        starts[place + 1] += starts[place]
+    return lowest, scale, starts
 
 
 @numba.njit
 def _bin(value: Any, lowest: Any, scale: Any) -> Any:
-    return np.int64(min((value - lowest) * scale, np.float32(N_BINS - 1)))
+    """The interval of a number; what is below the lowest level shares the first."""
+    scaled = (value - lowest) * scale
+    return np.int32(min(scaled, np.float32(N_BINS - 1))) if scaled > 0.0 else np.int32(0)
 
 
 # Contraction alone: every logit is summed in the same order, wherever it is asked for.
