@@ -1,0 +1,180 @@
+"""The benchmark of the objective compares like with like, and says what it skips."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from graphs import random_graph
+from torch.nn import functional
+
+from vgae.encoders import EncoderInput
+from vgae.graph import Graph
+from vgae.kernels import choose_engine
+from vgae.model import GraphAutoEncoder, ModelSettings
+from vgae.objective import Targets
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts import each other as siblings."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def run(*options: str, data: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ) if data is None else os.environ | {"VGAE_DATA": data}
+    return subprocess.run(
+        [sys.executable, str(BENCHMARKS / "objective.py"), *options],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+
+def test_dense_torch_computes_our_loss_and_gradient() -> None:
+    import cases
+    import dense
+
+    edges = random_graph(60, 0.1, seed=0).edges
+    features = np.random.default_rng(0).normal(size=(60, 7)).astype(np.float32)
+    graph = Graph.from_edges(edges, features=features)
+    ours = GraphAutoEncoder(ModelSettings(), n_inputs=7, seed=0)
+    noise = torch.randn(60, 16, generator=torch.Generator().manual_seed(0))
+    inputs, targets = EncoderInput.from_graph(graph), Targets.from_graph(graph, "paper")
+    loss = ours.loss(inputs, targets, noise=noise, engine=choose_engine("tiles")).total
+    loss.backward()  # type: ignore[no-untyped-call]
+
+    case = cases.Case(graph.edges, features)
+    theirs = dense.DenseVGAE(7)
+    theirs.load_state_dict({name: weight.detach() for name, weight in ours.encoder.weight.items()})
+    expected = dense.DenseTargets(case).loss(*theirs(*dense.inputs_of(case), noise))
+    expected.backward()  # type: ignore[no-untyped-call]
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    for name, weight in theirs.named_parameters():
+        assert weight.grad is not None
+        gradient = ours.encoder.weight[name].grad
+        assert gradient is not None
+        error = torch.linalg.vector_norm(gradient - weight.grad)
+        assert error <= 1e-5 * torch.linalg.vector_norm(weight.grad)
+
+
+def test_exact_values_are_those_of_the_definition() -> None:
+    import exactness
+
+    vectors = torch.tensor(np.random.default_rng(1).normal(size=(300, 4)))
+    edges = torch.tensor(random_graph(300, 0.02, seed=1).edges)
+    factor = vectors.clone().requires_grad_()
+    logits = factor @ factor.T
+    total, gradient = exactness.exact_sum(vectors)
+    everywhere = functional.softplus(logits).sum()
+    (slope,) = torch.autograd.grad(everywhere, factor, retain_graph=True)
+    assert total.item() == pytest.approx(everywhere.item(), rel=1e-8)
+    assert torch.allclose(gradient, slope, rtol=1e-8)
+
+    target = torch.eye(300, dtype=torch.float64)
+    target[edges[:, 0], edges[:, 1]] = target[edges[:, 1], edges[:, 0]] = 1.0
+    n_positive = 2 * len(edges)
+    weight = torch.tensor((300**2 - n_positive) / n_positive)
+    loss = functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
+    loss = loss * 300**2 / (2 * (300**2 - n_positive))
+    (slope,) = torch.autograd.grad(loss, factor)
+    total, gradient = exactness.exact_loss(vectors, edges)
+    assert total.item() == pytest.approx(loss.item(), rel=1e-6)
+    assert torch.allclose(gradient, slope, rtol=1e-6)
+
+
+def test_random_graphs_have_ten_edges_a_node(tmp_path: Path) -> None:
+    import cases
+
+    size = cases.prepare("random-100", str(tmp_path / "graph.npz"))
+    case = cases.load(str(tmp_path / "graph.npz"))
+    assert (size["nodes"], size["edges"], size["features"]) == (100, 1000, 64)
+    assert np.array_equal(Graph.from_edges(case.edges, n_nodes=100).edges, case.edges)
+    assert cases.n_random_nodes("random-30k") == 30_000
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import cases
+    import measure
+    import objective
+
+    monkeypatch.delenv("VGAE_DATA", raising=False)
+    for name in ("cora", "dblp"):
+        with pytest.raises(cases.MissingError, match="VGAE_DATA"):
+            cases.make(name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(cases.MissingError, match="extra `bench`"):
+        measure.contestant("pyg")
+    assert objective.too_large("dense", {"nodes": 10**6}) == {"skipped": "needs 20000 GB"}
+    assert objective.too_large("pyg", {"nodes": 10**6}) is None
+
+
+def test_bars_say_by_how_much_they_are_missed() -> None:
+    import bars
+
+    rows = [
+        {"graph": "cora", "implementation": "numba", "seconds": 0.01},
+        {"graph": "cora", "implementation": "dense", "seconds": 0.08},
+        {"graph": "cora", "implementation": "pyg", "seconds": 0.03},
+        {"graph": "cora", "implementation": "pyg-tuned", "seconds": 0.02},
+    ]
+    found = {row["what"]: row for row in bars.judged({"engines": ["numba"], "epochs": rows})}
+    assert found["Cora, exact epoch against dense torch"]["verdict"] == "missed by 2 x"
+    sampled = found["Cora, exact epoch against PyG's epoch of sampled negatives"]
+    assert sampled["measured"] == "2 x (0.01 s against 0.02 s of PyG, tuned)"
+    assert sampled["verdict"] == "met"
+    assert sum(row["measured"].startswith("not measured") for row in found.values()) == 9
+
+
+def test_growth_is_the_slope_of_the_largest_three() -> None:
+    import bars
+
+    rows = [
+        {
+            "graph": f"random-{size}",
+            "implementation": "tiles",
+            "nodes": size,
+            "seconds": 1.0 if size == 10 else size**2.0,
+            "peak_mb": float(size),
+        }
+        for size in (10, 100, 1000, 10_000)
+    ]
+    (line,) = bars.growth({"epochs": rows})
+    assert line["nodes"] == [100, 1000, 10_000]
+    assert (line["seconds"], line["peak_mb"]) == pytest.approx((2.0, 1.0))
+
+
+@pytest.mark.slow
+def test_quick_run_prints_the_bars_and_writes_the_figures(tmp_path: Path) -> None:
+    path = tmp_path / "results" / "objective.json"
+    answer = run("--quick", "--engines", "tiles", "--graphs", "random-300", "--out", str(path))
+    assert answer.returncode == 0, answer.stderr
+    assert "| what | bar | measured | met |" in answer.stdout
+    results = json.loads(path.read_text())
+    timed = {row["implementation"] for row in results["epochs"] if "seconds" in row}
+    assert timed >= {"tiles", "dense"}
+    assert all(row["peak_mb"] > 0 for row in results["epochs"] if "seconds" in row)
+    assert len(results["bars"]) == 11
+    exact = next(row for row in results["bars"] if "float64" in row["what"])
+    assert exact["verdict"] == "met"
+    if importlib.util.find_spec("matplotlib") is not None:
+        assert path.with_suffix(".png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_real_graphs_are_skipped_without_their_files(tmp_path: Path) -> None:
+    path = tmp_path / "objective.json"
+    options = ("--graphs", "cora,dblp", "--engines", "nonsense", "--parts", "epochs,gpu")
+    answer = run(*options, "--quick", "--out", str(path), data="")
+    assert answer.returncode == 0, answer.stderr
+    assert "there is no engine nonsense" in answer.stderr
+    rows = json.loads(path.read_text())["epochs"]
+    assert [row["skipped"] for row in rows] == ["VGAE_DATA names no folder with real graphs"] * 2
