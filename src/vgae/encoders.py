@@ -175,8 +175,9 @@ class GraphConvolutionEncoder(nn.Module):
         # One product for all outputs: each pass over the edges costs the more, the fewer columns.
         weights = torch.cat([self.weight[name] for name in self.outputs], dim=1)
         outputs = (inputs.adjacency @ (hidden @ weights)).chunk(len(self.outputs), dim=1)
+        # Whatever is done with strided halves takes several times as long as with copies of them.
         return {
-            name: self._with_bias(name, values)
+            name: self._with_bias(name, values.contiguous())
             for name, values in zip(self.outputs, outputs, strict=True)
         }
 

@@ -234,9 +234,9 @@ class LinkModel:
             messages = EncoderInput.from_graph(split.message_graph(), use)
         with torch.no_grad():
             latent = network.encode(messages)
-            self.embedding_ = latent.mean.contiguous().numpy()
+            self.embedding_ = latent.mean.numpy()
             std = latent.std()
-            self.embedding_std_ = None if std is None else std.contiguous().numpy()
+            self.embedding_std_ = None if std is None else std.numpy()
         self.metrics_ = {
             "protocol": split.settings.protocol,
             "proportions": split.settings.proportions,

@@ -174,7 +174,8 @@ def test_any_strides_are_taken(engine: Engine) -> None:
     close(strided.grad_left, plain.grad_left.numpy().astype(np.float64))
 
 
-@pytest.mark.parametrize("sizes", [(700, None), (700, 250), (250, 700)])
+# 256 rows are 16 blocks, 257 are 9, 700 are 15: the shorter side may have more of them.
+@pytest.mark.parametrize("sizes", [(700, None), (700, 250), (250, 700), (256, 257), (257, 256)])
 def test_numba_gives_the_same_bits_on_any_number_of_threads(
     sizes: tuple[int, int | None],
 ) -> None:
@@ -190,6 +191,12 @@ def test_numba_gives_the_same_bits_on_any_number_of_threads(
         torch.set_num_threads(before)
     assert torch.equal(found[0].total, found[1].total)
     assert torch.equal(found[0].grad_left, found[1].grad_left)
+    wide = [
+        factor.numpy().astype(np.float64) for factor in (left, left if right is None else right)
+    ]
+    total, by_left, by_right = dense_sum(*wide)
+    assert found[1].total.item() == pytest.approx(total, rel=1e-7)
+    close(found[1].grad_left, by_left + by_right if right is None else by_left)
     if found[0].grad_right is not None and found[1].grad_right is not None:
         assert torch.equal(found[0].grad_right, found[1].grad_right)
 

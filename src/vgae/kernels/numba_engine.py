@@ -73,6 +73,8 @@ class _Packed(NamedTuple):
     rows: Floats
     bias: Floats
     columns: Floats
+    n_nodes: int
+    dim: int
 
     @classmethod
     def of(cls, factor: Tensor) -> _Packed:
@@ -85,7 +87,12 @@ class _Packed(NamedTuple):
         bias[n_nodes:] = NEVER
         blocks = rows.reshape(n_blocks, block, padded_dim)
         columns = np.ascontiguousarray(blocks.transpose(0, 2, 1))
-        return cls(blocks, bias.reshape(n_blocks, block), columns)
+        return cls(blocks, bias.reshape(n_blocks, block), columns, n_nodes, dim)
+
+    def unpacked(self, gradient: Floats) -> Tensor:
+        """A gradient, in blocks as `rows` are, as a tensor of the factor's shape."""
+        flat = gradient.reshape(-1, gradient.shape[2])
+        return torch.from_numpy(flat[: self.n_nodes, : self.dim])
 
 
 def _multiple(number: int, of: int) -> int:
@@ -108,48 +115,41 @@ class NumbaEngine:
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """See `Engine.sweep`."""
+        columns = left if right is None else right
         if left.dtype != torch.float32:
             return TileEngine().sweep(left, right)
+        if left.numel() == 0 or columns.numel() == 0:
+            # No pair, or no dimension: every logit is an empty sum, 0.
+            total = torch.tensor(len(left) * len(columns) * math.log(2.0), dtype=torch.float64)
+            grad_right = None if right is None else torch.zeros_like(right)
+            return PairSum(total, torch.zeros_like(left), grad_right)
         if right is None:
-            total, by_row, by_column = _blocked_sweep(left, None)
+            both = _Packed.of(left)
+            total, by_row, by_column = _blocked_sweep(both, both)
             return PairSum(total, by_row.add_(by_column).mul_(2.0), None)
-        if len(left) > len(right):
-            total, by_row, by_column = _blocked_sweep(right, left)
-            return PairSum(total, by_column, by_row)
-        return PairSum(*_blocked_sweep(left, right))
+        sides = _Packed.of(left), _Packed.of(right)
+        # Tasks of a round are apart if there are not more blocks of rows than of columns.
+        if len(sides[0].rows) <= len(sides[1].rows):
+            return PairSum(*_blocked_sweep(*sides))
+        total, grad_right, grad_left = _blocked_sweep(*sides[::-1])
+        return PairSum(total, grad_left, grad_right)
 
 
-def _blocked_sweep(left: Tensor, right: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Total, and what rows and columns add to the gradient; in the symmetric case half of it."""
-    columns = left if right is None else right
-    if left.numel() == 0 or columns.numel() == 0:
-        # No pair, or no dimension: every logit is an empty sum, 0.
-        total = torch.tensor(len(left) * len(columns) * math.log(2.0), dtype=torch.float64)
-        return total, torch.zeros_like(left), torch.zeros_like(columns)
-    row_side = _Packed.of(left)
-    column_side = row_side if right is None else _Packed.of(right)
-    by_row, by_column = np.zeros_like(row_side.rows), np.zeros_like(column_side.columns)
+def _blocked_sweep(left: _Packed, right: _Packed) -> tuple[Tensor, Tensor, Tensor]:
+    """Total, and what rows and columns add to the gradient; half of it if they are the same."""
+    by_row, by_column = np.zeros_like(left.rows), np.zeros_like(right.columns)
     totals = run_parallel(
         _sweep,
-        row_side.rows.reshape(len(by_row), -1),
-        row_side.bias,
-        column_side.columns,
+        left.rows.reshape(len(by_row), -1),
+        left.bias,
+        right.columns,
         by_row.reshape(len(by_row), -1),
         by_column,
-        np.array([len(left), len(columns)]),
-        right is None,
+        np.array([left.n_nodes, right.n_nodes]),
+        left is right,
     )
-    return (
-        torch.tensor(totals.sum(), dtype=torch.float64),
-        _unpacked(by_row, left),
-        _unpacked(by_column.swapaxes(1, 2), columns),
-    )
-
-
-def _unpacked(blocks: Floats, like: Tensor) -> Tensor:
-    """A gradient in blocks as a tensor of the factor's shape."""
-    n_nodes, dim = like.shape
-    return torch.from_numpy(blocks.reshape(-1, blocks.shape[2])[:n_nodes, :dim])
+    total = torch.tensor(totals.sum(), dtype=torch.float64)
+    return total, left.unpacked(by_row), right.unpacked(by_column.swapaxes(1, 2))
 
 
 @compiled(parallel=True)
