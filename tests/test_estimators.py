@@ -1,7 +1,9 @@
 """One contract for every model."""
 
+import json
 import os
 import signal
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -233,3 +235,34 @@ def test_bad_graphs_are_one_clear_line(name: str) -> None:
         make_model(name).fit(Graph.from_edges([(0, 1)], directed=True))
     with pytest.raises(InputError, match="unknown engine"):
         make_model(name, engine="warp")
+
+
+def test_engine_and_device_are_checked_before_any_work(karate: Graph) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"engine": "numba", "device": "meta"}, "device meta: must be cpu, cuda"),
+        ({"device": "cuda:99"}, "device cuda:99: torch cannot use it here"),
+    ]
+    for settings, words in cases:
+        model = VGAE(**settings)
+        with pytest.raises(InputError, match=words):
+            model.fit(karate)
+        with pytest.raises(InputError, match=words):
+            vgae.evaluate(karate, ["katz", "vgae"], runs=1, **settings)
+
+
+def test_the_run_record_names_the_engine(karate: Graph, tmp_path: Path) -> None:
+    model = VGAE(steps=2, engine="tiles").fit(karate)
+    model.save(tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["engine"] == "tiles"
+    assert vgae.load(tmp_path / "run").engine_ == "tiles"
+    assert VGAE(steps=2).fit(karate).engine_ == "numba"
+
+
+def test_runs_from_before_there_were_devices_are_read(karate: Graph, tmp_path: Path) -> None:
+    VGAE(steps=2).fit(karate).save(tmp_path / "run")
+    record = tmp_path / "run" / "run.json"
+    about = json.loads(record.read_text())
+    del about["settings"]["training"]["device"]
+    record.write_text(json.dumps(about))
+    assert vgae.load(tmp_path / "run").settings.training.device == "cpu"

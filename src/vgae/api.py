@@ -177,6 +177,9 @@ def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidat
             raise KeyboardInterrupt
         return fitted.scores()
 
+    def check_here() -> None:
+        model.engine_here()
+
     use = model.settings.network.features
     every = model.settings.network.model_dump() | model.settings.training.model_dump()
     return Candidate(
@@ -185,7 +188,7 @@ def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidat
         overrides,
         every,
         reads_features=lambda graph: used_features(graph, use) is not None,
-        check=lambda _: None,
+        check=lambda _: check_here(),
         single_threaded=False,
     )
 

@@ -92,6 +92,21 @@ def fit(
     from vgae.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
+    from vgae.api import make_model
+    from vgae.store import save_run, staged_run
+
+    overrides = given(
+        steps=steps,
+        hidden_dim=hidden_dim,
+        latent_dim=latent_dim,
+        learning_rate=learning_rate,
+        objective=objective,
+        patience=patience,
+        engine=engine,
+        device=device,
+    )
+    estimator = make_model(model, preset=preset, seed=seed, **overrides)
+    estimator.engine_here()
     data = graph_by_name(
         graph,
         features,
@@ -107,20 +122,6 @@ def fit(
     split = (
         split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
     )
-    from vgae.api import make_model
-    from vgae.store import save_run, staged_run
-
-    overrides = given(
-        steps=steps,
-        hidden_dim=hidden_dim,
-        latent_dim=latent_dim,
-        learning_rate=learning_rate,
-        objective=objective,
-        patience=patience,
-        engine=engine,
-        device=device,
-    )
-    estimator = make_model(model, preset=preset, seed=seed, **overrides)
     with staged_run(out, overwrite=overwrite) as staged:
         with reporter.training(estimator.settings.training.steps) as on_step:
             estimator.fit(split, on_step=on_step)

@@ -98,7 +98,8 @@ def _propagating_saves(adjacency: FloatCSR, features: Any) -> bool:
     """
     if not sparse.issparse(features):
         return True
-    n_products = np.diff(adjacency.indptr) @ np.diff(features.indptr)
+    degrees, counts = (np.diff(matrix.indptr).astype(np.int64) for matrix in (adjacency, features))
+    n_products = degrees @ counts
     return bool(n_products < adjacency.nnz + features.nnz)
 
 

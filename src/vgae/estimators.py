@@ -19,7 +19,7 @@ from vgae.encoders import EncoderInput, FeatureUse, used_features
 from vgae.errors import InputError, NotFittedError
 from vgae.ids import NodeId, id_columns
 from vgae.io import as_graph
-from vgae.kernels import check_engine, choose_engine, top_pairs, top_partners
+from vgae.kernels import check_engine, top_pairs, top_partners
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import ObjectiveName
 from vgae.scores import Scores, VectorScores
@@ -28,7 +28,7 @@ from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
     StepRecord,
     TrainSettings,
-    choose_device,
+    choose_place,
     finishing_on_interrupt,
     held_out_metrics,
     train,
@@ -184,7 +184,8 @@ class LinkModel:
         Raises
         ------
         InputError
-            The graph is directed or has no edges, or the loss stopped being finite.
+            The graph is directed or has no edges, engine or device cannot be used here, or the
+            loss stopped being finite.
 
         Examples
         --------
@@ -192,6 +193,7 @@ class LinkModel:
         >>> model.embedding_.shape
         (3, 16)
         """
+        engine = self.engine_here()
         split = data if isinstance(data, Split) else Split.without_holdout(as_graph(data))
         network, training = self.settings.network, self.settings.training
         features = used_features(split.train, network.features)
@@ -215,7 +217,7 @@ class LinkModel:
         if self.interrupted_:
             logger.warning("interrupted after step %d; keeping what was learned", len(history))
         self.network_, self.split_, self.history_ = fitted.cpu(), split, history
-        self.engine_ = choose_engine(training.engine, choose_device(training.device)).name
+        self.engine_ = engine
         self.ids_ = split.graph.ids
         self.graph_ = {
             "fingerprint": split.graph.fingerprint,
@@ -225,6 +227,21 @@ class LinkModel:
         }
         self._encode_and_score()
         return self
+
+    def engine_here(self) -> str:
+        """Name of the engine that `fit` would use here.
+
+        Raises
+        ------
+        InputError
+            Engine or device cannot be used here, or they do not go together.
+
+        Examples
+        --------
+        >>> VGAE().engine_here()
+        'numba'
+        """
+        return choose_place(self.settings.training, self.settings.network.latent_dim)[1].name
 
     def _encode_and_score(self) -> None:
         split, network = self.split_, self.network_

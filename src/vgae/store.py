@@ -36,7 +36,7 @@ EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
 SPLIT, WEIGHTS = "split.npz", "weights.safetensors"
 REQUIRED = frozenset({METRICS, HISTORY, EMBEDDINGS, SPLIT, WEIGHTS})
 RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS}
-PACKAGES = ("vgae", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
+PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 
 Vectors = NDArray[np.float32]
 

@@ -21,7 +21,7 @@ from vgae.config import Settings, stream_seed
 from vgae.encoders import EncoderInput
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.kernels import choose_engine
+from vgae.kernels import Engine, choose_engine
 from vgae.metrics import link_metrics
 from vgae.model import GraphAutoEncoder
 from vgae.objective import Targets
@@ -31,7 +31,7 @@ from vgae.split import HeldOut
 __all__ = [
     "StepRecord",
     "TrainSettings",
-    "choose_device",
+    "choose_place",
     "finishing_on_interrupt",
     "held_out_metrics",
     "train",
@@ -142,11 +142,10 @@ def train(
     Raises
     ------
     InputError
-        The graph has no edges, `patience` has no validation pairs to look at, or the loss
-        stopped being finite.
+        The graph has no edges, `patience` has no validation pairs to look at, engine or device
+        cannot be used here, or the loss stopped being finite.
     """
-    device = choose_device(settings.device)
-    engine = choose_engine(settings.engine, device)
+    device, engine = choose_place(settings, model.settings.latent_dim)
     model.to(device)
     inputs = EncoderInput.from_graph(graph, model.settings.features).to(device)
     targets = Targets.from_graph(graph, model.settings.objective).to(device)
@@ -190,24 +189,36 @@ def train(
         best.restore()
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of this name.
+def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engine]:
+    """The device and the engine that a training would use here.
+
+    Parameters
+    ----------
+    settings
+        How to train.
+    dim
+        Length of a node's vector.
 
     Raises
     ------
     InputError
-        There is no such device here.
+        There is no such device or engine here, or they do not go together.
 
     Examples
     --------
-    >>> choose_device("cpu").type
-    'cpu'
+    >>> device, engine = choose_place(TrainSettings(), 16)
+    >>> device.type, engine.name
+    ('cpu', 'numba')
     """
+    name = settings.device
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise InputError(f"device {name}: must be cpu, cuda or a GPU's number as in cuda:1")
     try:
-        return torch.zeros((), device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        device = torch.zeros((), device=name).device
+    except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"device {name}: torch cannot use it here ({reason})") from error
+    return device, choose_engine(settings.engine, device, dim=dim)
 
 
 def held_out_metrics(
@@ -235,7 +246,9 @@ def held_out_metrics(
 
 @contextmanager
 def finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C end a loop between two steps, and a second one end it at once.
+    """Let the first Ctrl-C end a loop between two steps, and a second one end the step too.
+
+    Compiled loops are not ended within: the sum over all pairs is finished first.
 
     Yields
     ------

@@ -95,3 +95,9 @@ def test_a_node_without_pairs_has_no_gradient() -> None:
     pattern = PairPattern(torch.tensor([0, 1, 1]), torch.tensor([0]))
     factor: Tensor = torch.ones(2, 2)
     assert _on_processor(factor, pattern, 1.0)[1][1].tolist() == [0.0, 0.0]
+
+
+def test_vectors_and_pairs_must_go_together() -> None:
+    pattern = PairPattern(torch.tensor([0, 1, 1]), torch.tensor([0]))
+    with pytest.raises(ValueError, match="3 vectors, but pairs of 2 nodes"):
+        positive_terms(torch.zeros(3, 2), pattern, 1.0)

@@ -1,5 +1,8 @@
 """One contract for every engine, against a dense float64 evaluation."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -175,6 +178,7 @@ def test_any_strides_are_taken(engine: Engine) -> None:
 
 
 # 256 rows are 16 blocks, 257 are 9, 700 are 15: the shorter side may have more of them.
+@pytest.mark.skipif(torch.get_num_threads() < 2, reason="there is one core here")
 @pytest.mark.parametrize("sizes", [(700, None), (700, 250), (250, 700), (256, 257), (257, 256)])
 def test_numba_gives_the_same_bits_on_any_number_of_threads(
     sizes: tuple[int, int | None],
@@ -232,3 +236,24 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"the package triton is not installed \(extra gpu\)"):
         choose_engine("triton-bf16")
+
+
+def test_factors_must_go_together(engine: Engine) -> None:
+    for dims in ((8, 4), (4, 8)):
+        with pytest.raises((ValueError, RuntimeError)):
+            engine.sweep(torch.zeros(30, dims[0]), torch.zeros(30, dims[1]))
+
+
+def test_wide_vectors_are_not_for_the_gpu_kernel() -> None:
+    with pytest.raises(InputError, match="at most 128 dimensions"):
+        choose_engine("triton", dim=129)
+    assert choose_engine("auto", torch.device("meta"), dim=129).name == "tiles"
+
+
+def test_choosing_an_engine_for_the_processor_does_not_load_triton() -> None:
+    program = (
+        "import sys, vgae; vgae.VGAE(steps=1).fit([('a', 'b'), ('b', 'c')]);"
+        "print('triton' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.stdout == "False\n"

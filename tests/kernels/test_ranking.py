@@ -95,7 +95,7 @@ def test_searches_of_many_tiles_equal_brute_force(largest: float) -> None:
 def test_logits_that_are_no_numbers_are_counted_all_the_same() -> None:
     graph = Graph.from_edges([(0, 1)], n_nodes=4)
     factor = torch.tensor([[1e30], [1.0], [1e30], [torch.nan]])
-    for levels in ([1e32], [-1.0, 1e38]):
+    for levels in ([1e32], [-1.0, 1e38], [*np.linspace(-1.0, 1.0, 30), 1e38]):
         counts = count_reaching(factor, np.array(levels, np.float32), known=graph.adjacency)
         assert counts.sum() == 5
         assert counts[-1] == 1  # an infinite logit
@@ -109,3 +109,40 @@ def test_no_nodes_and_one_node_have_no_pairs() -> None:
         assert top_partners(factor, nodes, 3, known=graph.adjacency)[0].shape == (0, 2)
         levels = np.zeros(1, np.float32)
         assert count_reaching(factor, levels, known=graph.adjacency).tolist() == [0, 0]
+
+
+def test_factor_and_known_pairs_must_go_together() -> None:
+    graph = Graph.from_edges([(0, 1)], n_nodes=3)
+    with pytest.raises(ValueError, match="4 vectors, but known pairs of shape"):
+        top_pairs(torch.zeros(4, 2), 1, known=graph.adjacency)
+    with pytest.raises(IndexError, match="not all of them are below 3"):
+        top_partners(torch.zeros(3, 2), np.array([3]), 1, known=graph.adjacency)
+    assert top_pairs(torch.zeros(3, 2), 0, known=graph.adjacency)[0].shape == (0, 2)
+
+
+@pytest.mark.parametrize("n_nodes", [0, 1, 5, 1000, 40_000_000])
+@pytest.mark.parametrize("n_shares", [1, 2, 7, 10_000])
+def test_shares_are_in_order_and_cover_all_rows(n_nodes: int, n_shares: int) -> None:
+    stop = min(n_nodes, 3000)
+    cuts = ranking._equal_shares(n_nodes, 0, stop, n_shares)
+    assert len(cuts) == n_shares + 1
+    assert cuts[0] == 0
+    assert cuts[-1] == stop
+    assert (np.diff(cuts) >= 0).all()
+
+
+def test_searches_find_the_same_on_any_number_of_threads() -> None:
+    graph = random_graph(700, 0.01, seed=0)
+    vectors = np.random.default_rng(0).integers(-2, 3, size=(700, 3))
+    factor = torch.tensor(vectors, dtype=torch.float32)
+    levels = np.arange(-12, 12, dtype=np.float32)
+    before, found = torch.get_num_threads(), []
+    try:
+        for n_threads in (1, 2, 5):
+            torch.set_num_threads(n_threads)
+            pairs, values = top_pairs(factor, 300, known=graph.adjacency)
+            counts = count_reaching(factor, levels, known=graph.adjacency)
+            found.append((pairs.tolist(), values.tolist(), counts.tolist()))
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1] == found[2]

@@ -58,3 +58,10 @@ def test_any_memory_layout_is_taken(order: str) -> None:
     matrix = SparseMatrix.from_scipy(sparse.csr_array(np.eye(3, dtype=np.float32)))
     dense = torch.arange(6.0).reshape(3, 2) if order == "C" else torch.arange(6.0).reshape(2, 3).T
     assert torch.equal(matrix @ dense, dense)
+
+
+def test_shapes_must_go_together() -> None:
+    matrix = SparseMatrix.from_scipy(sparse.csr_array(np.eye(3, dtype=np.float32)))
+    for wrong in (torch.zeros(4, 2), torch.zeros(2, 2), torch.zeros(3)):
+        with pytest.raises(ValueError, match="3 columns cannot multiply shape"):
+            matrix @ wrong

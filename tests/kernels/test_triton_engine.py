@@ -218,16 +218,17 @@ def test_tensor_cores_that_drop_bits_keep_the_promise(interpreted: Any, largest:
 
 def test_where_it_can_run(interpreted: Any, compiled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     processor, gpu = torch.device("cpu"), torch.device("cuda")
-    assert interpreted.TritonEngine().unavailable(processor) is None
-    assert "interpreter" in interpreted.TritonEngine().unavailable(gpu)
-    assert "GPU alone" in compiled.TritonEngine().unavailable(processor)
+    assert interpreted.TritonEngine().unavailable(processor, 16) is None
+    assert "at most 128" in interpreted.TritonEngine().unavailable(processor, 129)
+    assert "interpreter" in interpreted.TritonEngine().unavailable(gpu, 16)
+    assert "GPU alone" in compiled.TritonEngine().unavailable(processor, 16)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert "no GPU" in compiled.TritonEngine().unavailable(gpu)
+    assert "no GPU" in compiled.TritonEngine().unavailable(gpu, 16)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
-    assert "8.0" in compiled.TritonEngine().unavailable(gpu)
+    assert "8.0" in compiled.TritonEngine().unavailable(gpu, 16)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
-    assert compiled.TritonEngine().unavailable(gpu) is None
+    assert compiled.TritonEngine().unavailable(gpu, 16) is None
 
 
 def machine_code(module: Any, precision: str, dim: int) -> Any:

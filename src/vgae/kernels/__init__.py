@@ -1,8 +1,8 @@
 """Sums and searches over all pairs of nodes, in memory linear in the nodes.
 
-`softplus_sum` is the door of the exact objective: a differentiable sum over all pairs, computed by
-one of several engines. An engine is a class with `sweep`; add it to `ENGINES` and the contract
-test in tests/kernels runs over it.
+`choose_engine` is the door of the exact objective: an engine's `sweep` gives the sum over all pairs
+with its gradient, and `softplus_sum` makes it differentiable. A new engine goes into `ENGINES`, and
+the contract test in tests/kernels runs over it.
 """
 
 from vgae.kernels.edges import PairPattern, positive_terms

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +13,37 @@ from typing import Any
 import numba
 import torch
 
+from vgae.errors import VgaeError
+
 __all__ = ["compiled", "run_parallel"]
 
 logger = logging.getLogger(__name__)
 
-_PARALLEL = threading.Lock()
-"""Not all of numba's threading layers may be entered by two threads at a time."""
 
-_checked: set[Any] = set()
-"""Compiled functions that were looked up among those of earlier processes."""
+class _Process:
+    """What is known of compiled loops in this process."""
+
+    def __init__(self, *, forked: bool = False) -> None:
+        self.one_at_a_time = threading.Lock()
+        """Not all of numba's threading layers may be entered by two threads at a time."""
+        self.forked = forked
+        """Whether its parent had entered one when it was forked."""
+        self.looked_up: set[Any] = set()
+        """Functions that were looked up among those that earlier processes compiled."""
+        self.announced = False
+        self.started = False
+
+
+_process = _Process()
+
+
+def _after_fork() -> None:
+    global _process
+    _process = _Process(forked=_process.started or _process.forked)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -28,14 +52,15 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     Parameters
     ----------
     **options
-        Those of `numba.njit`, such as `parallel` or `fastmath`.
+        Those of `numba.njit`, such as `parallel` or `fastmath`. Other Python threads go on while
+        the function runs.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         try:
-            return numba.njit(cache=True, **options)(function)
+            return numba.njit(cache=True, nogil=True, **options)(function)
         except RuntimeError:  # there is no folder that could be written to
-            return numba.njit(**options)(function)
+            return numba.njit(nogil=True, **options)(function)
 
     return decorate
 
@@ -49,9 +74,21 @@ def run_parallel(function: Any, *arguments: Any) -> Any:
         What `compiled(parallel=True)` made.
     *arguments
         Its arguments.
+
+    Raises
+    ------
+    VgaeError
+        This process was forked from one that had run compiled loops; OpenMP would end it.
     """
-    with _PARALLEL:
-        if function not in _checked:
+    with _process.one_at_a_time:
+        if _process.forked and numba.threading_layer() == "omp":  # type: ignore[attr-defined]
+            raise VgaeError(
+                "this process was forked from one that had trained or searched, which OpenMP does "
+                "not survive: start processes by multiprocessing's method spawn"
+            )
+        _process.started = True
+        if function not in _process.looked_up:
+            _process.looked_up.add(function)
             _announce_compilation(function)
         before = numba.get_num_threads()
         numba.set_num_threads(min(torch.get_num_threads(), _most_threads()))
@@ -68,9 +105,11 @@ def _most_threads() -> int:
 
 def _announce_compilation(function: Any) -> None:
     """Say, once a process, that compiling takes a while where no process before has done it."""
-    folder = function.stats.cache_path
-    known = folder and any(Path(folder).glob(f"*{function.__name__}-*.nbi"))
-    if not known and _announce_compilation not in _checked:
-        _checked.add(_announce_compilation)
-        logger.warning("compiling for this processor, once after installation: some ten seconds")
-    _checked.add(function)
+    folder, code = function.stats.cache_path, function.py_func.__code__
+    version = f"py{sys.version_info.major}{sys.version_info.minor}"
+    name = f"*.{function.__name__}-{code.co_firstlineno}.{version}*.nbi"
+    if _process.announced or (folder and any(Path(folder).glob(name))):
+        return
+    _process.announced = True
+    often = "once after installation" if folder else "as there is no folder to keep the result in"
+    logger.warning("compiling for this processor, %s: some ten seconds", often)

@@ -27,9 +27,9 @@ class PairPattern:
     Attributes
     ----------
     row_starts
-        Where each row's columns start, shape (n_nodes + 1,), int64.
+        Where each row's columns start, shape (n_nodes + 1,).
     columns
-        The second node of each pair, ascending within a row, shape (n_pairs,), int64.
+        The second node of each pair, ascending within a row, shape (n_pairs,), of the same type.
     """
 
     row_starts: Tensor
@@ -69,7 +69,10 @@ def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> P
     >>> round(float(positive_terms(torch.zeros(1, 2), itself, 3.0).total), 4)  # 2 log 2
     1.3863
     """
-    compute = _on_processor if factor.device.type == "cpu" else _on_device
+    if len(factor) + 1 != len(pattern.row_starts):
+        raise ValueError(f"{len(factor)} vectors, but pairs of {len(pattern.row_starts) - 1} nodes")
+    fit = factor.device.type == "cpu" and factor.dtype in (torch.float32, torch.float64)
+    compute = _on_processor if fit else _on_device
     return compute(factor.detach(), pattern, pos_weight)
 
 

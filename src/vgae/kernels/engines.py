@@ -36,8 +36,8 @@ class Engine(Protocol):
     def name(self) -> str:
         """What settings and run records call it."""
 
-    def unavailable(self, device: torch.device) -> str | None:
-        """Why it cannot work on tensors of this device, here; None where it can."""
+    def unavailable(self, device: torch.device, dim: int) -> str | None:
+        """Why it cannot work on factors of this device and dimension, here; None where it can."""
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """Sum softplus(left_i . right_j) over all i, j, with the gradient.
@@ -48,6 +48,10 @@ class Engine(Protocol):
             Shape (n_left, dim).
         right
             Shape (n_right, dim); None means `left`, the symmetric case.
+
+        Returns
+        -------
+        Tensors that are the caller's to change.
         """
 
 
@@ -64,7 +68,7 @@ class TileEngine:
     tile_size: ClassVar[int] = 512
     """Rows and columns of a tile: 1 MB in float32, which stays in the cache of a current CPU."""
 
-    def unavailable(self, device: torch.device) -> str | None:  # noqa: ARG002 - torch is everywhere
+    def unavailable(self, device: torch.device, dim: int) -> str | None:  # noqa: ARG002 - anywhere
         """See `Engine.unavailable`."""
         return None
 
@@ -103,7 +107,7 @@ class ReferenceEngine:
 
     name: ClassVar[str] = "reference"
 
-    def unavailable(self, device: torch.device) -> str | None:  # noqa: ARG002 - torch is everywhere
+    def unavailable(self, device: torch.device, dim: int) -> str | None:  # noqa: ARG002 - anywhere
         """See `Engine.unavailable`."""
         return None
 

@@ -191,7 +191,7 @@ def add_exponent(typing: Any, lanes: Any, shifted: Any) -> Any:  # noqa: ARG001
 
 @_intrinsic
 def lane_sum(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
-    """The sum of the eight numbers, two halves at a time."""
+    """The sum of the eight numbers, in an order that depends on the processor alone."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         number = ir.FloatType()

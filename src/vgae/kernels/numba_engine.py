@@ -41,6 +41,9 @@ from vgae.kernels.lanes import (
 
 __all__ = ["NumbaEngine"]
 
+LANES = "d29ba4731afb"
+"""State of lanes.py: numba compiles anew when this file has changed, and looks at no other."""
+
 Floats = NDArray[np.float32]
 
 N_ROWS = 4
@@ -109,15 +112,17 @@ class NumbaEngine:
 
     name: ClassVar[str] = "numba"
 
-    def unavailable(self, device: torch.device) -> str | None:
+    def unavailable(self, device: torch.device, dim: int) -> str | None:  # noqa: ARG002
         """See `Engine.unavailable`."""
         return None if device.type == "cpu" else "it works on the processor alone (device cpu)"
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """See `Engine.sweep`."""
         columns = left if right is None else right
-        if left.dtype != torch.float32:
+        if {left.dtype, columns.dtype} != {torch.float32}:
             return TileEngine().sweep(left, right)
+        if left.shape[1] != columns.shape[1]:
+            raise ValueError(f"factors of {left.shape[1]} and {columns.shape[1]} dimensions")
         if left.numel() == 0 or columns.numel() == 0:
             # No pair, or no dimension: every logit is an empty sum, 0.
             total = torch.tensor(len(left) * len(columns) * math.log(2.0), dtype=torch.float64)

@@ -1,7 +1,8 @@
 """Exact searches among the logits of all pairs, by tiles that stay in cache.
 
 Logits are summed in float64 and rounded to float32, as the decoder does it for single pairs: equal
-vectors tie, and a pair has one logit wherever it is asked for.
+vectors tie, and a pair's logit is the same here and there but where the order of a float64 sum, of
+which float32 keeps half the digits, decides how it is rounded.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ MOST_STEPS = 8
 def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     """The k unordered pairs i < j of largest factor_i . factor_j that are not known edges.
 
-    Every pair is looked at; memory is that of the factor and a few times k. Ties go to the pair
-    that comes first by (i, j).
+    Every pair is looked at; memory is that of the factor and, for each thread, of twice k or of
+    its share of 2^26 pairs. Ties go to the pair that comes first by (i, j).
 
     Parameters
     ----------
@@ -56,13 +57,14 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     Pairs, shape (n_found, 2), and their logits, shape (n_found,), best first.
     """
     n_nodes = factor.shape[0]
-    k = min(k, n_nodes * (n_nodes - 1) // 2)
-    rows, by_dimension = _sides(factor)
+    k = max(0, min(k, n_nodes * (n_nodes - 1) // 2))
     codes, values = np.empty(0, np.int64), np.empty(0, np.float32)
+    rows, by_dimension = _sides(factor, known)
     n_tasks = torch.get_num_threads()
-    for first, stop in _rounds(n_nodes):
+    for first, stop in _rounds(n_nodes) if k else ():
         cuts = _equal_shares(n_nodes, first, stop, n_tasks)
-        found_codes = np.empty((n_tasks, 2 * k + SPARE_CANDIDATES), np.int64)
+        largest_share = int(np.diff(cuts).max()) * n_nodes
+        found_codes = np.empty((n_tasks, min(2 * k + SPARE_CANDIDATES, largest_share)), np.int64)
         found_values = np.empty(found_codes.shape, np.float32)
         n_found = np.zeros(n_tasks, np.int64)
         bar = values[-1] if k and len(values) == k else np.float32(-np.inf)
@@ -71,9 +73,9 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
             *(rows, by_dimension, known.indptr, known.indices, cuts),
             *(k, bar, found_codes, found_values, n_found),
         )
-        for task in range(n_tasks):
-            codes = np.concatenate([codes, found_codes[task, : n_found[task]]])
-            values = np.concatenate([values, found_values[task, : n_found[task]]])
+        found = np.arange(found_codes.shape[1])[None, :] < n_found[:, None]
+        codes = np.concatenate([codes, found_codes[found]])
+        values = np.concatenate([values, found_values[found]])
         order = np.lexsort((codes, -values))[:k]
         codes, values = codes[order], values[order]
     return np.stack(np.divmod(codes, max(n_nodes, 1)), axis=1), values
@@ -86,7 +88,9 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
     the order of `nodes`, each node's best first.
     """
     k = min(k, factor.shape[0])
-    rows, by_dimension = _sides(factor)
+    rows, by_dimension = _sides(factor, known)
+    if len(nodes) and not 0 <= min(nodes) <= max(nodes) < len(rows):
+        raise IndexError(f"nodes: not all of them are below {len(rows)}")
     partners = np.empty((len(nodes), k), np.int64)
     values = np.empty((len(nodes), k), np.float32)
     n_found = np.zeros(len(nodes), np.int64)
@@ -118,7 +122,7 @@ def count_reaching(
     -------
     Shape (n_levels + 1,). A pair reaches a level if its logit is not below it.
     """
-    rows, by_dimension = _sides(factor)
+    rows, by_dimension = _sides(factor, known)
     n_tasks = torch.get_num_threads()
     counts = np.zeros((n_tasks, len(levels) + 1), np.int64)
     cuts = _equal_shares(len(rows), 0, len(rows), n_tasks)
@@ -131,9 +135,11 @@ def count_reaching(
     return total
 
 
-def _sides(factor: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sides(factor: Tensor, known: FloatCSR) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows, and columns a dimension at a time, both padded with zeros to four dimensions."""
     n_nodes, dim = factor.shape
+    if known.shape != (n_nodes, n_nodes):
+        raise ValueError(f"{n_nodes} vectors, but known pairs of shape {known.shape}")
     rows = np.zeros((n_nodes, max(1, -(-dim // 4)) * 4))
     rows[:, :dim] = factor.detach().cpu().numpy()
     return rows, np.ascontiguousarray(rows.T)
@@ -149,7 +155,7 @@ def _rounds(n_nodes: int) -> list[tuple[int, int]]:
 def _equal_shares(n_nodes: int, first: int, stop: int, n_shares: int) -> NDArray[np.int64]:
     """Cuts of a range of rows into shares with as many pairs right of the diagonal."""
     reached = np.cumsum(n_nodes - np.arange(first, stop))
-    wanted = reached[-1:] * np.arange(1, n_shares)[:, None] / n_shares
+    wanted = np.arange(1, n_shares)[:, None] / n_shares * reached[-1:]
     inner = first + np.searchsorted(reached, wanted.ravel())
     return np.concatenate([[first], inner, np.full(n_shares - len(inner), stop)]).astype(np.int64)
 
@@ -249,7 +255,7 @@ def _count_rows(
                 if bin_starts[bins[place] + 1] - reached <= MOST_STEPS:
                     while bounded[reached] <= logits[place]:
                         reached += 1
-                else:
+                elif logits[place] >= lowest:
                     reached = np.searchsorted(levels, logits[place], side="right")
                 own_counts[reached] += 1
             # Known pairs, at minus infinity, were counted among those that reach nothing.
@@ -269,8 +275,7 @@ def _tiles(start: Any, stop: Any, n_nodes: Any) -> Any:
     for top in range(start, stop, TILE_ROWS):
         for left in range(top + 1, n_nodes, TILE_COLUMNS):
             for row in range(top, min(top + TILE_ROWS, stop)):
-                if row + 1 < left + TILE_COLUMNS:
-                    yield left, row
+                yield left, row
 
 
 @numba.njit

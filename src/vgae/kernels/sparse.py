@@ -19,6 +19,10 @@ from vgae.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, sto
 __all__ = ["SparseMatrix", "csr_tensor"]
 
 
+LANES = "d29ba4731afb"
+"""State of lanes.py: numba compiles anew when this file has changed, and looks at no other."""
+
+
 class _Rows(NamedTuple):
     """A CSR matrix of some width, by its parts."""
 
@@ -39,7 +43,9 @@ class _Rows(NamedTuple):
         return _Rows(row_starts, columns, values, self.width)
 
     def times(self, dense: Tensor) -> Tensor:
-        if dense.device.type != "cpu" or dense.dtype != torch.float32:
+        if dense.ndim != 2 or len(dense) != self.width:
+            raise ValueError(f"{self.width} columns cannot multiply shape {tuple(dense.shape)}")
+        if dense.device.type != "cpu" or {dense.dtype, self.values.dtype} != {torch.float32}:
             shape = (len(self.row_starts) - 1, self.width)
             return csr_tensor(self.row_starts, self.columns, self.values, shape) @ dense
         values = dense.detach().contiguous().numpy()
@@ -90,6 +96,7 @@ class _SparseProduct(torch.autograd.Function):
         return matrix.forward.times(dense)
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
         return None, ctx.matrix.transposed.times(grad)
 

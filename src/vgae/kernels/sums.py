@@ -50,8 +50,17 @@ def check_engine(name: str) -> None:
         raise unknown_name("engine", name, [*ENGINES, "auto"])
 
 
-def choose_engine(name: str, device: torch.device = CPU) -> Engine:
+def choose_engine(name: str, device: torch.device = CPU, *, dim: int = 1) -> Engine:
     """The engine of this name; "auto" is the fastest exact one that runs on the device here.
+
+    Parameters
+    ----------
+    name
+        A name in `ENGINES`, or "auto".
+    device
+        Where the factors are.
+    dim
+        Their dimension.
 
     Raises
     ------
@@ -65,18 +74,21 @@ def choose_engine(name: str, device: torch.device = CPU) -> Engine:
     """
     check_engine(name)
     if name == "auto":
-        usable = [best for best in ("numba", "triton") if _obstacle(best, device) is None]
-        name = [*usable, "tiles"][0]
-    reason = _obstacle(name, device)
+        usable = (best for best in ("numba", "triton") if _obstacle(best, device, dim) is None)
+        name = next(usable, "tiles")
+    reason = _obstacle(name, device, dim)
     if reason is not None:
         raise InputError(f"engine {name}: {reason}; choose another, or auto")
     return ENGINES[name]()
 
 
-def _obstacle(name: str, device: torch.device) -> str | None:
+def _obstacle(name: str, device: torch.device, dim: int) -> str | None:
     if name.startswith("triton") and importlib.util.find_spec("triton") is None:
         return "the package triton is not installed (extra gpu)"
-    return ENGINES[name]().unavailable(device)
+    try:
+        return ENGINES[name]().unavailable(device, dim)
+    except ImportError as error:
+        return f"the package triton cannot be imported ({error})"
 
 
 def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -> Tensor:

@@ -92,8 +92,10 @@ class TritonEngine:
         self.precision = precision
         self.name = "triton" if precision == "ieee" else f"triton-{precision}"
 
-    def unavailable(self, device: torch.device) -> str | None:
+    def unavailable(self, device: torch.device, dim: int) -> str | None:
         """See `Engine.unavailable`."""
+        if dim > LARGEST_DIM:
+            return f"it takes vectors of at most {LARGEST_DIM} dimensions"
         if _interpreted():
             return None if device.type == "cpu" else "Triton's interpreter needs device cpu"
         if device.type != "cuda":
