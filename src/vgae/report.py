@@ -303,8 +303,9 @@ class _StepLine:
         self.scores = ""
 
     def __call__(self, record: Step) -> str:
-        self.seconds += record.seconds
-        self.mean_seconds = self.seconds / record.step
+        # The first step may have to compile: it tells nothing of the others.
+        self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
+        self.mean_seconds = self.seconds / max(1, record.step - 1)
         if record.validation is not None:
             auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
             self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"

@@ -212,7 +212,9 @@ def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engin
     """
     name = settings.device
     if name.partition(":")[0] not in ("cpu", "cuda"):
-        raise InputError(f"device {name}: must be cpu, cuda or a GPU's number as in cuda:1")
+        raise InputError(
+            f"device {name}: must be cpu, cuda, or cuda:1 for the second of several GPUs"
+        )
     try:
         device = torch.zeros((), device=name).device
     except (RuntimeError, AssertionError) as error:

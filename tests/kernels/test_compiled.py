@@ -38,7 +38,9 @@ def test_compiling_is_said_by_the_first_process_only(tmp_path: Path) -> None:
         ).stdout
         for _ in range(2)
     )
-    assert first == "compiling for this processor, once after installation: some ten seconds\n"
+    assert first == (
+        "compiling what this needs for this processor, once after installation: up to ten seconds\n"
+    )
     assert second == ""
 
 

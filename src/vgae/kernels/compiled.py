@@ -112,4 +112,4 @@ def _announce_compilation(function: Any) -> None:
         return
     _process.announced = True
     often = "once after installation" if folder else "as there is no folder to keep the result in"
-    logger.warning("compiling for this processor, %s: some ten seconds", often)
+    logger.warning("compiling what this needs for this processor, %s: up to ten seconds", often)
