@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measure import median_seconds
 
 WALKS_PER_NODE, LENGTH = 10, 80
 CASES = {"DeepWalk (p = q = 1)": (1.0, 1.0), "node2vec (p = 0.5, q = 2)": (0.5, 2.0)}
@@ -59,17 +58,6 @@ def main() -> None:
             print(f"| {case} | {walker} | {taken:.3f} | {rate:.1f} | {ratio:.1f} |", flush=True)
     if not theirs:
         print(f"\nPecanPy was skipped: {options.pecanpy} cannot import it")
-
-
-def median_seconds(work: Callable[[], Any], repeats: int) -> float:
-    """Median time of some calls, after one that is not timed."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
 
 
 def ours(graph: Any, p: float, q: float, repeats: int) -> float:
