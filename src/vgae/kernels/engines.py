@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Engine", "PairSum", "ReferenceEngine", "TileEngine"]
+__all__ = ["Engine", "PairSum", "ReferenceEngine", "TileEngine", "multiple"]
 
 
 class PairSum(NamedTuple):
@@ -128,3 +128,8 @@ class ReferenceEngine:
         if right is None:
             return PairSum(total, (grad_left + grad_right).to(left.dtype), None)
         return PairSum(total, grad_left.to(left.dtype), grad_right.to(right.dtype))
+
+
+def multiple(number: int, of: int) -> int:
+    """The smallest multiple that is not below a number."""
+    return -(-number // of) * of

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vgae.kernels.compiled import compiled, run_parallel
-from vgae.kernels.engines import PairSum, TileEngine
+from vgae.kernels.engines import PairSum, TileEngine, multiple
 from vgae.kernels.lanes import (
     N_LANES,
     add_exponent,
@@ -82,8 +82,8 @@ class _Packed(NamedTuple):
     @classmethod
     def of(cls, factor: Tensor) -> _Packed:
         n_nodes, dim = factor.shape
-        block = min(LARGEST_BLOCK, _multiple(-(-n_nodes // FEWEST_BLOCKS), N_COLUMNS))
-        n_blocks, padded_dim = -(-n_nodes // block), _multiple(dim, 4)
+        block = min(LARGEST_BLOCK, multiple(-(-n_nodes // FEWEST_BLOCKS), N_COLUMNS))
+        n_blocks, padded_dim = -(-n_nodes // block), multiple(dim, 4)
         rows = np.zeros((n_blocks * block, padded_dim), np.float32)
         rows[:n_nodes, :dim] = factor.detach().numpy()
         bias = np.zeros(n_blocks * block, np.float32)
@@ -96,11 +96,6 @@ class _Packed(NamedTuple):
         """A gradient, in blocks as `rows` are, as a tensor of the factor's shape."""
         flat = gradient.reshape(-1, gradient.shape[2])
         return torch.from_numpy(flat[: self.n_nodes, : self.dim])
-
-
-def _multiple(number: int, of: int) -> int:
-    """The smallest positive multiple that is not below a number."""
-    return max(1, -(-number // of)) * of
 
 
 @final

@@ -22,7 +22,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.nn import functional
 
-from vgae.kernels.engines import PairSum, TileEngine
+from vgae.kernels.engines import PairSum, TileEngine, multiple
 
 __all__ = ["Precision", "TritonEngine"]
 
@@ -128,7 +128,7 @@ class TritonEngine:
         n_parts = min(
             max(1, ENOUGH_PROGRAMS // n_blocks), -(-n_columns // (FEWEST_TILES * COLUMN_BLOCK))
         )
-        part = _multiple(-(-n_columns // n_parts), COLUMN_BLOCK)
+        part = multiple(-(-n_columns // n_parts), COLUMN_BLOCK)
         n_parts, padded = -(-n_columns // part), n_blocks * row_block
         gradient = rows.new_empty((n_parts, padded, padded_dim))
         totals = rows.new_empty((n_parts, padded), dtype=torch.float64)
@@ -158,7 +158,7 @@ class TritonEngine:
     def _operand(self, factor: Tensor, dim: int, block: int) -> Tensor:
         """In this precision, and padded with zeros to whole blocks for loads without masks."""
         n_nodes, n_used = factor.shape
-        padding = (0, dim - n_used, 0, _multiple(n_nodes, block) - n_nodes)
+        padding = (0, dim - n_used, 0, multiple(n_nodes, block) - n_nodes)
         operand = functional.pad(factor, padding).contiguous()
         if self.precision == "ieee":
             return operand
@@ -174,11 +174,6 @@ class TritonEngine:
 
 def _interpreted() -> bool:
     return not isinstance(_row_pass, triton.JITFunction)
-
-
-def _multiple(number: int, of: int) -> int:
-    """The smallest multiple that is not below a number."""
-    return -(-number // of) * of
 
 
 def _row_block(precision: Precision, dim: int) -> int:
