@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,3 +75,37 @@ def _package_logger() -> Iterator[None]:
     before = logger.handlers, logger.propagate, logger.level
     yield
     logger.handlers, logger.propagate, logger.level = before[0], before[1], before[2]
+
+
+def fresh_triton_engine() -> Any:
+    """A copy of the module, whose kernel goes by TRITON_INTERPRET as it is now."""
+    spec = importlib.util.find_spec("vgae.kernels.triton_engine")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module with an interpreted kernel, whatever imported triton before."""
+    pytest.importorskip("triton", reason="triton, which the engine for GPUs needs, is missing")
+    language: Any = importlib.import_module("triton.language")
+
+    def row_sums(values: Any, axis: int) -> Any:
+        return language.reduce(values, axis, language.standard._sum_combine)
+
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    # The one function that the kernel takes from triton's library instead of its language: imported
+    # without the variable, it is there to be compiled.
+    monkeypatch.setattr(language, "sum", row_sums)
+    return fresh_triton_engine()
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The module with a kernel for a GPU."""
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    return fresh_triton_engine()

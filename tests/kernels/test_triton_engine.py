@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,39 +19,6 @@ pytest.importorskip("triton", reason="triton, which the engine for GPUs needs, i
 Dense = NDArray[np.float64]
 
 LARGEST = [1e-3, 1.0, 30.0, 1e4]
-
-
-def fresh_module() -> Any:
-    """A copy of the module, whose kernel goes by TRITON_INTERPRET as it is now."""
-    spec = importlib.util.find_spec("vgae.kernels.triton_engine")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def interpreted(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module with an interpreted kernel, whatever imported triton before."""
-    language: Any = importlib.import_module("triton.language")
-
-    def row_sums(values: Any, axis: int) -> Any:
-        return language.reduce(values, axis, language.standard._sum_combine)
-
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    # The one function that the kernel takes from triton's library instead of its language: imported
-    # without the variable, it is there to be compiled.
-    monkeypatch.setattr(language, "sum", row_sums)
-    return fresh_module()
-
-
-@pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """The module with a kernel for a GPU."""
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    return fresh_module()
 
 
 def factors(n_nodes: int, dim: int, largest: float, seed: int = 0) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Engine", "PairSum", "ReferenceEngine", "TileEngine", "multiple"]
+__all__ = ["Engine", "PairSum", "ReferenceEngine", "TileEngine", "check_factors", "multiple"]
 
 
 class PairSum(NamedTuple):
@@ -133,3 +133,16 @@ class ReferenceEngine:
 def multiple(number: int, of: int) -> int:
     """The smallest multiple that is not below a number."""
     return -(-number // of) * of
+
+
+def check_factors(left: Tensor, right: Tensor) -> None:
+    """Refuse factors whose rows have no inner products, before compiled code meets them.
+
+    Raises
+    ------
+    ValueError
+        Their dimensions differ.
+    """
+    if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
+        shapes = f"{tuple(left.shape)} and {tuple(right.shape)}"
+        raise ValueError(f"factors of shapes {shapes}: they must have as many columns")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vgae.kernels.compiled import compiled, run_parallel
-from vgae.kernels.engines import PairSum, TileEngine, multiple
+from vgae.kernels.engines import PairSum, TileEngine, check_factors, multiple
 from vgae.kernels.lanes import (
     N_LANES,
     add_exponent,
@@ -116,8 +116,7 @@ class NumbaEngine:
         columns = left if right is None else right
         if {left.dtype, columns.dtype} != {torch.float32}:
             return TileEngine().sweep(left, right)
-        if left.shape[1] != columns.shape[1]:
-            raise ValueError(f"factors of {left.shape[1]} and {columns.shape[1]} dimensions")
+        check_factors(left, columns)
         if left.numel() == 0 or columns.numel() == 0:
             # No pair, or no dimension: every logit is an empty sum, 0.
             total = torch.tensor(len(left) * len(columns) * math.log(2.0), dtype=torch.float64)

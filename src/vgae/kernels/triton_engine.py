@@ -22,7 +22,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.nn import functional
 
-from vgae.kernels.engines import PairSum, TileEngine, multiple
+from vgae.kernels.engines import PairSum, TileEngine, check_factors, multiple
 
 __all__ = ["Precision", "TritonEngine"]
 
@@ -112,6 +112,7 @@ class TritonEngine:
         types = {left.dtype, columns.dtype}
         if types != {torch.float32} or left.shape[1] > LARGEST_DIM:
             return TileEngine().sweep(left, right)
+        check_factors(left, columns)
         total, grad_left = self._row_pass(left, columns)
         if right is None:
             return PairSum(total, grad_left.mul_(2.0), None)
