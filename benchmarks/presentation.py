@@ -245,7 +245,15 @@ def plot(results: Found, path: Path) -> str:
                 )
         axes.set(xscale="log", yscale="log", xlabel="nodes", ylabel=labels[key])
         axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(title="random graphs; hollow: real ones", fontsize="small")
+    handles, labels_drawn = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels_drawn,
+        loc="outside lower center",
+        ncols=len(handles),
+        title="random graphs; hollow: real ones",
+        fontsize="small",
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     return str(path)
