@@ -67,7 +67,7 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
         found_codes = np.empty((n_tasks, min(2 * k + SPARE_CANDIDATES, largest_share)), np.int64)
         found_values = np.empty(found_codes.shape, np.float32)
         n_found = np.zeros(n_tasks, np.int64)
-        bar = values[-1] if k and len(values) == k else np.float32(-np.inf)
+        bar = values[-1] if len(values) == k else np.float32(-np.inf)
         run_parallel(
             _best_of_rows,
             *(rows, by_dimension, known.indptr, known.indices, cuts),
@@ -247,7 +247,9 @@ def _count_rows(
         own_counts = np.zeros(len(bounded), np.int64)
         for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes):
             first, stop = max(left, row + 1), min(left + TILE_COLUMNS, n_nodes)
-            _open_logits(rows, by_dimension, known_starts, known, row, first, stop, sums, logits)
+            n_known = _open_logits(
+                rows, by_dimension, known_starts, known, row, first, stop, sums, logits
+            )
             for place in range(stop - first):
                 bins[place] = _bin(logits[place], lowest, scale)
             for place in range(stop - first):
@@ -259,14 +261,8 @@ def _count_rows(
                     reached = np.searchsorted(levels, logits[place], side="right")
                 own_counts[reached] += 1
             # Known pairs, at minus infinity, were counted among those that reach nothing.
-            own_counts[0] -= _n_known(known_starts, known, row, first, stop)
+            own_counts[0] -= n_known
         counts[task] = own_counts
-
-
-@numba.njit
-def _n_known(known_starts: Any, known: Any, row: Any, first: Any, stop: Any) -> Any:
-    neighbors = known[known_starts[row] : known_starts[row + 1]]
-    return np.searchsorted(neighbors, stop) - np.searchsorted(neighbors, first)
 
 
 @numba.njit
@@ -317,8 +313,11 @@ def _open_logits(
     stop: Any,
     sums: Any,
     logits: Any,
-) -> None:
-    """Logits of a row with the columns from `first` to `stop`, known pairs at minus infinity."""
+) -> Any:
+    """Logits of a row with the columns from `first` to `stop`, known pairs at minus infinity.
+
+    Returns how many of them are known.
+    """
     width = stop - first
     for d in range(0, len(by_dimension), 4):
         z0, z1, z2, z3 = rows[row, d], rows[row, d + 1], rows[row, d + 2], rows[row, d + 3]
@@ -333,8 +332,10 @@ def _open_logits(
     for place in range(width):
         logits[place] = sums[place]
     neighbors = known[known_starts[row] : known_starts[row + 1]]
-    for place in range(np.searchsorted(neighbors, first), np.searchsorted(neighbors, stop)):
-        logits[neighbors[place] - first] = -np.inf
+    inside = neighbors[np.searchsorted(neighbors, first) : np.searchsorted(neighbors, stop)]
+    for neighbor in inside:
+        logits[neighbor - first] = -np.inf
+    return len(inside)
 
 
 @numba.njit
