@@ -125,10 +125,11 @@ def test_scores_come_from_the_mean_and_from_training_edges(split: Split) -> None
     assert np.isfinite(logits).all()
 
 
-def test_training_does_not_load_torchs_compiler() -> None:
+@pytest.mark.parametrize("module", ["torch._dynamo", "triton"])
+def test_training_does_not_load_compilers_for_gpus(module: str) -> None:
     program = (
         "import sys, vgae; vgae.VGAE(steps=2).fit([('a', 'b'), ('b', 'c')]);"
-        "print('torch._dynamo' in sys.modules)"
+        f"print('{module}' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert answer.stdout == "False\n"

@@ -1,29 +1,16 @@
 """One contract for every engine, against a dense float64 evaluation."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from pair_sums import Dense, dense_sum, factors
 from torch import Tensor
 
 from vgae.errors import InputError
 from vgae.kernels import ENGINES, Engine, choose_engine, numba_engine, softplus_sum
 from vgae.kernels.engines import TileEngine
-
-Dense = NDArray[np.float64]
-
-
-def dense_sum(left: Dense, right: Dense) -> tuple[float, Dense, Dense]:
-    """The definition, with an array of all pairs."""
-    logits = left @ right.T
-    probabilities = np.exp(-np.logaddexp(0.0, -logits))
-    return np.logaddexp(0.0, logits).sum(), probabilities @ right, probabilities.T @ left
-
 
 TINY = 1e-30  # softplus(-100) is nothing in float32
 
@@ -48,13 +35,6 @@ def close(ours: Tensor | None, expected: Dense, allowed: Dense | None = None) ->
     error = np.linalg.norm(ours.numpy().astype(np.float64) - expected)
     allowance = 0.0 if allowed is None else float(np.linalg.norm(allowed))
     assert error <= max(1e-5 * float(np.linalg.norm(expected)), allowance, TINY)
-
-
-def factors(n_nodes: int, dim: int, largest: float, seed: int) -> Tensor:
-    """Random vectors whose largest logit is about `largest`."""
-    vectors = np.random.default_rng(seed).normal(size=(n_nodes, dim))
-    norm = (vectors**2).sum(axis=1).max(initial=1e-9)
-    return torch.tensor(vectors * np.sqrt(largest / norm), dtype=torch.float32)
 
 
 # Triton's interpreter is too slow for the hundreds of cases that are made up for the others; it
@@ -252,12 +232,3 @@ def test_wide_vectors_are_not_for_the_gpu_kernel() -> None:
     with pytest.raises(InputError, match="at most 128 dimensions"):
         choose_engine("triton", dim=129)
     assert choose_engine("auto", torch.device("meta"), dim=129).name == "tiles"
-
-
-def test_choosing_an_engine_for_the_processor_does_not_load_triton() -> None:
-    program = (
-        "import sys, vgae; vgae.VGAE(steps=1).fit([('a', 'b'), ('b', 'c')]);"
-        "print('triton' in sys.modules)"
-    )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert answer.stdout == "False\n"

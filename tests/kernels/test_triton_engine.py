@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from pair_sums import Dense, dense_sum, factors
 from torch import Tensor
 
 from vgae.kernels import PairSum, softplus_sum
@@ -16,24 +16,12 @@ from vgae.kernels.engines import TileEngine
 
 pytest.importorskip("triton", reason="triton, which the engine for GPUs needs, is not installed")
 
-Dense = NDArray[np.float64]
-
 LARGEST = [1e-3, 1.0, 30.0, 1e4]
 
 
-def factors(n_nodes: int, dim: int, largest: float, seed: int = 0) -> Tensor:
-    """Random vectors whose largest logit is `largest`."""
-    vectors = np.random.default_rng(seed).normal(size=(n_nodes, dim))
-    norm = (vectors**2).sum(axis=1).max(initial=1e-9)
-    return torch.tensor(vectors * np.sqrt(largest / norm), dtype=torch.float32)
-
-
-def dense_sum(left: Tensor, right: Tensor) -> tuple[float, Dense, Dense]:
-    """The definition, with an array of all pairs in float64."""
-    rows, columns = (factor.numpy().astype(np.float64) for factor in (left, right))
-    logits = rows @ columns.T
-    probabilities = np.exp(-np.logaddexp(0.0, -logits))
-    return np.logaddexp(0.0, logits).sum(), probabilities @ columns, probabilities.T @ rows
+def exact(left: Tensor, right: Tensor) -> tuple[float, Dense, Dense]:
+    """The definition, in float64."""
+    return dense_sum(*(factor.numpy().astype(np.float64) for factor in (left, right)))
 
 
 def error(ours: Tensor | None, expected: Dense) -> float:
@@ -44,7 +32,7 @@ def error(ours: Tensor | None, expected: Dense) -> float:
 
 
 def check(found: PairSum, left: Tensor, right: Tensor | None, digits: float = 1e-5) -> None:
-    total, by_left, by_right = dense_sum(left, left if right is None else right)
+    total, by_left, by_right = exact(left, left if right is None else right)
     assert found.total.dtype == torch.float64
     assert found.total.shape == ()
     assert found.total.item() == pytest.approx(total, rel=digits, abs=0.0)
@@ -133,7 +121,7 @@ def test_gradient_reaches_the_factors(interpreted: Any, scale: float) -> None:
     left, right = factors(6, 3, 2.0).requires_grad_(), factors(4, 3, 2.0, seed=1).requires_grad_()
     total = scale * softplus_sum(left, right, engine=interpreted.TritonEngine())
     gradients = torch.autograd.grad(total, (left, right))
-    _, *expected = dense_sum(left.detach(), right.detach())
+    _, *expected = exact(left.detach(), right.detach())
     for ours, theirs in zip(gradients, expected, strict=True):
         assert error(ours, scale * theirs) <= 1e-5
 
@@ -160,7 +148,7 @@ def test_low_precision_is_as_good_as_promised(
     """The interpreter rounds both factors as the engine does; of tf32, not the probabilities."""
     vectors = factors(200, 16, largest)
     found = interpreted.TritonEngine(precision).sweep(vectors, None)
-    total, by_left, by_right = dense_sum(vectors, vectors)
+    total, by_left, by_right = exact(vectors, vectors)
     of_total, of_gradient = PROMISED[precision]
     assert found.total.item() == pytest.approx(total, rel=of_total)
     assert 1e-5 < error(found.grad_left, by_left + by_right) < of_gradient
@@ -177,7 +165,7 @@ def test_tensor_cores_that_drop_bits_keep_the_promise(interpreted: Any, largest:
     )
     bits = (1.0 / (1.0 + np.exp2(-rows @ columns.T))).astype(np.float32).view(np.int32)
     probabilities = (bits & -(2**13)).view(np.float32).astype(np.float64)
-    _, by_left, _ = dense_sum(vectors, vectors)
+    _, by_left, _ = exact(vectors, vectors)
     assert error(torch.from_numpy(probabilities @ columns), by_left) < PROMISED["tf32"][1]
 
 
