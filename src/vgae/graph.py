@@ -12,43 +12,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from vgae.adjacency import (
+    MOST_NODES,
+    Cleaning,
+    FloatCSR,
+    checked_csr,
+    checked_weights,
+    count,
+    normalized,
+    simple_adjacency,
+)
 from vgae.errors import InputError
-from vgae.ids import IdArray, NodeId, as_ids, canonical_int, id_bytes, id_columns, unique_ids
+from vgae.ids import (
+    IdArray,
+    NodeId,
+    as_ids,
+    canonical_int,
+    encode_columns,
+    id_bytes,
+    id_columns,
+    number_ids,
+    unique_ids,
+)
 
 __all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "count"]
 
-FloatCSR: TypeAlias = sparse.csr_array[np.float32]
 Features: TypeAlias = NDArray[np.float32] | FloatCSR
-
-
-@dataclass(frozen=True)
-class Cleaning:
-    """What was dropped or merged to make a simple graph of the rows that were given.
-
-    Every row is accounted for: rows = edges + self_loops + duplicates + reversed_duplicates.
-
-    Examples
-    --------
-    >>> print(Cleaning(self_loops=1, duplicates=2))
-    dropped 1 self loop, merged 2 duplicate rows
-    """
-
-    self_loops: int = 0
-    duplicates: int = 0
-    reversed_duplicates: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.self_loops or self.duplicates or self.reversed_duplicates)
-
-    def __str__(self) -> str:
-        said = []
-        if self.self_loops:
-            said.append(f"dropped {count(self.self_loops, 'self loop')}")
-        if self.duplicates:
-            said.append(f"merged {count(self.duplicates, 'duplicate row')}")
-        if self.reversed_duplicates:
-            said.append(f"merged {count(self.reversed_duplicates, 'reversed row')}")
-        return ", ".join(said) or "nothing dropped or merged"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,16 +146,17 @@ class Graph:
                 n_nodes = checked.shape[0]
             else:
                 n_nodes = int(pairs.max(initial=-1)) + 1
-        outside = np.flatnonzero((pairs < 0).any(axis=1) | (pairs >= n_nodes).any(axis=1))
-        if outside.size:
-            row = int(outside[0])
+        if n_nodes > MOST_NODES:
+            raise InputError(f"{count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled")
+        if pairs.size and (pairs.min() < 0 or pairs.max() >= n_nodes):
+            row = int(np.flatnonzero(((pairs < 0) | (pairs >= n_nodes)).any(axis=1))[0])
             raise InputError(
                 f"edges, row {row}: {tuple(pairs[row].tolist())} is outside the "
                 f"{count(n_nodes, 'node')} 0 .. {n_nodes - 1}"
             )
         if weights is not None:
-            weights = _checked_weights(weights, len(pairs))
-        adjacency, cleaning = _simple_adjacency(pairs, weights, n_nodes, directed=directed)
+            weights = checked_weights(weights, len(pairs))
+        adjacency, cleaning = simple_adjacency(pairs, weights, n_nodes, directed=directed)
         return cls(
             adjacency=adjacency,
             ids=np.arange(n_nodes) if names is None else unique_ids(names),
@@ -215,17 +205,15 @@ class Graph:
         columns = [source, target]
         if nodes is not None:
             columns.append(as_ids(nodes))
-        if len({column.dtype.kind for column in columns if column.size}) > 1:
+        filled = [column for column in columns if column.size]
+        if not filled:
+            return cls.from_edges([], n_nodes=0, directed=directed)
+        if len({column.dtype.kind for column in filled}) > 1:
             raise InputError("node ids are strings in one column and integers in another; use one")
-        encoded = pa.chunked_array([pa.array(c) for c in columns if c.size] or [pa.array([], "i8")])
-        encoded = encoded.combine_chunks().dictionary_encode()
-        ids = as_ids(encoded.dictionary)
-        order = np.argsort(ids)
-        rank = np.empty(len(ids), dtype=np.int64)
-        rank[order] = np.arange(len(ids))
-        codes = rank[encoded.indices.to_numpy()]
-        edges = np.stack([codes[: source.size], codes[source.size : 2 * source.size]], axis=1)
-        return cls.from_edges(edges, weights=weights, ids=ids[order], directed=directed)
+        codes, values = encode_columns([pa.array(column) for column in filled])
+        ids, places = number_ids(values, np.ones(len(values), dtype=bool))
+        ends = [places[column] for column in codes[:2]] if source.size else [source, target]
+        return cls.from_edges(np.stack(ends, axis=1), weights=weights, ids=ids, directed=directed)
 
     @classmethod
     def from_scipy(
@@ -261,8 +249,8 @@ class Graph:
         """
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"adjacency: shape {matrix.shape} is not square")
-        entries = _checked_csr(matrix, np.float64, "adjacency")
-        _checked_weights(entries.data, entries.nnz)
+        entries = checked_csr(matrix, np.float64, "adjacency")
+        checked_weights(entries.data, entries.nnz)
         n_merged = 0
         if not directed:
             both_ways = entries.maximum(entries.T)
@@ -376,13 +364,7 @@ class Graph:
         """
         if self.directed:
             raise InputError("this model needs an undirected graph; read it with directed=False")
-        with_loops = sparse.csr_array(
-            self.adjacency.astype(np.float64) + sparse.eye_array(self.n_nodes, format="csr")
-        )
-        scale = sparse.diags_array(1.0 / np.sqrt(with_loops.sum(axis=1)))
-        normalized = sparse.csr_array(scale @ with_loops @ scale).astype(np.float32)
-        normalized.sort_indices()
-        return normalized
+        return normalized(self.adjacency)
 
     # -------------------------------------------------------- other versions
 
@@ -394,7 +376,7 @@ class Graph:
         edges
             Rows of `self.edges`, shape (n_kept, 2), in any order.
         """
-        mask, _ = _simple_adjacency(edges, None, self.n_nodes, directed=self.directed)
+        mask, _ = simple_adjacency(edges, None, self.n_nodes, directed=self.directed)
         adjacency = sparse.csr_array(self.adjacency.multiply(mask))
         adjacency.sort_indices()
         return replace(self, adjacency=adjacency, cleaning=Cleaning())
@@ -418,11 +400,6 @@ class Graph:
         return f"Graph({self}{f'; {self.cleaning}' if self.cleaning else ''})"
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun: '1 edge', '5,278 edges'."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def _index_pairs(edges: ArrayLike) -> NDArray[np.int64]:
     pairs = np.asarray(edges)
     if pairs.size == 0:
@@ -431,28 +408,12 @@ def _index_pairs(edges: ArrayLike) -> NDArray[np.int64]:
         raise InputError(f"edges: shape {pairs.shape} is not (n_rows, 2)")
     if pairs.dtype.kind not in "iu":
         raise InputError("edges: node indices must be integers; for node ids use Graph.from_pairs")
-    return pairs.astype(np.int64)
-
-
-def _checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
-    try:
-        values = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("weights: not all are numbers") from error
-    if values.shape != (n_rows,):
-        raise InputError(f"weights: shape {values.shape} for {count(n_rows, 'row')}")
-    bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
-    if bad.size:
-        raise InputError(
-            f"weights, row {bad[0]}: {values[bad[0]]} is not a positive finite number; "
-            "leave out pairs that are no edges"
-        )
-    return values
+    return pairs if pairs.dtype.kind == "i" else pairs.astype(np.int64)
 
 
 def _checked_features(features: Any) -> Features:
     if sparse.issparse(features):
-        matrix = _checked_csr(features, np.float32, "features")
+        matrix = checked_csr(features, np.float32, "features")
         bad = np.flatnonzero(~np.isfinite(matrix.data))
         if bad.size:
             row = int(np.searchsorted(matrix.indptr, bad[0], side="right")) - 1
@@ -472,60 +433,11 @@ def _checked_features(features: Any) -> Features:
     return dense
 
 
-def _checked_csr(matrix: Any, dtype: type[np.floating[Any]], name: str) -> Any:
-    """A canonical copy of a sparse matrix; broken index arrays could crash the process later."""
-    if matrix.dtype.kind not in "biuf":
-        raise InputError(f"{name}: {matrix.dtype} is not real numbers")
-    try:
-        if hasattr(matrix, "check_format"):
-            matrix.check_format(full_check=True)
-        with np.errstate(over="ignore"):
-            canonical = sparse.csr_array(matrix, dtype=dtype, copy=True)
-    except ValueError as error:
-        raise InputError(f"{name}: not a valid sparse matrix ({error})") from error
-    canonical.sum_duplicates()
-    canonical.eliminate_zeros()
-    return canonical
-
-
 def _bad_feature(row: int, column: int, value: Any) -> InputError:
     return InputError(
         f"features, row {row}, column {column}: {value} is not a finite float32 number; "
         "fill or remove it"
     )
-
-
-def _simple_adjacency(
-    pairs: NDArray[np.int64],
-    weights: NDArray[np.float64] | None,
-    n_nodes: int,
-    *,
-    directed: bool,
-) -> tuple[FloatCSR, Cleaning]:
-    """Merge rows of valid pairs into a CSR adjacency without diagonal, counting what went."""
-    is_loop = pairs[:, 0] == pairs[:, 1]
-    rows, columns = pairs[~is_loop].T
-    values = np.ones(rows.size) if weights is None else weights[~is_loop]
-    arcs = sparse.coo_array((values, (rows, columns)), shape=(n_nodes, n_nodes)).tocsr()
-    n_arcs = int(arcs.nnz)
-    adjacency = arcs
-    n_edges = n_arcs
-    if not directed:
-        adjacency = sparse.csr_array(arcs + arcs.T)
-        n_edges = int(adjacency.nnz) // 2
-    cleaning = Cleaning(
-        self_loops=int(is_loop.sum()),
-        duplicates=int(rows.size) - n_arcs,
-        reversed_duplicates=n_arcs - n_edges,
-    )
-    if weights is None:
-        adjacency.data[:] = 1.0
-    adjacency.sort_indices()
-    with np.errstate(over="ignore"):
-        single = sparse.csr_array(adjacency.astype(np.float32))
-    if not np.isfinite(single.data).all() or (single.data == 0).any():
-        raise InputError("weights: a weight, or a sum of merged weights, does not fit float32")
-    return single, cleaning
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

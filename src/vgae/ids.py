@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,7 +11,17 @@ from numpy.typing import NDArray
 
 from vgae.errors import InputError
 
-__all__ = ["IdArray", "NodeId", "as_ids", "canonical_int", "id_bytes", "id_columns", "unique_ids"]
+__all__ = [
+    "IdArray",
+    "NodeId",
+    "as_ids",
+    "canonical_int",
+    "encode_columns",
+    "id_bytes",
+    "id_columns",
+    "number_ids",
+    "unique_ids",
+]
 
 NodeId: TypeAlias = str | int
 IdArray: TypeAlias = NDArray[Any]
@@ -99,6 +110,55 @@ def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
         if isinstance(row, str) or not hasattr(row, "__len__") or len(row) != 2:
             raise InputError(f"pairs, row {number}: {row!r} is not a pair of node ids")
     return as_ids([row[0] for row in rows]), as_ids([row[1] for row in rows])
+
+
+def encode_columns(columns: Sequence[Any]) -> tuple[list[NDArray[np.int32]], Any]:
+    """PyArrow columns of one type as positions in the array of all their distinct values.
+
+    Returns
+    -------
+    The positions, shape (n_rows,) for each column, -1 where a cell is null; and the values in the
+    order of their first occurrence, as a PyArrow array.
+    """
+    import pyarrow as pa
+
+    chunked = [pa.chunked_array([c]) if isinstance(c, pa.Array) else c for c in columns]
+    chunks = [chunk for column in chunked for chunk in column.chunks]
+    whole = pa.chunked_array(chunks, type=chunked[0].type)
+    if not pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_encode()
+    whole = whole.unify_dictionaries()
+    if not whole.num_chunks:
+        return [np.empty(0, np.int32) for _ in columns], pa.array([], whole.type.value_type)
+    codes = [chunk.indices.fill_null(-1).to_numpy() for chunk in whole.chunks]
+    ends = np.cumsum([len(column) for column in chunked])[:-1]
+    return np.split(np.concatenate(codes), ends), whole.chunk(0).dictionary
+
+
+def number_ids(values: Any, used: NDArray[np.bool_]) -> tuple[IdArray, NDArray[np.int32]]:
+    """Number the distinct of some ids in sorted order, so that row order does not matter.
+
+    Parameters
+    ----------
+    values
+        Ids, strings or integers, as a PyArrow array; equal ones become one.
+    used
+        Which of them count, shape (n_values,).
+
+    Returns
+    -------
+    The distinct ids, sorted; and for each value its place among them, -1 where it is not used.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = values.filter(pa.array(used)).dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary)
+    place = np.empty(len(order), dtype=np.int32)
+    place[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
+    places = np.full(len(values), -1, dtype=np.int32)
+    places[used] = place[encoded.indices.to_numpy()]
+    return as_ids(encoded.dictionary.take(order)), places
 
 
 def unique_ids(ids: IdArray) -> IdArray:

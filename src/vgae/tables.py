@@ -1,21 +1,12 @@
-"""Tables on disk: text (CSV, TSV, gzip) and Parquet in, CSV and Parquet out.
-
-Text is read column by column through PyArrow. A row that cannot be read is looked for a second
-time, slowly, so that every error carries its line number.
-"""
+"""Tables on disk: delimited text, Parquet and Arrow in; CSV, Parquet and others out."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
-import io
+import json
+import logging
 import re
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +14,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.ipc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from vgae.adjacency import count
 from vgae.errors import InputError, unknown_name
 from vgae.files import check_file, file_errors, staged_file
+from vgae.text import TextFile, open_text
 
-__all__ = ["Table", "open_table", "write_table"]
+__all__ = ["Table", "check_output", "inner_suffix", "open_table", "write_table"]
 
-DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "space"}
-WRITERS = (".csv", ".tsv", ".parquet")
-SAMPLE_BYTES, SAMPLE_ROWS = 2**20, 2000
-PARQUET_MAGIC, GZIP_MAGIC = b"PAR1", b"\x1f\x8b"
-UNCLOSED = " (an unclosed quote?)"
-COMMENT = re.compile(r"[#%](\s|%|$)")
+logger = logging.getLogger(__name__)
+
+SOURCE_NAMES = ("source", "src", "from", "u", "node1", "node_1", "source_id", "from_id", "head")
+TARGET_NAMES = ("target", "dst", "to", "v", "node2", "node_2", "target_id", "to_id", "tail")
+WEIGHT_NAMES = ("weight",)
+NODE_NAMES = ("node", "id", "node_id")
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
+COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
+ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Table:
     names: list[str] | None
     n_columns: int
     about: str
-    _read: Callable[[list[int]], list[pa.ChunkedArray]]
+    _read: Callable[[list[int], Collection[int]], list[pa.ChunkedArray]]
     _lines: Callable[[], Iterator[int]]
 
     def column(self, wanted: str) -> int:
@@ -96,9 +95,15 @@ class Table:
         """A column in words: its name, or its number from 1."""
         return f"column {column + 1}" if self.names is None else f"column '{self.names[column]}'"
 
-    def read(self, columns: Sequence[int]) -> list[pa.ChunkedArray]:
-        """Columns by position: of strings from text, of their own types from Parquet."""
-        return self._read(list(columns))
+    def read(
+        self, columns: Sequence[int], *, encoded: Collection[int] = ()
+    ) -> list[pa.ChunkedArray]:
+        """Columns by position: of strings from text, of their own types from Parquet and Arrow.
+
+        Those in `encoded` come with a dictionary, which takes a fraction of the memory where
+        values recur.
+        """
+        return self._read(list(columns), encoded)
 
     def place(self, row: int) -> str:
         """Where a row is, in words: 'edges.csv, line 7', or a row number in Parquet."""
@@ -141,11 +146,13 @@ def open_table(
     *,
     header: bool | None = None,
     delimiter: str | None = None,
+    quote: str | None = None,
+    comment: str | None = None,
     guess_header: Callable[[list[list[str]]], bool] = lambda _rows: False,
 ) -> Table:
-    """Find out how a file is written: Parquet, or delimited text.
+    """Find out how a file is written: Parquet, Arrow, or delimited text.
 
-    Lines at the start that begin with "# " or "% " are comments. Gzip is known by its first bytes.
+    Compression (gzip, zstd, bz2) is known by the first bytes.
 
     Parameters
     ----------
@@ -155,6 +162,11 @@ def open_table(
         Whether the first row names the columns; None asks `guess_header`.
     delimiter
         One character; None detects it on the first rows.
+    quote
+        The character around cells that hold a delimiter; None is '"', "none" switches quotes off.
+    comment
+        What comment lines begin with; None is "# ", "% ", "%%" and a "#" or "%" alone on its line,
+        "none" switches comments off.
     guess_header
         Says of the first rows, as text, whether the first is a header.
 
@@ -163,30 +175,48 @@ def open_table(
     InputError
         The file is missing, empty, not text in UTF-8, or damaged.
     """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://?", str(path)):
+        raise InputError(f"{path}: is an address; download the file and name it here")
     with file_errors(path):
         with path.open("rb") as handle:
-            if handle.read(4) == PARQUET_MAGIC or path.suffix == ".parquet":
-                return _open_parquet(path)
-        head = _head(path)
-        n_skipped, text = _after_comments(path, head)
-        if delimiter is None:
-            delimiter = _detect_delimiter(text)
-        elif len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-            raise InputError(f"delimiter {delimiter!r}: must be one plain character, not a quote")
-        rows = _sample_rows(text, delimiter)
-        if not rows:
-            raise InputError(f"{path}, line {n_skipped + 1}: cannot be read{UNCLOSED}")
-        has_header = guess_header(rows) if header is None else header
-        return _text_table(path, rows, delimiter, n_skipped, has_header)
+            start = handle.read(6)
+        if start[:4] == PARQUET_MAGIC or path.suffix == ".parquet":
+            return _open_parquet(path)
+        if start == ARROW_MAGIC or path.suffix in ARROW_SUFFIXES:
+            return _open_arrow(path)
+        text = open_text(
+            path,
+            header=header,
+            delimiter=delimiter,
+            quote=quote,
+            comment=comment,
+            guess_header=guess_header,
+        )
+        return _text_table(text)
+
+
+def inner_suffix(path: Path) -> str:
+    """The suffix that tells a file's format, that of a compression left out.
+
+    Examples
+    --------
+    >>> inner_suffix(Path("edges.CSV.gz"))
+    '.csv'
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSED:
+        del suffixes[-1]
+    return suffixes[-1] if suffixes else ""
 
 
 def write_table(path: Path, columns: Mapping[str, Any]) -> None:
-    """Write columns as CSV, TSV or Parquet by the file's suffix, all or nothing.
+    """Write columns in the format that the file's suffix names, all or nothing.
 
     Parameters
     ----------
     path
-        Ends in .csv, .tsv or .parquet.
+        Ends in .csv, .tsv, .jsonl (an object a line), .parquet, .arrow or .feather; text also in
+        .gz, .zst or .bz2 after that.
     columns
         Sequences or arrays of one length, by name.
 
@@ -196,16 +226,23 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
         The suffix is another one, or the file cannot be written.
     """
     check_output(path)
+    suffix, compression = inner_suffix(path), COMPRESSED.get(path.suffix.lower())
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     with staged_file(path) as staged:
-        if path.suffix == ".parquet":
+        if suffix == ".parquet":
             pyarrow.parquet.write_table(table, staged)
-        else:
-            options = pa.csv.WriteOptions(
-                delimiter="\t" if path.suffix == ".tsv" else ",",
-                quoting_style="needed",
-            )
-            pa.csv.write_csv(table, staged, options)
+            return
+        with pa.output_stream(str(staged), compression=compression) as stream:
+            if suffix in (".arrow", ".feather"):
+                with pa.ipc.new_file(stream, table.schema) as writer:
+                    writer.write_table(table)
+            elif suffix == ".jsonl":
+                for row in table.to_pylist():
+                    stream.write((json.dumps(row) + "\n").encode())
+            else:
+                delimiter = "\t" if suffix == ".tsv" else ","
+                options = pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
+                pa.csv.write_csv(table, stream, options)
 
 
 def check_output(path: Path) -> None:
@@ -216,168 +253,29 @@ def check_output(path: Path) -> None:
     InputError
         The suffix is none that can be written, or a file cannot be made in that folder.
     """
-    if path.suffix not in WRITERS:
-        raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {', '.join(WRITERS)}")
+    suffix = inner_suffix(path)
+    known = ", ".join(TABLE_SUFFIXES)
+    if suffix not in TABLE_SUFFIXES:
+        raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
+    if path.suffix.lower() in COMPRESSED and suffix not in (".csv", ".tsv", ".jsonl"):
+        raise InputError(f"{path}: {suffix} has its own compression; leave '{path.suffix}' away")
     check_file(path)
 
 
 # ------------------------------------------------------------------------ text
 
 
-def _text_table(
-    path: Path, rows: list[list[str]], delimiter: str, n_skipped: int, has_header: bool
-) -> Table:
-    n_columns = len(rows[0])
-    names = rows[0] if has_header else None
+def _text_table(text: TextFile) -> Table:
+    def read(columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
+        cells, n_comments = text.read(columns, encoded)
+        if n_comments:
+            logger.info("%s: left out %s", text.path, count(n_comments, "comment line"))
+        return cells
 
-    def read(columns: list[int]) -> list[pa.ChunkedArray]:
-        wanted = [f"f{column}" for column in columns]
-        try:
-            with file_errors(path):
-                table = pa.csv.read_csv(
-                    _byte_stream(path),
-                    read_options=pa.csv.ReadOptions(
-                        autogenerate_column_names=True, skip_rows=n_skipped
-                    ),
-                    parse_options=pa.csv.ParseOptions(
-                        delimiter=delimiter,
-                        # Else a stray quote makes the parallel reader drop rows without a word.
-                        newlines_in_values=True,
-                    ),
-                    convert_options=pa.csv.ConvertOptions(
-                        strings_can_be_null=False,
-                        column_types={name: pa.string() for name in wanted},
-                        include_columns=list(dict.fromkeys(wanted)),
-                    ),
-                )
-        except pa.ArrowInvalid as error:
-            raise _explain(path, n_skipped, delimiter, n_columns, error) from error
-        body = table.slice(1) if has_header else table
-        return [body.column(name) for name in wanted]
-
-    def lines() -> Iterator[int]:
-        rows = _numbered_rows(path, n_skipped, delimiter)
-        if has_header:
-            next(rows, None)
-        return (line for line, _ in rows)
-
-    parts = [DELIMITERS.get(delimiter, repr(delimiter)) + "-separated"]
-    parts.append(f"{n_columns} columns, " + ("with a header" if has_header else "no header"))
-    if n_skipped:
-        parts.append(f"skipped {n_skipped} leading comment or blank lines")
-    return Table(path, names, n_columns, ", ".join(parts), read, lines)
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as handle:
-        return handle.read(2) == GZIP_MAGIC
-
-
-def _byte_stream(path: Path) -> Any:
-    compressed = _is_gzip(path)
-    stream = pa.OSFile(str(path))
-    return pa.CompressedInputStream(stream, "gzip") if compressed else stream
-
-
-def _line_stream(path: Path) -> Any:
-    """The file's lines as text, with damaged characters kept as surrogates."""
-    raw = gzip.open(path, "rb") if _is_gzip(path) else path.open("rb")  # noqa: SIM115 - given away
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _head(path: Path) -> str:
-    """The first lines of a file as text; only whole ones where there are more."""
-    stream = _byte_stream(path)
-    sample: bytes = stream.read(SAMPLE_BYTES)
-    if not sample.strip():
-        raise InputError(f"{path}: is empty")
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(f"{path}, line 1: not UTF-8 text but UTF-16; save the file as UTF-8")
-    if b"\0" in sample:
-        raise InputError(f"{path}: is not a text file (it holds zero bytes)")
-    if len(sample) == SAMPLE_BYTES:
-        sample = sample[: max(sample.rfind(b"\n"), sample.rfind(b"\r")) + 1] or sample
-    try:
-        return sample.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path) or error from error
-
-
-def _not_utf8(path: Path) -> InputError | None:
-    with _line_stream(path) as text:
-        for number, line in enumerate(text, start=1):
-            damaged = [ord(letter) for letter in line if "\udc80" <= letter <= "\udcff"]
-            if damaged:
-                return InputError(
-                    f"{path}, line {number}: not UTF-8 text (byte 0x{damaged[0] - 0xDC00:02x}); "
-                    "save the file as UTF-8"
-                )
-    return None
-
-
-def _after_comments(path: Path, head: str) -> tuple[int, list[str]]:
-    """Number of leading comment and blank lines, and the lines after them."""
-    lines = re.split(r"\r\n|\n|\r", head)  # not splitlines, which knows seven more
-    for number, line in enumerate(lines):
-        if line.strip() and not COMMENT.match(line):
-            return number, lines[number:]
-    raise InputError(f"{path}: is empty but for comments")
-
-
-def _sample_rows(lines: list[str], delimiter: str) -> list[list[str]]:
-    """The first rows, up to one that cannot be read: reading them all will say which."""
-    rows: list[list[str]] = []
-    with suppress(csv.Error):
-        for row in islice(csv.reader(lines, delimiter=delimiter), SAMPLE_ROWS):
-            if row:
-                rows.append(row)  # noqa: PERF401 - keep what came before an error
-    return rows
-
-
-def _detect_delimiter(lines: list[str]) -> str:
-    """The first that splits all of the first rows alike, else the first that splits one."""
-    present = []
-    for delimiter in DELIMITERS:
-        widths = [len(row) for row in _sample_rows(lines[:100], delimiter)]
-        if widths and widths[0] > 1:
-            present.append(delimiter)
-            if len(set(widths)) == 1:
-                return delimiter
-    return present[0] if present else ","
-
-
-def _numbered_rows(path: Path, n_skipped: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line that each begins on, read slowly: only to explain an error."""
-    with _line_stream(path) as text:
-        for _ in range(n_skipped):
-            next(text)
-        reader = csv.reader(text, delimiter=delimiter)
-        start = 1
-        try:
-            for row in reader:
-                if row:
-                    yield n_skipped + start, row
-                start = reader.line_num + 1
-        except (csv.Error, EOFError, OSError, zlib.error) as error:
-            reason = str(error).splitlines()[0].lower()
-            raise InputError(f"{path}, line {n_skipped + start}: {reason}{UNCLOSED}") from error
-
-
-def _explain(
-    path: Path, n_skipped: int, delimiter: str, n_columns: int, error: pa.ArrowInvalid
-) -> InputError:
-    """The line behind PyArrow's complaint about a text file."""
-    if "UTF8" in str(error) and (explained := _not_utf8(path)):
-        return explained
-    for line, row in _numbered_rows(path, n_skipped, delimiter):
-        if len(row) != n_columns:
-            found = "1 column" if len(row) == 1 else f"{len(row)} columns"
-            cause = UNCLOSED if any("\n" in cell for cell in row) else ""
-            return InputError(
-                f"{path}, line {line}: {found} where the first row has {n_columns}{cause}; "
-                "mend or remove this line"
-            )
-    return InputError(f"{path}: {str(error).splitlines()[0]}")
+    names = text.first_row if text.dialect.header else None
+    n_columns = len(text.first_row)
+    about = f"{text.dialect}, {count(n_columns, 'column')}, {'with a' if names else 'no'} header"
+    return Table(text.path, names, n_columns, about, read, text.lines)
 
 
 def _number(cell: Any) -> float:
@@ -397,11 +295,42 @@ def _open_parquet(path: Path) -> Table:
         raise InputError(f"{path}: is not a Parquet file, or is damaged") from error
     names: list[str] = file.schema_arrow.names
 
-    def read(columns: list[int]) -> list[pa.ChunkedArray]:
+    def load() -> pa.Table:
+        return file.read()
+
+    return _arrow_table(path, names, "Parquet", load)
+
+
+def _open_arrow(path: Path) -> Table:
+    source = pa.memory_map(str(path))
+    try:
         try:
-            table = file.read()
+            reader = pa.ipc.open_file(source)
+        except pa.ArrowInvalid:  # the streaming format has no first bytes of its own
+            source.seek(0)
+            reader = pa.ipc.open_stream(source)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: is not an Arrow file, or is damaged") from error
+    return _arrow_table(path, reader.schema.names, "Arrow", reader.read_all)
+
+
+def _arrow_table(path: Path, names: list[str], about: str, load: Callable[[], pa.Table]) -> Table:
+    def read(columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
+        try:
+            table = load()
+            cells = [table.column(column) for column in columns]
+            return [
+                _dictionary(part) if column in encoded else part
+                for column, part in zip(columns, cells, strict=True)
+            ]
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: is damaged: {str(error).splitlines()[0]}") from error
-        return [table.column(column) for column in columns]
 
-    return Table(path, names, len(names), "Parquet", read, lambda: iter(()))
+    about = f"{about}, {count(len(names), 'column')}"
+    return Table(path, names, len(names), about, read, lambda: iter(()))
+
+
+def _dictionary(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(cells.type) or pa.types.is_nested(cells.type):
+        return cells
+    return cells.dictionary_encode()

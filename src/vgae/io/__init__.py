@@ -1,0 +1,127 @@
+"""Files in and out: graphs, node features, pairs of nodes, node vectors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.interop import as_graph, from_networkx
+from vgae.io.edges import read_edges, read_pairs
+from vgae.io.features import with_features_from
+from vgae.io.formats import GRAPH_FORMATS, read_format, write_graph
+from vgae.tables import inner_suffix
+
+__all__ = ["as_graph", "from_networkx", "read_graph", "read_pairs", "write_graph"]
+
+logger = logging.getLogger(__name__)
+
+
+def read_graph(
+    path: str | Path,
+    *,
+    features: str | Path | None = None,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    comment: str | None = None,
+    drop_incomplete: bool = False,
+    isolated: bool = False,
+    directed: bool = False,
+    attributes: Mapping[str, str] | None = None,
+    standardize: bool = False,
+    missing: str = "error",
+) -> Graph:
+    r"""Read a graph from a file, and node features if there are any.
+
+    What was understood, dropped and merged is said through the `vgae` logger and kept in
+    `graph.cleaning`.
+
+    Parameters
+    ----------
+    path
+        One edge a row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
+        or a Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file.
+    features
+        CSV, Parquet or Arrow with a node's id in its first column (or one called node or id) and
+        its attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
+    source, target
+        Columns of the two ends, by name or by number from 1. By default those with usual names
+        (source and target, from and to, ...), else the first two.
+    weight
+        Column of the edge weights; by default one called weight, if there is one.
+    header
+        Whether the first row names the columns; by default found out.
+    delimiter
+        One character; by default found out. A blank stands for any run of blanks.
+    quote
+        The character around cells that hold a delimiter; by default '"'. "none" switches it off.
+    comment
+        What comment lines begin with; by default "# ", "% " and "%%". "none" switches it off.
+    drop_incomplete
+        Whether rows that lack a node id are dropped, and counted; by default they are an error.
+    isolated
+        Whether nodes that are only in `features` join the graph as nodes without edges; by
+        default they are an error.
+    directed
+        Whether an edge has a direction.
+    attributes, standardize, missing
+        How columns of `features` become numbers; see `vgae.attributes.fit_encoding`.
+
+    Returns
+    -------
+    A graph whose nodes are sorted by id where the file is a table, and in the order of the file
+    otherwise. Ids are integers if all of them are, else strings.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as a graph; the line names the place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "edges.csv"
+    >>> _ = path.write_text("from,to\nann,bob\nbob,cid\n")
+    >>> read_graph(path)
+    Graph(3 nodes, 2 edges, no features)
+    """
+    path = Path(path)
+    columns: dict[str, Any] = {
+        "source": source,
+        "target": target,
+        "weight": weight,
+        "header": header,
+        "delimiter": delimiter,
+        "quote": quote,
+        "comment": comment,
+    }
+    suffix = inner_suffix(path)
+    if suffix in GRAPH_FORMATS:
+        for name, value in columns.items():
+            if value is not None:
+                raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
+        graph = read_format(path, directed=directed)
+    else:
+        graph = read_edges(path, drop_incomplete=drop_incomplete, directed=directed, **columns)
+    if features is not None:
+        graph = with_features_from(
+            graph,
+            Path(features),
+            edges=path,
+            isolated=isolated,
+            attributes=attributes,
+            standardize=standardize,
+            missing=missing,
+        )
+    elif attributes or standardize:
+        raise InputError("attributes are named, but no feature file (--features)")
+    if graph.cleaning:
+        logger.warning("%s: %s", path, graph.cleaning)
+    return graph

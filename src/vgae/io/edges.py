@@ -1,0 +1,201 @@
+"""Tables of edges and of node pairs, by node id."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.ids import NodeId, number_ids
+from vgae.io.id_columns import IdColumns
+from vgae.tables import SOURCE_NAMES, TARGET_NAMES, WEIGHT_NAMES, Table, open_table
+
+__all__ = ["is_number", "looks_like_header", "read_edges", "read_pairs"]
+
+logger = logging.getLogger("vgae.io")
+
+
+def read_edges(
+    path: Path,
+    *,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    comment: str | None = None,
+    drop_incomplete: bool = False,
+    directed: bool = False,
+) -> Graph:
+    """Read a table with one edge a row; see `vgae.read_graph` for the parameters.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as an edge list; the line names the place.
+    """
+    table = open_table(
+        path,
+        header=header,
+        delimiter=delimiter,
+        quote=quote,
+        comment=comment,
+        guess_header=looks_like_header,
+    )
+    ends = _pair_columns(table, source, target)
+    weight_column = (
+        table.column_called(*WEIGHT_NAMES) if weight is None else table.column(str(weight))
+    )
+    _say_what_is_read(table, *ends, weight_column)
+    read = [*ends, *([] if weight_column is None else [weight_column])]
+    cells = table.read(read, encoded=set(ends))
+    ids = IdColumns.of(table, ends, cells[:2])
+    n_rows = len(ids.codes[0])
+    if n_rows == 0:
+        raise InputError(f"{path}: has a header but no edges")
+    ids = ids.complete(drop=drop_incomplete)
+    weights = None
+    if weight_column is not None:
+        weights = _positive_weights(table, weight_column, cells[2])
+        weights = weights if ids.rows is None else weights[ids.rows]
+    del cells
+    ids = ids.checked()
+    names, places = number_ids(ids.values, ids.used)
+    pairs = np.stack([places[column] for column in ids.codes], axis=1)
+    n_incomplete = n_rows - len(pairs)
+    del ids, places
+    graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
+    graph = replace(graph, cleaning=replace(graph.cleaning, incomplete=n_incomplete))
+    if graph.n_edges < n_rows // 4:
+        logger.warning(
+            "%s: only %s of %s rows are edges of their own; are these the right two columns?",
+            path,
+            f"{graph.n_edges:,}",
+            f"{n_rows:,}",
+        )
+    return graph
+
+
+def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) -> list[list[NodeId]]:
+    """Read node pairs of a graph from a table.
+
+    Parameters
+    ----------
+    path
+        The first two columns, or those called source and target, hold node ids.
+    graph
+        The graph that the ids must belong to.
+    header
+        Whether the first row names the columns; by default found out.
+
+    Returns
+    -------
+    The two ids of each pair, as the graph has them.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a pair names an unknown node; the line names it.
+    """
+    table = open_table(Path(path), header=header, guess_header=looks_like_header)
+    ends = _pair_columns(table, None, None)
+    cells = table.read(list(ends), encoded=set(ends))
+    ids = IdColumns.of(table, ends, cells).complete(drop=False).checked()
+    if len(ids.codes[0]) == 0:
+        raise InputError(f"{path}: has a header but no pairs")
+    codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
+    rows = graph.index(names)[np.stack(codes, axis=1)]
+    unknown = np.argwhere(rows < 0)
+    if unknown.size:
+        row, end = unknown[0]
+        hint = "" if row or table.names else " (if this line is a header, say --header)"
+        raise InputError(
+            f"{table.place(row)}: node '{names[codes[end][row]]}' is not in the graph{hint}"
+        )
+    pairs: list[list[NodeId]] = graph.ids[rows].tolist()
+    return pairs
+
+
+# --------------------------------------------------------------------- columns
+
+
+def looks_like_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names columns: usual names, text above numbers, or ids unlike all."""
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:]
+    lowered = [cell.lower() for cell in first]
+    if any(name in lowered for name in SOURCE_NAMES) and any(
+        name in lowered for name in TARGET_NAMES
+    ):
+        return True
+    rest = [row for row in rest if len(row) == len(first)]
+    if not rest:
+        return False
+    for column, cell in enumerate(first):
+        if not is_number(cell) and all(is_number(row[column]) for row in rest):
+            return True
+    # Ids of a graph recur. Two that never do, above rows that mostly do, are names.
+    seen: dict[str, int] = {}
+    for row in rest:
+        for cell in row[:2]:
+            seen[cell.strip()] = seen.get(cell.strip(), 0) + 1
+    recurring = sum(any(seen[cell.strip()] > 1 for cell in row[:2]) for row in rest)
+    return not any(cell in seen for cell in first[:2]) and recurring >= 0.9 * len(rest) > 4
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell spells a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _pair_columns(
+    table: Table, source: str | int | None, target: str | int | None
+) -> tuple[int, int]:
+    if table.n_columns < 2:
+        start = table.names[0] if table.names else table.read([0])[0][0].as_py()
+        raise InputError(
+            f"{table.path}: only one column ({table.about}), which begins with '{start}'; two are "
+            "needed, one for each end of an edge: name the delimiter with --delimiter"
+        )
+    first, second = table.column_called(*SOURCE_NAMES), table.column_called(*TARGET_NAMES)
+    if first is None or second is None:
+        first, second = 0, 1
+    if source is not None:
+        first = table.column(str(source))
+    if target is not None:
+        second = table.column(str(target))
+    if first == second:
+        raise InputError(f"{table.path}: source and target are both {table.describe(first)}")
+    return first, second
+
+
+def _say_what_is_read(table: Table, source: int, target: int, weight: int | None) -> None:
+    used = [source, target] if weight is None else [source, target, weight]
+    said = f"{table.describe(source)} to {table.describe(target)}"
+    said += "" if weight is None else f", weights from {table.describe(weight)}"
+    unused = [table.describe(column) for column in range(table.n_columns) if column not in used]
+    if unused:
+        said += f"; not used: {', '.join(unused[:8])}{', ...' if len(unused) > 8 else ''}"
+    logger.info("%s: %s; edges run from %s", table.path, table.about, said)
+
+
+def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
+    weights = table.numbers(column, cells)
+    bad = np.flatnonzero(weights.astype(np.float32) <= 0)
+    if bad.size:
+        row = int(bad[0])
+        raise InputError(
+            f"{table.place(row)}: weight {weights[row]:g} is not positive; remove rows that are "
+            "no edges"
+        )
+    return weights

@@ -1,0 +1,311 @@
+"""Graph files that are no tables: matrices, pair arrays, and the formats of graph editors."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from vgae.adjacency import MOST_NODES, count
+from vgae.errors import InputError
+from vgae.files import check_file, file_errors, staged_file
+from vgae.graph import Graph
+from vgae.ids import NodeId, canonical_int
+from vgae.interop import from_networkx, to_networkx
+from vgae.tables import TABLE_SUFFIXES, inner_suffix, write_table
+from vgae.text import byte_stream
+
+__all__ = ["GRAPH_FORMATS", "read_format", "write_graph"]
+
+logger = logging.getLogger("vgae.io")
+
+
+def read_format(path: Path, *, directed: bool) -> Graph:
+    """Read a graph from a file in one of `GRAPH_FORMATS`.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged, or holds no such graph.
+    """
+    form = GRAPH_FORMATS[inner_suffix(path)]
+    with file_errors(path):
+        stream, _ = byte_stream(path)
+        with stream:
+            content = stream.read()
+    if not content:
+        raise InputError(f"{path}: is empty")
+    try:
+        graph = form.read(content, directed)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # whatever a foreign reader trips over
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: cannot be read as {form.name}: {reason}") from error
+    if graph.n_nodes == 0:
+        raise InputError(f"{path}: holds no nodes")
+    logger.info("%s: %s", path, form.name)
+    return graph
+
+
+def write_graph(
+    graph: Graph, path: str | Path, *, links: Sequence[tuple[NodeId, NodeId, float]] = ()
+) -> None:
+    """Write a graph's nodes and edges in the format that the file's suffix names.
+
+    Features and labels are not written. An edge list (.csv, .tsv, .parquet, .arrow, .npy) holds
+    edges alone, so that nodes without any are left out, which is said. Matrices (.mtx, .npz) hold
+    no ids: they take a graph whose ids are 0, 1, 2, ...
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    path
+        Ends in .csv, .tsv, .jsonl, .parquet, .arrow, .feather, .mtx, .npz, .npy, .graphml, .gexf,
+        .gml or .net; text of tables also in .gz, .zst or .bz2 after that.
+    links
+        Recommended links with their probabilities, to be added as edges that are marked
+        `recommended`; GraphML, GEXF and GML have a place for such marks.
+
+    Raises
+    ------
+    InputError
+        The suffix is another one, the format cannot hold this graph, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "graph.gexf"
+    >>> write_graph(Graph.from_pairs([("a", "b")]), path)
+    >>> read_format(path, directed=False).ids.tolist()
+    ['a', 'b']
+    """
+    path = Path(path)
+    suffix = inner_suffix(path)
+    if links and suffix not in MARKED_FORMATS:
+        raise InputError(f"{path}: links can be marked in {', '.join(MARKED_FORMATS)} only")
+    if suffix in TABLE_SUFFIXES:
+        ends = [graph.ids[graph.edges[:, side]] for side in (0, 1)]
+        columns = {"source": ends[0], "target": ends[1]}
+        if graph.weights is not None:
+            columns["weight"] = graph.weights
+        _say_what_is_left_out(graph, path)
+        write_table(path, columns)
+        return
+    if path.suffix not in GRAPH_FORMATS:
+        known = ", ".join((*TABLE_SUFFIXES, *GRAPH_FORMATS))
+        raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
+    check_file(path)
+    buffer = io.BytesIO()
+    try:
+        GRAPH_FORMATS[suffix].write(_Content(graph, links, path), buffer)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+    with staged_file(path) as staged:
+        staged.write_bytes(buffer.getbuffer())
+
+
+def _say_what_is_left_out(graph: Graph, path: Path) -> None:
+    n_isolated = int((graph.degrees == 0).sum())
+    if n_isolated:
+        logger.warning(
+            "%s: left out %s: an edge list has no place for them",
+            path,
+            count(n_isolated, "node") + " without edges",
+        )
+
+
+# -------------------------------------------------------------------- matrices
+
+
+def _numbered(graph: Graph) -> Graph:
+    if graph.ids.dtype.kind != "i" or not np.array_equal(graph.ids, np.arange(graph.n_nodes)):
+        raise InputError(
+            "a matrix has no node ids, and the graph's are not 0, 1, 2, ...; write an edge list "
+            "or GraphML"
+        )
+    return graph
+
+
+def _read_matrix_market(content: bytes, directed: bool) -> Graph:
+    from scipy import io as scipy_io
+
+    n_rows, n_columns, _, layout, field, _ = scipy_io.mminfo(io.BytesIO(content))
+    if layout != "coordinate" or field == "complex":
+        raise InputError(f"is {layout} of {field}; give coordinates of real numbers")
+    _check_size(max(n_rows, n_columns))
+    return Graph.from_scipy(scipy_io.mmread(io.BytesIO(content)), directed=directed)
+
+
+def _write_matrix_market(content: _Content, handle: io.BytesIO) -> None:
+    from scipy import io as scipy_io
+
+    graph = _numbered(content.graph)
+    scipy_io.mmwrite(
+        handle,
+        graph.adjacency.tocoo(),
+        field="pattern" if graph.weights is None else "real",
+        precision=9,  # what a float32 needs
+        symmetry="general" if graph.directed else "symmetric",
+    )
+
+
+def _check_size(n_nodes: int) -> None:
+    if n_nodes > MOST_NODES:
+        raise InputError(f"{count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled")
+
+
+def _read_npz(content: bytes, directed: bool) -> Graph:
+    """SciPy's sparse matrix, CSR pieces called adj_*, attr_* and labels, or pairs in arrays."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        names = set(archive.files)
+        if {"adj_data", "adj_indices", "adj_indptr", "adj_shape"} <= names:
+            return Graph.from_scipy(
+                _csr_pieces(archive, "adj"),
+                features=_csr_pieces(archive, "attr") if "attr_data" in names else None,
+                labels=archive["labels"] if "labels" in names else None,
+                directed=directed,
+            )
+        for source, target in (("src", "dst"), ("source", "target"), ("row", "col")):
+            if {source, target} <= names and "format" not in names:
+                return _from_columns(archive[source], archive[target], archive, directed=directed)
+        for name in ("edges", "edge_index"):
+            if name in names:
+                return _from_columns(*_columns(archive[name]), archive, directed=directed)
+    if "format" not in names:
+        raise InputError(
+            f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; a graph is a matrix of "
+            "scipy.sparse.save_npz, arrays src and dst, or an array edges"
+        )
+    return Graph.from_scipy(sparse.load_npz(io.BytesIO(content)), directed=directed)
+
+
+def _csr_pieces(archive: Any, prefix: str) -> Any:
+    data, indices, indptr, shape = (
+        archive[f"{prefix}_{part}"] for part in ("data", "indices", "indptr", "shape")
+    )
+    return sparse.csr_array((data, indices, indptr), shape=tuple(shape.tolist()))
+
+
+def _from_columns(
+    source: NDArray[Any], target: NDArray[Any], archive: Any, *, directed: bool
+) -> Graph:
+    """Graph of index columns and, under n or n_nodes, the number of nodes; or of node ids."""
+    n_nodes = next((int(archive[name]) for name in ("n", "n_nodes") if name in archive.files), None)
+    if n_nodes is None:
+        return Graph.from_pairs((source, target), directed=directed)
+    _check_size(n_nodes)
+    if source.shape != target.shape or source.ndim != 1:
+        raise InputError(f"columns of shapes {source.shape} and {target.shape} are no pairs")
+    return Graph.from_edges(np.stack([source, target], axis=1), n_nodes=n_nodes, directed=directed)
+
+
+def _write_npz(content: _Content, handle: io.BytesIO) -> None:
+    sparse.save_npz(handle, _numbered(content.graph).adjacency)
+
+
+def _columns(pairs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    if pairs.ndim != 2 or 2 not in pairs.shape:
+        raise InputError(f"shape {pairs.shape} is not (n_edges, 2)")
+    if pairs.shape[1] != 2:
+        pairs = pairs.T  # two rows of ends, as graph learning libraries have them
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _read_npy(content: bytes, directed: bool) -> Graph:
+    return Graph.from_pairs(
+        _columns(np.load(io.BytesIO(content), allow_pickle=False)), directed=directed
+    )
+
+
+def _write_npy(content: _Content, handle: io.BytesIO) -> None:
+    graph = content.graph
+    if graph.weights is not None:
+        raise InputError("an array of pairs has no place for weights; write .csv or .parquet")
+    _say_what_is_left_out(graph, content.path)
+    pairs = graph.ids[graph.edges]
+    np.save(handle, pairs.astype(str) if pairs.dtype == object else pairs, allow_pickle=False)
+
+
+# --------------------------------------------------------------- graph editors
+
+
+def _with_networkx(
+    read: Callable[[Any, Any], Any], write: Callable[[Any, Any, Any], None], name: str
+) -> Format:
+    """A format that NetworkX reads and writes; ids are integers if all spell one."""
+
+    def reader(content: bytes, directed: bool) -> Graph:
+        import networkx
+
+        found = read(networkx, io.BytesIO(content))
+        names = {node: canonical_int(str(node)) for node in found}
+        if not all(isinstance(other, int) for other in names.values()):
+            names = {node: str(node) for node in found}
+        return from_networkx(networkx.relabel_nodes(found, names), directed=directed)
+
+    def writer(content: _Content, handle: io.BytesIO) -> None:
+        import networkx
+
+        found = networkx.relabel_nodes(to_networkx(content.graph), str)
+        if content.links:
+            networkx.set_edge_attributes(found, False, "recommended")
+            for source, target, probability in content.links:
+                found.add_edge(
+                    str(source), str(target), recommended=True, probability=float(probability)
+                )
+        write(networkx, found, handle)
+
+    return Format(name, reader, writer)
+
+
+class _Content(NamedTuple):
+    """What is to be written, and where."""
+
+    graph: Graph
+    links: Sequence[tuple[NodeId, NodeId, float]]
+    path: Path
+
+
+class Format(NamedTuple):
+    """How a kind of file is read and written."""
+
+    name: str
+    read: Callable[[bytes, bool], Graph]
+    write: Callable[[_Content, io.BytesIO], None]
+
+
+GRAPH_FORMATS: dict[str, Format] = {
+    ".mtx": Format("Matrix Market", _read_matrix_market, _write_matrix_market),
+    ".npz": Format("NumPy or SciPy .npz", _read_npz, _write_npz),
+    ".npy": Format("NumPy pairs", _read_npy, _write_npy),
+    ".graphml": _with_networkx(
+        lambda nx, handle: nx.read_graphml(handle),
+        lambda nx, graph, handle: nx.write_graphml_xml(graph, handle),
+        "GraphML",
+    ),
+    ".gexf": _with_networkx(
+        lambda nx, handle: nx.read_gexf(handle),
+        lambda nx, graph, handle: nx.write_gexf(graph, handle),
+        "GEXF",
+    ),
+    ".gml": _with_networkx(
+        lambda nx, handle: nx.read_gml(handle),
+        lambda nx, graph, handle: nx.write_gml(graph, handle),
+        "GML",
+    ),
+    ".net": _with_networkx(
+        lambda nx, handle: nx.read_pajek(handle),
+        lambda nx, graph, handle: nx.write_pajek(graph, handle),
+        "Pajek",
+    ),
+}
+"""Formats by suffix."""
+MARKED_FORMATS = (".graphml", ".gexf", ".gml")

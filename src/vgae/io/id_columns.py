@@ -1,0 +1,195 @@
+"""Columns of node ids: dictionary-encoded, so that what is checked is each distinct id once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from vgae.adjacency import count
+from vgae.errors import InputError
+from vgae.ids import encode_columns
+from vgae.tables import Table
+
+__all__ = ["IdColumns"]
+
+logger = logging.getLogger("vgae.io")
+
+INTEGER = r"^(?:0|-?[1-9][0-9]*)$"
+MISSING = ("", r"\N")
+"""What no node is called: an empty cell, and the mark that databases export for one."""
+
+
+@dataclass(frozen=True)
+class IdColumns:
+    """Columns of a table that hold node ids.
+
+    Attributes
+    ----------
+    table, columns
+        Where they come from.
+    codes
+        For each column the places of its cells in `values`, shape (n_rows,); -1 for null.
+    values
+        Distinct ids, as a PyArrow array: text, or integers once that is sure.
+    rows
+        Rows of the table that are left, shape (n_rows,), or None for all of them.
+    """
+
+    table: Table
+    columns: tuple[int, ...]
+    codes: list[NDArray[np.int32]]
+    values: pa.Array
+    rows: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of(
+        cls, table: Table, columns: Sequence[int], cells: Sequence[pa.ChunkedArray]
+    ) -> IdColumns:
+        """Columns of a table whose cells have been read.
+
+        Raises
+        ------
+        InputError
+            A column holds neither text nor integers.
+        """
+        texts = [_as_text(table, *column) for column in zip(columns, cells, strict=True)]
+        return cls(table, tuple(columns), *encode_columns(texts))
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Which of the values occur, shape (n_values,)."""
+        used = np.zeros(len(self.values), dtype=bool)
+        for column in self.codes:
+            used[column] = True
+        return used
+
+    def complete(self, *, drop: bool) -> IdColumns:
+        """The rows that have all their ids.
+
+        Raises
+        ------
+        InputError
+            A row lacks one, unless such rows may be dropped.
+        """
+        blank = pc.is_in(pc.utf8_trim_whitespace(self.values), pa.array(MISSING))
+        # The place after the last one stands for null, whose code is -1.
+        missing = np.append(_mask(blank), True)
+        gone = np.logical_or.reduce([missing[column] for column in self.codes])
+        if not gone.any():
+            return self
+        if not drop:
+            row, column, name = self._first(missing)
+            said = "is empty" if not name.strip() else f"holds '{name}', the mark of no value"
+            raise InputError(
+                f"{self.table.place(row)}: {self.table.describe(column)} {said}; a node id is "
+                f"needed ({count(int(gone.sum()), 'such row')}; --drop-incomplete leaves them out)"
+            )
+        kept = np.flatnonzero(~gone)
+        return replace(self, codes=[column[kept] for column in self.codes], rows=kept)
+
+    def checked(self) -> IdColumns:
+        """Ids without blanks around them: integers if every one is, else text.
+
+        What was trimmed is said, and what looks like a slip: ids that differ in case or blanks
+        only, and a few words among integers.
+
+        Raises
+        ------
+        InputError
+            An id holds a line break.
+        """
+        used = self.used
+        broken = _mask(pc.match_substring(self.values, "\n")) & used
+        if broken.any():
+            row, column, _ = self._first(broken)
+            raise InputError(
+                f"{self.table.place(row)}: {self.table.describe(column)} holds a line break "
+                "(an unclosed quote?); mend or remove it"
+            )
+        trimmed = replace(self, values=pc.utf8_trim_whitespace(self.values))
+        self._say_what_was_trimmed(_mask(pc.not_equal(trimmed.values, self.values)))
+        is_integer = _mask(pc.match_substring_regex(trimmed.values, INTEGER))
+        if is_integer[used].all():
+            spelt = pc.if_else(pa.array(is_integer), trimmed.values, "0")
+            try:
+                return replace(self, values=spelt.cast(pa.int64()))
+            except pa.ArrowInvalid:  # longer than 64 bits
+                return trimmed
+        trimmed._warn_of_words(used & ~is_integer, used & is_integer)
+        _warn_of_likeness(self.table, trimmed.values.filter(pa.array(used)))
+        return trimmed
+
+    def _first(self, marked: NDArray[np.bool_]) -> tuple[int, int, str]:
+        """Row and column of the first cell whose value is marked, and the value."""
+        rows = [np.flatnonzero(marked[column])[:1] for column in self.codes]
+        row, place = min((int(found[0]), place) for place, found in enumerate(rows) if found.size)
+        code = int(self.codes[place][row])
+        name = self.values[code].as_py() if code >= 0 else ""
+        return row if self.rows is None else int(self.rows[row]), self.columns[place], name
+
+    def _say_what_was_trimmed(self, blank: NDArray[np.bool_]) -> None:
+        for place, column in enumerate(self.codes if blank.any() else ()):
+            n_trimmed = int(blank[column].sum())
+            if n_trimmed:
+                logger.warning(
+                    "%s: trimmed blanks around %s in %s",
+                    self.table.path,
+                    count(n_trimmed, "id"),
+                    self.table.describe(self.columns[place]),
+                )
+
+    def _warn_of_words(self, words: NDArray[np.bool_], integers: NDArray[np.bool_]) -> None:
+        n_words, n_integers = int(words.sum()), int(integers.sum())
+        if n_integers < 9 * n_words:
+            return
+        row, _, name = self._first(words)
+        logger.warning(
+            "%s: ids are text, not integers, because of %s of %s, such as '%s' (%s)",
+            self.table.path,
+            f"{n_words:,}",
+            f"{n_words + n_integers:,}",
+            name,
+            self.table.place(row),
+        )
+
+
+def _mask(marks: Any) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = marks.to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _as_text(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as text with a dictionary, integers being written out."""
+    kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if not (pa.types.is_integer(kind) or any(is_text(kind) for is_text in texts)):
+        raise InputError(
+            f"{table.path}: {table.describe(column)} holds {kind}, not node ids (text or integers)"
+        )
+    if not pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_encode()
+    return cells.cast(pa.dictionary(pa.int32(), pa.string()))
+
+
+def _warn_of_likeness(table: Table, values: pa.Array) -> None:
+    """Say that ids differ in case or blanks only, which is mostly a slip."""
+    values = values.unique()
+    plain = pc.replace_substring_regex(pc.utf8_lower(values), r"\s+", "").dictionary_encode()
+    sizes = np.bincount(plain.indices.to_numpy(), minlength=len(plain.dictionary))
+    n_alike = int((sizes - (sizes > 0)).sum())
+    if n_alike:
+        names = values.filter(pc.equal(plain.indices, int(np.argmax(sizes > 1)))).to_pylist()
+        logger.warning(
+            "%s: %s in case or blanks only from another, such as '%s' and '%s'; they are taken for "
+            "different nodes",
+            table.path,
+            "1 id differs" if n_alike == 1 else f"{n_alike:,} ids differ",
+            *names[:2],
+        )
