@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vgae.datasets import load_dataset
     from vgae.errors import InputError, NotFittedError, VgaeError
     from vgae.graph import Graph
-    from vgae.io import as_graph, from_networkx, read_graph
+    from vgae.io import as_graph, from_networkx, read_graph, write_graph
     from vgae.split import Split, load_split, save_split, split_edges
 
 __version__ = "0.1.0"
@@ -21,7 +21,7 @@ _HOME = {
     "vgae.datasets": ("load_dataset",),
     "vgae.errors": ("InputError", "NotFittedError", "VgaeError"),
     "vgae.graph": ("Graph",),
-    "vgae.io": ("as_graph", "from_networkx", "read_graph"),
+    "vgae.io": ("as_graph", "from_networkx", "read_graph", "write_graph"),
     "vgae.split": ("Split", "load_split", "save_split", "split_edges"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -46,6 +46,7 @@ __all__ = [
     "read_graph",
     "save_split",
     "split_edges",
+    "write_graph",
 ]
 
 

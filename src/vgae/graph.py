@@ -250,7 +250,13 @@ class Graph:
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"adjacency: shape {matrix.shape} is not square")
         entries = checked_csr(matrix, np.float64, "adjacency")
-        checked_weights(entries.data, entries.nnz)
+        bad = np.flatnonzero(~(np.isfinite(entries.data) & (entries.data > 0)))
+        if bad.size:
+            row = int(np.searchsorted(entries.indptr, bad[0], side="right")) - 1
+            raise InputError(
+                f"adjacency, entry ({row}, {entries.indices[bad[0]]}): {entries.data[bad[0]]} is "
+                "not a positive finite number"
+            )
         n_merged = 0
         if not directed:
             both_ways = entries.maximum(entries.T)

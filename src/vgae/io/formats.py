@@ -46,8 +46,7 @@ def read_format(path: Path, *, directed: bool) -> Graph:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except Exception as error:  # whatever a foreign reader trips over
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read as {form.name}: {reason}") from error
+        raise InputError(f"{path}: cannot be read as {form.name}: {_reason(error)}") from error
     if graph.n_nodes == 0:
         raise InputError(f"{path}: holds no nodes")
     logger.info("%s: %s", path, form.name)
@@ -106,10 +105,16 @@ def write_graph(
     buffer = io.BytesIO()
     try:
         GRAPH_FORMATS[suffix].write(_Content(graph, links, path), buffer)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # whatever a foreign writer trips over
+        raise InputError(f"{path}: cannot be written: {_reason(error)}") from error
     with staged_file(path) as staged:
         staged.write_bytes(buffer.getbuffer())
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _say_what_is_left_out(graph: Graph, path: Path) -> None:
@@ -262,6 +267,10 @@ def _with_networkx(
                     str(source), str(target), recommended=True, probability=float(probability)
                 )
         write(networkx, found, handle)
+        back = set(map(str, read(networkx, io.BytesIO(handle.getvalue()))))
+        lost = next((node for node in found if node not in back), None)
+        if lost is not None:
+            raise InputError(f"{name} cannot hold the node id '{lost}'; write GraphML or a table")
 
     return Format(name, reader, writer)
 

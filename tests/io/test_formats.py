@@ -1,0 +1,262 @@
+"""Every format: written, read, the same graph; and the table of them in the documentation."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import io as scipy_io
+from scipy import sparse
+
+import vgae
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.io import read_graph, write_graph
+from vgae.io.formats import GRAPH_FORMATS
+from vgae.tables import COMPRESSED, TABLE_SUFFIXES
+
+DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
+READ = (*(suffix for suffix in TABLE_SUFFIXES if suffix != ".jsonl"), *GRAPH_FORMATS)
+NAMES = {
+    ".csv": "CSV",
+    ".tsv": "TSV",
+    ".parquet": "Parquet",
+    ".arrow": "Arrow IPC",
+    ".feather": "Feather (Arrow)",
+    **{suffix: form.name for suffix, form in GRAPH_FORMATS.items()},
+}
+ODD_IDS = ["Doe, Jane", "Ærø", 'the "best"', "# 1", "日本", "a b", "007", "x;y|z", "<&>"]
+
+
+def _plain() -> Graph:
+    return Graph.from_edges([(0, 1), (1, 2), (0, 3), (2, 3)])
+
+
+def _text_ids() -> Graph:
+    ids = sorted(ODD_IDS)
+    return Graph.from_edges([(i, (i + 1) % len(ids)) for i in range(len(ids))], ids=ids)
+
+
+def _integer_ids() -> Graph:
+    return Graph.from_pairs([(-5, 10), (10, 20), (20, 2**40)])
+
+
+def _weights() -> Graph:
+    weights = np.array([0.1, 2.5, 1e-9, 3e7], dtype=np.float32)
+    return Graph.from_edges([(0, 1), (1, 2), (0, 3), (2, 3)], weights=weights)
+
+
+def _isolated() -> Graph:
+    return Graph.from_edges([(0, 1), (1, 3)], n_nodes=5)
+
+
+def _directed() -> Graph:
+    return Graph.from_edges([(0, 1), (1, 0), (2, 1)], directed=True)
+
+
+KINDS: dict[str, Callable[[], Graph]] = {
+    "text ids": _text_ids,
+    "integer ids": _integer_ids,
+    "weights": _weights,
+    "nodes without edges": _isolated,
+    "direction": _directed,
+}
+
+
+def kept(graph: Graph, path: Path, caplog: pytest.LogCaptureFixture | None = None) -> bool:
+    """Whether a graph is the same after writing and reading, and it is refused or said if not."""
+    try:
+        write_graph(graph, path)
+    except InputError as error:
+        assert str(path) in str(error)
+        assert "\n" not in str(error)
+        return False
+    same = read_graph(path, directed=graph.directed).fingerprint == graph.fingerprint
+    assert same or (caplog is not None and f"{path}: left out" in caplog.text)
+    return same
+
+
+@pytest.mark.parametrize("suffix", READ)
+def test_every_format_round_trips(tmp_path: Path, suffix: str) -> None:
+    assert kept(_plain(), tmp_path / f"plain{suffix}")
+    assert [item.name for item in tmp_path.iterdir()] == [f"plain{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", [s for s in READ if s in (".csv", ".tsv")])
+@pytest.mark.parametrize("compression", COMPRESSED)
+def test_compressed_text_round_trips(tmp_path: Path, suffix: str, compression: str) -> None:
+    path = tmp_path / f"graph{suffix}{compression}"
+    assert kept(_text_ids(), path)
+    magic = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd", ".bz2": b"BZh"}[compression]
+    assert path.read_bytes().startswith(magic)
+
+
+def test_the_table_in_the_documentation_is_true(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """VGAE_WRITE_DOCS=1 writes it anew."""
+    lines = ["| format | suffix | " + " | ".join(KINDS) + " |", "|---" * (len(KINDS) + 2) + "|"]
+    for suffix in READ:
+        answers = [
+            "yes" if kept(make(), tmp_path / f"{place}{suffix}", caplog) else "no"
+            for place, make in enumerate(KINDS.values())
+        ]
+        lines.append(f"| {NAMES[suffix]} | `{suffix}` | " + " | ".join(answers) + " |")
+    text = DOCS.read_text()
+    wanted = re.sub(
+        r"(<!-- formats -->\n).*(<!-- end of formats -->)",
+        lambda match: match[1] + "\n".join(lines) + "\n" + match[2],
+        text,
+        flags=re.DOTALL,
+    )
+    if os.environ.get("VGAE_WRITE_DOCS"):
+        DOCS.write_text(wanted)
+    assert "\n".join(lines) in wanted
+    assert DOCS.read_text() == wanted
+
+
+def test_what_a_format_cannot_hold_is_refused_or_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InputError, match=r"m\.mtx: a matrix has no node ids, .* write an edge"):
+        write_graph(_text_ids(), tmp_path / "m.mtx")
+    with pytest.raises(InputError, match="no place for weights"):
+        write_graph(_weights(), tmp_path / "m.npy")
+    with pytest.raises(InputError, match=r"cannot write '\.docx'; use one of"):
+        write_graph(_plain(), tmp_path / "m.docx")
+    with pytest.raises(InputError, match=r"links can be marked in \.graphml, \.gexf, \.gml only"):
+        write_graph(_plain(), tmp_path / "m.csv", links=[(0, 2, 0.5)])
+    assert not list(tmp_path.iterdir())
+    write_graph(_isolated(), tmp_path / "m.csv")
+    assert "left out 2 nodes without edges" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", [".graphml", ".gexf", ".gml"])
+def test_recommended_links_are_marked(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"links{suffix}"
+    write_graph(_plain(), path, links=[(1, 3, 0.75)])
+    assert read_graph(path).n_edges == 5
+    text = path.read_text()
+    assert "recommended" in text
+    assert "0.75" in text
+
+
+# --------------------------------------------------------------------- matrices
+
+
+def test_matrix_market_of_others(tmp_path: Path) -> None:
+    matrix = sparse.coo_array(([1.0, 2.0], ([0, 1], [1, 2])), shape=(3, 3))
+    path = tmp_path / "general.mtx"
+    scipy_io.mmwrite(path, matrix)
+    graph = read_graph(path)
+    assert graph.edges.tolist() == [[0, 1], [1, 2]]
+    assert graph.weights is not None
+    assert graph.weights.tolist() == [1, 2]
+    (tmp_path / "g.mtx.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert read_graph(tmp_path / "g.mtx.gz").fingerprint == graph.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("hello\n", "cannot be read as Matrix Market"),
+        (
+            "%%MatrixMarket matrix coordinate real general\n3000000000 3000000000 1\n1 2 1\n",
+            "3,000,000,000 nodes: at most 2,147,483,647 can be handled",
+        ),
+        ("%%MatrixMarket matrix array real general\n1 1\n1\n", "is array of real"),
+        ("%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 1 1\n", "of complex"),
+        (
+            "%%MatrixMarket matrix coordinate real general\n3 3 1\n1 2 -4\n",
+            r"entry \(0, 1\): -4.0 is not a positive finite number",
+        ),
+        ("%%MatrixMarket matrix coordinate real general\n3 2 1\n1 2 1\n", "is not square"),
+        ("%%MatrixMarket matrix coordinate real general\n3 3 2\n1 2 1\n", "cannot be read"),
+        ("%%MatrixMarket matrix coordinate real general\n3 3 1\n1 9 1\n", "cannot be read"),
+    ],
+)
+def test_bad_matrix_market_is_one_line(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "bad.mtx"
+    path.write_text(content)
+    with pytest.raises(InputError, match=said) as caught:
+        read_graph(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "g.npz"
+    source, target = np.array([0, 1]), np.array([1, 2])
+    np.savez(path, src=source, dst=target, n=5)
+    assert read_graph(path).n_nodes == 5
+    np.savez(path, edges=np.array([["a", "b"], ["b", "c"]]))
+    assert read_graph(path).ids.tolist() == ["a", "b", "c"]
+    np.savez(path, edge_index=np.array([[5, 6, 7], [6, 7, 5]]))
+    assert read_graph(path).edges.tolist() == [[0, 1], [0, 2], [1, 2]]
+    np.save(tmp_path / "g.npy", np.array([[5, 6, 7], [6, 7, 5]]))
+    assert read_graph(tmp_path / "g.npy").n_edges == 3
+    np.savez(path, x=source)
+    with pytest.raises(InputError, match=r"g\.npz: holds x; a graph is a matrix of"):
+        read_graph(path)
+    np.savez(path, src=source, dst=target[:1], n=5)
+    with pytest.raises(InputError, match="are no pairs"):
+        read_graph(path)
+    np.savez(path, src=source, dst=target, n=2**31)
+    with pytest.raises(InputError, match="at most 2,147,483,647"):
+        read_graph(path)
+    np.save(tmp_path / "objects.npy", np.array([[print, 1]], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"objects\.npy: cannot be read as NumPy pairs"):
+        read_graph(tmp_path / "objects.npy")
+
+
+def test_published_arrays(data_folder: Path) -> None:
+    dblp = read_graph(data_folder / "attributed" / "dblp.npz")
+    assert (dblp.n_nodes, dblp.n_edges, dblp.n_features) == (17_716, 52_867, 1_639)
+    assert dblp.labels is not None
+    enron = read_graph(data_folder / "large" / "email-enron.npz")
+    assert (enron.n_nodes, enron.n_edges) == (36_692, 183_831)
+
+
+# --------------------------------------------------------------- graph editors
+
+
+@pytest.mark.parametrize("suffix", [".graphml", ".gexf", ".gml", ".net"])
+def test_damaged_files_of_graph_editors_are_one_line(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"graph{suffix}"
+    write_graph(_weights(), path)
+    content = path.read_bytes()
+    for damaged in (b"", b"hello", content[: len(content) // 2], b"\xff\xfe\x00" + content):
+        path.write_bytes(damaged)
+        try:
+            found = read_graph(path)
+        except InputError as error:
+            assert str(path) in str(error)
+            assert "\n" not in str(error)
+        else:  # half a Pajek file is a Pajek file
+            assert suffix == ".net"
+            assert found.n_nodes <= _weights().n_nodes
+
+
+def test_options_of_tables_make_no_sense_elsewhere(tmp_path: Path) -> None:
+    write_graph(_plain(), tmp_path / "g.gml")
+    with pytest.raises(InputError, match=r"--delimiter makes no sense with a \.gml file"):
+        read_graph(tmp_path / "g.gml", delimiter=";")
+
+
+def test_weights_that_are_none_are_named(tmp_path: Path) -> None:
+    import networkx
+
+    path = tmp_path / "w.gml"
+    networkx.write_gml(networkx.Graph([("a", "b", {"weight": -2})]), path)
+    with pytest.raises(InputError, match=r"w\.gml: .*-2.*not a positive finite number"):
+        read_graph(path)
+
+
+def test_write_graph_is_public(tmp_path: Path) -> None:
+    vgae.write_graph(_plain(), tmp_path / "g.parquet")
+    assert vgae.read_graph(tmp_path / "g.parquet").n_edges == 4
