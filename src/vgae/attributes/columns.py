@@ -76,12 +76,15 @@ class Cells:
         Raises
         ------
         InputError
-            A column holds neither numbers nor text.
+            A column holds neither numbers nor text, or there are no rows.
         """
-        return [
+        read = [
             cls._understood(table, column, cells)
             for column, cells in zip(columns, table.read(columns), strict=True)
         ]
+        if read and not read[0].n_rows:
+            raise InputError(f"{table.path}: has no rows")
+        return read
 
     @classmethod
     def _understood(cls, table: Table, column: int, cells: pa.ChunkedArray) -> Cells:
@@ -241,7 +244,7 @@ class FeatureColumn(Column, ABC):
     @classmethod
     @abstractmethod
     def fit(cls, cells: Cells) -> Self:
-        """Learn from cells, not all of them missing.
+        """Learn from cells, of which some are not missing.
 
         Raises
         ------
@@ -413,7 +416,7 @@ class _Words(FeatureColumn):
         from sklearn.preprocessing import normalize
 
         counts = self._weighted(_word_counts(cells, self.n_buckets))
-        return sparse.csr_array(normalize(counts)) if cells.n_rows else counts
+        return sparse.csr_array(normalize(counts))
 
     def substitute(self, missing: Missing) -> str:  # noqa: ARG002
         return "a text without words"

@@ -118,8 +118,8 @@ def fit_encoding(
     Raises
     ------
     InputError
-        A setting or a column is unknown, a cell is missing or does not fit its column's kind, or
-        no column is left to make features of.
+        A setting or a column is unknown, the table has no rows, a cell is missing or does not fit
+        its column's kind, or no column is left to make features of.
 
     Examples
     --------
@@ -142,8 +142,6 @@ def fit_encoding(
     given = _given_kinds(table, columns, kinds or {})
     entries: dict[int, FeatureColumn] = {}
     for cells in Cells.read(table, [c for c in columns if given.get(c) != "ignore"]):
-        if not cells.n_rows:
-            raise InputError(f"{table.path}: has a header but no rows")
         kind = given.get(cells.column)
         if kind is None:
             kind = _found_kind(cells, standardize=standardize, missing=missing)
@@ -154,7 +152,7 @@ def fit_encoding(
             f"{table.path}: no column gives features; say what one holds with "
             "--attribute COLUMN=KIND (attributes={'COLUMN': 'KIND'})"
         )
-    names = table.names or [None] * table.n_columns
+    names: Sequence[str | None] = table.names or [None] * table.n_columns
     _check_unique(table, [name for column in entries if (name := names[column]) is not None])
     record = AttributeEncoding.parse(
         {
@@ -193,7 +191,8 @@ def encode(encoding: AttributeEncoding, table: Table, columns: Sequence[int]) ->
     Raises
     ------
     InputError
-        A column is missing, or a cell is missing or does not fit its column's kind.
+        The table has no rows, a column is missing, or a cell is missing or does not fit its
+        column's kind.
     """
     blocks = []
     places = _places(encoding, table, columns)
