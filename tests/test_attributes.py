@@ -150,6 +150,14 @@ def test_columns_without_a_header_go_by_number(tmp_path: Path) -> None:
     assert feature_names(encoding)[:4] == ["2=1", "2=2", "2=3", "3#0"]
 
 
+def test_sparse_features_have_narrow_indices(tmp_path: Path) -> None:
+    table = people(tmp_path, "id,n,team,bio\n" + "".join(f"{i},{i},{i},a b c\n" for i in range(9)))
+    features: Any = encode(
+        fitted(table, kinds={"team": "category", "bio": "tfidf"}), table, [1, 2, 3]
+    )
+    assert features.indices.dtype == features.indptr.dtype == np.int32
+
+
 @pytest.mark.parametrize("zeros", [2, 3, 4])
 def test_mostly_zeros_are_stored_as_sparse(tmp_path: Path, zeros: int) -> None:
     table = column(tmp_path, ["1", *["0"] * zeros])

@@ -385,9 +385,10 @@ class CategoryColumn(FeatureColumn):
                 count(len(unknown), "cell"),
                 listed([f"{value!r}" for value in pc.unique(unknown).to_pylist()]),
             )
-        rows, columns = np.flatnonzero(known), codes.filter(pa.array(known)).to_numpy()
+        columns = codes.filter(pa.array(known)).to_numpy()
+        ends = np.append(0, np.cumsum(known)).astype(columns.dtype)  # narrow, as the codes are
         shape = (cells.n_rows, len(self.categories))
-        return sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
+        return sparse.csr_array((np.ones(columns.size), columns, ends), shape=shape)
 
     def substitute(self, missing: Missing) -> str:  # noqa: ARG002
         """No category, whatever is wanted of numbers."""
