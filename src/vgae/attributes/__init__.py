@@ -1,0 +1,8 @@
+"""Tables of node attributes -> feature matrices, by a record that encodes later tables alike.
+
+A new kind of column is a subclass of `FeatureColumn`, added to `KINDS` and to the record.
+"""
+
+from vgae.attributes.encoding import AttributeEncoding, encode, feature_names, fit_encoding
+
+__all__ = ["AttributeEncoding", "encode", "feature_names", "fit_encoding"]

@@ -1,0 +1,486 @@
+"""How one column becomes features: its cells as they were read, and the kinds of columns."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import sparse
+
+from vgae.config import Dimension, Settings
+from vgae.errors import InputError
+from vgae.graph import count
+from vgae.tables import Table
+
+__all__ = [
+    "KINDS",
+    "Block",
+    "CategoryColumn",
+    "Cells",
+    "Column",
+    "FeatureColumn",
+    "IgnoredColumn",
+    "Missing",
+    "NumberColumn",
+    "StandardColumn",
+    "TextColumn",
+    "TfidfColumn",
+    "listed",
+]
+
+logger = logging.getLogger(__name__)
+
+Missing: TypeAlias = Literal["error", "mean", "zero"]
+Block: TypeAlias = NDArray[np.float64] | sparse.csr_array[Any]
+
+MISSING_MARK = r"(?i)\A(na|n/a|nan|null|none|\\n|\?|)\z"
+BUCKETS = 1024
+MOST_LISTED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """One column of a table as it was read.
+
+    Attributes
+    ----------
+    table, column
+        Where the cells are from.
+    values
+        Text without blanks around it, integers, truth values, or float64.
+    missing
+        Which cells hold nothing, shape (n_rows,).
+    n_trimmed
+        How many cells had blanks around their text.
+    """
+
+    table: Table
+    column: int
+    values: pa.ChunkedArray
+    missing: NDArray[np.bool_]
+    n_trimmed: int = 0
+
+    @classmethod
+    def read(cls, table: Table, columns: Sequence[int]) -> list[Cells]:
+        """Columns by position.
+
+        Raises
+        ------
+        InputError
+            A column holds neither numbers nor text, or there are no rows.
+        """
+        read = [
+            cls._understood(table, column, cells)
+            for column, cells in zip(columns, table.read(columns), strict=True)
+        ]
+        if read and not read[0].n_rows:
+            raise InputError(f"{table.path}: has no rows")
+        return read
+
+    @classmethod
+    def _understood(cls, table: Table, column: int, cells: pa.ChunkedArray) -> Cells:
+        if pa.types.is_dictionary(cells.type):
+            cells = cells.cast(cells.type.value_type)
+        if pa.types.is_string_view(cells.type) or pa.types.is_null(cells.type):
+            cells = cells.cast(pa.string())
+        if _is_text(cells):
+            return cls._of_text(table, column, cells)
+        if pa.types.is_floating(cells.type) or pa.types.is_decimal(cells.type):
+            cells = cells.cast(pa.float64())
+        elif not (pa.types.is_integer(cells.type) or pa.types.is_boolean(cells.type)):
+            found = cls(table, column, cells, np.empty(0, dtype=np.bool_))
+            raise InputError(
+                f"{found.described} holds {cells.type}, not numbers or text; convert it, or leave "
+                f"it out with {found.option('ignore')}"
+            )
+        return cls(table, column, cells, pc.is_null(cells, nan_is_null=True).to_numpy())
+
+    @classmethod
+    def _of_text(cls, table: Table, column: int, cells: pa.ChunkedArray) -> Cells:
+        try:
+            cells.validate(full=True)  # Parquet does not promise that its text is UTF-8
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"{table.path}: {table.describe(column)} holds text that is not UTF-8"
+            ) from error
+        trimmed = pc.utf8_trim_whitespace(cells)
+        missing = pc.fill_null(pc.match_substring_regex(trimmed, MISSING_MARK), True).to_numpy()
+        n_trimmed = pc.sum(pc.not_equal(trimmed, cells)).as_py() or 0
+        return cls(table, column, trimmed, missing, n_trimmed)
+
+    @property
+    def described(self) -> str:
+        """The file and the column, in words."""
+        return f"{self.table.path}: {self.table.describe(self.column)}"
+
+    @property
+    def name(self) -> str | None:
+        """The column's name, if there is a header."""
+        return None if self.table.names is None else self.table.names[self.column]
+
+    def option(self, kind: str) -> str:
+        """How to say of what kind this column is: by its name, or by its number if it has none."""
+        return f"--attribute {self.name or self.column + 1}={kind}"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the cells were read as text."""
+        return _is_text(self.values)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of cells."""
+        return int(self.missing.size)
+
+    @cached_property
+    def present(self) -> pa.ChunkedArray:
+        """The cells that are not missing."""
+        return self.values.filter(pa.array(~self.missing))
+
+    def numbers(self, fill: float) -> NDArray[np.float64]:
+        """The cells as numbers that are finite in float32, shape (n_rows,).
+
+        Parameters
+        ----------
+        fill
+            Stands for missing cells.
+
+        Raises
+        ------
+        InputError
+            A cell is not such a number; the line says which.
+        """
+        values = self.values if self.is_text else self.values.cast(pa.float64(), safe=False)
+        known = self._filled(values, "0" if self.is_text else 0.0)
+        return np.where(self.missing, fill, self.table.numbers(self.column, known))
+
+    def texts(self) -> pa.ChunkedArray:
+        """The cells as text, empty where they are missing."""
+        return self._filled(self.values if self.is_text else self.values.cast(pa.string()), "")
+
+    def _filled(self, values: pa.ChunkedArray, fill: object) -> pa.ChunkedArray:
+        return pc.if_else(pa.array(self.missing), pa.scalar(fill, values.type), values)
+
+    def check_present(self, wanted: str) -> None:
+        """Refuse missing cells in a column of what is wanted, such as 'a finite number'.
+
+        Raises
+        ------
+        InputError
+            A cell is missing; the line says which.
+        """
+        if not self.missing.any():
+            return
+        row = int(np.argmax(self.missing))
+        cell = self.values[row].as_py()
+        said = "is empty" if cell in (None, "") else f"holds '{cell}', not {wanted}"
+        raise InputError(
+            f"{self.table.place(row)}: {self.table.describe(self.column)} {said}; "
+            "fill it, or say --missing mean or zero"
+        )
+
+
+def _is_text(cells: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between them, the first few of many.
+
+    Examples
+    --------
+    >>> listed(["age", "team"])
+    'age, team'
+    """
+    more = f", ... ({len(names):,} in all)" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
+
+
+# --------------------------------------------------------------------- kinds
+
+
+class Column(Settings):
+    """What became of one column.
+
+    Attributes
+    ----------
+    name
+        The column's name, or None in a table without a header.
+    position
+        Its place in the table, from 0.
+    """
+
+    name: str | None
+    position: Annotated[int, Field(ge=0)]
+
+
+@final
+class IgnoredColumn(Column):
+    """A column that gives no features."""
+
+    kind: Literal["ignore"] = "ignore"
+
+
+class FeatureColumn(Column, ABC):
+    """How one column becomes features.
+
+    Attributes
+    ----------
+    wanted
+        What a cell should hold, in words.
+    """
+
+    wanted: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, cells: Cells) -> Self:
+        """Learn from cells, of which some are not missing.
+
+        Raises
+        ------
+        InputError
+            A cell does not fit this kind.
+        """
+
+    @abstractmethod
+    def feature_names(self) -> list[str]:
+        """One name a feature."""
+
+    @abstractmethod
+    def encode(self, cells: Cells, missing: Missing) -> Block:
+        """Make features of cells.
+
+        Parameters
+        ----------
+        cells
+            Those that this was fitted to, or those of a later table.
+        missing
+            What becomes of missing cells; under "error" there are none.
+
+        Returns
+        -------
+        Features finite in float32, shape (n_rows, n_features).
+
+        Raises
+        ------
+        InputError
+            A cell does not fit this kind.
+        """
+
+    @abstractmethod
+    def substitute(self, missing: Missing) -> str:
+        """What missing cells are taken as, in words."""
+
+    @property
+    def label(self) -> str:
+        """The column's name, or its number from 1."""
+        return self.name or str(self.position + 1)
+
+
+class _Numeric(FeatureColumn):
+    """A column of numbers, one feature; `mean` is that of the cells that are not missing."""
+
+    wanted = "a finite number"
+    mean: float
+
+    def feature_names(self) -> list[str]:
+        return [self.label]
+
+    def encode(self, cells: Cells, missing: Missing) -> Block:
+        return cells.numbers(self._fill(missing))[:, np.newaxis]
+
+    def substitute(self, missing: Missing) -> str:
+        return f"the mean, {self.mean:g}" if missing == "mean" else "0"
+
+    def _fill(self, missing: Missing) -> float:
+        return self.mean if missing == "mean" else 0.0
+
+
+@final
+class NumberColumn(_Numeric):
+    """Numbers as they are."""
+
+    kind: Literal["number"] = "number"
+
+    @classmethod
+    def fit(cls, cells: Cells) -> Self:
+        """The mean, for missing cells."""
+        values = cells.numbers(0.0)[~cells.missing]
+        return cls(name=cells.name, position=cells.column, mean=float(values.mean()))
+
+
+@final
+class StandardColumn(_Numeric):
+    """Numbers less their mean, divided by their standard deviation, or by 1 where all are equal."""
+
+    kind: Literal["standard"] = "standard"
+    deviation: Annotated[float, Field(gt=0)]
+
+    @classmethod
+    def fit(cls, cells: Cells) -> Self:
+        """Mean and deviation of the cells that are not missing."""
+        values = cells.numbers(0.0)[~cells.missing]
+        mean, deviation = float(values.mean()), float(values.std())
+        if values.min() == values.max():  # of which rounding could make a small deviation
+            mean, deviation = float(values[0]), 1.0
+        # Squares of tiny numbers are nothing.
+        return cls(name=cells.name, position=cells.column, mean=mean, deviation=deviation or 1.0)
+
+    def encode(self, cells: Cells, missing: Missing) -> Block:
+        """Standardized numbers; one too far from the mean for float32 is refused."""
+        with np.errstate(over="ignore"):
+            scaled = (super().encode(cells, missing) - self.mean) / self.deviation
+            far = np.flatnonzero(~np.isfinite(scaled.astype(np.float32)))
+        if far.size:
+            row = int(far[0])
+            raise InputError(
+                f"{cells.table.place(row)}: {cells.table.describe(cells.column)} holds "
+                f"'{cells.values[row].as_py()}', too far from the mean, {self.mean:g}, to be "
+                "standardized; correct it"
+            )
+        return scaled
+
+
+@final
+class CategoryColumn(FeatureColumn):
+    """One feature a category, 1 where the cell holds it; a cell of no known category holds none."""
+
+    wanted = "a category"
+    kind: Literal["category"] = "category"
+    categories: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+
+    @classmethod
+    def fit(cls, cells: Cells) -> Self:
+        """The categories, sorted."""
+        found = sorted(pc.unique(cells.present.cast(pa.string())).to_pylist())
+        return cls(name=cells.name, position=cells.column, categories=tuple(found))
+
+    def feature_names(self) -> list[str]:
+        """The column's name with each category."""
+        return [f"{self.label}={category}" for category in self.categories]
+
+    def encode(self, cells: Cells, missing: Missing) -> Block:  # noqa: ARG002 - always no category
+        """One-hot rows; blanks that were trimmed and unknown categories are said."""
+        if cells.n_trimmed:
+            trimmed = count(cells.n_trimmed, "cell")
+            logger.warning("%s: trimmed blanks around %s", cells.described, trimmed)
+        texts = cells.texts()
+        codes = pc.index_in(texts, value_set=pa.array(self.categories, texts.type))
+        known = pc.is_valid(codes).to_numpy() & ~cells.missing
+        unknown = texts.filter(pa.array(~known & ~cells.missing))
+        if len(unknown):
+            logger.warning(
+                "%s: %s of an unknown category, taken as none: %s",
+                cells.described,
+                count(len(unknown), "cell"),
+                listed([f"{value!r}" for value in pc.unique(unknown).to_pylist()]),
+            )
+        columns = codes.filter(pa.array(known)).to_numpy()
+        ends = np.append(0, np.cumsum(known)).astype(columns.dtype)  # narrow, as the codes are
+        shape = (cells.n_rows, len(self.categories))
+        return sparse.csr_array((np.ones(columns.size), columns, ends), shape=shape)
+
+    def substitute(self, missing: Missing) -> str:  # noqa: ARG002
+        """No category, whatever is wanted of numbers."""
+        return "no category"
+
+
+class _Words(FeatureColumn):
+    """A hashed bag of words, a feature a bucket, each row divided by its Euclidean length.
+
+    So a long text weighs no more than a short one, and either as much as a category.
+    """
+
+    wanted = "a text"
+
+    @property
+    @abstractmethod
+    def n_buckets(self) -> int: ...
+
+    @abstractmethod
+    def _weighted(self, counts: sparse.csr_array[Any]) -> sparse.csr_array[Any]: ...
+
+    def feature_names(self) -> list[str]:
+        return [f"{self.label}#{bucket}" for bucket in range(self.n_buckets)]
+
+    def encode(self, cells: Cells, missing: Missing) -> Block:  # noqa: ARG002 - always no words
+        from sklearn.preprocessing import normalize
+
+        counts = self._weighted(_word_counts(cells, self.n_buckets))
+        return sparse.csr_array(normalize(counts))
+
+    def substitute(self, missing: Missing) -> str:  # noqa: ARG002
+        return "a text without words"
+
+
+@final
+class TextColumn(_Words):
+    """Words weighed by how often the cell holds them."""
+
+    kind: Literal["text"] = "text"
+    buckets: Dimension
+
+    @classmethod
+    def fit(cls, cells: Cells) -> Self:
+        """Nothing is learned: words are hashed."""
+        return cls(name=cells.name, position=cells.column, buckets=BUCKETS)
+
+    @property
+    def n_buckets(self) -> int:
+        """Number of buckets."""
+        return self.buckets
+
+    def _weighted(self, counts: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+        return counts
+
+
+@final
+class TfidfColumn(_Words):
+    """Words weighed by how often the cell holds them and how few of the fitted cells do."""
+
+    kind: Literal["tfidf"] = "tfidf"
+    idf: Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=2**16)]
+
+    @classmethod
+    def fit(cls, cells: Cells) -> Self:
+        """The inverse document frequency of each bucket."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        idf = TfidfTransformer().fit(_word_counts(cells, BUCKETS)).idf_
+        return cls(name=cells.name, position=cells.column, idf=tuple(idf.tolist()))
+
+    @property
+    def n_buckets(self) -> int:
+        """Number of buckets."""
+        return len(self.idf)
+
+    def _weighted(self, counts: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+        return sparse.csr_array(counts @ sparse.diags_array(np.array(self.idf)))
+
+
+def _word_counts(cells: Cells, n_buckets: int) -> sparse.csr_array[Any]:
+    """How many words of each cell fall into each bucket, shape (n_rows, n_buckets)."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    # With signs, words that share a bucket could undo each other and look like none.
+    vectorizer = HashingVectorizer(n_features=n_buckets, alternate_sign=False, norm=None)
+    return sparse.csr_array(vectorizer.transform(cells.texts().to_pylist()))
+
+
+KINDS: dict[str, type[FeatureColumn]] = {
+    "number": NumberColumn,
+    "standard": StandardColumn,
+    "category": CategoryColumn,
+    "text": TextColumn,
+    "tfidf": TfidfColumn,
+}
