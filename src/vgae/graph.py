@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias, cast
@@ -62,6 +62,9 @@ class Graph:
         Whether an edge has a direction.
     cleaning
         What was dropped or merged when the graph was made.
+    feature_encoding
+        How the features were made of a table's columns, as plain values (see `vgae.attributes`);
+        None where they came as numbers.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Graph:
     labels: NDArray[Any] | None = None
     directed: bool = False
     cleaning: Cleaning = field(default_factory=Cleaning)
+    feature_encoding: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         n_nodes = self.adjacency.shape[0]
@@ -389,7 +393,8 @@ class Graph:
 
     def with_features(self, features: Any) -> Graph:
         """The same graph with other features, or with None."""
-        return replace(self, features=None if features is None else _checked_features(features))
+        checked = None if features is None else _checked_features(features)
+        return replace(self, features=checked, feature_encoding=None)
 
     def with_labels(self, labels: ArrayLike | None) -> Graph:
         """The same graph with other labels, or with None."""

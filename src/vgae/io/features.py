@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from vgae.adjacency import count
+from vgae.attributes import AttributeEncoding, encode, fit_encoding
 from vgae.errors import InputError
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
@@ -20,7 +21,7 @@ from vgae.io.edges import is_number
 from vgae.io.id_columns import IdColumns
 from vgae.tables import NODE_NAMES, Table, open_table
 
-__all__ = ["with_features_from"]
+__all__ = ["read_new_features", "with_features_from"]
 
 logger = logging.getLogger("vgae.io")
 
@@ -42,10 +43,51 @@ def with_features_from(
     InputError
         The file cannot be read, or its rows are not those of the graph's nodes, each once.
     """
-    ids, matrix, place = _read_features(path)
+    if path.suffix in (".npy", ".npz"):
+        matrix = _read_matrix(path)
+        rows = _Rows(np.arange(matrix.shape[0]), matrix, path)
+    else:
+        table, columns, ids = _open_features(path)
+        encoding = fit_encoding(
+            table, columns, kinds=attributes, standardize=standardize, missing=missing
+        )
+        rows = _Rows(ids, encode(encoding, table, columns), path, table, encoding)
     if isolated:
-        graph = _with_nodes(graph, _like(graph.ids, ids, path))
-    return _with_aligned_features(graph, ids, matrix, place, edges)
+        graph = _with_nodes(graph, _like(graph.ids, rows.ids, path))
+    return _aligned(graph, rows, edges)
+
+
+def read_new_features(path: Path, encoding: AttributeEncoding | None) -> tuple[IdArray, Features]:
+    """Ids and features of nodes that come later, made as those of the first table were.
+
+    Parameters
+    ----------
+    path
+        A table as `vgae.read_graph` takes it for features.
+    encoding
+        How the features of the known nodes were made; None where they were plain numbers.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or lacks a column.
+    """
+    table, columns, ids = _open_features(path)
+    return ids, encode(encoding or fit_encoding(table, columns), table, columns)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of features by node id, where they come from and how they were made."""
+
+    ids: IdArray
+    matrix: Features
+    path: Path
+    table: Table | None = None
+    encoding: AttributeEncoding | None = None
+
+    def place(self, row: int) -> str:
+        return f"{self.path}, row {row}" if self.table is None else self.table.place(row)
 
 
 def _with_nodes(graph: Graph, ids: IdArray) -> Graph:
@@ -58,45 +100,30 @@ def _with_nodes(graph: Graph, ids: IdArray) -> Graph:
     return replace(wider, cleaning=graph.cleaning)
 
 
-class _Places:
-    """Where the rows of a feature file are, for errors."""
-
-    def __init__(self, path: Path, table: Table | None = None) -> None:
-        self.path = path
-        self.table = table
-
-    def __call__(self, row: int) -> str:
-        return f"{self.path}, row {row}" if self.table is None else self.table.place(row)
-
-
-def _read_features(path: Path) -> tuple[IdArray, Features, _Places]:
-    """Ids and features of a file, and where its rows are."""
-    if path.suffix in (".npy", ".npz"):
-        matrix = _read_matrix(path)
-        return np.arange(matrix.shape[0]), matrix, _Places(path)
-    table = open_table(path, guess_header=_text_above_numbers)
+def _open_features(path: Path) -> tuple[Table, list[int], IdArray]:
+    """A table of attributes: the columns that hold some, and the node of each row."""
+    table = open_table(path, guess_header=_names_columns)
     key = table.column_called(*NODE_NAMES) or 0
-    others = [column for column in range(table.n_columns) if column != key]
-    if not others:
-        raise InputError(f"{path}: only one column; the first holds node ids, the others numbers")
-    key_cells, *cells = table.read([key, *others], encoded=[key])
-    ids = _read_keys(table, key, key_cells)
-    dense = np.empty((len(ids), len(others)), dtype=np.float32)
-    for place, column in enumerate(others):
-        dense[:, place] = table.numbers(column, cells[place])
-    return ids, dense, _Places(path, table)
-
-
-def _read_keys(table: Table, column: int, cells: Any) -> IdArray:
-    keys = IdColumns.of(table, [column], [cells]).complete(drop=False).checked()
+    columns = [column for column in range(table.n_columns) if column != key]
+    if not columns:
+        raise InputError(f"{path}: only one column; one holds node ids, the others attributes")
+    cells = table.read([key], encoded=[key])
+    keys = IdColumns.of(table, [key], cells).complete(drop=False).checked()
     ids: IdArray = as_ids(keys.values)[keys.codes[0]]
-    return ids
+    return table, columns, ids
 
 
-def _text_above_numbers(rows: list[list[str]]) -> bool:
+def _names_columns(rows: list[list[str]]) -> bool:
+    """Whether the first row of a table of attributes is a header."""
+    first, rest = rows[0], rows[1:]
     # A data frame's columns may be called 0, 1, ...: then the corner says that they are names.
-    corner = rows[0][0].strip().lower()
-    return corner in ("", *NODE_NAMES) or not any(is_number(cell) for cell in rows[0][1:])
+    if first[0].strip().lower() in ("", *NODE_NAMES):
+        return True
+    if any(is_number(cell) for cell in first[1:]):
+        return False
+    # Among text alone: names of columns do not occur below themselves, categories do.
+    below = [{row[place] for row in rest if place < len(row)} for place in range(len(first))]
+    return not any(cell in seen for cell, seen in zip(first, below, strict=True))
 
 
 def _read_matrix(path: Path) -> Any:
@@ -126,36 +153,37 @@ def _like(ids: IdArray, wanted: IdArray, path: Path) -> IdArray:
     raise InputError(f"{path}: node id '{wanted[0]}' is text, but the graph's ids are integers")
 
 
-def _with_aligned_features(
-    graph: Graph, ids: IdArray, matrix: Features, place: _Places, edges: Path
-) -> Graph:
+def _aligned(graph: Graph, rows: _Rows, edges: Path) -> Graph:
     """Attach feature rows in the order of the graph's nodes, each exactly once."""
-    if place.table is None and graph.ids.dtype.kind != "i":
+    ids, path = rows.ids, rows.path
+    if rows.table is None and graph.ids.dtype.kind != "i":
         raise InputError(
-            f"{place.path}: rows without ids fit integer node ids only; give the features as CSV "
+            f"{path}: rows without ids fit integer node ids only; give the features as CSV "
             "or Parquet with a column of node ids"
         )
-    rows = graph.index(ids)
-    unknown = np.flatnonzero(rows < 0)
+    places = graph.index(ids)
+    unknown = np.flatnonzero(places < 0)
     if unknown.size:
         raise InputError(
-            f"{place(int(unknown[0]))}: node '{ids[unknown[0]]}' is not in {edges} "
+            f"{rows.place(int(unknown[0]))}: node '{ids[unknown[0]]}' is not in {edges} "
             f"({count(unknown.size, 'such row')}); remove them, or keep them as nodes without "
             "edges with --isolated (isolated=True)"
         )
     order = np.full(graph.n_nodes, -1)
-    order[rows] = np.arange(len(rows))
-    repeated = np.flatnonzero(order[rows] != np.arange(len(rows)))
+    order[places] = np.arange(len(places))
+    repeated = np.flatnonzero(order[places] != np.arange(len(places)))
     if repeated.size:
-        second = int(order[rows[repeated[0]]])
-        raise InputError(f"{place(second)}: a second row for node '{ids[second]}'; keep one")
+        second = int(order[places[repeated[0]]])
+        raise InputError(f"{rows.place(second)}: a second row for node '{ids[second]}'; keep one")
     missing = np.flatnonzero(order < 0)
     if missing.size:
         raise InputError(
-            f"{place.path}: no features for node '{graph.ids[missing[0]]}' of {edges} "
+            f"{path}: no features for node '{graph.ids[missing[0]]}' of {edges} "
             f"({count(missing.size, 'such node')}); add a row for each"
         )
     try:
-        return graph.with_features(matrix[order])
+        whole = graph.with_features(rows.matrix[order])
     except InputError as error:
-        raise InputError(f"{place.path}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
+    encoding = None if rows.encoding is None else rows.encoding.model_dump(mode="json")
+    return replace(whole, feature_encoding=encoding)
