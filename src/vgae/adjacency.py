@@ -76,7 +76,7 @@ def simple_adjacency(
     *,
     directed: bool,
 ) -> tuple[FloatCSR, Cleaning]:
-    """Merge pairs of valid indices, shape (n_rows, 2), into a CSR adjacency without diagonal, counting what went.
+    """Merge pairs of valid indices into a CSR adjacency without diagonal, counting what went.
 
     Weights of merged rows are added. Each row becomes one number, and equal ones are found by
     sorting: a graph of ten million edges takes seconds and a few arrays of its length.

@@ -11,7 +11,7 @@ import typer
 
 from vgae import options
 from vgae.errors import InputError, VgaeError
-from vgae.options import comma_list, given, graph_by_name, method_settings
+from vgae.options import comma_list, given, grouped, method_settings
 
 __all__ = ["app", "main"]
 
@@ -42,27 +42,14 @@ def root(
 
 
 @app.command()
+@grouped
 def fit(
     graph: options.GraphArgument,
+    *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Run folder to make.")],
-    features: options.FeaturesOption = None,
-    no_features: options.NoFeaturesOption = False,
-    source: options.SourceOption = None,
-    target: options.TargetOption = None,
-    weight: options.WeightOption = None,
-    header: options.HeaderOption = None,
-    delimiter: options.DelimiterOption = None,
-    isolated: options.IsolatedOption = False,
+    reading: options.Reading,
     model: Annotated[str, typer.Option(metavar="NAME", help="vgae or gae.")] = "vgae",
-    preset: options.PresetOption = "paper",
-    steps: options.StepsOption = None,
-    hidden_dim: options.HiddenOption = None,
-    latent_dim: options.LatentOption = None,
-    learning_rate: options.RateOption = None,
-    objective: options.ObjectiveOption = None,
-    patience: options.PatienceOption = None,
-    engine: options.EngineOption = None,
-    device: options.DeviceOption = None,
+    training: options.Training,
     seed: options.SeedOption = 0,
     holdout: Annotated[
         bool,
@@ -70,9 +57,7 @@ def fit(
             "--holdout/--no-holdout", help="Hold edges out and score them, or train on all of them."
         ),
     ] = True,
-    validation: options.ValidationOption = None,
-    test: options.TestOption = None,
-    protocol: options.ProtocolOption = None,
+    holding_out: options.HoldingOut,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run folder if there is one.")
     ] = False,
@@ -83,7 +68,7 @@ def fit(
     from vgae.report import Reporter, print_json, print_metrics, split_words
 
     reporter = Reporter(quiet=quiet)
-    split_options = given(validation=validation, test=test, protocol=protocol)
+    split_options = given(holding_out)
     if split_options and not holdout:
         raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
     from vgae.split import Split, SplitSettings, split_edges
@@ -95,29 +80,9 @@ def fit(
     from vgae.api import make_model
     from vgae.store import save_run, staged_run
 
-    overrides = given(
-        steps=steps,
-        hidden_dim=hidden_dim,
-        latent_dim=latent_dim,
-        learning_rate=learning_rate,
-        objective=objective,
-        patience=patience,
-        engine=engine,
-        device=device,
-    )
-    estimator = make_model(model, preset=preset, seed=seed, **overrides)
+    estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
     estimator.engine_here()
-    data = graph_by_name(
-        graph,
-        features,
-        no_features=no_features,
-        isolated=isolated,
-        source=source,
-        target=target,
-        weight=weight,
-        header=header,
-        delimiter=delimiter,
-    )
+    data = reading.graph(graph)
     reporter.say(f"{graph}: {data}")
     split = (
         split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
@@ -139,32 +104,17 @@ def fit(
 
 
 @app.command()
+@grouped
 def evaluate(
     graph: options.GraphArgument,
-    features: options.FeaturesOption = None,
-    no_features: options.NoFeaturesOption = False,
-    source: options.SourceOption = None,
-    target: options.TargetOption = None,
-    weight: options.WeightOption = None,
-    header: options.HeaderOption = None,
-    delimiter: options.DelimiterOption = None,
-    isolated: options.IsolatedOption = False,
+    *,
+    reading: options.Reading,
     models: options.MethodsOption = "vgae,gae",
-    preset: options.PresetOption = "paper",
-    steps: options.StepsOption = None,
-    hidden_dim: options.HiddenOption = None,
-    latent_dim: options.LatentOption = None,
-    learning_rate: options.RateOption = None,
-    objective: options.ObjectiveOption = None,
-    patience: options.PatienceOption = None,
-    engine: options.EngineOption = None,
-    device: options.DeviceOption = None,
+    training: options.Training,
     setting: options.SettingOption = None,
     runs: options.RunsOption = 10,
     seed: options.RunsSeedOption = 0,
-    validation: options.ValidationOption = None,
-    test: options.TestOption = None,
-    protocol: options.ProtocolOption = None,
+    holding_out: options.HoldingOut,
     tasks: options.TasksOption = "links",
     metrics: options.MetricsOption = None,
     compare: Annotated[
@@ -189,17 +139,7 @@ def evaluate(
     if out is not None:
         check_output(out)
     names, asked, chosen = comma_list(models), comma_list(tasks), method_settings(setting)
-    data = graph_by_name(
-        graph,
-        features,
-        no_features=no_features,
-        isolated=isolated,
-        source=source,
-        target=target,
-        weight=weight,
-        header=header,
-        delimiter=delimiter,
-    )
+    data = reading.graph(graph)
     reporter.say(f"{graph}: {data}")
     from vgae import api
     from vgae.datasets import public_node_split
@@ -208,7 +148,7 @@ def evaluate(
         result = api.evaluate(
             data,
             names,
-            preset=preset,
+            preset=training.preset,
             runs=runs,
             seed=seed,
             tasks=asked,
@@ -217,20 +157,9 @@ def evaluate(
             on_scores=lambda scores: tick(
                 f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
             ),
-            **given(
-                metrics=None if metrics is None else comma_list(metrics),
-                validation=validation,
-                test=test,
-                protocol=protocol,
-                steps=steps,
-                hidden_dim=hidden_dim,
-                latent_dim=latent_dim,
-                learning_rate=learning_rate,
-                objective=objective,
-                patience=patience,
-                engine=engine,
-                device=device,
-            ),
+            metrics=None if metrics is None else comma_list(metrics),
+            **given(holding_out),
+            **training.overrides(),
         )
     if out is not None:
         write_table(out, result.table(graph=graph))

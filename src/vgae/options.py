@@ -1,9 +1,17 @@
-"""The command line's arguments and options, each declared and read once for all commands."""
+"""The command line's arguments and options, each declared and read once for all commands.
+
+Options that several commands share form groups: a dataclass whose fields are the options. A command
+takes a group as one parameter, and `grouped` shows typer the fields in its place.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -20,53 +28,15 @@ GraphArgument = Annotated[
         "name of a data set; see `vgae datasets`.",
     ),
 ]
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="DIR", help="A run folder made by `vgae fit`.")
-]
-FeaturesOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Node features: CSV or Parquet with node ids in the first "
-        "column, or .npy or SciPy .npz whose row i belongs to integer id i.",
-    ),
-]
-NoFeaturesOption = Annotated[bool, typer.Option("--no-features", help="Leave node features out.")]
-SourceOption = Annotated[
-    str | None,
-    typer.Option(metavar="COLUMN", help="Column of an edge's start: name, or number from 1."),
-]
-TargetOption = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column of an edge's end.")
-]
-WeightOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN", help="Column of edge weights; default: the one called weight, if any."
-    ),
-]
 HeaderOption = Annotated[
     bool | None,
     typer.Option(
-        "--header/--no-header", help="Whether the first row names the columns; default: found out."
+        "--header/--no-header",
+        help="Whether the first row names the columns; default: found out.",
     ),
 ]
-DelimiterOption = Annotated[
-    str | None, typer.Option(metavar="CHARACTER", help="Between columns; default: found out.")
-]
-IsolatedOption = Annotated[
-    bool, typer.Option("--isolated", help="Keep nodes that are only in the feature table.")
-]
-PresetOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="paper: hidden 32, latent 16, Adam 0.01, 200 steps, "
-        "raw features. unit: the same with each node's features at unit length.",
-    ),
-]
-StepsOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Full-batch training steps; default: the preset's.")
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A run folder made by `vgae fit`.")
 ]
 MethodsOption = Annotated[
     str,
@@ -108,64 +78,213 @@ MetricsOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(metavar="S", help="Seed of split, weights and samples.")]
-HiddenOption = Annotated[int | None, typer.Option(metavar="N", help="Width of the hidden layer.")]
-LatentOption = Annotated[int | None, typer.Option(metavar="N", help="Length of a node's vector.")]
-RateOption = Annotated[float | None, typer.Option(metavar="X", help="Step size of Adam.")]
-ObjectiveOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="paper (an edge weighs as much as all the pairs "
-        "without one) or elbo (all pairs weigh alike).",
-    ),
-]
-PatienceOption = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        help="Stop after N steps (10 or more) without a better validation AP; keep the best.",
-    ),
-]
-EngineOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="What sums over all pairs: auto (default: the fastest exact one), numba, triton, "
-        "triton-tf32, triton-bf16 (rounded products), tiles or reference.",
-    ),
-]
-DeviceOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Where to train: cpu (default) or cuda.")
-]
-ValidationOption = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="Fraction of the edges held out for validation; default 0.05."),
-]
-TestOption = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="Fraction of the edges held out for the test; default 0.1."),
-]
-ProtocolOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="T|TV",
-        help="Messages when test pairs are scored: T, over "
-        "training edges (default); TV, over validation edges too.",
-    ),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 TableOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write to FILE (.csv, .tsv or .parquet).")
 ]
 
+# ------------------------------------------------------------------- groups
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a graph is read from a file."""
+
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Node features: CSV or Parquet with node ids in the first "
+            "column, or .npy or SciPy .npz whose row i belongs to integer id i.",
+        ),
+    ] = None
+    no_features: Annotated[bool, typer.Option("--no-features", help="Leave node features out.")] = (
+        False
+    )
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attribute",
+            metavar="COLUMN=KIND",
+            help="What a column of the features is: number, standard (mean 0, deviation 1), "
+            "category, text, tfidf or ignore; default: found out. May be repeated.",
+        ),
+    ] = None
+    standardize: Annotated[
+        bool, typer.Option("--standardize", help="Bring number columns to mean 0, deviation 1.")
+    ] = False
+    missing: Annotated[
+        str,
+        typer.Option(
+            metavar="CHOICE", help="Missing attributes: error, mean (of the others) or zero."
+        ),
+    ] = "error"
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of an edge's start: name, or number from 1."),
+    ] = None
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of an edge's end.")
+    ] = None
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Column of edge weights; default: the one called weight, if any."
+        ),
+    ] = None
+    header: HeaderOption = None
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="CHARACTER", help="Between columns; default: found out.")
+    ] = None
+    quote: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER", help='Around cells that hold a delimiter; default: ", or none.'
+        ),
+    ] = None
+    comment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help='What comment lines begin with; default: "# " and "% ", or none.'
+        ),
+    ] = None
+    drop_incomplete: Annotated[
+        bool, typer.Option("--drop-incomplete", help="Leave out rows that lack a node id.")
+    ] = False
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Keep nodes that are only in the feature table.")
+    ] = False
+
+    def graph(self, name: str) -> Graph:
+        """The graph of a file, or of a data set by its name."""
+        return _graph_by_name(name, self)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is learned, and where."""
+
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="paper: hidden 32, latent 16, Adam 0.01, 200 steps, "
+            "raw features. unit: the same with each node's features at unit length.",
+        ),
+    ] = "paper"
+    steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Full-batch training steps; default: the preset's."),
+    ] = None
+    hidden_dim: Annotated[
+        int | None, typer.Option(metavar="N", help="Width of the hidden layer.")
+    ] = None
+    latent_dim: Annotated[
+        int | None, typer.Option(metavar="N", help="Length of a node's vector.")
+    ] = None
+    learning_rate: Annotated[float | None, typer.Option(metavar="X", help="Step size of Adam.")] = (
+        None
+    )
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="paper (an edge weighs as much as all the pairs "
+            "without one) or elbo (all pairs weigh alike).",
+        ),
+    ] = None
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Stop after N steps (10 or more) without a better validation AP; keep the best.",
+        ),
+    ] = None
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What sums over all pairs: auto (default: the fastest exact one), numba, triton, "
+            "triton-tf32, triton-bf16 (rounded products), tiles or reference.",
+        ),
+    ] = None
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where to train: cpu (default) or cuda.")
+    ] = None
+
+    def overrides(self) -> dict[str, Any]:
+        """The settings that were given, without the preset."""
+        return given(self, without="preset")
+
+
+@dataclass(frozen=True)
+class HoldingOut:
+    """Which edges are held out."""
+
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X", help="Fraction of the edges held out for validation; default 0.05."
+        ),
+    ] = None
+    test: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Fraction of the edges held out for the test; default 0.1."),
+    ] = None
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T|TV",
+            help="Messages when test pairs are scored: T, over "
+            "training edges (default); TV, over validation edges too.",
+        ),
+    ] = None
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each group of options replaced by the options themselves."""
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, Any] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        group: Any = parameter.annotation
+        if not is_dataclass(group):
+            parameters.append(parameter)
+            continue
+        groups[parameter.name] = group
+        hints = get_type_hints(group, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                option.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option.default,
+                annotation=hints[option.name],
+            )
+            for option in fields(group)
+        ]
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        made = {
+            name: group(**{option.name: values.pop(option.name) for option in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**values, **made)
+
+    keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    called.__signature__ = signature.replace(parameters=keywords)  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in keywords}
+    return called
+
 
 # ------------------------------------------------------------ what they say
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given: those left alone keep the default of their stage."""
-    return {name: value for name, value in options.items() if value is not None}
+def given(options: Any, *, without: str = "") -> dict[str, Any]:
+    """The options of a group that were given: those left alone keep the default of their stage."""
+    values = {option.name: getattr(options, option.name) for option in fields(options)}
+    return {name: value for name, value in values.items() if value is not None and name != without}
 
 
 def comma_list(text: str) -> list[str]:
@@ -193,25 +312,35 @@ def method_settings(texts: list[str] | None) -> dict[str, dict[str, Any]]:
     return found
 
 
-def graph_by_name(
-    name: str, features: Path | None, *, no_features: bool, isolated: bool, **columns: Any
-) -> Graph:
-    """A graph by the name of a data set or of a file."""
+def attribute_kinds(texts: list[str] | None) -> dict[str, str]:
+    """COLUMN=KIND, as often as given, by column."""
+    found: dict[str, str] = {}
+    for text in texts or ():
+        column, equals, kind = text.rpartition("=")
+        if not (equals and column and kind):
+            raise InputError(f"--attribute {text}: must read COLUMN=KIND, as in colour=category")
+        if column in found:
+            raise InputError(f"--attribute {column}: is given twice")
+        found[column] = kind
+    return found
+
+
+def _graph_by_name(name: str, reading: Reading) -> Graph:
     from vgae.datasets import DATASETS, load_dataset
     from vgae.files import file_errors
 
-    if features is not None and no_features:
+    if reading.features is not None and reading.no_features:
         raise InputError("--features and --no-features exclude each other")
+    if name in DATASETS:
+        if reading != Reading(no_features=reading.no_features):
+            raise InputError(f"{name} is a data set; options on files make no sense with it")
+        return load_dataset(name, features=not reading.no_features)
     with file_errors(Path(name)):
         is_there = Path(name).exists()
-    if name not in DATASETS and not is_there:
-        if len(Path(name).parts) > 1 or Path(name).suffix:
-            raise InputError(f"{name}: no such file")
+    if not is_there and len(Path(name).parts) == 1 and not Path(name).suffix:
         raise InputError(f"{unknown_name('dataset', name, DATASETS)}; nor is there such a file")
-    if name in DATASETS:
-        if features is not None or given(**columns) or isolated:
-            raise InputError(f"{name} is a data set; options on files make no sense with it")
-        return load_dataset(name, features=not no_features)
     from vgae.io import read_graph
 
-    return read_graph(name, features=features, isolated=isolated, **columns)
+    options = given(reading) | {"attributes": attribute_kinds(reading.attributes)}
+    graph = read_graph(name, **{key: options[key] for key in options if key != "no_features"})
+    return graph.with_features(None) if reading.no_features else graph
