@@ -58,6 +58,9 @@ def fit(
         ),
     ] = True,
     holding_out: options.HoldingOut,
+    top: Annotated[
+        int, typer.Option(metavar="K", help="Also list the K likeliest missing links.")
+    ] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run folder if there is one.")
     ] = False,
@@ -98,6 +101,8 @@ def fit(
     if estimator.metrics_["test"]:
         made = split_words(split.settings.protocol, split.settings.proportions)
         reporter.say(f"{made}, seed {seed}; scores in percent")
+    if top:
+        _give_links(estimator.recommend(top), json, None)
     reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
     if estimator.interrupted_:
         raise KeyboardInterrupt
@@ -170,6 +175,29 @@ def evaluate(
     reporter.say(evaluation_words(result))
     if compare:
         print_comparisons(result)
+
+
+@app.command()
+@grouped
+def inspect(
+    graph: options.GraphArgument,
+    *,
+    reading: options.Reading,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Say how a file is understood, what was dropped or merged, and what fitting would take."""
+    from vgae.report import Reporter, print_inspection, print_json
+
+    Reporter(quiet=quiet)
+    data = reading.graph(graph)
+    from vgae.inspection import inspect_graph
+
+    found = inspect_graph(data)
+    if json:
+        print_json({"graph": graph, **found.as_dict()})
+    else:
+        print_inspection(found.as_dict())
 
 
 @app.command()

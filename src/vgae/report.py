@@ -29,6 +29,7 @@ __all__ = [
     "print_comparisons",
     "print_error",
     "print_evaluation",
+    "print_inspection",
     "print_json",
     "print_metrics",
     "print_table",
@@ -46,6 +47,14 @@ METRIC_TITLES = {
     "full_average_precision": "full AP",
     "nmi": "NMI",
     "ari": "ARI",
+}
+
+
+ROW_WORDS = {
+    "self_loops": "self loops (dropped)",
+    "duplicates": "duplicates (merged)",
+    "reversed_duplicates": "reversed (merged)",
+    "incomplete": "without a node id (dropped)",
 }
 
 
@@ -147,6 +156,64 @@ def print_comparisons(result: Evaluation) -> None:
     ]
     if rows:
         print_table(["difference", "metric", "mean", "95 % interval", "runs ahead"], rows)
+
+
+def print_inspection(found: Mapping[str, Any]) -> None:
+    """A graph in figures, a line for each, and what fitting it would take."""
+    plan = found["plan"]
+    parts = {"edges": found["n_edges"], **found["cleaning"]}
+    rows_words = " + ".join(
+        f"{number:,} {ROW_WORDS.get(name, name)}" for name, number in parts.items() if number
+    )
+    rows = [
+        ("nodes", f"{found['n_nodes']:,} ({found['isolated']:,} without an edge)"),
+        ("edges", f"{found['n_edges']:,} ({'directed' if found['directed'] else 'undirected'})"),
+        ("rows", f"{found['rows']:,} = {rows_words}"),
+        ("density", f"{found['density']:.3g}"),
+        (
+            "components",
+            f"{found['components']:,}, the largest {found['largest_component']:,} nodes",
+        ),
+        ("degrees", ", ".join(f"{name} {value:,g}" for name, value in found["degrees"].items())),
+        ("", ", ".join(f"{name}: {value:,}" for name, value in found["degree_counts"].items())),
+        ("weights", "none" if found["weights"] is None else _range(*found["weights"])),
+        ("features", _features_words(found["features"])),
+        ("labels", _labels_words(found["labels"])),
+        ("preset", f"{plan['preset']} ({plan['why']})"),
+        ("held out", _held_out_words(plan)),
+        (
+            "time",
+            f"about {time_words(plan['seconds'])} for {plan['steps']} steps, {plan['engine']}",
+        ),
+        ("memory", f"about {plan['bytes'] / 1e9:.1f} GB"),
+    ]
+    print_table(["graph", "figure"], rows)
+
+
+def _range(least: float, largest: float) -> str:
+    return f"{least:g} to {largest:g}"
+
+
+def _features_words(features: Mapping[str, Any] | None) -> str:
+    if features is None:
+        return "none"
+    return (
+        f"{features['number']:,}, {features['kind']}, {percent(features['not_zero'])} % not zero, "
+        f"{_range(features['least'], features['largest'])}"
+    )
+
+
+def _labels_words(labels: Mapping[str, int] | None) -> str:
+    if labels is None:
+        return "none"
+    first = [f"{name} ({number:,})" for name, number in list(labels.items())[:3]]
+    return f"{len(labels):,}: {', '.join(first)}{', ...' if len(labels) > 3 else ''}"
+
+
+def _held_out_words(plan: Mapping[str, Any]) -> str:
+    if not plan["test"]:
+        return "too few edges to hold any out: --no-holdout"
+    return f"{plan['validation']:,} edges for validation, {plan['test']:,} for the test"
 
 
 def evaluation_words(result: Evaluation) -> str:

@@ -52,6 +52,8 @@ class Table:
         Number of columns.
     about
         How the file was understood, in words.
+    first
+        The first row below the header as text, where that is known without reading the table.
     """
 
     path: Path
@@ -60,6 +62,7 @@ class Table:
     about: str
     _read: Callable[[list[int], Collection[int]], list[pa.ChunkedArray]]
     _lines: Callable[[], Iterator[int]]
+    first: list[str] | None = None
 
     def column(self, wanted: str) -> int:
         """Position of a column given by its name, or by its number from 1.
@@ -275,7 +278,7 @@ def _text_table(text: TextFile) -> Table:
     names = text.first_row if text.dialect.header else None
     n_columns = len(text.first_row)
     about = f"{text.dialect}, {count(n_columns, 'column')}, {'with a' if names else 'no'} header"
-    return Table(text.path, names, n_columns, about, read, text.lines)
+    return Table(text.path, names, n_columns, about, read, text.lines, text.first)
 
 
 def _number(cell: Any) -> float:

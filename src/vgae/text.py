@@ -98,6 +98,8 @@ class TextFile:
         The file, and how it is written.
     first_row
         Its first row: the names of the columns where there is a header.
+    first
+        Its first row below the header, if there is one.
     n_skipped
         Comment and blank lines before it.
     """
@@ -105,6 +107,7 @@ class TextFile:
     path: Path
     dialect: Dialect
     first_row: list[str]
+    first: list[str] | None
     n_skipped: int
 
     def read(
@@ -221,7 +224,8 @@ def open_text(
     if not rows:
         raise InputError(f"{path}, line {n_skipped + 1}: cannot be read{UNCLOSED}")
     has_header = guess_header(rows) if header is None else header
-    return TextFile(path, replace(dialect, header=has_header), rows[0], n_skipped)
+    first = next(iter(rows[int(has_header) :]), None)
+    return TextFile(path, replace(dialect, header=has_header), rows[0], first, n_skipped)
 
 
 # ----------------------------------------------------------------------- bytes

@@ -182,6 +182,8 @@ def _pair_columns(
 def _say_what_is_read(table: Table, source: int, target: int, weight: int | None) -> None:
     used = [source, target] if weight is None else [source, target, weight]
     said = f"{table.describe(source)} to {table.describe(target)}"
+    if table.first is not None and len(table.first) == table.n_columns:
+        said += f" (first: '{table.first[source]}' to '{table.first[target]}')"
     said += "" if weight is None else f", weights from {table.describe(weight)}"
     unused = [table.describe(column) for column in range(table.n_columns) if column not in used]
     if unused:

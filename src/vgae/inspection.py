@@ -1,0 +1,280 @@
+"""What a graph is and what fitting it would take, told before anyone waits for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from vgae.api import make_model
+from vgae.encoders import used_features
+from vgae.graph import Graph
+from vgae.model import GraphAutoEncoder
+from vgae.split import PAPER_SPLIT
+from vgae.train import choose_place, train
+
+__all__ = ["Inspection", "Plan", "inspect_graph"]
+
+MEASURED_NODES, MEASURED_STEPS = 4096, 4
+"""Steps are timed on a random graph of this many nodes, and the time is carried over from there."""
+LIBRARY_BYTES = 430e6
+"""What torch, numba, SciPy and PyArrow take, fitted or not."""
+BAG_SHARE = 0.25
+"""Features with a smaller share that is not zero are bags of words, or as good as."""
+LARGE_FEATURE = 100.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `vgae fit` would do with a graph, and what it would take here.
+
+    Attributes
+    ----------
+    preset
+        The better choice of preset.
+    why
+        The reason, in words.
+    validation, test
+        Edges that would be held out; zero where there are too few.
+    engine
+        What would sum over all pairs.
+    steps, seconds
+        Training steps, and about how long they would take together.
+    bytes
+        About how much memory the process would take.
+    """
+
+    preset: str
+    why: str
+    validation: int
+    test: int
+    engine: str
+    steps: int
+    seconds: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A graph in figures.
+
+    Attributes
+    ----------
+    n_nodes, n_edges, directed
+        As of the graph.
+    density
+        Share of the pairs of nodes that have an edge.
+    components, largest_component
+        Number of connected components, and nodes in the largest.
+    isolated
+        Nodes without an edge.
+    degrees
+        Least, median, mean, 99th percentile and largest number of neighbours.
+    degree_counts
+        Nodes by number of neighbours, in steps that double: 0, 1, 2-3, 4-7, ...
+    rows, cleaning
+        Rows that were given, and how many of them were dropped or merged, by reason.
+    weights
+        Least and largest weight, or None.
+    features
+        Number, kind ("dense" or "sparse"), share that is not zero, least and largest; or None.
+    labels
+        Nodes of each label, most frequent first, or None.
+    plan
+        What fitting would do and take.
+    """
+
+    n_nodes: int
+    n_edges: int
+    directed: bool
+    density: float
+    components: int
+    largest_component: int
+    isolated: int
+    degrees: Mapping[str, float]
+    degree_counts: Mapping[str, int]
+    rows: int
+    cleaning: Mapping[str, int]
+    weights: tuple[float, float] | None
+    features: Mapping[str, Any] | None
+    labels: Mapping[str, int] | None
+    plan: Plan
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+def inspect_graph(graph: Graph) -> Inspection:
+    """Describe a graph, and estimate what fitting it would take on this machine.
+
+    A few steps are trained on a small random graph of the same degree; the time of the sum over
+    all pairs grows with the square of the number of nodes from there, the rest with the number of
+    edges. Count on a factor of two.
+
+    Examples
+    --------
+    >>> found = inspect_graph(Graph.from_pairs([("a", "b"), ("b", "c"), ("c", "b"), ("d", "d")]))
+    >>> found.n_edges, found.isolated, found.components, found.rows, found.cleaning["self_loops"]
+    (2, 1, 2, 4, 1)
+    """
+    n_pairs = graph.n_nodes * (graph.n_nodes - 1) / (1 if graph.directed else 2)
+    n_components, members = sparse.csgraph.connected_components(graph.adjacency, directed=False)
+    cleaning = asdict(graph.cleaning)
+    weights = graph.weights
+    labels = None
+    if graph.labels is not None:
+        names, sizes = np.unique(graph.labels.astype(str), return_counts=True)
+        order = np.argsort(-sizes, kind="stable")
+        labels = {str(names[place]): int(sizes[place]) for place in order}
+    return Inspection(
+        n_nodes=graph.n_nodes,
+        n_edges=graph.n_edges,
+        directed=graph.directed,
+        density=graph.n_edges / n_pairs if n_pairs else 0.0,
+        components=int(n_components),
+        largest_component=int(np.bincount(members).max(initial=0)),
+        isolated=_n_isolated(graph),
+        degrees=_degrees(graph),
+        degree_counts=_degree_counts(graph),
+        rows=graph.n_edges + sum(cleaning.values()),
+        cleaning=cleaning,
+        weights=None if weights is None else (float(weights.min()), float(weights.max())),
+        features=_features(graph),
+        labels=labels,
+        plan=_plan(graph),
+    )
+
+
+def _n_isolated(graph: Graph) -> int:
+    touched = graph.degrees > 0
+    touched[graph.adjacency.indices] = True
+    return int((~touched).sum())
+
+
+def _degrees(graph: Graph) -> dict[str, float]:
+    degrees = graph.degrees
+    if not degrees.size:
+        return {}
+    return {
+        "least": int(degrees.min()),
+        "median": float(np.median(degrees)),
+        "mean": round(float(degrees.mean()), 3),
+        "99 %": float(np.percentile(degrees, 99)),
+        "largest": int(degrees.max()),
+    }
+
+
+def _degree_counts(graph: Graph) -> dict[str, int]:
+    # The exponent of the least power of two above a degree: 0 for 0, 1 for 1, 2 for 2 and 3, ...
+    sizes = np.bincount(np.frexp(graph.degrees.astype(np.float64))[1])
+    counts = {}
+    for exponent, size in enumerate(sizes.tolist()):
+        first, last = 2**exponent // 2, 2**exponent - 1
+        if size:
+            counts[f"{first}-{last}" if last > first else f"{last}"] = size
+    return counts
+
+
+def _features(graph: Graph) -> dict[str, Any] | None:
+    features: Any = graph.features
+    if features is None:
+        return None
+    sparsely = sparse.issparse(features)
+    values = features.data if sparsely else features.ravel()
+    n_entries = graph.n_nodes * graph.n_features
+    # What is not stored is zero.
+    ends = values if values.size == n_entries > 0 else np.append(values, 0.0)
+    return {
+        "number": graph.n_features,
+        "kind": "sparse" if sparsely else "dense",
+        "not_zero": round(np.count_nonzero(values) / max(n_entries, 1), 6),
+        "least": float(ends.min()),
+        "largest": float(ends.max()),
+    }
+
+
+# ------------------------------------------------------------------------ plan
+
+
+def _plan(graph: Graph) -> Plan:
+    preset, why = _preset(graph)
+    model = make_model("vgae", preset=preset)
+    held_out = [int(part * graph.n_edges) for part in (PAPER_SPLIT.validation, PAPER_SPLIT.test)]
+    if min(held_out) == 0:
+        held_out = [0, 0]
+    steps = model.settings.training.steps
+    return Plan(
+        preset=preset,
+        why=why,
+        validation=held_out[0],
+        test=held_out[1],
+        engine=model.engine_here(),
+        steps=steps,
+        seconds=steps * _step_seconds(graph, preset),
+        bytes=LIBRARY_BYTES + _training_bytes(graph, preset),
+    )
+
+
+def _preset(graph: Graph) -> tuple[str, str]:
+    found = _features(graph)
+    if found is None:
+        return "paper", "there are no features to scale"
+    if found["not_zero"] < BAG_SHARE and found["least"] >= 0:
+        return "unit", "features like bags of words do better at unit length"
+    if max(-found["least"], found["largest"]) > LARGE_FEATURE:
+        return "unit", "features are large; better still, bring them to one scale (--standardize)"
+    return "paper", "features are dense numbers of moderate size"
+
+
+def _step_seconds(graph: Graph, preset: str) -> float:
+    """About how long a training step of a graph takes, by steps on a smaller one like it."""
+    if graph.n_edges == 0:
+        return 0.0
+    settings = make_model("vgae", preset=preset).settings
+    random = np.random.default_rng(0)
+    n_nodes = min(graph.n_nodes, MEASURED_NODES)
+    n_edges = max(1, round(graph.n_edges * n_nodes / graph.n_nodes))
+    pairs = random.integers(n_nodes, size=(min(n_edges, 100 * n_nodes), 2))
+    pairs[0] = 0, 1  # else all could be self loops
+    features = used_features(graph, settings.network.features)
+    if features is not None:
+        features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
+    small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features)
+    network = GraphAutoEncoder(
+        settings.network, n_inputs=n_nodes if features is None else features.shape[1], seed=0
+    )
+    records = islice(train(network, small, settings.training, seed=0), MEASURED_STEPS)
+    step = min(record.seconds for record in records)
+    _, engine = choose_place(settings.training, settings.network.latent_dim)
+    vectors = torch.from_numpy(random.normal(size=(n_nodes, settings.network.latent_dim))).float()
+    started = time.perf_counter()
+    engine.sweep(vectors, None)
+    pairs_part = min(time.perf_counter() - started, step)
+    scale = graph.n_nodes / n_nodes
+    edges_scale = max(scale, graph.n_edges / max(small.n_edges, 1))
+    return pairs_part * scale**2 + (step - pairs_part) * edges_scale
+
+
+def _training_bytes(graph: Graph, preset: str) -> float:
+    """About what the arrays of a training run take together."""
+    shape = make_model("vgae", preset=preset).settings.network
+    entries = graph.n_nodes + 2 * graph.n_edges
+    features: Any = used_features(graph, shape.features)
+    n_inputs = graph.n_nodes if features is None else features.shape[1]
+    held = 0.0
+    if features is not None:
+        held = features.nnz * 8.0 if sparse.issparse(features) else features.size * 4.0
+    return (
+        8.0 * 2 * entries  # adjacency and normalised adjacency
+        + 36.0 * entries  # what normalising it takes for a moment
+        + 2 * held  # as they came, and as the encoder sees them
+        + 4.0 * 4 * n_inputs * shape.hidden_dim  # weights, gradients, two moments
+        + 4.0 * graph.n_nodes * (4 * shape.hidden_dim + 12 * shape.latent_dim)  # activations
+    )
