@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["InputError", "NotFittedError", "VgaeError", "newer_format", "unknown_name"]
+__all__ = [
+    "InputError",
+    "NotFittedError",
+    "VgaeError",
+    "newer_format",
+    "one_line",
+    "shown",
+    "unknown_name",
+]
+
+CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
+SHOWN = 40
+"""Characters of a cell that a message quotes."""
 
 
 class VgaeError(Exception):
@@ -15,12 +28,39 @@ class VgaeError(Exception):
 class InputError(VgaeError, ValueError):
     """The caller's input cannot be used: says what, where and what to do.
 
-    The message is one line. The command line prints it and leaves with exit status 2.
+    The message is one line: line breaks that it quotes are spelt out. The command line prints it
+    and leaves with exit status 2.
     """
+
+    def __init__(self, message: object) -> None:
+        super().__init__(one_line(str(message)))
 
 
 class NotFittedError(VgaeError, AttributeError):
     """A result was asked of a model that has not been fitted."""
+
+
+def one_line(text: str) -> str:
+    r"""Text whose line breaks and other control characters are spelt out.
+
+    Examples
+    --------
+    >>> print(one_line("a\nb"))
+    a\nb
+    """
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def shown(value: object) -> str:
+    """What a cell or an id holds, between quotes, cut where it is long.
+
+    Examples
+    --------
+    >>> shown("ann"), shown("x" * 100)
+    ("'ann'", "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'")
+    """
+    text = str(value)
+    return f"'{one_line(text[:SHOWN] + '...' if len(text) > SHOWN else text)}'"
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -19,7 +19,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
-from vgae.errors import InputError, unknown_name
+from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 from vgae.text import TextFile, open_text
 
@@ -138,7 +138,7 @@ class Table:
         if bad.size:
             row = int(bad[0])
             cell = cells[row].as_py()
-            said = "is empty" if cell in (None, "") else f"holds '{cell}', not a finite number"
+            said = "is empty" if cell in (None, "") else f"holds {shown(cell)}, not a finite number"
             raise InputError(f"{self.place(row)}: {self.describe(column)} {said}")
         numbers: NDArray[np.float64] = values
         return numbers

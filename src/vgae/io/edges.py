@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vgae.errors import InputError
+from vgae.errors import InputError, shown
 from vgae.graph import Graph
 from vgae.ids import NodeId, number_ids
 from vgae.io.id_columns import IdColumns
@@ -117,7 +117,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
         row, end = unknown[0]
         hint = "" if row or table.names else " (if this line is a header, say --header)"
         raise InputError(
-            f"{table.place(row)}: node '{names[codes[end][row]]}' is not in the graph{hint}"
+            f"{table.place(row)}: node {shown(names[codes[end][row]])} is not in the graph{hint}"
         )
     pairs: list[list[NodeId]] = graph.ids[rows].tolist()
     return pairs
@@ -164,7 +164,7 @@ def _pair_columns(
     if table.n_columns < 2:
         start = table.names[0] if table.names else table.read([0])[0][0].as_py()
         raise InputError(
-            f"{table.path}: only one column ({table.about}), which begins with '{start}'; two are "
+            f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; two are "
             "needed, one for each end of an edge: name the delimiter with --delimiter"
         )
     first, second = table.column_called(*SOURCE_NAMES), table.column_called(*TARGET_NAMES)
@@ -183,7 +183,7 @@ def _say_what_is_read(table: Table, source: int, target: int, weight: int | None
     used = [source, target] if weight is None else [source, target, weight]
     said = f"{table.describe(source)} to {table.describe(target)}"
     if table.first is not None and len(table.first) == table.n_columns:
-        said += f" (first: '{table.first[source]}' to '{table.first[target]}')"
+        said += f" (first: {shown(table.first[source])} to {shown(table.first[target])})"
     said += "" if weight is None else f", weights from {table.describe(weight)}"
     unused = [table.describe(column) for column in range(table.n_columns) if column not in used]
     if unused:

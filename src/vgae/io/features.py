@@ -13,7 +13,7 @@ from scipy import sparse
 
 from vgae.adjacency import count
 from vgae.attributes import AttributeEncoding, encode, fit_encoding
-from vgae.errors import InputError
+from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
 from vgae.ids import IdArray, as_ids
@@ -150,7 +150,9 @@ def _like(ids: IdArray, wanted: IdArray, path: Path) -> IdArray:
         return wanted
     if ids.dtype.kind == "O":
         return np.array([str(name) for name in wanted.tolist()], dtype=object)
-    raise InputError(f"{path}: node id '{wanted[0]}' is text, but the graph's ids are integers")
+    raise InputError(
+        f"{path}: node id {shown(wanted[0])} is text, but the graph's ids are integers"
+    )
 
 
 def _aligned(graph: Graph, rows: _Rows, edges: Path) -> Graph:
@@ -165,7 +167,7 @@ def _aligned(graph: Graph, rows: _Rows, edges: Path) -> Graph:
     unknown = np.flatnonzero(places < 0)
     if unknown.size:
         raise InputError(
-            f"{rows.place(int(unknown[0]))}: node '{ids[unknown[0]]}' is not in {edges} "
+            f"{rows.place(int(unknown[0]))}: node {shown(ids[unknown[0]])} is not in {edges} "
             f"({count(unknown.size, 'such row')}); remove them, or keep them as nodes without "
             "edges with --isolated (isolated=True)"
         )
@@ -174,11 +176,13 @@ def _aligned(graph: Graph, rows: _Rows, edges: Path) -> Graph:
     repeated = np.flatnonzero(order[places] != np.arange(len(places)))
     if repeated.size:
         second = int(order[places[repeated[0]]])
-        raise InputError(f"{rows.place(second)}: a second row for node '{ids[second]}'; keep one")
+        raise InputError(
+            f"{rows.place(second)}: a second row for node {shown(ids[second])}; keep one"
+        )
     missing = np.flatnonzero(order < 0)
     if missing.size:
         raise InputError(
-            f"{path}: no features for node '{graph.ids[missing[0]]}' of {edges} "
+            f"{path}: no features for node {shown(graph.ids[missing[0]])} of {edges} "
             f"({count(missing.size, 'such node')}); add a row for each"
         )
     try:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
-from vgae.errors import InputError
+from vgae.errors import InputError, shown
 from vgae.ids import encode_columns
 from vgae.tables import Table
 
@@ -86,7 +86,7 @@ class IdColumns:
             return self
         if not drop:
             row, column, name = self._first(missing)
-            said = "is empty" if not name.strip() else f"holds '{name}', the mark of no value"
+            said = "is empty" if not name.strip() else f"holds {shown(name)}, the mark of no value"
             raise InputError(
                 f"{self.table.place(row)}: {self.table.describe(column)} {said}; a node id is "
                 f"needed ({count(int(gone.sum()), 'such row')}; --drop-incomplete leaves them out)"
@@ -151,11 +151,11 @@ class IdColumns:
             return
         row, _, name = self._first(words)
         logger.warning(
-            "%s: ids are text, not integers, because of %s of %s, such as '%s' (%s)",
+            "%s: ids are text, not integers, because of %s of %s, such as %s (%s)",
             self.table.path,
             f"{n_words:,}",
             f"{n_words + n_integers:,}",
-            name,
+            shown(name),
             self.table.place(row),
         )
 
@@ -187,9 +187,9 @@ def _warn_of_likeness(table: Table, values: pa.Array) -> None:
     if n_alike:
         names = values.filter(pc.equal(plain.indices, int(np.argmax(sizes > 1)))).to_pylist()
         logger.warning(
-            "%s: %s in case or blanks only from another, such as '%s' and '%s'; they are taken for "
+            "%s: %s in case or blanks only from another, such as %s and %s; they are taken for "
             "different nodes",
             table.path,
             "1 id differs" if n_alike == 1 else f"{n_alike:,} ids differ",
-            *names[:2],
+            *map(shown, names[:2]),
         )
