@@ -15,7 +15,7 @@ from scipy import sparse
 from vgae.errors import InputError
 from vgae.ids import IdArray, NodeId, as_ids, canonical_int, id_bytes, id_columns, unique_ids
 
-__all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "count"]
+__all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
 
 FloatCSR: TypeAlias = sparse.csr_array[np.float32]
 Features: TypeAlias = NDArray[np.float32] | FloatCSR
@@ -165,7 +165,7 @@ class Graph:
                 f"{count(n_nodes, 'node')} 0 .. {n_nodes - 1}"
             )
         if weights is not None:
-            weights = _checked_weights(weights, len(pairs))
+            weights = checked_weights(weights, len(pairs))
         adjacency, cleaning = _simple_adjacency(pairs, weights, n_nodes, directed=directed)
         return cls(
             adjacency=adjacency,
@@ -262,7 +262,7 @@ class Graph:
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"adjacency: shape {matrix.shape} is not square")
         entries = _checked_csr(matrix, np.float64, "adjacency")
-        _checked_weights(entries.data, entries.nnz)
+        checked_weights(entries.data, entries.nnz)
         n_merged = 0
         if not directed:
             both_ways = entries.maximum(entries.T)
@@ -434,7 +434,14 @@ def _index_pairs(edges: ArrayLike) -> NDArray[np.int64]:
     return pairs.astype(np.int64)
 
 
-def _checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
+def checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
+    """Edge weights, one a row, once it is sure that they are positive and finite.
+
+    Raises
+    ------
+    InputError
+        They are not; the row says where.
+    """
     try:
         values = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError) as error:

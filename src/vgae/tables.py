@@ -29,7 +29,20 @@ from numpy.typing import NDArray
 from vgae.errors import InputError, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 
-__all__ = ["Table", "open_table", "write_table"]
+__all__ = [
+    "SOURCE_NAMES",
+    "TARGET_NAMES",
+    "WEIGHT_NAMES",
+    "Table",
+    "column_called",
+    "open_table",
+    "write_table",
+]
+
+SOURCE_NAMES = ("source", "src", "from", "u", "node1", "node_1", "source_id", "from_id", "head")
+TARGET_NAMES = ("target", "dst", "to", "v", "node2", "node_2", "target_id", "to_id", "tail")
+WEIGHT_NAMES = ("weight",)
+"""Columns that are known by their names, in a file as in a data frame; tried in this order."""
 
 DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "space"}
 WRITERS = (".csv", ".tsv", ".parquet")
@@ -85,12 +98,7 @@ class Table:
 
     def column_called(self, *names: str) -> int | None:
         """Position of the first column with one of these names, in any case of letters."""
-        if self.names is not None:
-            lowered = [name.strip().lower() for name in self.names]
-            for name in names:
-                if name in lowered:
-                    return lowered.index(name)
-        return None
+        return column_called(self.names or [], *names)
 
     def describe(self, column: int) -> str:
         """A column in words: its name, or its number from 1."""
@@ -134,6 +142,18 @@ class Table:
             raise InputError(f"{self.place(row)}: {self.describe(column)} {said}")
         numbers: NDArray[np.float64] = values
         return numbers
+
+
+def column_called(names: Sequence[str], *wanted: str) -> int | None:
+    """Position of the first of the wanted names among these, in any case of letters.
+
+    Examples
+    --------
+    >>> column_called(["When", " To ", "From"], "source", "from")
+    2
+    """
+    lowered = [name.strip().lower() for name in names]
+    return next((lowered.index(name) for name in wanted if name in lowered), None)
 
 
 def open_table(
