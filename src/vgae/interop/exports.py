@@ -95,8 +95,8 @@ def to_igraph(graph: Graph) -> Any:
 def to_arrow(graph: Graph) -> Any:
     """The edges as a PyArrow `Table`: source, target and, if weighted, weight.
 
-    Ends are node ids; an undirected edge is one row. Nodes without edges, features, labels and
-    the direction stay behind.
+    Ends are node ids; an undirected edge is one row. Nodes without edges, features and labels
+    stay behind.
 
     Examples
     --------
@@ -205,9 +205,9 @@ def to_dgl(graph: Graph) -> Any:
     _say_left_out(graph, "DGL", "ids", *([] if _are_numbers(graph.labels) else ["labels"]))
     source, target = torch.from_numpy(_arcs(graph))
     made = _library("dgl").graph((source, target), num_nodes=graph.n_nodes)
-    if graph.features is not None:
-        is_dense = isinstance(graph.features, np.ndarray)
-        dense = graph.features.copy() if is_dense else graph.features.toarray()
+    features = graph.features
+    if features is not None:
+        dense = features.copy() if isinstance(features, np.ndarray) else features.toarray()
         made.ndata["feat"] = torch.from_numpy(dense)
     if graph.labels is not None and _are_numbers(graph.labels):
         made.ndata["label"] = torch.from_numpy(graph.labels.copy())
@@ -219,7 +219,7 @@ def to_dgl(graph: Graph) -> Any:
 def to_anndata(graph: Graph) -> Any:
     """An `AnnData` whose `obsp["connectivities"]` is the adjacency and whose `X` the features.
 
-    `obs_names` are the ids as text. Labels and the direction stay behind.
+    `obs_names` are the ids as text. Labels stay behind.
 
     Raises
     ------

@@ -92,6 +92,8 @@ class _Frame:
     def _ids(self, column: int) -> Any:
         cells = self._cells(column)
         is_type = pa.types
+        if len(cells) == 0:  # then its type says nothing: pandas calls an empty list numbers
+            return cells
         if is_type.is_floating(cells.type):
             raise InputError(
                 f"{self.where}: {self._column(column)} holds {cells.type}, not node ids; pandas "
