@@ -156,7 +156,7 @@ def test_pyg_data_bring_all_they_hold() -> None:
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
 def test_sparse_features_stay_sparse(layout: str) -> None:
     values = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 4.0]])
-    x = values.to_sparse_csr() if layout == "csr" else values.to_sparse_coo()
+    x = values.to_sparse_csr() if layout == "csr" else values.to_sparse()
     graph = as_graph(data(x=x))
     assert sparse.issparse(graph.features)
     assert graph.features.toarray().tolist() == values.tolist()  # type: ignore[union-attr]

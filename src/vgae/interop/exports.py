@@ -103,7 +103,9 @@ def to_arrow(graph: Graph) -> Any:
     >>> to_arrow(Graph.from_pairs([("a", "b"), ("b", "c")])).column("target").to_pylist()
     ['b', 'c']
     """
-    return _library("pyarrow").table(_edge_list(graph, "PyArrow"))
+    import pyarrow as pa
+
+    return pa.table(_edge_list(graph, "PyArrow"))
 
 
 def to_pandas(graph: Graph) -> Any:
@@ -135,8 +137,9 @@ def to_polars(graph: Graph) -> Any:
     >>> to_polars(Graph.from_pairs([("a", "b"), ("b", "c")])).columns
     ['source', 'target']
     """
-    columns = _library("pyarrow").table(_edge_list(graph, "Polars"))
-    return _library("polars").from_arrow(columns)
+    import pyarrow as pa
+
+    return _library("polars").from_arrow(pa.table(_edge_list(graph, "Polars")))
 
 
 def to_pyg(graph: Graph) -> Any:
@@ -178,10 +181,7 @@ def to_pyg(graph: Graph) -> Any:
             is_coalesced=True,
             check_invariants=True,
         )
-    made = _library("torch_geometric.data", "torch-geometric").Data(**parts)
-    # PyG takes a list as long as there are arcs for an edge attribute; once asked, it knows better.
-    made.is_node_attr("node_ids")
-    return made
+    return _library("torch_geometric", "torch-geometric").data.Data(**parts)
 
 
 def to_dgl(graph: Graph) -> Any:
@@ -243,15 +243,14 @@ def to_anndata(graph: Graph) -> Any:
 # ---------------------------------------------------------------------- parts
 
 
-def _library(module: str, package: str | None = None) -> Any:
-    """A module of a library that is not required."""
-    library = module.partition(".")[0]
+def _library(name: str, package: str | None = None) -> Any:
+    """A library that need not be there."""
     try:
-        return import_module(module)
+        return import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != library:
+        if error.name != name:
             raise  # the library is there, but broken
-        raise InputError(f"{library} is not installed; pip install {package or library}") from error
+        raise InputError(f"{name} is not installed; pip install {package or name}") from error
 
 
 def _edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:
