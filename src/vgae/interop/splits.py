@@ -56,12 +56,7 @@ def as_split(data: Any) -> Split:
             f"cannot make a split of {type(data).__name__}; give a Split, or the three Data "
             "objects that PyG's RandomLinkSplit returns"
         )
-    nodes = as_graph(data[0])
-    if nodes.weights is not None:
-        raise InputError(
-            "RandomLinkSplit does not keep the weights of held-out edges; remove them "
-            "(edge_weight, edge_attr) before, or split with vgae.split_edges"
-        )
+    nodes = _training_graph(data[0])
     training, validation, test = (
         _labelled_pairs(part, name, nodes.n_nodes)
         for part, name in zip(data, ("training", "validation", "test"), strict=True)
@@ -71,13 +66,7 @@ def as_split(data: Any) -> Split:
     codes = _codes(np.concatenate([nodes.edges, training.positives]), nodes.n_nodes)
     train = np.stack(np.divmod(codes, nodes.n_nodes), axis=1)
     edges = np.concatenate([train, validation.positives, test.positives])
-    graph = Graph.from_edges(
-        edges,
-        n_nodes=nodes.n_nodes,
-        ids=nodes.ids,
-        features=nodes.features,
-        labels=nodes.labels,
-    )
+    graph = Graph.from_edges(edges, ids=nodes.ids, features=nodes.features, labels=nodes.labels)
     settings = SplitSettings(
         validation=len(validation.positives) / max(len(edges), 1),
         test=len(test.positives) / max(len(edges), 1),
@@ -109,6 +98,17 @@ def as_training_split(data: Any) -> Split:
     if isinstance(data, Split) or is_link_split(data):
         return as_split(data)
     return Split.without_holdout(as_graph(data))
+
+
+def _training_graph(data: Any) -> Graph:
+    """The nodes with all that is known of them, and the edges that carry messages in training."""
+    graph = as_graph(data)
+    if graph.weights is not None:
+        raise InputError(
+            "RandomLinkSplit does not keep the weights of held-out edges; remove them "
+            "(edge_weight, edge_attr) before, or split with vgae.split_edges"
+        )
+    return graph
 
 
 def _labelled_pairs(part: Any, name: str, n_nodes: int) -> HeldOut:
