@@ -177,7 +177,8 @@ def _verify(split: Split) -> None:
         # RandomLinkSplit takes (a, b) and (b, a) for two pairs.
         raise InputError(
             f"{count(n_repeated, 'negative')} of {len(negatives):,} drawn a second time, in the "
-            "other direction; draw again with another torch.manual_seed, or with vgae.split_edges"
+            "other direction; draw again after another torch_geometric.seed_everything, or use "
+            "vgae.split_edges"
         )
     try:
         split.verify()
