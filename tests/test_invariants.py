@@ -24,7 +24,14 @@ def python(program: str) -> str:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import vgae", "import vgae.cli", "import vgae.io", "import vgae.split", "import vgae.report"],
+    [
+        "import vgae",
+        "import vgae.cli",
+        "import vgae.io",
+        "import vgae.interop",
+        "import vgae.split",
+        "import vgae.report",
+    ],
 )
 def test_light_rooms_do_not_load_torch(statement: str) -> None:
     assert python(f"{statement}; import sys; print('torch' in sys.modules)") == "False"

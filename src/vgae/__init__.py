@@ -11,7 +11,21 @@ if TYPE_CHECKING:
     from vgae.datasets import load_dataset
     from vgae.errors import InputError, NotFittedError, VgaeError
     from vgae.graph import Graph
-    from vgae.io import as_graph, from_networkx, read_graph, write_graph
+    from vgae.interop import (
+        as_graph,
+        as_split,
+        from_networkx,
+        to_anndata,
+        to_arrow,
+        to_dgl,
+        to_igraph,
+        to_networkx,
+        to_pandas,
+        to_polars,
+        to_pyg,
+        to_scipy,
+    )
+    from vgae.io import read_graph, write_graph
     from vgae.split import Split, load_split, save_split, split_edges
 
 __version__ = "0.1.0"
@@ -21,7 +35,21 @@ _HOME = {
     "vgae.datasets": ("load_dataset",),
     "vgae.errors": ("InputError", "NotFittedError", "VgaeError"),
     "vgae.graph": ("Graph",),
-    "vgae.io": ("as_graph", "from_networkx", "read_graph", "write_graph"),
+    "vgae.interop": (
+        "as_graph",
+        "as_split",
+        "from_networkx",
+        "to_anndata",
+        "to_arrow",
+        "to_dgl",
+        "to_igraph",
+        "to_networkx",
+        "to_pandas",
+        "to_polars",
+        "to_pyg",
+        "to_scipy",
+    ),
+    "vgae.io": ("read_graph", "write_graph"),
     "vgae.split": ("Split", "load_split", "save_split", "split_edges"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -38,6 +66,7 @@ __all__ = [
     "Split",
     "VgaeError",
     "as_graph",
+    "as_split",
     "evaluate",
     "from_networkx",
     "load",
@@ -46,6 +75,15 @@ __all__ = [
     "read_graph",
     "save_split",
     "split_edges",
+    "to_anndata",
+    "to_arrow",
+    "to_dgl",
+    "to_igraph",
+    "to_networkx",
+    "to_pandas",
+    "to_polars",
+    "to_pyg",
+    "to_scipy",
     "write_graph",
 ]
 

@@ -26,7 +26,7 @@ from vgae.evaluation import (
     summarize,
 )
 from vgae.graph import Graph
-from vgae.io import as_graph
+from vgae.interop import as_graph
 from vgae.scores import Scores
 from vgae.split import PAPER_SPLIT, NodeSplit, Split, SplitSettings
 

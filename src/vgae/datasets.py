@@ -19,7 +19,7 @@ from scipy import sparse
 from vgae.errors import InputError, unknown_name
 from vgae.files import file_errors
 from vgae.graph import Graph
-from vgae.io import from_networkx
+from vgae.interop import from_networkx
 from vgae.split import NodeSplit
 
 __all__ = [

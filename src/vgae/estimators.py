@@ -18,7 +18,7 @@ from vgae.config import Settings
 from vgae.encoders import EncoderInput, FeatureUse, used_features
 from vgae.errors import InputError, NotFittedError
 from vgae.ids import NodeId, id_columns
-from vgae.io import as_graph
+from vgae.interop import as_training_split
 from vgae.kernels import check_engine, top_pairs, top_partners
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import ObjectiveName
@@ -194,7 +194,7 @@ class LinkModel:
         (3, 16)
         """
         engine = self.engine_here()
-        split = data if isinstance(data, Split) else Split.without_holdout(as_graph(data))
+        split = as_training_split(data)
         network, training = self.settings.network, self.settings.training
         features = used_features(split.train, network.features)
         fitted = GraphAutoEncoder(

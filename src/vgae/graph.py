@@ -35,7 +35,7 @@ from vgae.ids import (
     unique_ids,
 )
 
-__all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "count"]
+__all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
 
 Features: TypeAlias = NDArray[np.float32] | FloatCSR
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -108,7 +109,7 @@ def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
         return as_ids(rows[:, 0]), as_ids(rows[:, 1])
     for number, row in enumerate(rows):
         if isinstance(row, str) or not hasattr(row, "__len__") or len(row) != 2:
-            raise InputError(f"pairs, row {number}: {row!r} is not a pair of node ids")
+            raise InputError(f"pairs, row {number}: {reprlib.repr(row)} is not a pair of node ids")
     return as_ids([row[0] for row in rows]), as_ids([row[1] for row in rows])
 
 

@@ -23,7 +23,19 @@ from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 from vgae.text import TextFile, open_text
 
-__all__ = ["Table", "check_output", "inner_suffix", "open_table", "write_table"]
+__all__ = [
+    "NODE_NAMES",
+    "SOURCE_NAMES",
+    "TABLE_SUFFIXES",
+    "TARGET_NAMES",
+    "WEIGHT_NAMES",
+    "Table",
+    "check_output",
+    "column_called",
+    "inner_suffix",
+    "open_table",
+    "write_table",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +99,7 @@ class Table:
 
     def column_called(self, *names: str) -> int | None:
         """Position of the first column with one of these names, in any case of letters."""
-        if self.names is not None:
-            lowered = [name.strip().lower() for name in self.names]
-            for name in names:
-                if name in lowered:
-                    return lowered.index(name)
-        return None
+        return column_called(self.names or [], *names)
 
     def describe(self, column: int) -> str:
         """A column in words: its name, or its number from 1."""
@@ -142,6 +149,18 @@ class Table:
             raise InputError(f"{self.place(row)}: {self.describe(column)} {said}")
         numbers: NDArray[np.float64] = values
         return numbers
+
+
+def column_called(names: Sequence[str], *wanted: str) -> int | None:
+    """Position of the first of the wanted names among these, in any case of letters.
+
+    Examples
+    --------
+    >>> column_called(["When", " To ", "From"], "source", "from")
+    2
+    """
+    lowered = [name.strip().lower() for name in names]
+    return next((lowered.index(name) for name in wanted if name in lowered), None)
 
 
 def open_table(

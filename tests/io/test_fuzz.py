@@ -98,7 +98,7 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
     finally:
         logger.removeHandler(remarks)
         logger.level = level
-    assert rows_in(content, graph, remarks.lines) == rows_of(graph)
+    assert rows_in(content, remarks.lines) == rows_of(graph)
     return True
 
 
@@ -113,7 +113,7 @@ def rows_of(graph: Graph) -> int:
     )
 
 
-def rows_in(content: bytes, graph: Graph, remarks: list[str]) -> int:
+def rows_in(content: bytes, remarks: list[str]) -> int:
     """Rows of a file, counted independently: lines, or records of Python's csv if quoted."""
     if content.startswith(b"\x1f\x8b"):
         content = gzip.decompress(content)

@@ -9,13 +9,12 @@ from typing import Any
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.interop import as_graph, from_networkx
-from vgae.io.edges import read_edges, read_pairs
+from vgae.io.edge_lists import read_edges, read_pairs
 from vgae.io.features import with_features_from
 from vgae.io.formats import GRAPH_FORMATS, read_format, write_graph
 from vgae.tables import inner_suffix
 
-__all__ = ["as_graph", "from_networkx", "read_graph", "read_pairs", "write_graph"]
+__all__ = ["read_graph", "read_pairs", "write_graph"]
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
 from vgae.ids import IdArray, as_ids
-from vgae.io.edges import is_number
+from vgae.io.edge_lists import is_number
 from vgae.io.id_columns import IdColumns
 from vgae.tables import NODE_NAMES, Table, open_table
 

@@ -2,7 +2,6 @@ import gzip
 import logging
 from pathlib import Path
 
-import networkx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
@@ -11,7 +10,7 @@ from scipy import sparse
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.io import as_graph, from_networkx, read_graph, read_pairs
+from vgae.io import read_graph, read_pairs
 
 
 def put(folder: Path, name: str, content: str) -> Path:
@@ -256,41 +255,6 @@ def test_bad_pairs_are_one_clear_line(tmp_path: Path, content: str, said: str) -
     graph = Graph.from_pairs([("a", "b"), ("b", "c")])
     with pytest.raises(InputError, match=said):
         read_pairs(put(tmp_path, "pairs.csv", content), graph)
-
-
-# --------------------------------------------------------------------- objects
-
-
-def test_networkx_graphs_keep_the_order_of_their_nodes() -> None:
-    source = networkx.MultiGraph([("c", "a"), ("c", "a"), ("a", "a")])
-    source.add_node("b")
-    graph = from_networkx(source)
-    assert graph.ids.tolist() == ["c", "a", "b"]
-    assert (graph.cleaning.duplicates, graph.cleaning.self_loops) == (1, 1)
-    weighted = networkx.DiGraph()
-    weighted.add_edge(1, 2, weight=2.0)
-    weighted.add_edge(2, 1)
-    both = from_networkx(weighted)
-    assert both.weights is not None
-    assert both.weights.tolist() == [3.0]
-    assert from_networkx(weighted, directed=True).n_edges == 2
-    assert from_networkx(networkx.Graph()).n_nodes == 0
-    with pytest.raises(InputError, match="relabel_nodes"):
-        from_networkx(networkx.grid_graph((2, 2)))
-
-
-def test_whatever_holds_a_graph_becomes_one() -> None:
-    graph = Graph.from_edges([(0, 1), (1, 2)])
-    candidates = [
-        graph,
-        graph.adjacency,
-        networkx.path_graph(3),
-        [(0, 1), (1, 2)],
-        np.array([[0, 1], [1, 2]]),
-    ]
-    assert {as_graph(data).fingerprint for data in candidates} == {graph.fingerprint}
-    with pytest.raises(InputError, match="cannot make a graph of str"):
-        as_graph("edges.csv")
 
 
 def test_real_messy_files(data_folder: Path) -> None:

@@ -164,8 +164,8 @@ def _pair_columns(
     if table.n_columns < 2:
         start = table.names[0] if table.names else table.read([0])[0][0].as_py()
         raise InputError(
-            f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; two are "
-            "needed, one for each end of an edge: name the delimiter with --delimiter"
+            f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
+            "two are needed, one for each end of an edge: name the delimiter with --delimiter"
         )
     first, second = table.column_called(*SOURCE_NAMES), table.column_called(*TARGET_NAMES)
     if first is None or second is None:

@@ -1,0 +1,142 @@
+"""Edge lists in data frames: columns, in PyArrow's form, that were found by their names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from vgae.errors import InputError
+from vgae.graph import Graph, count
+from vgae.tables import SOURCE_NAMES, TARGET_NAMES, WEIGHT_NAMES, column_called
+
+__all__ = ["from_arrow", "from_pandas", "from_polars"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A table in memory: what errors call it, its columns' names, and how one is read."""
+
+    where: str
+    names: Sequence[str]
+    read: Callable[[int], Any]
+
+    def graph(self, *, directed: bool) -> Graph:
+        """The graph of an edge list, one edge a row.
+
+        Raises
+        ------
+        InputError
+            There are no two columns of node ids, or a row lacks an id or a positive weight.
+        """
+        source, target, weight = self._edge_columns()
+        ends = (self._ids(source), self._ids(target))
+        weights = None if weight is None else self._numbers(weight)
+        try:
+            return Graph.from_pairs(ends, weights=weights, directed=directed)
+        except InputError as error:
+            raise InputError(f"{self.where}: {error}") from error
+
+    def _edge_columns(self) -> tuple[int, int, int | None]:
+        if len(self.names) < 2:
+            raise InputError(
+                f"{self.where}: {count(len(self.names), 'column')}; two are needed, one for each "
+                "end of an edge"
+            )
+        source = column_called(self.names, *SOURCE_NAMES)
+        target = column_called(self.names, *TARGET_NAMES)
+        if source is None or target is None:
+            source, target = 0, 1
+        weight = column_called(self.names, *WEIGHT_NAMES)
+        if weight in (source, target):
+            raise InputError(
+                f"{self.where}: {self._column(weight or 0)} is one of the first two, which hold "
+                "node ids; call those source and target"
+            )
+        said = f"{self._column(source)} to {self._column(target)}"
+        said += "" if weight is None else f", weights from {self._column(weight)}"
+        unused = [
+            self._column(i) for i in range(len(self.names)) if i not in (source, target, weight)
+        ]
+        said += f"; not used: {', '.join(unused)}" if unused else ""
+        logger.info("%s: edges run from %s", self.where, said)
+        return source, target, weight
+
+    def _column(self, column: int) -> str:
+        return f"column '{self.names[column]}'"
+
+    def _cells(self, column: int) -> Any:
+        """A column none of whose cells is missing."""
+        try:
+            cells = self.read(column)
+        except pa.ArrowException as error:
+            raise InputError(
+                f"{self.where}: {self._column(column)} mixes types, or holds other objects; "
+                "convert it to one type"
+            ) from error
+        if pa.types.is_dictionary(cells.type):
+            cells = cells.cast(cells.type.value_type)
+        if cells.null_count:
+            row = cells.is_null().to_numpy(zero_copy_only=False).argmax()
+            raise InputError(
+                f"{self.where}, row {row}: {self._column(column)} is missing "
+                f"({count(cells.null_count, 'such row')}); drop or fill them"
+            )
+        return cells
+
+    def _ids(self, column: int) -> Any:
+        cells = self._cells(column)
+        is_type = pa.types
+        if len(cells) == 0:  # then its type says nothing: pandas calls an empty list numbers
+            return cells
+        if is_type.is_floating(cells.type):
+            raise InputError(
+                f"{self.where}: {self._column(column)} holds {cells.type}, not node ids; pandas "
+                "turns integers into floats where a value is or was missing: .astype('int64')"
+            )
+        if is_type.is_string_view(cells.type):
+            return cells.cast(pa.string())
+        known = (is_type.is_integer, is_type.is_string, is_type.is_large_string, is_type.is_null)
+        if not any(fits(cells.type) for fits in known):
+            raise InputError(
+                f"{self.where}: {self._column(column)} holds {cells.type}, not node ids "
+                "(text or integers)"
+            )
+        return cells
+
+    def _numbers(self, column: int) -> Any:
+        cells = self._cells(column)
+        numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+        if not any(fits(cells.type) for fits in numeric):
+            raise InputError(
+                f"{self.where}: {self._column(column)} holds {cells.type}, not numbers"
+            )
+        return cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
+def from_pandas(frame: Any, directed: bool) -> Graph:
+    """Graph from a pandas DataFrame of edges."""
+
+    def read(column: int) -> Any:
+        return pa.array(frame.iloc[:, column], from_pandas=True)
+
+    return _Frame("DataFrame", [str(name) for name in frame.columns], read).graph(directed=directed)
+
+
+def from_polars(frame: Any, directed: bool) -> Graph:
+    """Graph from a Polars DataFrame of edges."""
+
+    def read(column: int) -> Any:
+        return frame.to_series(column).to_arrow()
+
+    return _Frame("DataFrame", frame.columns, read).graph(directed=directed)
+
+
+def from_arrow(table: Any, directed: bool) -> Graph:
+    """Graph from a PyArrow table of edges."""
+    return _Frame("Table", table.column_names, table.column).graph(directed=directed)

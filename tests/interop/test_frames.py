@@ -1,0 +1,115 @@
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from foreign import library
+
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.interop import as_graph
+
+Maker = Callable[[dict[str, list[Any]]], Any]
+
+
+def pandas(columns: dict[str, list[Any]]) -> Any:
+    return library("pandas").DataFrame(columns)
+
+
+def polars(columns: dict[str, list[Any]]) -> Any:
+    return library("polars").DataFrame(columns)
+
+
+def arrow(columns: dict[str, list[Any]]) -> Any:
+    return pa.table(columns)
+
+
+every_frame = pytest.mark.parametrize("frame", [pandas, polars, arrow])
+
+
+@every_frame
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"x": ["a", "b"], "y": ["b", "c"]},
+        {"when": [1, 2], "To": ["b", "c"], "From": ["a", "b"]},
+        {"dst": ["b", "c"], "colour": ["red", "blue"], "src": ["a", "b"]},
+    ],
+)
+def test_ends_are_found_by_name_or_come_first(frame: Maker, columns: dict[str, list[Any]]) -> None:
+    graph = as_graph(frame(columns))
+    assert graph.fingerprint == Graph.from_pairs([("a", "b"), ("b", "c")]).fingerprint
+
+
+@every_frame
+def test_integers_stay_integers_and_weights_are_found(frame: Maker) -> None:
+    graph = as_graph(frame({"u": [10, 9], "v": [9, -1], "Weight": [2, 3]}))
+    assert graph.ids.tolist() == [-1, 9, 10]
+    assert graph.ids.dtype.kind == "i"
+    assert graph.weights is not None
+    assert graph.weights.tolist() == [3.0, 2.0]
+
+
+@every_frame
+def test_a_table_without_rows_is_a_graph_without_nodes(frame: Maker) -> None:
+    assert as_graph(frame({"source": [], "target": []})).n_nodes == 0
+
+
+@every_frame
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"source": ["a"]}, ": 1 column; two are needed"),
+        ({"source": ["a", None], "target": ["b", "c"]}, ", row 1: column 'source' is missing"),
+        ({"u": [1, 2, 3], "v": [4, 5, None]}, r", row 2: column 'v' is missing \(1 such row\)"),
+        ({"u": [1.0, 2.0], "v": [2, 3]}, "column 'u' holds double, not node ids; .*astype"),
+        ({"u": [True, False], "v": [2, 3]}, "column 'u' holds bool, not node ids"),
+        ({"u": ["a", "b"], "v": [2, 3]}, "strings in one column and integers in another"),
+        ({"u": [1], "v": [2], "weight": [None]}, ", row 0: column 'weight' is missing"),
+        ({"u": [1], "v": [2], "weight": ["heavy"]}, "column 'weight' holds .*, not numbers"),
+        ({"u": [1, 1], "v": [2, 3], "weight": [1.0, -2.0]}, "weights, row 1: -2.0 is not a"),
+        ({"weight": [1, 2], "b": [2, 3]}, "column 'weight' is one of the first two"),
+    ],
+)
+def test_bad_tables_are_one_clear_line(
+    frame: Maker, columns: dict[str, list[Any]], said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        as_graph(frame(columns))
+    assert str(caught.value).startswith(("DataFrame", "Table"))
+    assert "\n" not in str(caught.value)
+
+
+def test_mixed_columns_of_pandas() -> None:
+    for column in ([1, "a"], ["a", 1], [1.5, "a"], [1j, 2j]):
+        with pytest.raises(InputError, match="column 'u' (mixes types|holds)"):
+            as_graph(pandas({"u": column, "v": ["b", "c"]}))
+
+
+def test_types_of_text_that_are_text() -> None:
+    wanted = as_graph([("a", "b"), ("b", "c")]).fingerprint
+    plain = pandas({"u": ["a", "b"], "v": ["b", "c"]})
+    for kind in ("category", "string", "string[pyarrow]"):
+        assert as_graph(plain.astype(kind)).fingerprint == wanted
+    assert as_graph(plain.set_index("u").reset_index().iloc[::-1]).fingerprint == wanted
+    numbers = pandas({"u": [1, 2], "v": [2, 3]})
+    assert as_graph(numbers.astype("Int64")).ids.tolist() == [1, 2, 3]
+    assert as_graph(numbers.astype("category")).ids.tolist() == [1, 2, 3]
+    names = library("polars")
+    frame = polars({"u": ["a", "b"], "v": ["b", "c"]})
+    assert as_graph(frame.cast(names.Categorical)).fingerprint == wanted
+    view = pa.table({"u": pa.array(["a", "b"], pa.string_view()), "v": ["b", "c"]})
+    assert as_graph(view).fingerprint == wanted
+    coded = pa.table({"u": pa.array(["a", "b"]).dictionary_encode(), "v": ["b", "c"]})
+    assert as_graph(coded).fingerprint == wanted
+
+
+def test_what_was_read_and_what_was_not_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="vgae"):
+        as_graph(arrow({"to": [1], "from": [1], "weight": [2.5], "when": [3]}))
+    assert caplog.messages == [
+        "Table: edges run from column 'from' to column 'to', weights from column 'weight'; "
+        "not used: column 'when'",
+        "Table: dropped 1 self loop",
+    ]
