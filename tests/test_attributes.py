@@ -410,7 +410,7 @@ def test_odd_cells_among_numbers(tmp_path: Path, cell: str, said: str, missing: 
         ({"kinds": {"id": "number"}}, "{}: column 'id' is no attribute: it holds ids or labels"),
         (
             {"kinds": {"age": "txt"}},
-            "unknown kind of attribute 'txt': did you mean 'text'? Known: category, ignore, "
+            "{}: column 'age': unknown kind 'txt': did you mean 'text'? Known: category, ignore, "
             "number, standard, text, tfidf",
         ),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -18,6 +19,7 @@ __all__ = [
     "check_directory",
     "check_file",
     "file_errors",
+    "local_path",
     "locked_folder",
     "staged_directory",
     "staged_file",
@@ -48,7 +50,30 @@ def file_errors(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: a part of this path is a file, not a folder") from error
     except OSError as error:
         reason = (error.strerror or str(error)).splitlines()[0].lower()
+        if error.errno is None:  # not the system's refusal, but a decompressor's
+            reason += "; the file is damaged or cut short: copy it again"
         raise InputError(f"{path}: {reason}") from error
+
+
+def local_path(path: str | Path) -> Path:
+    """A path, once it is sure that it is no address of the web.
+
+    Raises
+    ------
+    InputError
+        It is one.
+
+    Examples
+    --------
+    >>> local_path("edges.csv").name
+    'edges.csv'
+    """
+    address = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(path))
+    if address:
+        raise InputError(
+            f"{address[1]}://{address[2]}: is an address; download the file and name it here"
+        )
+    return Path(path)
 
 
 # ---------------------------------------------------------------------- a file

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,8 +196,6 @@ def open_table(
     InputError
         The file is missing, empty, not text in UTF-8, or damaged.
     """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://?", str(path)):
-        raise InputError(f"{path}: is an address; download the file and name it here")
     with file_errors(path):
         with path.open("rb") as handle:
             start = handle.read(6)

@@ -459,7 +459,8 @@ def _numbered_rows(
             except (csv.Error, OSError) as error:
                 reason = str(error).splitlines()[0].lower()
                 raise InputError(
-                    f"{path}, line {start or n_read + 1}: {reason}{UNCLOSED}"
+                    f"{path}, line {start or n_read + 1}: {reason}{UNCLOSED}; mend the line, or "
+                    "say --quote none if quotes are letters like others"
                 ) from error
             if row:
                 yield start, row

@@ -88,7 +88,8 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
     path.write_bytes(content)
     remarks, logger = _Remarks(), logging.getLogger("vgae")
     logger.addHandler(remarks)
-    level, logger.level = logger.level, logging.INFO
+    level = logger.level
+    logger.setLevel(logging.INFO)
     try:
         graph = read_graph(path, **options)
     except InputError as error:
@@ -97,7 +98,7 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
         return False
     finally:
         logger.removeHandler(remarks)
-        logger.level = level
+        logger.setLevel(level)
     assert rows_in(content, remarks.lines) == rows_of(graph)
     return True
 
@@ -121,7 +122,8 @@ def rows_in(content: bytes, remarks: list[str]) -> int:
     text = content.decode("utf-8-sig")
     comments = re.search(r"left out (\d+) comment line", said)
     header = "with a header" in said
-    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(" ")]
+    blanks = " \t" if "runs of blanks" in said else " "
+    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(blanks)]
     n_lines = len(lines) - (int(comments[1]) if comments else 0)
     if '"' in text and "no quotes" not in said:
         kept = [line + "\n" for line in lines]

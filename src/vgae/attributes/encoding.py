@@ -253,7 +253,8 @@ def _given_kinds(table: Table, columns: Sequence[int], kinds: Mapping[str, str])
                 f"{table.path}: {table.describe(column)} is no attribute: it holds ids or labels"
             )
         if kind not in known:
-            raise unknown_name("kind of attribute", kind, known)
+            error = unknown_name("kind", kind, known)
+            raise InputError(f"{table.path}: {table.describe(column)}: {error}")
         if given.setdefault(column, kind) != kind:
             raise InputError(
                 f"{table.path}: {table.describe(column)} is given two kinds, {given[column]} and "

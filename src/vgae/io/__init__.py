@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vgae.errors import InputError
+from vgae.files import local_path
 from vgae.graph import Graph
 from vgae.io.edge_lists import read_edges, read_pairs
 from vgae.io.features import with_features_from
@@ -91,7 +92,7 @@ def read_graph(
     >>> read_graph(path)
     Graph(3 nodes, 2 edges, no features)
     """
-    path = Path(path)
+    path = local_path(path)
     columns: dict[str, Any] = {
         "source": source,
         "target": target,
@@ -112,7 +113,7 @@ def read_graph(
     if features is not None:
         graph = with_features_from(
             graph,
-            Path(features),
+            local_path(features),
             edges=path,
             isolated=isolated,
             attributes=attributes,

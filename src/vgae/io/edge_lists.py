@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vgae.errors import InputError, shown
+from vgae.files import local_path
 from vgae.graph import Graph
 from vgae.ids import NodeId, number_ids
 from vgae.io.id_columns import IdColumns
@@ -104,7 +105,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     InputError
         The file cannot be read, or a pair names an unknown node; the line names it.
     """
-    table = open_table(Path(path), header=header, guess_header=looks_like_header)
+    table = open_table(local_path(path), header=header, guess_header=looks_like_header)
     ends = _pair_columns(table, None, None)
     cells = table.read(list(ends), encoded=set(ends))
     ids = IdColumns.of(table, ends, cells).complete(drop=False).checked()

@@ -1,0 +1,195 @@
+"""The table of bad input in the documentation: every case happens, with that message."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import re
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from vgae.errors import InputError
+from vgae.io import read_graph
+
+DOCS = Path(__file__).parents[2] / "docs" / "bad-input.md"
+
+
+class Case(NamedTuple):
+    """What is wrong, the file, the options it is read with, and whether that is a warning only."""
+
+    what: str
+    content: bytes | Callable[[Path], None]
+    options: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    name: str = "edges.csv"
+    features: bytes | None = None
+    warns: bool = False
+
+
+def _two_gigabytes(path: Path) -> None:
+    """A line of 2 GB, compressed: the same 16 MB again and again."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    member = packer.compress(b"a" * 2**24) + packer.flush()
+    with path.open("wb") as handle:
+        handle.write(gzip.compress(b"source,target\nann,bob\n" * 60_000))
+        for _ in range(128):
+            handle.write(member)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+GOOD = b"source,target\nann,bob\nbob,cid\n"
+CASES = [
+    Case("the wrong delimiter", b"ann,bob\nbob,cid\n", {"delimiter": ";"}),
+    Case("a binary file", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", name="edges.png"),
+    Case("another encoding", "ann,bob\nbob,zoé\n".encode("latin-1")),
+    Case("UTF-16", "ann,bob\n".encode("utf-16")),
+    Case("a gzip file cut short", gzip.compress(GOOD * 1000)[:-12], name="edges.csv.gz"),
+    Case("an empty file", b""),
+    Case("a header alone", b"source,target\n"),
+    Case("a row too long", b"ann,bob\nbob,cid,3\n"),
+    Case("a quote that is not closed", b'ann,bob\nbob,"cid\ncid,dan\ndan,eve\n'),
+    Case("a line of 2 GB", _two_gigabytes, name="edges.csv.gz"),
+    Case("an id that is missing", b"ann,bob\nbob,\n"),
+    Case("the mark of a missing id", b"ann,bob\nbob,\\N\n"),
+    Case("a column that is not there", GOOD, {"source": "sauce"}),
+    Case("a column number that is not there", GOOD, {"source": 3}),
+    Case("weights that are text", b"source,target,weight\nann,bob,heavy\n"),
+    Case("a missing weight", b"source,target,weight\nann,bob,1\nbob,cid,\n"),
+    Case("a negative weight", b"source,target,weight\nann,bob,1\nbob,cid,-2\n"),
+    Case("a weight that is not finite", b"source,target,weight\nann,bob,inf\n"),
+    Case(
+        "more nodes than 2^31",
+        b"%%MatrixMarket matrix coordinate pattern general\n4294967296 4294967296 1\n1 2\n",
+        name="edges.mtx",
+    ),
+    Case("a folder", _folder),
+    Case("no such file", lambda _: None),
+    Case("an address", lambda _: None, name="https://example.org/edges.csv"),
+    Case("a damaged Parquet file", b"PAR1 and no more", name="edges.parquet"),
+    Case("damaged XML", b"<graphml><graph>", name="edges.graphml"),
+    Case(
+        "a node twice in the attribute table",
+        GOOD,
+        features=b"node,age\nann,30\nbob,40\ncid,50\nann,31\n",
+    ),
+    Case("a node missing there", GOOD, features=b"node,age\nann,30\nbob,40\n"),
+    Case(
+        "a node there that has no edge", GOOD, features=b"node,age\nann,30\nbob,40\ncid,5\ndan,6\n"
+    ),
+    Case("an attribute that is missing", GOOD, features=b"node,age\nann,30\nbob,\ncid,5\n"),
+    Case("an attribute that is no number", GOOD, features=b"node,age\nann,30\nbob,old\ncid,5\n"),
+    Case(
+        "an attribute of unknown kind",
+        GOOD,
+        {"attributes": {"age": "nummber"}},
+        features=b"node,age\nann,30\nbob,40\ncid,5\n",
+    ),
+    Case("ids that differ in case only", b"ann,bob\nAnn,cid\n", warns=True),
+    Case("ids that differ in blanks only", b"ann lee,bob\nannlee,cid\n", warns=True),
+    Case("blanks around ids", b"ann,bob\n bob ,cid\n", warns=True),
+    Case(
+        "words among integers",
+        "".join(f"{i},{i + 1}\n" for i in range(20)).encode() + b"3,x7\n",
+        warns=True,
+    ),
+    Case("the wrong two columns", b"1,9,a,b\n1,9,b,c\n" * 5, warns=True),
+]
+
+
+def message(case: Case, folder: Path) -> str:
+    """What is said of a case, with names in place of paths."""
+    path = folder / case.name
+    named: str | Path = path
+    if "://" in case.name:
+        named = case.name
+    elif callable(case.content):
+        case.content(path)
+    else:
+        path.write_bytes(case.content)
+    options = dict(case.options)
+    if case.features is not None:
+        (folder / "nodes.csv").write_bytes(case.features)
+        options["features"] = folder / "nodes.csv"
+    handler = _Lines()
+    logging.getLogger("vgae").addHandler(handler)
+    try:
+        if case.warns:
+            read_graph(named, **options)
+            said = handler.warnings[0]
+        else:
+            with pytest.raises(InputError) as caught:
+                read_graph(named, **options)
+            said = str(caught.value)
+    finally:
+        logging.getLogger("vgae").removeHandler(handler)
+    return said.replace(f"{folder}{os.sep}", "")
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.warnings: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.warnings.append(record.getMessage())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+def test_bad_input_is_one_line_that_names_the_place(case: Case, tmp_path: Path) -> None:
+    said = message(case, tmp_path)
+    assert "\n" not in said
+    assert len(said) < 300
+    assert said.startswith((case.name, "nodes.csv"))
+
+
+def test_the_table_in_the_documentation_is_true(tmp_path: Path) -> None:
+    """VGAE_WRITE_DOCS=1 writes it anew."""
+    wanted = DOCS.read_text()
+    for name, warns in (("errors", False), ("warnings", True)):
+        lines = ["| what is wrong | what is said |", "|---|---|"]
+        for place, case in enumerate(CASES):
+            if case.warns == warns:
+                folder = tmp_path / f"{place}"
+                folder.mkdir()
+                said = message(case, folder).replace("|", "\\|")
+                lines.append(f"| {case.what} | `{said}` |")
+        block = "\n".join(lines)
+        wanted = re.sub(
+            rf"(<!-- {name} -->\n).*(<!-- end of {name} -->)",
+            lambda match: match[1] + block + "\n" + match[2],  # noqa: B023 - used at once
+            wanted,
+            flags=re.DOTALL,
+        )
+        assert block in wanted
+    if os.environ.get("VGAE_WRITE_DOCS"):
+        DOCS.write_text(wanted)
+    assert DOCS.read_text() == wanted
+
+
+def test_a_long_line_takes_no_memory(tmp_path: Path) -> None:
+    """The line is refused when it has passed the limit, not when it has been read."""
+    import resource
+
+    path = tmp_path / "edges.csv.gz"
+    _two_gigabytes(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="line 120001: is longer than"):
+        read_graph(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
+    """A file that was refused can be mended and read at once, and removed on every system."""
+    path = tmp_path / "edges.csv"
+    path.write_bytes(b"a,b\nc\n")
+    with pytest.raises(InputError):
+        read_graph(path)
+    path.write_bytes(GOOD)
+    assert read_graph(path).n_edges == 2
