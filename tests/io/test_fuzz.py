@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-import logging
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from any_file import check
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from vgae.errors import InputError
-from vgae.graph import Graph
-from vgae.io import read_graph
 
 CELL = st.one_of(
     st.sampled_from(
@@ -70,66 +62,6 @@ def tables(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
         )
     )
     return encoded, options
-
-
-class _Remarks(logging.Handler):
-    """What is said while a file is read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
-def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
-    """Read a file: a graph that accounts for every row, or one line that says why not."""
-    path.write_bytes(content)
-    remarks, logger = _Remarks(), logging.getLogger("vgae")
-    logger.addHandler(remarks)
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    try:
-        graph = read_graph(path, **options)
-    except InputError as error:
-        assert str(path) in str(error) or "delimiter" in str(error), error
-        assert "\n" not in str(error), error
-        return False
-    finally:
-        logger.removeHandler(remarks)
-        logger.setLevel(level)
-    assert rows_in(content, remarks.lines) == rows_of(graph)
-    return True
-
-
-def rows_of(graph: Graph) -> int:
-    """Rows that became edges or were dropped for a reason that was said."""
-    cleaning = graph.cleaning
-    return graph.n_edges + (
-        cleaning.self_loops
-        + cleaning.duplicates
-        + cleaning.reversed_duplicates
-        + cleaning.incomplete
-    )
-
-
-def rows_in(content: bytes, remarks: list[str]) -> int:
-    """Rows of a file, counted independently: lines, or records of Python's csv if quoted."""
-    if content.startswith(b"\x1f\x8b"):
-        content = gzip.decompress(content)
-    said = " ".join(remarks)
-    text = content.decode("utf-8-sig")
-    comments = re.search(r"left out (\d+) comment line", said)
-    header = "with a header" in said
-    blanks = " \t" if "runs of blanks" in said else " "
-    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(blanks)]
-    n_lines = len(lines) - (int(comments[1]) if comments else 0)
-    if '"' in text and "no quotes" not in said:
-        kept = [line + "\n" for line in lines]
-        n_records = sum(1 for row in csv.reader(io.StringIO("".join(kept), newline="")) if row)
-        n_lines = min(n_lines, n_records)
-    return n_lines - header
 
 
 @settings(max_examples=2500, suppress_health_check=list(HealthCheck))

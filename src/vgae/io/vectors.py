@@ -1,0 +1,117 @@
+"""Node vectors out: tables, NumPy, word2vec's text, TensorBoard's projector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vgae.errors import InputError, shown
+from vgae.files import check_directory, check_file, staged_directory, staged_file
+from vgae.tables import TABLE_SUFFIXES, check_output, inner_suffix, write_table
+
+__all__ = ["VECTOR_SUFFIXES", "check_vectors_output", "write_vectors"]
+
+VECTOR_SUFFIXES = (*TABLE_SUFFIXES, ".npz", ".w2v", ".projector")
+TENSOR, METADATA, CONFIG = "vectors.tsv", "metadata.tsv", "projector_config.pbtxt"
+PROJECTOR_FILES = (TENSOR, METADATA, CONFIG)
+
+
+def write_vectors(
+    path: str | Path, ids: NDArray[Any], vectors: NDArray[np.floating], *, prefix: str = "z"
+) -> None:
+    """Write node vectors in the format that the suffix names, all or nothing.
+
+    Parameters
+    ----------
+    path
+        A table (.csv, .tsv, .jsonl, .parquet, .arrow, .feather): node, then z0, z1, ...; .npz:
+        arrays ids and vectors; .w2v: word2vec's text format; .projector: a folder for
+        TensorBoard's projector.
+    ids
+        Node ids, shape (n_nodes,).
+    vectors
+        Shape (n_nodes, dim).
+    prefix
+        What the names of a table's columns begin with.
+
+    Raises
+    ------
+    InputError
+        The suffix is another one, the format cannot hold an id, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "vectors.w2v"
+    >>> write_vectors(path, np.array(["a", "b"], dtype=object), np.array([[1.0, 2.5], [0.0, 3.0]]))
+    >>> print(path.read_text(), end="")
+    2 2
+    a 1 2.5
+    b 0 3
+    """
+    path = Path(path)
+    check_vectors_output(path)
+    suffix = inner_suffix(path)
+    if suffix in TABLE_SUFFIXES:
+        columns = {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
+        write_table(path, {"node": ids, **columns})
+    elif suffix == ".npz":
+        names = ids if ids.dtype.kind == "i" else ids.astype(str)
+        with staged_file(path) as staged, staged.open("wb") as handle:
+            np.savez(handle, ids=names, vectors=vectors)
+    elif suffix == ".w2v":
+        _check_words(path, ids, " ")
+        with staged_file(path) as staged, staged.open("w", encoding="utf-8") as text:
+            text.write(f"{len(ids)} {vectors.shape[1]}\n")
+            text.writelines(f"{name} {row}\n" for name, row in _rows(ids, vectors, " "))
+    else:
+        _check_words(path, ids, "\t")
+        with staged_directory(path, overwrite=True, ours=PROJECTOR_FILES) as folder:
+            rows = list(_rows(ids, vectors, "\t"))
+            (folder / TENSOR).write_text("".join(f"{row}\n" for _, row in rows))
+            (folder / METADATA).write_text("".join(f"{name}\n" for name, _ in rows), "utf-8")
+            (folder / CONFIG).write_text(
+                f'embeddings {{\n  tensor_path: "{TENSOR}"\n  metadata_path: "{METADATA}"\n}}\n'
+            )
+
+
+def check_vectors_output(path: Path) -> None:
+    """Refuse an output name before the work is done.
+
+    Raises
+    ------
+    InputError
+        The suffix is none that can be written, or a file cannot be made in that folder.
+    """
+    suffix = inner_suffix(path)
+    if suffix not in VECTOR_SUFFIXES:
+        known = ", ".join(VECTOR_SUFFIXES)
+        raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
+    if suffix in TABLE_SUFFIXES:
+        check_output(path)
+    elif suffix == ".projector":
+        check_directory(path, overwrite=True, ours=PROJECTOR_FILES)
+    else:
+        check_file(path)
+
+
+def _rows(ids: NDArray[Any], vectors: NDArray[np.floating], delimiter: str) -> Any:
+    # Nine digits are what a float32 needs to come back the same.
+    for name, row in zip(ids.tolist(), vectors.tolist(), strict=True):
+        yield name, delimiter.join(f"{number:.9g}" for number in row)
+
+
+def _check_words(path: Path, ids: NDArray[Any], delimiter: str) -> None:
+    """Refuse ids that would fall apart: these formats know no quotes."""
+    for name in ids.tolist() if ids.dtype.kind == "O" else ():
+        if (
+            delimiter in name
+            or len(name.splitlines()) != 1
+            or (delimiter == " " and name.split() != [name])
+        ):
+            raise InputError(
+                f"{path}: this format cannot hold the node id {shown(name)}; write .csv or .parquet"
+            )
