@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vgae.errors import InputError, NotFittedError, VgaeError
     from vgae.graph import Graph
     from vgae.io import as_graph, from_networkx, read_graph
+    from vgae.pipeline import NodeVectors
     from vgae.split import Split, load_split, save_split, split_edges
 
 __version__ = "0.1.0"
@@ -22,6 +23,7 @@ _HOME = {
     "vgae.errors": ("InputError", "NotFittedError", "VgaeError"),
     "vgae.graph": ("Graph",),
     "vgae.io": ("as_graph", "from_networkx", "read_graph"),
+    "vgae.pipeline": ("NodeVectors",),
     "vgae.split": ("Split", "load_split", "save_split", "split_edges"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -34,6 +36,7 @@ __all__ = [
     "Graph",
     "InputError",
     "Link",
+    "NodeVectors",
     "NotFittedError",
     "Split",
     "VgaeError",
