@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae import load_dataset
-from vgae.api import make_model
+from vgae.api import LinkModel, make_model
 from vgae.graph import Graph
 from vgae.metrics import average_precision, roc_auc
 
@@ -35,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 COLUMNS = ("features only", "transductive", "with one link", "transductive, with one link")
 
 Pairs = NDArray[np.int64]
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -87,29 +88,37 @@ def hold_out(graph: Graph, seed: int) -> Case:
     return Case(graph, rest, new, links[first], positives, np.array(negatives))
 
 
+def placed(case: Case, model: LinkModel, given: Pairs | None) -> Vectors:
+    """Vectors by row of the whole graph: the model's own, and those of the new nodes."""
+    features: Any = case.graph.features
+    rows = None if model.settings_.network.features == "none" else features[case.new]
+    vectors = np.zeros((case.graph.n_nodes, model.embedding_.shape[1]), dtype=np.float32)
+    vectors[case.rest.ids] = model.embedding_
+    vectors[case.new] = model.embed_new(rows, given, ids=case.new)
+    return vectors
+
+
+def scored(case: Case, vectors: Vectors) -> tuple[float, float]:
+    """AUC and AP of the hidden links."""
+    scores = [
+        (vectors[part[:, 0]] * vectors[part[:, 1]]).sum(axis=1)
+        for part in (case.positives, case.negatives)
+    ]
+    return roc_auc(*scores), average_precision(*scores)
+
+
 def columns(case: Case, **settings: Any) -> dict[str, tuple[float, float]]:
-    """AUC and AP by column; without features, nothing is there to place a node without a link."""
+    """AUC and AP by column; without features there is nothing to place a node without a link."""
     model = make_model(**settings).fit(case.rest)
-    known = np.zeros((case.graph.n_nodes, model.embedding_.shape[1]), dtype=np.float32)
-    known[case.rest.ids] = model.embedding_
-    features: Any = None if settings.get("features") == "none" else case.graph.features
-    rows = None if features is None else features[case.new]
-    kept = np.isin(case.graph.edges, case.rest.ids).all(axis=1)
-    edges = case.graph.edges[kept]
+    edges = case.graph.edges[np.isin(case.graph.edges, case.rest.ids).all(axis=1)]
     found = {}
-    for names, given in ((COLUMNS[:2], None), (COLUMNS[2:], case.given)):
-        if rows is None and given is None:
-            continue
-        vectors = known.copy()
-        vectors[case.new] = model.embed_new(rows, given, ids=case.new)
-        visible = edges if given is None else np.concatenate([edges, given])
-        whole = make_model(**settings).fit(case.graph.with_edges(visible))
-        for name, these in zip(names, (vectors, whole.embedding_), strict=True):
-            scores = [
-                (these[part[:, 0]] * these[part[:, 1]]).sum(axis=1)
-                for part in (case.positives, case.negatives)
-            ]
-            found[name] = roc_auc(*scores), average_precision(*scores)
+    if model.settings_.network.features != "none":
+        whole = make_model(**settings).fit(case.graph.with_edges(edges))
+        found[COLUMNS[0]] = scored(case, placed(case, model, None))
+        found[COLUMNS[1]] = scored(case, whole.embedding_)
+    whole = make_model(**settings).fit(case.graph.with_edges(np.concatenate([edges, case.given])))
+    found[COLUMNS[2]] = scored(case, placed(case, model, case.given))
+    found[COLUMNS[3]] = scored(case, whole.embedding_)
     return found
 
 

@@ -273,17 +273,21 @@ class FittedLinks:
         new, latent, states = self._encode_new(features, edges, weights, ids)
         if new.ids is None:
             raise InputError(UNNAMED)
+        return self._joined(new, new.ids, latent, states)
+
+    def _joined(self, new: NewNodes, ids: IdArray, latent: Latent, states: States) -> Self:
+        """A copy of this model with new nodes after its own."""
         made, std = copy.copy(self), latent.std()
-        made.ids_ = np.concatenate([self.ids_, new.ids])
+        made.ids_ = np.concatenate([self.ids_, ids])
         made.embedding_ = np.concatenate([self.embedding_, latent.mean.numpy()])
         if self.embedding_std_ is not None and std is not None:
             made.embedding_std_ = np.concatenate([self.embedding_std_, std.numpy()])
         made.states_ = None if self.states_ is None else self.states_.joined(states)
-        edges_added = new.edges(len(self.ids_))
-        made.split_ = _enlarged(self.split_, made.ids_, edges_added)
+        edges = new.edges(len(self.ids_))
+        made.split_ = _enlarged(self.split_, made.ids_, edges)
         made.graph_ = self.graph_ | {
-            "n_added_nodes": self.graph_.get("n_added_nodes", 0) + len(new.ids),
-            "n_added_edges": self.graph_.get("n_added_edges", 0) + len(edges_added),
+            "n_added_nodes": self.graph_.get("n_added_nodes", 0) + len(ids),
+            "n_added_edges": self.graph_.get("n_added_edges", 0) + len(edges),
         }
         return made
 

@@ -208,27 +208,8 @@ class LinkModel(Estimator, FittedLinks):
         if nodes is not None:
             data = _graph_of_pairs(data, as_graph(nodes))
         split = data if isinstance(data, Split) else Split.without_holdout(as_graph(data))
-        features = used_features(split.train, settings.network.features)
-        fitted = GraphAutoEncoder(
-            settings.network,
-            n_inputs=split.train.n_nodes if features is None else features.shape[1],
-            seed=settings.seed,
-        )
-        steps = train(
-            fitted, split.train, settings.training, seed=settings.seed, validation=split.validation
-        )
-        history = []
-        with finishing_on_interrupt() as interrupted, closing(steps):  # type: ignore[type-var]
-            for record in steps:
-                history.append(record.as_dict())
-                if on_step is not None:
-                    on_step(record)
-                if interrupted():
-                    break
-        self.interrupted_ = interrupted()
-        if self.interrupted_:
-            logger.warning("interrupted after step %d; keeping what was learned", len(history))
-        self.network_, self.split_, self.history_ = fitted.cpu(), split, history
+        self.network_, self.history_, self.interrupted_ = _trained(split, settings, on_step)
+        self.split_ = split
         self.engine_, self.settings_ = engine, settings
         self.ids_ = split.graph.ids
         self.graph_ = {
@@ -372,6 +353,32 @@ class LinkModel(Estimator, FittedLinks):
             if self.states_ is None
             else self.states_.arrays(n_features=self._n_features()),
         )
+
+
+def _trained(
+    split: Split, settings: EstimatorSettings, on_step: Callable[[StepRecord], None] | None
+) -> tuple[GraphAutoEncoder, list[dict[str, Any]], bool]:
+    """The trained network, one dictionary a step, and whether Ctrl-C ended the training."""
+    features = used_features(split.train, settings.network.features)
+    network = GraphAutoEncoder(
+        settings.network,
+        n_inputs=split.train.n_nodes if features is None else features.shape[1],
+        seed=settings.seed,
+    )
+    steps = train(
+        network, split.train, settings.training, seed=settings.seed, validation=split.validation
+    )
+    history = []
+    with finishing_on_interrupt() as interrupted, closing(steps):  # type: ignore[type-var]
+        for record in steps:
+            history.append(record.as_dict())
+            if on_step is not None:
+                on_step(record)
+            if interrupted():
+                break
+    if interrupted():
+        logger.warning("interrupted after step %d; keeping what was learned", len(history))
+    return network.cpu(), history, interrupted()
 
 
 def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:

@@ -180,6 +180,37 @@ def new_nodes(
         See `LinkModel.with_nodes`.
     """
     checked = _checked_features(features, n_features)
+    rows, strangers = _ends(known, edges)
+    if ids is None and checked is not None and len(rows):
+        raise InputError(UNNAMED)
+    if ids is not None:
+        names = _like(known, as_ids(ids).tolist())
+        _check_new(known, names)
+    else:
+        unnamed = 0 if checked is None else checked.shape[0]
+        names = list(range(unnamed)) or list(dict.fromkeys(strangers))
+    if not names:
+        raise InputError("no new node is given; give features, edges or both")
+    if checked is not None and checked.shape[0] != len(names):
+        raise InputError(
+            f"features: {count(checked.shape[0], 'row')} for {count(len(names), 'new node')}"
+        )
+    near = np.unique(rows[rows >= 0])
+    place = {name: len(near) + row for row, name in enumerate(names)}
+    lost = [name for name in strangers if name not in place]
+    if lost:
+        raise InputError(f"edges: node '{lost[0]}' is neither in the graph nor among the new ids")
+    pairs = np.searchsorted(near, rows)
+    pairs[rows < 0] = [place[name] for name in strangers]
+    links = Graph.from_edges(pairs, n_nodes=len(near) + len(names), weights=weights)
+    if links.cleaning:
+        logger.warning("links of new nodes: %s", links.cleaning)
+    unnamed_rows = checked is not None and ids is None
+    return NewNodes(None if unnamed_rows else as_ids(names), checked, near, links)
+
+
+def _ends(known: Graph, edges: Any) -> tuple[NDArray[np.int64], list[NodeId]]:
+    """Rows of the ends of new links, -1 for those of new nodes, whose ids follow in that order."""
     source, target = id_columns([] if edges is None else edges)
     rows = np.stack([known.index(source), known.index(target)], axis=1)
     inside = np.flatnonzero((rows >= 0).all(axis=1))
@@ -190,37 +221,7 @@ def new_nodes(
             "nodes only, and fit again to change others"
         )
     ends = np.stack([source, target], axis=1).astype(object)
-    strangers = _like(known, ends[rows < 0].tolist())
-    if ids is not None:
-        names = _like(known, as_ids(ids).tolist())
-    elif checked is None:
-        names = list(dict.fromkeys(strangers))
-    elif len(rows):
-        raise InputError(UNNAMED)
-    else:
-        names = list(range(checked.shape[0]))
-    if not names:
-        raise InputError("no new node is given; give features, edges or both")
-    if checked is not None and checked.shape[0] != len(names):
-        raise InputError(
-            f"features: {count(checked.shape[0], 'row')} for {count(len(names), 'new node')}"
-        )
-    if ids is not None:
-        _check_new(known, names)
-    place = {name: row for row, name in enumerate(names)}
-    near = np.unique(rows[rows >= 0])
-    combined = np.searchsorted(near, rows)
-    try:
-        combined[rows < 0] = [len(near) + place[name] for name in strangers]
-    except KeyError as error:
-        raise InputError(
-            f"edges: node '{error.args[0]}' is neither in the graph nor among the new ids"
-        ) from None
-    links = Graph.from_edges(combined, n_nodes=len(near) + len(names), weights=weights)
-    if links.cleaning:
-        logger.warning("links of new nodes: %s", links.cleaning)
-    nameless = checked is not None and ids is None
-    return NewNodes(None if nameless else as_ids(names), checked, near, links)
+    return rows, _like(known, ends[rows < 0].tolist())
 
 
 def _checked_features(features: Any, n_features: int) -> Features | None:
