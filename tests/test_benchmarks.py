@@ -13,6 +13,7 @@ import torch
 from graphs import random_graph
 from torch.nn import functional
 
+from vgae.api import make_model
 from vgae.encoders import EncoderInput
 from vgae.graph import Graph
 from vgae.kernels import choose_engine
@@ -99,6 +100,22 @@ def test_random_graphs_have_ten_edges_a_node(tmp_path: Path) -> None:
     assert (size["nodes"], size["edges"], size["features"]) == (100, 1000, 64)
     assert np.array_equal(Graph.from_edges(case.edges, n_nodes=100).edges, case.edges)
     assert cases.n_random_nodes("random-30k") == 30_000
+
+
+def test_new_nodes_are_placed_by_their_features_alone(cora: Graph) -> None:
+    import new_nodes
+
+    case = new_nodes.hold_out(cora, seed=1)
+    hidden = np.concatenate([case.positives, case.negatives, case.given])
+    assert not set(hidden[:, 0].tolist()) & set(case.rest.ids.tolist())
+    assert np.isin(hidden[:, 1], case.rest.ids).all()
+    linked = np.asarray(cora.adjacency[hidden[:, 0], hidden[:, 1]]) > 0
+    n_pairs = len(case.positives)
+    assert linked.tolist() == [True] * n_pairs + [False] * n_pairs + [True] * len(case.given)
+    assert len(np.unique(hidden, axis=0)) == len(hidden)
+    model = make_model("gae", preset="unit", seed=1).fit(case.rest)
+    auc, _ = new_nodes.scored(case, new_nodes.placed(case, model, None))
+    assert auc >= 0.85
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ FILES = [
     "metrics.json",
     "run.json",
     "split.npz",
+    "states.safetensors",
     "weights.safetensors",
 ]
 
@@ -126,7 +127,7 @@ def test_newer_formats_and_strange_folders_are_refused(run: Path, tmp_path: Path
     for change, said in [
         ({"settings": {"model": "vgae", "x": 1}}, r"run.json: settings: \w+"),
         ({"format_version": 0}, "format_version"),
-        ({"format_version": 1.5}, "format 1.5 is newer"),
+        ({"format_version": 2.5}, "format 2.5 is newer"),
         ({"format_version": None}, "damaged"),
         ({"files": None}, "files"),
         ({"files": {}}, "its files are not those of a run"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         to_scipy,
     )
     from vgae.io import read_graph, write_graph
+    from vgae.pipeline import NodeVectors
     from vgae.split import Split, load_split, save_split, split_edges
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ _HOME = {
         "to_scipy",
     ),
     "vgae.io": ("read_graph", "write_graph"),
+    "vgae.pipeline": ("NodeVectors",),
     "vgae.split": ("Split", "load_split", "save_split", "split_edges"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -62,6 +64,7 @@ __all__ = [
     "Graph",
     "InputError",
     "Link",
+    "NodeVectors",
     "NotFittedError",
     "Split",
     "VgaeError",

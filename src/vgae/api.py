@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from vgae.answers import Link
 from vgae.baselines import BASELINES, Baseline, baseline
 from vgae.encoders import used_features
 from vgae.errors import InputError, unknown_name
-from vgae.estimators import GAE, MODELS, VGAE, Link, LinkModel, load
+from vgae.estimators import GAE, MODELS, VGAE, LinkModel, load
 from vgae.evaluation import (
     Comparison,
     Evaluation,

@@ -8,13 +8,20 @@ from typing import Any, Literal, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
 from vgae.graph import Features, FloatCSR, Graph
 from vgae.kernels import SparseMatrix
 
-__all__ = ["EncoderInput", "FeatureUse", "GraphConvolutionEncoder", "used_features"]
+__all__ = [
+    "EncoderInput",
+    "FeatureUse",
+    "GraphConvolutionEncoder",
+    "scaled_features",
+    "used_features",
+]
 
 
 FeatureUse = Literal["raw", "unit", "none"]
@@ -58,12 +65,39 @@ class EncoderInput:
         """
         adjacency = graph.normalized_adjacency()
         features = used_features(graph, use)
-        if features is not None and use == "unit":
-            features = _unit_rows(features)
+        if features is not None:
+            features = scaled_features(features, use)
         propagated = features is not None and _propagating_saves(adjacency, features)
         if propagated:
             features = adjacency @ features
         return cls(SparseMatrix.from_scipy(adjacency), _as_factor(features), propagated)
+
+    @classmethod
+    def from_own_weights(cls, graph: Graph, rows: NDArray[np.int64], n_inputs: int) -> EncoderInput:
+        """What an encoder that was fitted without features sees of another graph.
+
+        A node that it was fitted to brings its own row of the first layer's weights, any other
+        node nothing but its links.
+
+        Parameters
+        ----------
+        graph
+            The message graph.
+        rows
+            Row of each node's weights, shape (n_nodes,); -1 for a node that has none.
+        n_inputs
+            Number of rows of the weights.
+
+        Raises
+        ------
+        InputError
+            The graph is directed.
+        """
+        known = np.flatnonzero(rows >= 0)
+        ones = np.ones(known.size, dtype=np.float32)
+        chosen = sparse.csr_array((ones, (known, rows[known])), shape=(graph.n_nodes, n_inputs))
+        adjacency = SparseMatrix.from_scipy(graph.normalized_adjacency())
+        return cls(adjacency, SparseMatrix.from_scipy(chosen))
 
     def to(self, device: torch.device) -> EncoderInput:
         """The same on a device."""
@@ -76,6 +110,16 @@ class EncoderInput:
             return self.adjacency @ weight
         product = self.features @ weight
         return product if self.propagated else self.adjacency @ product
+
+
+def used_features(graph: Graph, use: FeatureUse) -> Features | None:
+    """The features that an encoder sees, or None where every node is its own."""
+    return None if use == "none" else graph.features
+
+
+def scaled_features(features: Features, use: FeatureUse) -> Features:
+    """Features as an encoder that uses them sees them: each node's at unit length, or raw."""
+    return _unit_rows(features) if use == "unit" else features
 
 
 def _unit_rows(features: Features) -> Features:
@@ -109,11 +153,6 @@ def _as_factor(features: Features | None) -> SparseMatrix | Tensor | None:
     if sparse.issparse(features):
         return SparseMatrix.from_scipy(features)
     return torch.from_numpy(features)
-
-
-def used_features(graph: Graph, use: FeatureUse) -> Features | None:
-    """The features that an encoder sees, or None where every node is its own."""
-    return None if use == "none" else graph.features
 
 
 @final
@@ -171,11 +210,26 @@ class GraphConvolutionEncoder(nn.Module):
 
     def forward(self, inputs: EncoderInput) -> dict[str, Tensor]:
         """Outputs by name, each of shape (n_nodes, latent_dim)."""
-        hidden = inputs.first_product(self.weight["hidden"])
-        hidden = torch.relu(self._with_bias("hidden", hidden))
+        hidden = self.hidden_states(inputs.first_product(self.weight["hidden"]))
+        return self.read_out(inputs.adjacency, hidden)
+
+    def hidden_states(self, aggregated: Tensor) -> Tensor:
+        """The hidden layer of nodes whose A X W is given, shape (n_nodes, hidden_dim)."""
+        return torch.relu(self._with_bias("hidden", aggregated))
+
+    def read_out(self, adjacency: SparseMatrix, hidden: Tensor) -> dict[str, Tensor]:
+        """Outputs by name, each of shape (rows of the adjacency, latent_dim).
+
+        Parameters
+        ----------
+        adjacency
+            Rows of a normalised adjacency, shape (n_rows, n_nodes).
+        hidden
+            The hidden layer of all of its nodes, shape (n_nodes, hidden_dim).
+        """
         # One product for all outputs: each pass over the edges costs the more, the fewer columns.
         weights = torch.cat([self.weight[name] for name in self.outputs], dim=1)
-        outputs = (inputs.adjacency @ (hidden @ weights)).chunk(len(self.outputs), dim=1)
+        outputs = (adjacency @ (hidden @ weights)).chunk(len(self.outputs), dim=1)
         # Whatever is done with strided halves takes several times as long as with copies of them.
         return {
             name: self._with_bias(name, values.contiguous())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 
 __all__ = [
     "InputError",
     "NotFittedError",
     "VgaeError",
     "newer_format",
+    "not_fitted",
     "one_line",
     "shown",
     "unknown_name",
@@ -61,6 +64,28 @@ def shown(value: object) -> str:
     """
     text = str(value)
     return f"'{one_line(text[:SHOWN] + '...' if len(text) > SHOWN else text)}'"
+
+
+def not_fitted(kind: str) -> NotFittedError:
+    """Error for a result that was asked of an estimator before its `fit`.
+
+    Where scikit-learn is loaded, it is an instance of that library's error of this name too, which
+    its tools look for.
+
+    Examples
+    --------
+    >>> print(not_fitted("VGAE"))
+    this VGAE is not fitted yet; call fit first
+    """
+    theirs = sys.modules.get("sklearn.exceptions")
+    made = NotFittedError if theirs is None else _both_errors(theirs.NotFittedError)
+    return made(f"this {kind} is not fitted yet; call fit first")
+
+
+@cache
+def _both_errors(theirs: type[Exception]) -> type[NotFittedError]:
+    """A class below ours and theirs, which a reader of a traceback sees as ours."""
+    return type("NotFittedError", (NotFittedError, theirs), {"__module__": __name__})
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, final
+from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.special import expit
 
-from vgae.config import Settings
+from vgae.answers import FittedLinks
+from vgae.config import Settings, stream_seed
+from vgae.conventions import Estimator
 from vgae.encoders import EncoderInput, FeatureUse, used_features
-from vgae.errors import InputError, NotFittedError
-from vgae.ids import NodeId, id_columns
-from vgae.interop import as_training_split
-from vgae.kernels import check_engine, top_pairs, top_partners
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.ids import id_columns
+from vgae.inductive import States
+from vgae.interop import as_graph, as_training_split
+from vgae.kernels import check_engine
+from vgae.metrics import roc_auc
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import ObjectiveName
-from vgae.scores import Scores, VectorScores
-from vgae.split import Split
+from vgae.split import Split, sample_non_edges
 from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
     StepRecord,
@@ -34,19 +37,11 @@ from vgae.train import (
     train,
 )
 
-__all__ = ["GAE", "MODELS", "VGAE", "Link", "LinkModel", "load"]
+__all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load"]
 
 logger = logging.getLogger(__name__)
 
 _MODEL, _TRAINING = ModelSettings(), TrainSettings()
-
-
-class Link(NamedTuple):
-    """A pair of nodes and the model's probability of an edge between them."""
-
-    source: NodeId
-    target: NodeId
-    probability: float
 
 
 class EstimatorSettings(Settings):
@@ -63,11 +58,17 @@ class EstimatorSettings(Settings):
             raise ValueError(f"model {self.model} has no {self.network.latent} latent")
         return self
 
+    def parameters(self) -> dict[str, Any]:
+        """The keywords of the constructor that gives these settings."""
+        network = self.network.model_dump(exclude={"latent"})
+        return network | self.training.model_dump() | {"seed": self.seed}
 
-class LinkModel:
+
+class LinkModel(Estimator, FittedLinks):
     """A graph auto-encoder that is fitted to a graph and answers by node id.
 
-    Use `VGAE` or `GAE`. Parameters are keywords; what `fit` learns ends in an underscore.
+    Use `VGAE` or `GAE`. Parameters are keywords; what `fit` learns ends in an underscore. The
+    conventions are scikit-learn's, as a transformer of a graph's nodes into vectors.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ class LinkModel:
         Engine of the all-pairs sum ("auto" takes the fastest exact one), and where to compute, as
         torch calls it: "cpu" or "cuda".
     seed
-        Seed of the weights and the samples.
+        Seed of the weights and the samples, a whole number: every fit with it gives the same.
 
     Attributes
     ----------
@@ -106,7 +107,11 @@ class LinkModel:
     network_
         The fitted `GraphAutoEncoder`.
     graph_
-        Fingerprint and sizes of the whole graph.
+        Fingerprint and sizes of the whole graph, and how much `with_nodes` added to it.
+    settings_
+        The settings of the fit, whatever `set_params` changed since.
+    states_
+        What `with_nodes` must know of each node; None if an earlier version stored the model.
     interrupted_
         Whether Ctrl-C ended the training early.
     engine_
@@ -116,16 +121,11 @@ class LinkModel:
     name: ClassVar[Literal["vgae", "gae"]]
     latent: ClassVar[Literal["gaussian", "point"]]
 
-    embedding_: NDArray[np.float32]
-    embedding_std_: NDArray[np.float32] | None
-    ids_: NDArray[Any]
-    split_: Split
     history_: list[dict[str, Any]]
     metrics_: dict[str, Any]
-    network_: GraphAutoEncoder
-    graph_: dict[str, Any]
     interrupted_: bool
     engine_: str
+    settings_: EstimatorSettings
 
     def __init__(
         self,
@@ -143,31 +143,37 @@ class LinkModel:
         device: str = _TRAINING.device,
         seed: int = 0,
     ) -> None:
-        self.settings = EstimatorSettings.parse(
+        self.latent_dim, self.hidden_dim = latent_dim, hidden_dim
+        self.objective, self.bias, self.features = objective, bias, features
+        self.steps, self.learning_rate = steps, learning_rate
+        self.validate_every, self.patience = validate_every, patience
+        self.engine, self.device, self.seed = engine, device, seed
+        check_engine(self.settings.training.engine)
+
+    @property
+    def settings(self) -> EstimatorSettings:
+        """The parameters, checked, as the settings of network, training and seed."""
+        network, training = (
+            {name: getattr(self, name) for name in kind.model_fields if name != "latent"}
+            for kind in (ModelSettings, TrainSettings)
+        )
+        return EstimatorSettings.parse(
             {
                 "model": self.name,
-                "network": {
-                    "latent": self.latent,
-                    "latent_dim": latent_dim,
-                    "hidden_dim": hidden_dim,
-                    "objective": objective,
-                    "bias": bias,
-                    "features": features,
-                },
-                "training": {
-                    "steps": steps,
-                    "learning_rate": learning_rate,
-                    "validate_every": validate_every,
-                    "patience": patience,
-                    "engine": engine,
-                    "device": device,
-                },
-                "seed": seed,
+                "network": {"latent": self.latent, **network},
+                "training": training,
+                "seed": self.seed,
             }
         )
-        check_engine(engine)
 
-    def fit(self, data: Any, *, on_step: Callable[[StepRecord], None] | None = None) -> Self:
+    def fit(
+        self,
+        data: Any,
+        y: Any = None,  # noqa: ARG002 - scikit-learn's convention
+        *,
+        nodes: Any = None,
+        on_step: Callable[[StepRecord], None] | None = None,
+    ) -> Self:
         """Learn node vectors from a graph, or from the training part of a split.
 
         Ctrl-C ends the training after the step it is in and keeps what was learned.
@@ -178,6 +184,11 @@ class LinkModel:
             A graph or anything `vgae.as_graph` takes, all of whose edges are trained on; or a
             `Split`, of which only the training edges are, its validation pairs being looked at
             and its test pairs scored once at the end.
+        y
+            Ignored.
+        nodes
+            A graph that gives the nodes, with their features and labels, and none of its edges:
+            then `data` are pairs of its node ids, shape (n_edges, 2), the only edges there are.
         on_step
             Called with the record of each step.
 
@@ -193,31 +204,13 @@ class LinkModel:
         >>> model.embedding_.shape
         (3, 16)
         """
-        engine = self.engine_here()
+        engine, settings = self.engine_here(), self.settings
+        if nodes is not None:
+            data = _graph_of_pairs(data, as_graph(nodes))
         split = as_training_split(data)
-        network, training = self.settings.network, self.settings.training
-        features = used_features(split.train, network.features)
-        fitted = GraphAutoEncoder(
-            network,
-            n_inputs=split.train.n_nodes if features is None else features.shape[1],
-            seed=self.settings.seed,
-        )
-        steps = train(
-            fitted, split.train, training, seed=self.settings.seed, validation=split.validation
-        )
-        history = []
-        with finishing_on_interrupt() as interrupted, closing(steps):  # type: ignore[type-var]
-            for record in steps:
-                history.append(record.as_dict())
-                if on_step is not None:
-                    on_step(record)
-                if interrupted():
-                    break
-        self.interrupted_ = interrupted()
-        if self.interrupted_:
-            logger.warning("interrupted after step %d; keeping what was learned", len(history))
-        self.network_, self.split_, self.history_ = fitted.cpu(), split, history
-        self.engine_ = engine
+        self.network_, self.history_, self.interrupted_ = _trained(split, settings, on_step)
+        self.split_ = split
+        self.engine_, self.settings_ = engine, settings
         self.ids_ = split.graph.ids
         self.graph_ = {
             "fingerprint": split.graph.fingerprint,
@@ -245,10 +238,10 @@ class LinkModel:
 
     def _encode_and_score(self) -> None:
         split, network = self.split_, self.network_
-        use = self.settings.network.features
-        training = messages = EncoderInput.from_graph(split.train, use)
-        if split.settings.protocol != "T":
-            messages = EncoderInput.from_graph(split.message_graph(), use)
+        use = network.settings.features
+        graph, training = split.message_graph(), EncoderInput.from_graph(split.train, use)
+        messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
+        self.states_ = States.of(network, graph, messages)
         with torch.no_grad():
             latent = network.encode(messages)
             self.embedding_ = latent.mean.numpy()
@@ -267,100 +260,60 @@ class LinkModel:
             },
         }
 
-    def scores(self) -> Scores:
-        """Logits of all pairs, from the posterior means and over the protocol's messages.
+    def transform(self, data: Any) -> NDArray[np.float32]:
+        """Node vectors of a graph: `embed`, by the name that scikit-learn's tools call."""
+        return self.embed(data)
 
-        Raises
-        ------
-        NotFittedError
-            `fit` has not been called.
+    def fit_transform(self, data: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float32]:
+        """`embedding_` after `fit`, whose parameters it takes."""
+        return self.fit(data, y, **fit_params).embedding_
 
-        Examples
-        --------
-        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
-        >>> model.scores().rows(np.array([0])).shape
-        (1, 3)
-        """
-        return VectorScores(self.embedding_)
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
+        """Names of the coordinates of a vector: 'vgae0', 'vgae1', ...; the argument is ignored."""
+        dim = self.embedding_.shape[1]
+        return np.array([f"{self.name}{place}" for place in range(dim)], dtype=object)
 
-    def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
-        """Probability of an edge for each pair of node ids, in the order given.
-
-        They rank pairs and are no frequencies: the inner product has no intercept, so that over all
-        pairs they average about one half, however few of them have an edge.
+    def score(self, pairs: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
+        """AUC of edges against as many random pairs without an edge.
 
         Parameters
         ----------
         pairs
-            Node ids, shape (n_pairs, 2).
-
-        Raises
-        ------
-        InputError
-            A pair names an unknown node.
-        NotFittedError
-            `fit` has not been called.
-
-        Examples
-        --------
-        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
-        >>> model.predict_proba([("a", "c")]).shape
-        (1,)
-        """
-        embedding = self.embedding_
-        source, target = id_columns(pairs if isinstance(pairs, np.ndarray) else list(pairs))
-        indices = np.stack([self._indices(source), self._indices(target)], axis=1)
-        with torch.no_grad():
-            logits = self.network_.decoder.logits(
-                torch.from_numpy(embedding), torch.from_numpy(indices)
-            )
-        return _probability(logits.numpy())
-
-    def recommend(
-        self, k: int = 10, *, nodes: Sequence[NodeId] | NodeId | None = None
-    ) -> list[Link]:
-        """The likeliest missing links: the best of all pairs that are no known edge.
-
-        Every pair is looked at. Edges that a split held out are known edges and left out too.
-
-        Parameters
-        ----------
-        k
-            How many links, or with `nodes` how many for each.
-        nodes
-            Node id or ids to recommend partners for; by default the best pairs of the whole graph.
+            Node ids of edges, shape (n_edges, 2). For an honest figure, edges that `fit` has not
+            seen.
+        y
+            Ignored.
 
         Returns
         -------
-        Links, likeliest first; with `nodes`, node after node with that node as the source. Ties go
-        to the pair that comes first in the order of the nodes.
+        A fraction from 0 to 1. The pairs without an edge are drawn with the seed of the fit from
+        those that are edges neither of the graph that was fitted nor among `pairs`.
 
         Raises
         ------
         InputError
-            `k` is below 1 or a node is unknown.
+            A node is unknown, a pair joins a node with itself, there are no pairs, or too few
+            pairs without an edge.
         NotFittedError
             `fit` has not been called.
 
         Examples
         --------
-        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
-        >>> [(link.source, link.target) for link in model.recommend(5)]
-        [('a', 'c')]
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c"), ("c", "d")])
+        >>> 0.0 <= model.score([("a", "c")]) <= 1.0
+        True
         """
-        embedding = self.embedding_
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise InputError(f"k = {k}: must be a whole number, at least 1")
-        factor = self.network_.decoder.factor(torch.from_numpy(embedding))
-        known = self.split_.graph.adjacency
-        if nodes is None:
-            pairs, logits = top_pairs(factor, k, known=known)
-        else:
-            nodes = [nodes] if isinstance(nodes, (str, int)) else nodes
-            pairs, logits = top_partners(factor, self._indices(nodes), k, known=known)
-        sources, targets = (self.ids_[pairs[:, side]].tolist() for side in (0, 1))
-        probabilities = _probability(logits).tolist()
-        return [Link(*row) for row in zip(sources, targets, probabilities, strict=True)]
+        known, rows = self.split_.graph, self._pair_rows(pairs)
+        loops = np.flatnonzero(rows[:, 0] == rows[:, 1])
+        if loops.size or not len(rows):
+            raise InputError(
+                f"pairs, row {loops[0]}: joins a node with itself" if loops.size else "pairs: none"
+            )
+        edges = Graph.from_edges(np.concatenate([known.edges, rows]), n_nodes=known.n_nodes)
+        random = np.random.default_rng(stream_seed(self.settings_.seed, "score"))
+        negatives = sample_non_edges(edges, len(rows), random, advice="score fewer edges")
+        scores = self.scores()
+        return roc_auc(scores.pairs(rows), scores.pairs(negatives))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the run folder; `vgae.load` reads it back.
@@ -386,7 +339,7 @@ class LinkModel:
     def as_run(self, *, graph_name: str | None = None) -> Run:
         """All that a run folder holds, for `vgae.store.save_run`."""
         return Run(
-            settings=self.settings.model_dump(),
+            settings=self.settings_.model_dump(),
             graph=self.graph_ if graph_name is None else {"name": graph_name, **self.graph_},
             engine=self.engine_,
             interrupted=self.interrupted_,
@@ -396,25 +349,60 @@ class LinkModel:
             weights={name: value.numpy() for name, value in self.network_.state_dict().items()},
             embedding=self.embedding_,
             embedding_std=self.embedding_std_,
+            states=None
+            if self.states_ is None
+            else self.states_.arrays(n_features=self._n_features()),
         )
 
-    def __getattr__(self, name: str) -> Any:
-        if name.endswith("_") and not name.startswith("_"):
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
-    def _indices(self, ids: Iterable[NodeId]) -> NDArray[np.int64]:
-        names = list(ids)
-        rows = self.split_.graph.index(names)
-        unknown = np.flatnonzero(rows < 0)
-        if unknown.size:
-            raise InputError(f"node '{names[unknown[0]]}' is not in the graph")
-        return rows
+def _trained(
+    split: Split, settings: EstimatorSettings, on_step: Callable[[StepRecord], None] | None
+) -> tuple[GraphAutoEncoder, list[dict[str, Any]], bool]:
+    """The trained network, one dictionary a step, and whether Ctrl-C ended the training."""
+    features = used_features(split.train, settings.network.features)
+    network = GraphAutoEncoder(
+        settings.network,
+        n_inputs=split.train.n_nodes if features is None else features.shape[1],
+        seed=settings.seed,
+    )
+    steps = train(
+        network, split.train, settings.training, seed=settings.seed, validation=split.validation
+    )
+    history = []
+    with finishing_on_interrupt() as interrupted, closing(steps):  # type: ignore[type-var]
+        for record in steps:
+            history.append(record.as_dict())
+            if on_step is not None:
+                on_step(record)
+            if interrupted():
+                break
+    if interrupted():
+        logger.warning("interrupted after step %d; keeping what was learned", len(history))
+    return network.cpu(), history, interrupted()
 
 
-def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    probability: NDArray[np.float64] = expit(logits.astype(np.float64))
-    return probability
+def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
+    """The nodes of a graph, with these pairs of their ids as the only edges."""
+    if isinstance(pairs, (Graph, Split)):
+        raise InputError("with nodes, give the edges as pairs of node ids, shape (n_edges, 2)")
+    source, target = id_columns(pairs)
+    rows = np.stack([nodes.index(source), nodes.index(target)], axis=1)
+    unknown = np.argwhere(rows < 0)
+    if unknown.size:
+        row, side = unknown[0]
+        raise InputError(f"pairs, row {row}: node '{(source, target)[side][row]}' is not in nodes")
+    graph = Graph.from_edges(
+        rows,
+        ids=nodes.ids,
+        features=nodes.features,
+        labels=nodes.labels,
+        directed=nodes.directed,
+    )
+    if graph.cleaning:
+        logger.warning("pairs: %s", graph.cleaning)
+    if nodes.weights is not None:
+        logger.warning("nodes: the weights of its edges are ignored with them; every pair has 1")
+    return graph
 
 
 @final
@@ -458,8 +446,8 @@ MODELS: dict[str, type[LinkModel]] = {model.name: model for model in (VGAE, GAE)
 def load(path: str | Path) -> LinkModel:
     """A fitted model from its run folder.
 
-    It predicts and recommends as it did when it was saved. Node features and edge weights are not
-    stored: its `split_` holds the edges alone, and is no graph to fit another model to.
+    It answers as it did when it was saved. Node features and edge weights are not stored: its
+    `split_` holds the edges alone, and is no graph to fit another model to.
 
     Raises
     ------
@@ -468,8 +456,7 @@ def load(path: str | Path) -> LinkModel:
     """
     run = load_run(Path(path))
     settings = EstimatorSettings.parse(run.settings, where=f"{path}/run.json: settings")
-    model = MODELS[settings.model](seed=settings.seed)
-    model.settings = settings
+    model = MODELS[settings.model](**settings.parameters())
     try:
         n_inputs = len(run.weights["encoder.weight.hidden"])
         network = GraphAutoEncoder(settings.network, n_inputs=n_inputs, seed=0)
@@ -477,7 +464,15 @@ def load(path: str | Path) -> LinkModel:
     except (KeyError, RuntimeError) as error:
         raise InputError(f"{path}: weights do not fit the settings; fit again") from error
     model.network_, model.split_, model.ids_ = network, run.split, run.split.graph.ids
+    model.settings_, model.states_ = settings, None
     model.history_, model.metrics_, model.graph_ = run.history, run.metrics, run.graph
     model.embedding_, model.embedding_std_ = run.embedding, run.embedding_std
     model.interrupted_, model.engine_ = run.interrupted, run.engine
+    if run.states is not None:
+        try:
+            model.states_ = States.from_arrays(
+                run.states, network, n_nodes=len(model.ids_), n_features=model._n_features()
+            )
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
     return model

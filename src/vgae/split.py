@@ -26,6 +26,7 @@ __all__ = [
     "load_split",
     "load_split_edges",
     "node_split",
+    "sample_non_edges",
     "save_split",
     "split_edges",
 ]
@@ -208,7 +209,12 @@ def split_edges(
         )
     random = np.random.default_rng(stream_seed(seed, "split"))
     shuffled = edges[random.permutation(len(edges))]
-    negatives = _sample_non_edges(graph, n_held_out, random)
+    negatives = sample_non_edges(
+        graph,
+        n_held_out,
+        random,
+        advice="hold out a smaller share (--validation, --test) or none (--no-holdout)",
+    )
     cut = sizes["validation"]
     split = Split(
         graph=graph,
@@ -228,15 +234,43 @@ def pair_codes(pairs: Pairs, n_nodes: int) -> NDArray[np.int64]:
     return codes
 
 
-def _sample_non_edges(graph: Graph, n_wanted: int, random: np.random.Generator) -> Pairs:
-    """Distinct unordered pairs i < j without an edge, uniform, in random order."""
+def sample_non_edges(
+    graph: Graph, n_wanted: int, random: np.random.Generator, *, advice: str
+) -> Pairs:
+    """Distinct unordered pairs without an edge, uniform over all of them, in random order.
+
+    Parameters
+    ----------
+    graph
+        An undirected graph.
+    n_wanted
+        How many pairs.
+    random
+        What draws them.
+    advice
+        What to do where the graph has fewer such pairs, for the error.
+
+    Returns
+    -------
+    Node indices, shape (n_wanted, 2), the smaller of a pair first.
+
+    Raises
+    ------
+    InputError
+        The graph has fewer pairs without an edge.
+
+    Examples
+    --------
+    >>> path = Graph.from_edges([(0, 1), (1, 2)])
+    >>> sample_non_edges(path, 1, np.random.default_rng(0), advice="ask for fewer").tolist()
+    [[0, 2]]
+    """
     n_nodes = graph.n_nodes
     n_non_edges = n_nodes * (n_nodes - 1) // 2 - graph.n_edges
     if n_wanted > n_non_edges:
         raise InputError(
             f"the graph has {count(n_non_edges, 'pair')} without an edge, but {n_wanted} are "
-            "needed as negatives; hold out a smaller share (--validation, --test) or none "
-            "(--no-holdout)"
+            f"needed as negatives; {advice}"
         )
     edge_codes = pair_codes(graph.edges, n_nodes)  # sorted, as edges are
     if n_non_edges <= 4 * n_wanted:

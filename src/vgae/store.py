@@ -30,12 +30,13 @@ from vgae.tables import write_table
 
 __all__ = ["FORMAT_VERSION", "Run", "check_run_place", "load_run", "save_run", "staged_run"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 added the states. A run without them is of version 1, which is still read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
 EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
-SPLIT, WEIGHTS = "split.npz", "weights.safetensors"
+SPLIT, WEIGHTS, STATES = "split.npz", "weights.safetensors", "states.safetensors"
 REQUIRED = frozenset({METRICS, HISTORY, EMBEDDINGS, SPLIT, WEIGHTS})
-RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS}
+RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES}
 PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 
 Vectors = NDArray[np.float32]
@@ -66,6 +67,9 @@ class Run:
     embedding, embedding_std
         Posterior means and standard deviations, shape (n_nodes, latent_dim); no deviations where
         the model has none.
+    states
+        What linking new nodes takes, by name; see `vgae.inductive.States`. None in a run of
+        version 1.
     """
 
     settings: dict[str, Any]
@@ -78,6 +82,7 @@ class Run:
     weights: Mapping[str, NDArray[Any]]
     embedding: Vectors
     embedding_std: Vectors | None
+    states: Mapping[str, NDArray[Any]] | None
 
 
 def check_run_place(path: Path, *, overwrite: bool) -> None:
@@ -112,15 +117,14 @@ def save_run(run: Run, staged: Path) -> None:
         _write_vectors(staged / EMBEDDINGS, ids, "z", run.embedding)
         if run.embedding_std is not None:
             _write_vectors(staged / DEVIATIONS, ids, "s", run.embedding_std)
-        try:
-            save_file(dict(run.weights), staged / WEIGHTS)
-        except SafetensorError as error:  # wraps the operating system's reason in its own text
-            raise InputError(f"{staged / WEIGHTS}: {error}") from error
+        _write_arrays(staged / WEIGHTS, run.weights)
+        if run.states is not None:
+            _write_arrays(staged / STATES, run.states)
         (staged / METRICS).write_text(json.dumps(run.metrics, indent=2) + "\n")
         (staged / HISTORY).write_text("".join(json.dumps(record) + "\n" for record in run.history))
         checksums = {item.name: _sha256(item) for item in sorted(staged.iterdir())}
         about = {
-            "format_version": FORMAT_VERSION,
+            "format_version": 1 if run.states is None else FORMAT_VERSION,
             "settings": run.settings,
             "fingerprint": run.graph["fingerprint"],
             "graph": run.graph,
@@ -157,6 +161,7 @@ def load_run(path: Path) -> Run:
         metrics = json.loads((path / METRICS).read_text())
         history = [json.loads(line) for line in (path / HISTORY).read_text().splitlines()]
         weights = load_file(path / WEIGHTS)
+        states = load_file(path / STATES) if STATES in about.files else None
         ids, embedding = _read_vectors(path / EMBEDDINGS)
         std_ids, std = (
             _read_vectors(path / DEVIATIONS) if DEVIATIONS in about.files else (ids, None)
@@ -177,6 +182,7 @@ def load_run(path: Path) -> Run:
         weights=weights,
         embedding=embedding,
         embedding_std=std,
+        states=states,
     )
 
 
@@ -211,10 +217,18 @@ def _read_about(path: Path) -> _About:
     if newer:
         raise newer_format(source, values["format_version"], FORMAT_VERSION)
     about = _About.parse(values, where=str(source))
-    wrong = (REQUIRED - about.files.keys()) | (about.files.keys() - RUN_FILES)
+    required = REQUIRED if about.format_version == 1 else REQUIRED | {STATES}
+    wrong = (required - about.files.keys()) | (about.files.keys() - RUN_FILES)
     if wrong:
         raise InputError(f"{source}: is damaged: its files are not those of a run; fit again")
     return about
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    try:
+        save_file(dict(arrays), path)
+    except SafetensorError as error:  # wraps the operating system's reason in its own text
+        raise InputError(f"{path}: {error}") from error
 
 
 def _write_vectors(path: Path, ids: NDArray[Any], prefix: str, vectors: Vectors) -> None:

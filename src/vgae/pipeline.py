@@ -1,0 +1,94 @@
+"""Node vectors in scikit-learn's pipelines, where samples are nodes."""
+
+from __future__ import annotations
+
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vgae.conventions import Estimator
+from vgae.errors import InputError
+from vgae.estimators import LinkModel
+from vgae.interop import as_graph
+
+__all__ = ["NodeVectors"]
+
+
+@final
+class NodeVectors(Estimator):
+    """Node ids in, node vectors out: what makes a graph's nodes samples of a classifier.
+
+    The samples are node ids, so that cross-validation splits the nodes. `fit` learns vectors of all
+    nodes of the graph, whichever nodes it is given: held-out nodes and their edges are seen (the
+    setting is transductive), and no label ever is.
+
+    Parameters
+    ----------
+    graph
+        A graph or anything `vgae.as_graph` takes.
+    model
+        The model to fit, such as `VGAE()`. It is copied, never changed.
+
+    Attributes
+    ----------
+    model_
+        The fitted model.
+
+    Examples
+    --------
+    >>> from vgae import VGAE
+    >>> vectors = NodeVectors([("a", "b"), ("b", "c")], model=VGAE(steps=5))
+    >>> vectors.fit(["a", "c"]).transform(["b"]).shape
+    (1, 16)
+    """
+
+    model_: LinkModel
+
+    def __init__(self, graph: Any, model: LinkModel) -> None:
+        self.graph = graph
+        self.model = model
+        if not isinstance(model, LinkModel):
+            raise InputError(f"model: {model!r} is not VGAE(...) or GAE(...)")
+
+    def fit(self, ids: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's convention
+        """Fit a copy of the model to the whole graph.
+
+        Parameters
+        ----------
+        ids
+            Node ids, shape (n_samples,); they change nothing, as vectors of all nodes are learned.
+        y
+            Ignored.
+
+        Raises
+        ------
+        InputError
+            The graph cannot be fitted.
+        """
+        self.model_ = type(self.model)(**self.model.get_params()).fit(as_graph(self.graph))
+        return self
+
+    def transform(self, ids: Any) -> NDArray[np.float32]:
+        """Vectors of nodes, shape (n_samples, latent_dim).
+
+        Raises
+        ------
+        InputError
+            A node is unknown.
+        NotFittedError
+            `fit` has not been called.
+        """
+        return self.model_.vectors(ids)
+
+    def fit_transform(self, ids: Any, y: Any = None) -> NDArray[np.float32]:
+        """`fit` and then `transform` of the same nodes."""
+        return self.fit(ids, y).transform(ids)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the coordinates, those of the model."""
+        return self.model_.get_feature_names_out(input_features)
+
+    def __sklearn_clone__(self) -> Self:
+        """A copy with the same graph, which never changes and may be large."""
+        return type(self)(self.graph, model=type(self.model)(**self.model.get_params()))

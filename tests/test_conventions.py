@@ -1,0 +1,90 @@
+"""scikit-learn's tools find what they ask estimators for."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.exceptions
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from vgae.api import GAE, MODELS, VGAE, LinkModel, make_model
+from vgae.errors import InputError, NotFittedError
+from vgae.graph import Graph
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_parameters_are_kept_as_given_and_cloned(name: str) -> None:
+    rate = np.float64(0.02)
+    model = make_model(name, latent_dim=4, learning_rate=rate, patience=None)
+    assert model.get_params()["learning_rate"] is rate
+    copied: LinkModel = clone(model)
+    assert copied is not model
+    assert copied.get_params() == model.get_params()
+    assert copied.settings == model.settings
+    assert type(model)(**model.get_params()).settings == model.settings
+
+
+def test_every_parameter_is_a_setting() -> None:
+    model = VGAE()
+    settings = model.settings
+    assert model.get_params() == settings.parameters()
+    assert VGAE(**settings.parameters()).settings == settings
+
+
+def test_parameters_change_all_or_none() -> None:
+    model = VGAE(seed=3)
+    assert model.set_params(latent_dim=4, features="unit") is model
+    assert (model.latent_dim, model.settings.network.features, model.seed) == (4, "unit", 3)
+    with pytest.raises(InputError, match="unknown parameter 'latent_dims': did you mean 'latent"):
+        model.set_params(latent_dims=5)
+    for wrong in ({"steps": -1}, {"seed": None}, {"engine": "warp"}, {"steps__x": 1}):
+        with pytest.raises(InputError, match="|".join(("steps", "seed", "engine"))):
+            model.set_params(hidden_dim=7, **wrong)
+    assert model.get_params() == VGAE(seed=3, latent_dim=4, features="unit").get_params()
+
+
+def test_a_fitted_model_stays_what_it_is(karate: Graph, tmp_path: Any) -> None:
+    from vgae import load
+
+    model = VGAE(steps=3, latent_dim=4).fit(karate)
+    fitted = model.settings_
+    model.set_params(latent_dim=8, features="unit", seed=9)
+    assert model.settings_ == fitted != model.settings
+    np.testing.assert_array_equal(model.embed(karate), model.embedding_)
+    model.save(tmp_path / "run")
+    assert load(tmp_path / "run").settings == fitted
+    assert model.fit(karate).embedding_.shape == (34, 8)
+
+
+def test_what_departs_from_the_defaults_is_shown() -> None:
+    assert repr(VGAE()) == "VGAE()"
+    assert repr(GAE(steps=5, patience=None, features="unit")) == "GAE(features='unit', steps=5)"
+
+
+def test_fitted_or_not_is_seen(karate: Graph) -> None:
+    model = GAE(steps=1)
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        check_is_fitted(model)
+    with pytest.raises(sklearn.exceptions.NotFittedError, match="this GAE is not fitted") as caught:
+        model.transform(karate)
+    assert isinstance(caught.value, NotFittedError)
+    assert not hasattr(model, "embedding_")
+    check_is_fitted(model.fit(karate))
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        check_is_fitted(clone(model))
+
+
+def test_fitting_does_not_load_scikit_learn() -> None:
+    program = (
+        "import sys, vgae; from vgae.errors import NotFittedError\n"
+        "model = vgae.VGAE(steps=1)\n"
+        "try: model.embedding_\n"
+        "except NotFittedError as error: assert type(error) is NotFittedError\n"
+        "model.fit([('a', 'b'), ('b', 'c')]).get_params(); repr(model)\n"
+        "print('sklearn' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.stdout.strip() == "False", answer.stderr
