@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -43,6 +43,7 @@ class FittedLinks:
     network_: GraphAutoEncoder
     graph_: dict[str, Any]
     states_: States | None
+    feature_encoding_: Mapping[str, Any] | None
 
     def scores(self) -> Scores:
         """Logits of all pairs, from the posterior means and over the protocol's messages.

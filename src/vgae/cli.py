@@ -266,6 +266,7 @@ def reproduce(
 
 
 @app.command()
+@grouped
 def predict(
     run: options.RunArgument,
     pairs: Annotated[
@@ -275,7 +276,9 @@ def predict(
             help="Table whose first two columns, or those called source and target, are node ids.",
         ),
     ],
+    *,
     header: options.HeaderOption = None,
+    newcomers: options.Newcomers,
     json: options.JsonOption = False,
     out: options.TableOption = None,
     quiet: options.QuietOption = False,
@@ -284,8 +287,13 @@ def predict(
     from vgae.report import Reporter
 
     Reporter(quiet=quiet)
-    model = _load(run, out)
-    from vgae.api import Link
+    if out is not None:
+        from vgae.tables import check_output
+
+        check_output(out)
+    from vgae.api import Link, load
+
+    model = newcomers.join(load(run))
     from vgae.io import read_pairs
 
     asked = read_pairs(pairs, model.split_.graph, header=header)
@@ -295,37 +303,67 @@ def predict(
 
 
 @app.command()
+@grouped
 def recommend(
     run: options.RunArgument,
+    *,
     top: Annotated[int, typer.Option(metavar="K", help="How many links.")] = 10,
     node: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
     ] = None,
+    newcomers: options.Newcomers,
     json: options.JsonOption = False,
-    out: options.TableOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write to FILE (.csv, .tsv, .jsonl, .parquet or .arrow); or the graph with these "
+            "links marked (.graphml, .gexf or .gml).",
+        ),
+    ] = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """List the likeliest missing links among all pairs; known edges are left out."""
     from vgae.report import Reporter
 
     Reporter(quiet=quiet)
-    model = _load(run, out)
-    _give_links(model.recommend(top, nodes=node or None), json, out)
+    from vgae.io import MARKED_FORMATS, write_graph
+    from vgae.tables import inner_suffix
+
+    marked = out is not None and inner_suffix(out) in MARKED_FORMATS
+    if out is not None:
+        from vgae.files import check_file
+        from vgae.tables import check_output
+
+        (check_file if marked else check_output)(out)
+    from vgae.api import load
+
+    model = newcomers.join(load(run))
+    links = model.recommend(top, nodes=node or None)
+    if out is not None and marked:
+        write_graph(model.split_.graph, out, links=links)
+    else:
+        _give_links(links, json, out)
 
 
 @app.command()
+@grouped
 def embed(
     run: options.RunArgument,
+    *,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write to FILE (.csv, .tsv or .parquet); default: print."
+            metavar="FILE",
+            help="Write to FILE (.csv, .tsv, .jsonl, .parquet, .arrow; .npz; .w2v, which is "
+            "word2vec's text; .projector, a folder for TensorBoard); default: print.",
         ),
     ] = None,
     std: Annotated[
         bool, typer.Option("--std", help="Posterior standard deviations in place of means.")
     ] = False,
+    newcomers: options.Newcomers,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -333,18 +371,24 @@ def embed(
     from vgae.report import Reporter, print_json, print_table
 
     Reporter(quiet=quiet)
-    model = _load(run, out)
+    if out is not None:
+        from vgae.io import check_vectors_output
+
+        check_vectors_output(out)
+    from vgae.api import load
+
+    model = newcomers.join(load(run))
     vectors = model.embedding_std_ if std else model.embedding_
     if vectors is None:
         raise InputError(f"{run}: a {model.name} has no posterior standard deviations")
     prefix = "s" if std else "z"
+    if out is not None:
+        from vgae.io import write_vectors
+
+        write_vectors(out, model.ids_, vectors, prefix=prefix)
+        return
     columns: dict[str, Any] = {"node": model.ids_}
     columns |= {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
-    if out is not None:
-        from vgae.tables import write_table
-
-        write_table(out, columns)
-        return
     rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
     if json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)
@@ -425,16 +469,6 @@ def _leave(line: str, status: int) -> NoReturn:
         traceback.print_exc()
     print_error(line)
     sys.exit(status)
-
-
-def _load(run: Path, out: Path | None) -> Any:
-    if out is not None:
-        from vgae.tables import check_output
-
-        check_output(out)
-    from vgae.api import load
-
-    return load(run)
 
 
 def _give_links(links: list[Any], json: bool, out: Path | None) -> None:

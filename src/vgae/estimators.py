@@ -209,7 +209,7 @@ class LinkModel(Estimator, FittedLinks):
             data = _graph_of_pairs(data, as_graph(nodes))
         split = as_training_split(data)
         self.network_, self.history_, self.interrupted_ = _trained(split, settings, on_step)
-        self.split_ = split
+        self.split_, self.feature_encoding_ = split, split.graph.feature_encoding
         self.engine_, self.settings_ = engine, settings
         self.ids_ = split.graph.ids
         self.graph_ = {
@@ -352,6 +352,7 @@ class LinkModel(Estimator, FittedLinks):
             states=None
             if self.states_ is None
             else self.states_.arrays(n_features=self._n_features()),
+            feature_encoding=self.feature_encoding_,
         )
 
 
@@ -465,6 +466,7 @@ def load(path: str | Path) -> LinkModel:
         raise InputError(f"{path}: weights do not fit the settings; fit again") from error
     model.network_, model.split_, model.ids_ = network, run.split, run.split.graph.ids
     model.settings_, model.states_ = settings, None
+    model.feature_encoding_ = run.feature_encoding
     model.history_, model.metrics_, model.graph_ = run.history, run.metrics, run.graph
     model.embedding_, model.embedding_std_ = run.embedding, run.embedding_std
     model.interrupted_, model.engine_ = run.interrupted, run.engine

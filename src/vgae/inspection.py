@@ -230,7 +230,7 @@ def _preset(graph: Graph) -> tuple[str, str]:
         return "unit", "features like bags of words do better at unit length"
     if max(-found["least"], found["largest"]) > LARGE_FEATURE:
         return "unit", "features are large; better still, bring them to one scale (--standardize)"
-    return "paper", "features are dense numbers of moderate size"
+    return "paper", "features are numbers of moderate size"
 
 
 def _step_seconds(graph: Graph, preset: str) -> float:

@@ -24,8 +24,8 @@ GraphArgument = Annotated[
     str,
     typer.Argument(
         metavar="GRAPH",
-        help="An edge list (CSV, TSV, gzip, Parquet) or the "
-        "name of a data set; see `vgae datasets`.",
+        help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; Matrix Market, "
+        ".npz, .npy, GraphML, GEXF, GML, Pajek) or the name of a data set; see `vgae datasets`.",
     ),
 ]
 HeaderOption = Annotated[
@@ -81,7 +81,8 @@ SeedOption = Annotated[int, typer.Option(metavar="S", help="Seed of split, weigh
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 TableOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write to FILE (.csv, .tsv or .parquet).")
+    Path | None,
+    typer.Option(metavar="FILE", help="Write to FILE (.csv, .tsv, .jsonl, .parquet or .arrow)."),
 ]
 
 # ------------------------------------------------------------------- groups
@@ -240,6 +241,38 @@ class HoldingOut:
             "training edges (default); TV, over validation edges too.",
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """Nodes that join a fitted model without training."""
+
+    new_nodes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Nodes that came later, with their attributes: a table like that of --features.",
+        ),
+    ] = None
+    new_edges: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Links of nodes that came later, to known ones: an edge list."
+        ),
+    ] = None
+
+    def join(self, model: Any) -> Any:
+        """The model, knowing these nodes too."""
+        if self.new_nodes is None and self.new_edges is None:
+            return model
+        from vgae.io import read_new_edges, read_new_features
+
+        ids, features, edges, weights = None, None, None, None
+        if self.new_nodes is not None:
+            ids, features = read_new_features(self.new_nodes, model.feature_encoding_)
+        if self.new_edges is not None:
+            edges, weights = read_new_edges(self.new_edges)
+        return model.with_nodes(features, edges, weights=weights, ids=ids)
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -35,8 +35,9 @@ FORMAT_VERSION = 2
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
 EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
 SPLIT, WEIGHTS, STATES = "split.npz", "weights.safetensors", "states.safetensors"
+ATTRIBUTES = "attributes.json"
 REQUIRED = frozenset({METRICS, HISTORY, EMBEDDINGS, SPLIT, WEIGHTS})
-RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES}
+RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES}
 PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 
 Vectors = NDArray[np.float32]
@@ -70,6 +71,9 @@ class Run:
     states
         What linking new nodes takes, by name; see `vgae.inductive.States`. None in a run of
         version 1.
+    feature_encoding
+        How features were made of a table's columns, as plain values; None where they came as
+        numbers.
     """
 
     settings: dict[str, Any]
@@ -83,6 +87,7 @@ class Run:
     embedding: Vectors
     embedding_std: Vectors | None
     states: Mapping[str, NDArray[Any]] | None
+    feature_encoding: Mapping[str, Any] | None
 
 
 def check_run_place(path: Path, *, overwrite: bool) -> None:
@@ -120,6 +125,8 @@ def save_run(run: Run, staged: Path) -> None:
         _write_arrays(staged / WEIGHTS, run.weights)
         if run.states is not None:
             _write_arrays(staged / STATES, run.states)
+        if run.feature_encoding is not None:
+            (staged / ATTRIBUTES).write_text(json.dumps(run.feature_encoding) + "\n")
         (staged / METRICS).write_text(json.dumps(run.metrics, indent=2) + "\n")
         (staged / HISTORY).write_text("".join(json.dumps(record) + "\n" for record in run.history))
         checksums = {item.name: _sha256(item) for item in sorted(staged.iterdir())}
@@ -162,6 +169,9 @@ def load_run(path: Path) -> Run:
         history = [json.loads(line) for line in (path / HISTORY).read_text().splitlines()]
         weights = load_file(path / WEIGHTS)
         states = load_file(path / STATES) if STATES in about.files else None
+        encoding = None
+        if ATTRIBUTES in about.files:
+            encoding = json.loads((path / ATTRIBUTES).read_text())
         ids, embedding = _read_vectors(path / EMBEDDINGS)
         std_ids, std = (
             _read_vectors(path / DEVIATIONS) if DEVIATIONS in about.files else (ids, None)
@@ -183,6 +193,7 @@ def load_run(path: Path) -> Run:
         embedding=embedding,
         embedding_std=std,
         states=states,
+        feature_encoding=encoding,
     )
 
 

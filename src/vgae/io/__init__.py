@@ -10,12 +10,22 @@ from typing import Any
 from vgae.errors import InputError
 from vgae.files import local_path
 from vgae.graph import Graph
-from vgae.io.edge_lists import read_edges, read_pairs
-from vgae.io.features import with_features_from
-from vgae.io.formats import GRAPH_FORMATS, read_format, write_graph
+from vgae.io.edge_lists import read_edges, read_new_edges, read_pairs
+from vgae.io.features import read_new_features, with_features_from
+from vgae.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
+from vgae.io.vectors import check_vectors_output, write_vectors
 from vgae.tables import inner_suffix
 
-__all__ = ["read_graph", "read_pairs", "write_graph"]
+__all__ = [
+    "MARKED_FORMATS",
+    "check_vectors_output",
+    "read_graph",
+    "read_new_edges",
+    "read_new_features",
+    "read_pairs",
+    "write_graph",
+    "write_vectors",
+]
 
 logger = logging.getLogger(__name__)
 

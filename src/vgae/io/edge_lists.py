@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from vgae.errors import InputError, shown
 from vgae.files import local_path
 from vgae.graph import Graph
-from vgae.ids import NodeId, number_ids
+from vgae.ids import IdArray, NodeId, as_ids, number_ids
 from vgae.io.id_columns import IdColumns
 from vgae.tables import SOURCE_NAMES, TARGET_NAMES, WEIGHT_NAMES, Table, open_table
 
-__all__ = ["is_number", "looks_like_header", "read_edges", "read_pairs"]
+__all__ = ["is_number", "looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 
 logger = logging.getLogger("vgae.io")
 
@@ -82,6 +82,31 @@ def read_edges(
             f"{n_rows:,}",
         )
     return graph
+
+
+def read_new_edges(path: Path) -> tuple[tuple[IdArray, IdArray], NDArray[np.float64] | None]:
+    """Read links of nodes that join a graph: ids that need not be known, and weights if any.
+
+    Parameters
+    ----------
+    path
+        A table as `vgae.read_graph` takes it.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as an edge list; the line names the place.
+    """
+    table = open_table(local_path(path), guess_header=looks_like_header)
+    ends = _pair_columns(table, None, None)
+    weight = table.column_called(*WEIGHT_NAMES)
+    _say_what_is_read(table, *ends, weight)
+    read = [*ends, *([] if weight is None else [weight])]
+    cells = table.read(read, encoded=set(ends))
+    ids = IdColumns.of(table, ends, cells[:2]).complete(drop=False).checked()
+    weights = None if weight is None else _positive_weights(table, weight, cells[2])
+    names = as_ids(ids.values)
+    return (names[ids.codes[0]], names[ids.codes[1]]), weights
 
 
 def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) -> list[list[NodeId]]:

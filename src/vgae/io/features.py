@@ -57,7 +57,7 @@ def with_features_from(
     return _aligned(graph, rows, edges)
 
 
-def read_new_features(path: Path, encoding: AttributeEncoding | None) -> tuple[IdArray, Features]:
+def read_new_features(path: Path, encoding: Mapping[str, Any] | None) -> tuple[IdArray, Features]:
     """Ids and features of nodes that come later, made as those of the first table were.
 
     Parameters
@@ -65,7 +65,8 @@ def read_new_features(path: Path, encoding: AttributeEncoding | None) -> tuple[I
     path
         A table as `vgae.read_graph` takes it for features.
     encoding
-        How the features of the known nodes were made; None where they were plain numbers.
+        How the features of the known nodes were made, as plain values; None where they came as
+        numbers, as these must then.
 
     Raises
     ------
@@ -73,7 +74,11 @@ def read_new_features(path: Path, encoding: AttributeEncoding | None) -> tuple[I
         The file cannot be read, or lacks a column.
     """
     table, columns, ids = _open_features(path)
-    return ids, encode(encoding or fit_encoding(table, columns), table, columns)
+    if encoding is None:
+        made = fit_encoding(table, columns, kinds={str(place + 1): "number" for place in columns})
+    else:
+        made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
+    return ids, encode(made, table, columns)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from vgae.interop import from_networkx, to_networkx
 from vgae.tables import TABLE_SUFFIXES, inner_suffix, write_table
 from vgae.text import byte_stream
 
-__all__ = ["GRAPH_FORMATS", "read_format", "write_graph"]
+__all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
 
 logger = logging.getLogger("vgae.io")
 
