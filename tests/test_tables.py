@@ -72,6 +72,7 @@ def test_without_a_header_columns_have_numbers_only(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"  \n\n", "is empty"),
         (b"# only\n# comments\n", "empty but for comments"),
+        (b"\xef", "is not UTF-8 text"),
         (b"a,b\nc\xff,d\n", r"line 2: not UTF-8 text \(byte 0xff\)"),
         (b"a,b\n" * 40_000 + b"\xe9,d\n", "line 40001: not UTF-8"),
         ("a,b\n".encode("utf-16"), "UTF-16"),
@@ -198,3 +199,29 @@ def test_parquet_columns_keep_their_types(tmp_path: Path) -> None:
         table.numbers(1, *table.read([1]))
     with pytest.raises(InputError, match="not numeric"):
         table.numbers(2, *table.read([2]))
+
+
+def test_rows_longer_than_a_block_are_read(tmp_path: Path) -> None:
+    long = "x" * 3_000_000
+    table = open_table(written(tmp_path, f"a,b\n{long},c\nd,{long}\n"))
+    assert [len(cell.as_py()) for cell in table.read([1])[0]] == [1, 1, len(long)]
+
+
+def test_quoted_cells_may_span_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgae.dialects.BLOCK_BYTES", 7)
+    content = 'a,b\n"c\nd\ne",f\n\n"g ""h""",i\n# a comment\nj,k\n'
+    table = open_table(written(tmp_path, content))
+    assert table.read([0])[0].to_pylist() == ["a", "c\nd\ne", 'g "h"', "j"]
+    assert table.place(3).endswith("line 8")
+
+
+def test_a_quote_that_stays_open_for_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.dialects.BLOCK_BYTES", 64)
+    monkeypatch.setattr("vgae.dialects.LONGEST_CELL", 1000)
+    path = written(tmp_path, 'a,b\nc,"d\n' + "e,f\n" * 1000)
+    with pytest.raises(
+        InputError, match=r"t\.csv, line \d+: a quote has been open for 1,000 bytes"
+    ):
+        open_table(path).read([0, 1])

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.adjacency import MOST_NODES, count
+from vgae.dialects import byte_stream
 from vgae.errors import InputError
 from vgae.files import check_file, file_errors, staged_file
 from vgae.graph import Graph
 from vgae.ids import NodeId, canonical_int
 from vgae.interop import from_networkx, to_networkx
 from vgae.tables import TABLE_SUFFIXES, inner_suffix, write_table
-from vgae.text import byte_stream
 
 __all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
 

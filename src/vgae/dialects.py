@@ -1,0 +1,293 @@
+"""How delimited text is written, and its bytes and rows by that.
+
+A dialect says what a comment, a quote and a blank are. Two readers go by it: `TidyBlocks`, which
+makes a file fit for PyArrow block by block, and `numbered_rows`, slow, which knows their lines.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from vgae.errors import InputError
+
+__all__ = [
+    "DELIMITERS",
+    "LONGEST_LINE",
+    "NO_MARK",
+    "UNCLOSED",
+    "Dialect",
+    "TidyBlocks",
+    "byte_stream",
+    "not_utf8",
+    "numbered_rows",
+    "rows_of",
+]
+
+DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "space"}
+COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+BLOCK_BYTES, LONGEST_LINE, LONGEST_CELL = 2**24, 2**24, 2**28
+UNCLOSED = " (an unclosed quote?)"
+NO_MARK = "none"
+"""What switches quotes or comments off."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written.
+
+    Attributes
+    ----------
+    delimiter
+        The character between columns.
+    aligned
+        Whether runs of blanks and tabs stand for one delimiter.
+    quote
+        The character around cells that hold a delimiter, or None.
+    comment
+        What a comment begins with; None for "# ", "% ", "%%" and a lone "#" or "%".
+    bare_returns
+        Whether lines end in a carriage return alone.
+    compression
+        "gzip", "zstd" or "bz2", or None.
+    header
+        Whether the first row names the columns.
+    """
+
+    delimiter: str
+    aligned: bool = False
+    quote: str | None = '"'
+    comment: str | None = None
+    bare_returns: bool = False
+    compression: str | None = None
+    header: bool = False
+
+    def __str__(self) -> str:
+        between = DELIMITERS.get(self.delimiter, repr(self.delimiter)) + "-separated"
+        said = ["separated by runs of blanks" if self.aligned else between]
+        if self.compression:
+            said.append(self.compression)
+        if self.bare_returns:
+            said.append("lines end in a carriage return")
+        return ", ".join(said)
+
+    @property
+    def comments(self) -> str:
+        """Pattern of what a comment line begins with."""
+        if self.comment is None:
+            return r"[#%](?:[ \t\r\x0b\x0c%]|(?=\n|$))"
+        return "(?!)" if self.comment == NO_MARK else re.escape(self.comment)
+
+    @property
+    def blanks_are_nothing(self) -> bool:
+        """Whether a line of blanks alone is a blank line, and not a row of empty cells."""
+        return self.aligned or self.delimiter != " "
+
+
+def byte_stream(path: Path) -> tuple[Any, str | None]:
+    """The file's bytes, decompressed, and how they were compressed; known by the first bytes."""
+    with path.open("rb") as handle:
+        start = handle.read(4)
+    stream = pa.OSFile(str(path))
+    for magic, name in COMPRESSIONS.items():
+        if start.startswith(magic):
+            return pa.CompressedInputStream(stream, name), name
+    return stream, None
+
+
+class TidyBlocks:
+    """A text file as PyArrow can read it, block by block: whole rows, and no comments.
+
+    Where quotes may hold line breaks, a block goes on until its quotes are closed.
+
+    Attributes
+    ----------
+    n_comments
+        Comment lines that were left out so far.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect) -> None:
+        self.path, self.dialect = path, dialect
+        self.n_comments = 0
+        self._n_lines, self._started = 0, False
+        self._comment = re.compile(rf"^{dialect.comments}[^\n]*\n".encode(), re.MULTILINE)
+        signs = ["#", "%"] if dialect.comment is None else [dialect.comment[:1]]
+        self._signs = [] if dialect.comment == NO_MARK else [f"\n{sign}".encode() for sign in signs]
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        """Blocks that hold rows, and how many lines of each are not blank.
+
+        Raises
+        ------
+        InputError
+            A line is too long or holds zero bytes, or a quote stays open for too long.
+        """
+        mark = (self.dialect.quote or "").encode()
+        held: list[bytes] = []
+        n_rows, n_marks, n_bytes = 0, 0, 0
+        for lines in self._whole_lines():
+            block = self._tidied(lines)
+            held.append(block)
+            n_rows += _n_filled_lines(block)
+            n_bytes += len(block)
+            n_marks += block.count(mark) if mark else 0
+            if n_marks % 2 == 0:
+                if n_rows:
+                    yield b"".join(held), n_rows
+                held, n_rows, n_marks, n_bytes = [], 0, 0, 0
+            elif n_bytes > LONGEST_CELL:
+                raise InputError(
+                    f"{self.path}, line {self._n_lines}: a quote has been open for "
+                    f"{LONGEST_CELL:,} bytes; close it, or say --quote none"
+                )
+        if n_rows:
+            yield b"".join(held), n_rows
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        stream, _ = byte_stream(self.path)
+        tail = b""
+        with stream:
+            while block := stream.read(BLOCK_BYTES):
+                self._check(tail, block)
+                if self.dialect.bare_returns:
+                    block = block.replace(b"\r", b"\n")
+                whole, line_end, rest = block.rpartition(b"\n")
+                if line_end:
+                    lines = tail + whole + line_end
+                    yield lines
+                    self._n_lines += lines.count(b"\n")
+                    tail = rest
+                else:
+                    tail += rest
+                if len(tail) > LONGEST_LINE:
+                    raise InputError(
+                        f"{self.path}, line {self._n_lines + 1}: is longer than {LONGEST_LINE:,} "
+                        "bytes; is this a table, one row a line?"
+                    )
+        if tail:
+            yield tail + b"\n"
+
+    def _check(self, tail: bytes, block: bytes) -> None:
+        if b"\0" in block:
+            line = self._n_lines + (tail + block[: block.index(b"\0")]).count(b"\n") + 1
+            raise InputError(f"{self.path}, line {line}: is not text (it holds zero bytes)")
+
+    def _tidied(self, lines: bytes) -> bytes:
+        if self._n_lines == 0:
+            lines = lines.removeprefix(codecs.BOM_UTF8)
+        start = b"\n" + lines[:1]
+        if any(sign in lines or sign == start for sign in self._signs):
+            lines, n_comments = self._comment.subn(b"", lines)
+            self.n_comments += n_comments
+        if self.dialect.blanks_are_nothing and (lines.startswith(b" ") or b"\n " in lines):
+            lines = re.sub(rb"^ +\r?\n", b"", lines, flags=re.MULTILINE)
+        if self.dialect.aligned:
+            lines = re.sub(rb"[ \t]+", b" ", lines)
+            lines = re.sub(rb"^ | (?=\r?$)", b"", lines, flags=re.MULTILINE)
+        if not self._started:  # else a blank line would be taken for the header
+            lines = lines.lstrip(b"\r\n")
+            self._started = bool(lines)
+        return lines
+
+
+def _n_filled_lines(lines: bytes) -> int:
+    n_lines = lines.count(b"\n")
+    if b"\n\n" in lines or b"\n\r\n" in lines or lines.startswith((b"\n", b"\r\n")):
+        n_lines -= len(re.findall(rb"^\r?\n", lines, flags=re.MULTILINE))
+    return n_lines
+
+
+def _line_stream(path: Path) -> io.TextIOWrapper:
+    """The file's lines as text, with damaged characters kept as surrogates."""
+    raw: Any = io.BufferedReader(_Raw(byte_stream(path)[0]))
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+class _Raw(io.RawIOBase):
+    """PyArrow's streams as Python's: those of compressed files cannot be wrapped otherwise."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._stream.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def not_utf8(path: Path) -> InputError | None:
+    """The error for the first line that is not UTF-8, if there is one."""
+    with _line_stream(path) as text:
+        for number, line in enumerate(text, start=1):
+            damaged = [ord(letter) for letter in line if "\udc80" <= letter <= "\udcff"]
+            if damaged:
+                return InputError(
+                    f"{path}, line {number}: not UTF-8 text (byte 0x{damaged[0] - 0xDC00:02x}); "
+                    "save the file as UTF-8"
+                )
+    return None
+
+
+def rows_of(lines: Iterator[str], dialect: Dialect, *, strict: bool = False) -> Iterator[list[str]]:
+    """Lines without comments as rows of cells; blank lines as rows of none."""
+    if dialect.blanks_are_nothing:
+        lines = ("" if line.strip(" \r\n") == "" else line for line in lines)
+    if dialect.aligned:
+        lines = (re.sub(r"[ \t]+", " ", line.strip(" \t\r\n")) for line in lines)
+    return csv.reader(
+        lines,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote or '"',
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        strict=strict,
+    )
+
+
+def numbered_rows(
+    path: Path, dialect: Dialect, *, strict: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line that each begins on, read slowly: only to explain an error.
+
+    Raises
+    ------
+    InputError
+        A row cannot be read; with `strict` also where a quote is not closed.
+    """
+    comment = re.compile(dialect.comments)
+    n_read, start = 0, 0
+
+    def tidy(text: io.TextIOWrapper) -> Iterator[str]:
+        nonlocal n_read, start
+        for line in text:
+            n_read += 1
+            if not comment.match(line):
+                start = start or n_read
+                yield line
+
+    with _line_stream(path) as text:
+        rows = rows_of(tidy(text), dialect, strict=strict)
+        while True:
+            start = 0
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except (csv.Error, OSError) as error:
+                reason = str(error).splitlines()[0].lower()
+                raise InputError(
+                    f"{path}, line {start or n_read + 1}: {reason}{UNCLOSED}; mend the line, or "
+                    "say --quote none if quotes are letters like others"
+                ) from error
+            if row:
+                yield start, row
