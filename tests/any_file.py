@@ -14,6 +14,8 @@ from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.io import read_graph
 
+DELIMITERS = {"tab": "\t", "semicolon": ";", "bar": "|", "comma": ",", "space": " "}
+
 
 class _Remarks(logging.Handler):
     """What is said while a file is read."""
@@ -42,7 +44,7 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
     finally:
         logger.removeHandler(remarks)
         logger.setLevel(level)
-    assert rows_in(content, remarks.lines) == rows_of(graph)
+    assert rows_in(content, remarks.lines, options.get("quote", '"')) == rows_of(graph)
     return True
 
 
@@ -57,19 +59,24 @@ def rows_of(graph: Graph) -> int:
     )
 
 
-def rows_in(content: bytes, remarks: list[str]) -> int:
-    """Rows of a file, counted independently: lines, or records of Python's csv if quoted."""
+def rows_in(content: bytes, remarks: list[str], quote: str) -> int:
+    """Rows of a file, counted independently: filled lines, or records that Python's csv finds."""
     if content.startswith(b"\x1f\x8b"):
         content = gzip.decompress(content)
     said = " ".join(remarks)
     text = content.decode("utf-8-sig")
     comments = re.search(r"left out (\d+) comment line", said)
-    header = "with a header" in said
-    blanks = " \t" if "runs of blanks" in said else " "
-    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(blanks)]
-    n_lines = len(lines) - (int(comments[1]) if comments else 0)
-    if '"' in text and "no quotes" not in said:
-        kept = [line + "\n" for line in lines]
-        n_records = sum(1 for row in csv.reader(io.StringIO("".join(kept), newline="")) if row)
-        n_lines = min(n_lines, n_records)
-    return n_lines - header
+    aligned = "runs of blanks" in said
+    lines = [
+        line for line in re.split(r"\r\n|\n|\r", text) if line.strip(" \t" if aligned else " ")
+    ]
+    n_rows = len(lines) - (int(comments[1]) if comments else 0)
+    if quote in text and quote != "none":
+        named = re.search(r"(tab|semicolon|bar|comma|space|'.')-separated", said)
+        delimiter = " " if named is None else DELIMITERS.get(named[1], named[1].strip("'"))
+        if aligned:
+            lines = [re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in lines]
+        kept = io.StringIO("".join(f"{line}\n" for line in lines), newline="")
+        records = csv.reader(kept, delimiter=delimiter, quotechar=quote)
+        n_rows = min(n_rows, sum(1 for row in records if row))
+    return n_rows - ("with a header" in said)

@@ -162,6 +162,8 @@ class TidyBlocks:
                 whole, line_end, rest = block.rpartition(b"\n")
                 if line_end:
                     lines = tail + whole + line_end
+                    if b"\r" in lines:
+                        lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                     yield lines
                     self._n_lines += lines.count(b"\n")
                     tail = rest
@@ -173,7 +175,7 @@ class TidyBlocks:
                         "bytes; is this a table, one row a line?"
                     )
         if tail:
-            yield tail + b"\n"
+            yield tail.replace(b"\r", b"\n") + b"\n"
 
     def _check(self, tail: bytes, block: bytes) -> None:
         if b"\0" in block:
@@ -188,20 +190,20 @@ class TidyBlocks:
             lines, n_comments = self._comment.subn(b"", lines)
             self.n_comments += n_comments
         if self.dialect.blanks_are_nothing and (lines.startswith(b" ") or b"\n " in lines):
-            lines = re.sub(rb"^ +\r?\n", b"", lines, flags=re.MULTILINE)
+            lines = re.sub(rb"^ +\n", b"", lines, flags=re.MULTILINE)
         if self.dialect.aligned:
             lines = re.sub(rb"[ \t]+", b" ", lines)
-            lines = re.sub(rb"^ | (?=\r?$)", b"", lines, flags=re.MULTILINE)
+            lines = re.sub(rb"^ | $", b"", lines, flags=re.MULTILINE)
         if not self._started:  # else a blank line would be taken for the header
-            lines = lines.lstrip(b"\r\n")
+            lines = lines.lstrip(b"\n")
             self._started = bool(lines)
         return lines
 
 
 def _n_filled_lines(lines: bytes) -> int:
     n_lines = lines.count(b"\n")
-    if b"\n\n" in lines or b"\n\r\n" in lines or lines.startswith((b"\n", b"\r\n")):
-        n_lines -= len(re.findall(rb"^\r?\n", lines, flags=re.MULTILINE))
+    if b"\n\n" in lines or lines.startswith(b"\n"):
+        n_lines -= len(re.findall(rb"^\n", lines, flags=re.MULTILINE))
     return n_lines
 
 
