@@ -35,16 +35,23 @@ test: env
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not slow"
 
+# Fuzzing by coverage is skipped, and said to be, where its library cannot be installed.
 test-slow: env
 	$(BIN)/pytest -m slow
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
+	if $(BIN)/python -c "import atheris" 2>/dev/null; \
+	    then $(BIN)/python tests/fuzz_tables.py -runs=40000 -max_len=400 -artifact_prefix=/tmp/; \
+	    else echo "skipped: atheris is not installed"; fi
 	$(BIN)/pytest -m "not slow" --hypothesis-profile=random tests/kernels tests/test_objective.py \
-	    tests/test_split.py tests/test_graph.py tests/test_metrics.py
+	    tests/test_split.py tests/test_graph.py tests/test_metrics.py tests/test_attributes.py tests/io
 
 # What the benchmarks compare with is skipped, and said to be, where it cannot be installed.
 bench: env .venv-pecanpy/.ready
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	$(BIN)/python benchmarks/objective.py
 	$(BIN)/python benchmarks/walks.py
+	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/new_nodes.py
 	$(BIN)/vgae reproduce --out benchmarks/results/reproduce
 
 # PecanPy, which walks are compared with, does not import under the NumPy that everything else uses.

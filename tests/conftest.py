@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import Caller
 from hypothesis import settings
 
 from vgae.datasets import load_dataset
@@ -66,6 +67,17 @@ def ring() -> Graph:
     edges = [(i, (i + 1) % 40) for i in range(40)]
     features = np.random.default_rng(0).normal(size=(40, 3))
     return Graph.from_edges(edges, ids=[f"n{i:02}" for i in range(40)], features=features)
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
+    return Caller(monkeypatch, capsys)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)

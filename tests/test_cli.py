@@ -13,52 +13,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+from command import Caller, listing, refused
 from scipy import sparse
 
 import vgae
-from vgae.cli import main
 from vgae.model import ModelSettings
 from vgae.reproduction import Experiment
 from vgae.split import SplitSettings
 from vgae.train import TrainSettings
 
 VGAE = str(Path(sys.executable).with_name("vgae"))
-
-
-class Result:
-    """What a call printed and its exit status."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-class Caller:
-    """Calls the command in this process, so that torch is imported once."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.patch, self.capsys = patch, capsys
-
-    def __call__(self, *arguments: object) -> Result:
-        self.patch.setattr(sys, "argv", ["vgae", *map(str, arguments)])
-        self.capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            main()
-            raise SystemExit(0)
-        captured = self.capsys.readouterr()
-        status = caught.value.code
-        assert isinstance(status, int) or status is None
-        return Result(status or 0, captured.out, captured.err)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
-    return Caller(monkeypatch, capsys)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -82,7 +46,7 @@ def run(call: Caller, edges: Path) -> Path:
 
 def test_help_names_every_command_and_the_true_defaults(call: Caller) -> None:
     text = call("--help").out
-    for command in ("fit", "evaluate", "reproduce", "predict", "recommend", "embed", "datasets"):
+    for command in ("fit", "inspect", "evaluate", "reproduce", "predict", "recommend", "embed", "datasets"):
         assert re.search(rf"^  {command} ", text, re.MULTILINE)
     details = " ".join(call("fit", "--help").out.split())
     model, training, split = ModelSettings(), TrainSettings(), SplitSettings()
@@ -324,24 +288,6 @@ def test_datasets_lists_all(call: Caller, folder: Path) -> None:
 # ------------------------------------------------------------------- bad input
 
 
-def listing(folder: Path) -> list[str]:
-    return sorted(str(item.relative_to(folder)) for item in folder.rglob("*"))
-
-
-def refused(call: Caller, folder: Path, *arguments: object) -> str:
-    """The one line of a refusal that wrote nothing."""
-    before = listing(folder)
-    result = call(*arguments)
-    lines = result.err.splitlines()
-    assert result.status == 2, result.err
-    assert result.out == ""
-    assert lines[-1].startswith("Error: ")
-    assert "Traceback" not in result.err
-    assert sum(line.startswith("Error") for line in lines) == 1
-    assert listing(folder) == before
-    return lines[-1]
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -403,6 +349,7 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("fit karate --objective x --out new", "network.objective"),
         ("fit karate --learning-rate -1 --out new", "training.learning_rate"),
         ("fit karate --seed -1 --out new", "seed"),
+        ("fit karate --top -1 --out new", "--top -1: must be 0 or more"),
         ("fit karate --no-holdout --test 0.2 --out new", "--test"),
         ("fit karate --no-holdout --patience 30 --out new", "early stopping needs validation"),
         ("fit karate --patience 3 --out new", "patience 3 is less than validate_every 10"),

@@ -74,6 +74,8 @@ def fit(
     split_options = given(holding_out)
     if split_options and not holdout:
         raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
+    if top < 0:
+        raise InputError(f"--top {top}: must be 0 or more")
     from vgae.split import Split, SplitSettings, split_edges
 
     SplitSettings.parse(split_options, where="split")  # before the work of reading
