@@ -43,6 +43,29 @@ def root(
 
 @app.command()
 @grouped
+def inspect(
+    graph: options.GraphArgument,
+    *,
+    reading: options.Reading,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Say how a file is understood, what was dropped or merged, and what fitting would take."""
+    from vgae.report import Reporter, print_inspection, print_json
+
+    Reporter(quiet=quiet)
+    data = reading.graph(graph)
+    from vgae.inspection import inspect_graph
+
+    found = inspect_graph(data)
+    if json:
+        print_json({"graph": graph, **found.as_dict()})
+    else:
+        print_inspection(found.as_dict())
+
+
+@app.command()
+@grouped
 def fit(
     graph: options.GraphArgument,
     *,
@@ -177,29 +200,6 @@ def evaluate(
     reporter.say(evaluation_words(result))
     if compare:
         print_comparisons(result)
-
-
-@app.command()
-@grouped
-def inspect(
-    graph: options.GraphArgument,
-    *,
-    reading: options.Reading,
-    json: options.JsonOption = False,
-    quiet: options.QuietOption = False,
-) -> None:
-    """Say how a file is understood, what was dropped or merged, and what fitting would take."""
-    from vgae.report import Reporter, print_inspection, print_json
-
-    Reporter(quiet=quiet)
-    data = reading.graph(graph)
-    from vgae.inspection import inspect_graph
-
-    found = inspect_graph(data)
-    if json:
-        print_json({"graph": graph, **found.as_dict()})
-    else:
-        print_inspection(found.as_dict())
 
 
 @app.command()
