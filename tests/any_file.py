@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import logging
 import re
 from pathlib import Path
@@ -44,7 +42,12 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
     finally:
         logger.removeHandler(remarks)
         logger.setLevel(level)
-    assert rows_in(content, remarks.lines, options.get("quote", '"')) == rows_of(graph)
+    rows, has_header = rows_in(content, remarks.lines, options)
+    assert len(rows) - has_header == rows_of(graph)
+    ends = re.search(r"edges run from column (\d+) to column (\d+)", " ".join(remarks.lines))
+    if ends and not graph.cleaning.incomplete:
+        cells = {row[int(end) - 1].strip() for row in rows for end in ends.groups()}
+        assert {str(name) for name in graph.ids.tolist()} == cells
     return True
 
 
@@ -59,24 +62,97 @@ def rows_of(graph: Graph) -> int:
     )
 
 
-def rows_in(content: bytes, remarks: list[str], quote: str) -> int:
-    """Rows of a file, counted independently: filled lines, or records that Python's csv finds."""
+def rows_in(
+    content: bytes, remarks: list[str], options: dict[str, Any]
+) -> tuple[list[list[str]], bool]:
+    """The rows of a file, parsed a character at a time by what was said of its dialect.
+
+    Also says whether the first of them is a header.
+    """
     if content.startswith(b"\x1f\x8b"):
         content = gzip.decompress(content)
     said = " ".join(remarks)
-    text = content.decode("utf-8-sig")
-    comments = re.search(r"left out (\d+) comment line", said)
     aligned = "runs of blanks" in said
-    lines = [
-        line for line in re.split(r"\r\n|\n|\r", text) if line.strip(" \t" if aligned else " ")
-    ]
-    n_rows = len(lines) - (int(comments[1]) if comments else 0)
-    if quote in text and quote != "none":
-        named = re.search(r"(tab|semicolon|bar|comma|space|'.')-separated", said)
-        delimiter = " " if named is None else DELIMITERS.get(named[1], named[1].strip("'"))
-        if aligned:
-            lines = [re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in lines]
-        kept = io.StringIO("".join(f"{line}\n" for line in lines), newline="")
-        records = csv.reader(kept, delimiter=delimiter, quotechar=quote)
-        n_rows = min(n_rows, sum(1 for row in records if row))
-    return n_rows - ("with a header" in said)
+    named = re.search(r"(tab|semicolon|bar|comma|space|'.')-separated", said)
+    delimiter = " " if named is None else DELIMITERS.get(named[1], named[1].strip("'"))
+    quote = options.get("quote", '"')
+    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    parser = _Parser(delimiter, aligned, "" if quote == "none" else quote, options.get("comment"))
+    rows = parser.rows(text)
+    comments = re.search(r"left out (\d+) comment line", said)
+    assert parser.n_comments == (int(comments[1]) if comments else 0)
+    return rows, "with a header" in said
+
+
+class _Parser:
+    """Delimited text, slowly and plainly."""
+
+    def __init__(self, delimiter: str, aligned: bool, quote: str, comment: str | None) -> None:
+        self.blanks = " \t" if aligned else delimiter
+        self.delimiter, self.aligned, self.quote, self.comment = delimiter, aligned, quote, comment
+        self.n_comments = 0
+
+    def rows(self, text: str) -> list[list[str]]:
+        rows, place = [], 0
+        while place < len(text):
+            if self._is_comment(text, place):
+                self.n_comments += 1
+                place = self._line_end(text, place) + 1
+            elif not text[place : self._line_end(text, place)].strip(
+                " \t" if self.aligned else "" if self.delimiter == " " else " "
+            ):
+                place = self._line_end(text, place) + 1
+            else:
+                row, place = self._row(text, place)
+                rows.append(row)
+        return rows
+
+    def _line_end(self, text: str, place: int) -> int:
+        end = text.find("\n", place)
+        return len(text) if end < 0 else end
+
+    def _is_comment(self, text: str, place: int) -> bool:
+        if self.comment == "none":
+            return False
+        if self.comment is not None:
+            return text.startswith(self.comment, place)
+        after = text[place + 1 : place + 2]
+        return text[place] in "#%" and (after in "\n \t\x0b\x0c%")  # "" is in every text
+
+    def _row(self, text: str, place: int) -> tuple[list[str], int]:
+        row = []
+        if self.aligned:
+            place = self._skip(text, place)
+        while True:
+            cell, place = self._cell(text, place)
+            row.append(cell)
+            if self.aligned:
+                place = self._skip(text, place)
+                if place >= len(text) or text[place] == "\n":
+                    return row, place + 1
+            elif place >= len(text) or text[place] == "\n":
+                return row, place + 1
+            else:
+                place += 1
+
+    def _skip(self, text: str, place: int) -> int:
+        while place < len(text) and text[place] in " \t":
+            place += 1
+        return place
+
+    def _cell(self, text: str, place: int) -> tuple[str, int]:
+        cell = ""
+        if self.quote and text[place : place + 1] == self.quote:
+            place += 1
+            while place < len(text):
+                if text[place] == self.quote:
+                    if text[place + 1 : place + 2] != self.quote:
+                        break
+                    place += 1
+                cell += text[place]
+                place += 1
+            place += 1
+        while place < len(text) and text[place] != "\n" and text[place] not in self.blanks:
+            cell += text[place]
+            place += 1
+        return cell, place

@@ -15,7 +15,9 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["vgae.text", "vgae.tables", "vgae.io", "vgae.ids"]):
+with atheris.instrument_imports(
+    include=["vgae.dialects", "vgae.text", "vgae.tables", "vgae.io", "vgae.ids"]
+):
     import vgae.io  # noqa: F401 - instrumented as it is imported
 
 from any_file import check

@@ -46,7 +46,16 @@ def run(call: Caller, edges: Path) -> Path:
 
 def test_help_names_every_command_and_the_true_defaults(call: Caller) -> None:
     text = call("--help").out
-    for command in ("fit", "inspect", "evaluate", "reproduce", "predict", "recommend", "embed", "datasets"):
+    for command in (
+        "fit",
+        "inspect",
+        "evaluate",
+        "reproduce",
+        "predict",
+        "recommend",
+        "embed",
+        "datasets",
+    ):
         assert re.search(rf"^  {command} ", text, re.MULTILINE)
     details = " ".join(call("fit", "--help").out.split())
     model, training, split = ModelSettings(), TrainSettings(), SplitSettings()

@@ -10,7 +10,8 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ __all__ = [
     "not_utf8",
     "numbered_rows",
     "rows_of",
+    "tidy_lines",
+    "wide_cells",
 ]
 
 DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "space"}
@@ -87,6 +90,16 @@ class Dialect:
         return "(?!)" if self.comment == NO_MARK else re.escape(self.comment)
 
     @property
+    def quoted(self) -> str:
+        """Pattern of a quoted cell, closed or not: a quote opens where a cell begins only."""
+        if self.quote is None:
+            return "(?!)"
+        between = " \t" if self.aligned else self.delimiter
+        mark = re.escape(self.quote)
+        cell = rf"[^{mark}]*(?:{mark}{mark}[^{mark}]*)*"
+        return rf"(?<![^\n\r{re.escape(between)}]){mark}{cell}(?:{mark}|\Z)"
+
+    @property
     def blanks_are_nothing(self) -> bool:
         """Whether a line of blanks alone is a blank line, and not a row of empty cells."""
         return self.aligned or self.delimiter != " "
@@ -106,7 +119,8 @@ def byte_stream(path: Path) -> tuple[Any, str | None]:
 class TidyBlocks:
     """A text file as PyArrow can read it, block by block: whole rows, and no comments.
 
-    Where quotes may hold line breaks, a block goes on until its quotes are closed.
+    Where quotes may hold line breaks, a block goes on until its quotes are closed; what stands
+    between them is left as it is.
 
     Attributes
     ----------
@@ -117,10 +131,21 @@ class TidyBlocks:
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
         self.n_comments = 0
-        self._n_lines, self._started = 0, False
-        self._comment = re.compile(rf"^{dialect.comments}[^\n]*\n".encode(), re.MULTILINE)
+        self._n_lines, self._started, self._open = 0, False, False
+        self._quote = (dialect.quote or "").encode()
         signs = ["#", "%"] if dialect.comment is None else [dialect.comment[:1]]
         self._signs = [] if dialect.comment == NO_MARK else [f"\n{sign}".encode() for sign in signs]
+        pieces = {
+            "comment": rf"(?<![^\n]){dialect.comments}[^\n]*\n",
+            "edge": r"(?<![^\n]) +\n" if dialect.blanks_are_nothing else r"(?!)",
+            "run": r"(?!)",
+        }
+        if dialect.aligned:
+            pieces |= {"edge": r"(?<![^\n])[ \t]+|[ \t]+(?=\n)", "run": r"[ \t]+"}
+        if dialect.quote:
+            pieces = {"quoted": dialect.quoted, **pieces}
+        named = "|".join(f"(?P<{name}>{piece})" for name, piece in pieces.items())
+        self._untidy = re.compile(named.encode())
 
     def __iter__(self) -> Iterator[tuple[bytes, int]]:
         """Blocks that hold rows, and how many lines of each are not blank.
@@ -130,19 +155,17 @@ class TidyBlocks:
         InputError
             A line is too long or holds zero bytes, or a quote stays open for too long.
         """
-        mark = (self.dialect.quote or "").encode()
         held: list[bytes] = []
-        n_rows, n_marks, n_bytes = 0, 0, 0
+        n_rows, n_bytes = 0, 0
         for lines in self._whole_lines():
             block = self._tidied(lines)
             held.append(block)
             n_rows += _n_filled_lines(block)
             n_bytes += len(block)
-            n_marks += block.count(mark) if mark else 0
-            if n_marks % 2 == 0:
+            if not self._open:
                 if n_rows:
                     yield b"".join(held), n_rows
-                held, n_rows, n_marks, n_bytes = [], 0, 0, 0
+                held, n_rows, n_bytes = [], 0, 0
             elif n_bytes > LONGEST_CELL:
                 raise InputError(
                     f"{self.path}, line {self._n_lines}: a quote has been open for "
@@ -186,18 +209,44 @@ class TidyBlocks:
         if self._n_lines == 0:
             lines = lines.removeprefix(codecs.BOM_UTF8)
         start = b"\n" + lines[:1]
-        if any(sign in lines or sign == start for sign in self._signs):
-            lines, n_comments = self._comment.subn(b"", lines)
-            self.n_comments += n_comments
-        if self.dialect.blanks_are_nothing and (lines.startswith(b" ") or b"\n " in lines):
-            lines = re.sub(rb"^ +\n", b"", lines, flags=re.MULTILINE)
-        if self.dialect.aligned:
-            lines = re.sub(rb"[ \t]+", b" ", lines)
-            lines = re.sub(rb"^ | $", b"", lines, flags=re.MULTILINE)
+        if (
+            self.dialect.aligned
+            or any(sign in lines or sign == start for sign in self._signs)
+            or (self.dialect.blanks_are_nothing and (start == b"\n " or b"\n " in lines))
+        ):
+            lines = self._without_untidiness(lines)
+        elif self._quote and lines.count(self._quote) % 2:
+            self._open = not self._open
         if not self._started:  # else a blank line would be taken for the header
             lines = lines.lstrip(b"\n")
             self._started = bool(lines)
         return lines
+
+    def _without_untidiness(self, lines: bytes) -> bytes:
+        kept: list[bytes] = []
+        end = lines.find(self._quote) + 1 if self._open else 0
+        if self._open and not end:
+            return lines
+        self._open = False
+        kept.append(lines[:end])
+        for match in self._untidy.finditer(lines, end):
+            kept.append(lines[end : match.start()])
+            end = match.end()
+            if match.lastgroup == "quoted":
+                kept.append(match[0])
+                self._open = not _is_closed(match[0], self._quote)
+            elif match.lastgroup == "run":
+                kept.append(b" ")
+            elif match.lastgroup == "comment":
+                self.n_comments += 1
+        kept.append(lines[end:])
+        return b"".join(kept)
+
+
+def _is_closed(quoted: Any, quote: Any) -> bool:
+    """Whether a quoted cell, text or bytes, ends in a quote that is not a doubled one."""
+    n_quotes: int = quoted.count(quote)
+    return n_quotes % 2 == 0
 
 
 def _n_filled_lines(lines: bytes) -> int:
@@ -241,19 +290,56 @@ def not_utf8(path: Path) -> InputError | None:
     return None
 
 
-def rows_of(lines: Iterator[str], dialect: Dialect, *, strict: bool = False) -> Iterator[list[str]]:
-    """Lines without comments as rows of cells; blank lines as rows of none."""
-    if dialect.blanks_are_nothing:
-        lines = ("" if line.strip(" \r\n") == "" else line for line in lines)
-    if dialect.aligned:
-        lines = (re.sub(r"[ \t]+", " ", line.strip(" \t\r\n")) for line in lines)
+def tidy_lines(lines: Iterable[str], dialect: Dialect) -> Iterator[str | None]:
+    """Lines as `TidyBlocks` leaves them, None in the place of each comment."""
+    comment = re.compile(dialect.comments)
+    quoted = re.compile(f"({dialect.quoted})|[ \t]+")
+    is_open = False
+    for line in lines:
+        tidy = line
+        if not is_open:
+            if comment.match(line):
+                yield None
+                continue
+            if dialect.aligned:
+                bare = line.strip(" \t\r\n")
+                tidy = (
+                    quoted.sub(lambda match: match[1] or " ", bare)
+                    + line[len(line.rstrip("\r\n")) :]
+                )
+            elif dialect.blanks_are_nothing and not line.strip(" \r\n"):
+                tidy = ""
+        if dialect.quote and dialect.quote in tidy:
+            inside = dialect.quote + tidy if is_open else tidy
+            is_open = any(not _is_closed(part, dialect.quote) for part in _quoted(inside, dialect))
+        yield tidy
+
+
+def _quoted(line: str, dialect: Dialect) -> list[str]:
+    return [match[0] for match in re.finditer(dialect.quoted, line)]
+
+
+def rows_of(
+    lines: Iterable[str | None], dialect: Dialect, *, strict: bool = False
+) -> Iterator[list[str]]:
+    """Tidy lines as rows of cells; blank lines as rows of none."""
     return csv.reader(
-        lines,
+        (line for line in lines if line is not None),
         delimiter=dialect.delimiter,
         quotechar=dialect.quote or '"',
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         strict=strict,
     )
+
+
+@contextmanager
+def wide_cells() -> Iterator[None]:
+    """Let Python's csv read cells as long as `TidyBlocks` lets through."""
+    before = csv.field_size_limit(LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def numbered_rows(
@@ -266,23 +352,22 @@ def numbered_rows(
     InputError
         A row cannot be read; with `strict` also where a quote is not closed.
     """
-    comment = re.compile(dialect.comments)
     n_read, start = 0, 0
 
-    def tidy(text: io.TextIOWrapper) -> Iterator[str]:
+    def counted(text: io.TextIOWrapper) -> Iterator[str | None]:
         nonlocal n_read, start
-        for line in text:
+        for line in tidy_lines(text, dialect):
             n_read += 1
-            if not comment.match(line):
-                start = start or n_read
-                yield line
+            start = start or (0 if line is None else n_read)
+            yield line
 
     with _line_stream(path) as text:
-        rows = rows_of(tidy(text), dialect, strict=strict)
+        rows = rows_of(counted(text), dialect, strict=strict)
         while True:
             start = 0
             try:
-                row = next(rows)
+                with wide_cells():
+                    row = next(rows)
             except StopIteration:
                 return
             except (csv.Error, OSError) as error:

@@ -27,6 +27,8 @@ from vgae.dialects import (
     not_utf8,
     numbered_rows,
     rows_of,
+    tidy_lines,
+    wide_cells,
 )
 from vgae.errors import InputError
 from vgae.files import file_errors
@@ -52,15 +54,12 @@ class TextFile:
         Its first row: the names of the columns where there is a header.
     first
         Its first row below the header, if there is one.
-    n_skipped
-        Comment and blank lines before it.
     """
 
     path: Path
     dialect: Dialect
     first_row: list[str]
     first: list[str] | None
-    n_skipped: int
 
     def read(
         self, columns: list[int], encoded: Collection[int]
@@ -78,13 +77,15 @@ class TextFile:
         """
         blocks = TidyBlocks(self.path, self.dialect)
         tables: list[pa.Table] = []
+        swallowed = False
         with file_errors(self.path):
             for block, n_lines in blocks:
                 header = self.dialect.header and not tables
                 table = self._parsed(block, columns, encoded, header=header)
-                if len(table) + header < n_lines:
-                    self._check_quotes()
+                swallowed = swallowed or len(table) + header < n_lines
                 tables.append(table)
+        if swallowed:
+            self._check_quotes()
         whole = pa.concat_tables(tables)
         return [whole.column(f"f{column}") for column in columns], blocks.n_comments
 
@@ -182,7 +183,7 @@ def open_text(
         raise InputError(f"{path}, line {n_skipped + 1}: cannot be read{UNCLOSED}")
     has_header = guess_header(rows) if header is None else header
     first = next(iter(rows[int(has_header) :]), None)
-    return TextFile(path, replace(dialect, header=has_header), rows[0], first, n_skipped)
+    return TextFile(path, replace(dialect, header=has_header), rows[0], first)
 
 
 # ------------------------------------------------------------------- detection
@@ -215,20 +216,20 @@ def _head(path: Path) -> tuple[str, str | None]:
 
 
 def _after_comments(path: Path, head: str, dialect: Dialect) -> tuple[int, list[str]]:
-    """Number of leading comment and blank lines, and the lines after them without comments."""
+    """Number of leading comment and blank lines, and the lines after them."""
     comment = re.compile(dialect.comments)
     lines = LINE_END.split(head)
     for number, line in enumerate(lines):
         if line.strip(" ") and not comment.match(line):
-            return number, [line for line in lines[number:] if not comment.match(line)]
+            return number, lines[number:]
     raise InputError(f"{path}: is empty but for comments")
 
 
 def _sample_rows(lines: list[str], dialect: Dialect) -> list[list[str]]:
     """The first rows, up to one that cannot be read: reading them all will say which."""
     rows: list[list[str]] = []
-    with suppress(csv.Error):
-        for row in islice(rows_of(iter(lines), dialect), SAMPLE_ROWS):
+    with suppress(csv.Error), wide_cells():
+        for row in islice(rows_of(tidy_lines(lines, dialect), dialect), SAMPLE_ROWS):
             if row:
                 rows.append(row)  # noqa: PERF401 - keep what came before an error
     return rows
