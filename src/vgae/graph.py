@@ -323,6 +323,18 @@ class Graph:
         starts: NDArray[np.int64] = self.adjacency.indptr.astype(np.int64)
         return _frozen(starts[1:] - starts[:-1])
 
+    @property
+    def ids_are_rows(self) -> bool:
+        """Whether the ids are 0, 1, 2, ..., so that they need not be kept."""
+        return self.ids.dtype.kind == "i" and np.array_equal(self.ids, np.arange(self.n_nodes))
+
+    @cached_property
+    def n_isolated(self) -> int:
+        """Number of nodes without an edge, in either direction."""
+        touched = self.degrees > 0
+        touched[self.adjacency.indices] = True
+        return int(self.n_nodes - np.count_nonzero(touched))
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of what a model can see: ids, edges, weights, direction and features."""

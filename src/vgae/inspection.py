@@ -140,7 +140,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         density=graph.n_edges / n_pairs if n_pairs else 0.0,
         components=int(n_components),
         largest_component=int(np.bincount(members).max(initial=0)),
-        isolated=_n_isolated(graph),
+        isolated=graph.n_isolated,
         degrees=_degrees(graph),
         degree_counts=_degree_counts(graph),
         rows=graph.n_edges + sum(cleaning.values()),
@@ -150,12 +150,6 @@ def inspect_graph(graph: Graph) -> Inspection:
         labels=labels,
         plan=_plan(graph),
     )
-
-
-def _n_isolated(graph: Graph) -> int:
-    touched = graph.degrees > 0
-    touched[graph.adjacency.indices] = True
-    return int((~touched).sum())
 
 
 def _degrees(graph: Graph) -> dict[str, float]:

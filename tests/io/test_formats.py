@@ -56,7 +56,7 @@ def _isolated() -> Graph:
 
 
 def _directed() -> Graph:
-    return Graph.from_edges([(0, 1), (1, 0), (2, 1)], directed=True)
+    return Graph.from_edges([(0, 1), (2, 1)], directed=True)  # 1 has no edge out
 
 
 KINDS: dict[str, Callable[[], Graph]] = {
@@ -189,7 +189,7 @@ def test_bad_matrix_market_is_one_line(tmp_path: Path, content: str, said: str) 
     assert "\n" not in str(caught.value)
 
 
-def test_arrays_of_others(tmp_path: Path) -> None:
+def test_arrays_of_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "g.npz"
     source, target = np.array([0, 1]), np.array([1, 2])
     np.savez(path, src=source, dst=target, n=5)
@@ -198,8 +198,17 @@ def test_arrays_of_others(tmp_path: Path) -> None:
     assert read_graph(path).ids.tolist() == ["a", "b", "c"]
     np.savez(path, edge_index=np.array([[5, 6, 7], [6, 7, 5]]))
     assert read_graph(path).edges.tolist() == [[0, 1], [0, 2], [1, 2]]
+    np.savez(path, edge_index=np.array([[0, 1], [2, 3]]))
+    assert read_graph(path).edges.tolist() == [[0, 2], [1, 3]]
+    np.savez(path, edges=np.array([[0, 1], [2, 3]]), weight=[0.5, 2], about="a note")
+    weighted = read_graph(path)
+    assert weighted.edges.tolist() == [[0, 1], [2, 3]]
+    assert weighted.weights is not None
+    assert weighted.weights.tolist() == [0.5, 2]
+    assert "arrays that are not used: about" in caplog.text
     np.save(tmp_path / "g.npy", np.array([[5, 6, 7], [6, 7, 5]]))
-    assert read_graph(tmp_path / "g.npy").n_edges == 3
+    with pytest.raises(InputError, match=r"shape \(2, 3\) is not \(n_edges, 2\)"):
+        read_graph(tmp_path / "g.npy")
     np.savez(path, x=source)
     with pytest.raises(InputError, match=r"g\.npz: holds x; a graph is a matrix of"):
         read_graph(path)

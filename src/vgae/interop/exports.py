@@ -14,6 +14,8 @@ from vgae.errors import InputError
 from vgae.graph import FloatCSR, Graph, count
 
 __all__ = [
+    "edge_columns",
+    "say_left_out",
     "to_anndata",
     "to_arrow",
     "to_dgl",
@@ -57,10 +59,10 @@ def to_networkx(graph: Graph) -> Any:
     [('a', 'b'), ('b', 'c')]
     """
     networkx = _library("networkx")
-    _say_left_out(graph, "NetworkX", "features", "labels")
+    say_left_out(graph, "NetworkX", "features", "labels")
     made = networkx.DiGraph() if graph.directed else networkx.Graph()
     made.add_nodes_from(graph.ids.tolist())
-    columns = [column.tolist() for column in _edge_columns(graph).values()]
+    columns = [column.tolist() for column in edge_columns(graph).values()]
     add = made.add_edges_from if graph.weights is None else made.add_weighted_edges_from
     add(zip(*columns, strict=True))
     return made
@@ -83,9 +85,9 @@ def to_igraph(graph: Graph) -> Any:
     ['a', 'b', 'c']
     """
     igraph = _library("igraph")
-    _say_left_out(graph, "igraph", "features", "labels")
+    say_left_out(graph, "igraph", "features", "labels")
     made = igraph.Graph(n=graph.n_nodes, edges=graph.edges.tolist(), directed=graph.directed)
-    if not _ids_are_rows(graph):
+    if not graph.ids_are_rows:
         made.vs["name"] = graph.ids.tolist()
     if graph.weights is not None:
         made.es["weight"] = graph.weights.tolist()
@@ -202,7 +204,7 @@ def to_dgl(graph: Graph) -> Any:
     """
     import torch
 
-    _say_left_out(graph, "DGL", "ids", *([] if _are_numbers(graph.labels) else ["labels"]))
+    say_left_out(graph, "DGL", "ids", *([] if _are_numbers(graph.labels) else ["labels"]))
     source, target = torch.from_numpy(_arcs(graph))
     made = _library("dgl").graph((source, target), num_nodes=graph.n_nodes)
     features = graph.features
@@ -232,7 +234,7 @@ def to_anndata(graph: Graph) -> Any:
     ['a', 'b']
     """
     made = _library("anndata")
-    _say_left_out(graph, "AnnData", "labels")
+    say_left_out(graph, "AnnData", "labels")
     return made.AnnData(
         X=None if graph.features is None else graph.features.copy(),
         obs=_library("pandas").DataFrame(index=[str(name) for name in graph.ids]),
@@ -253,7 +255,7 @@ def _library(name: str, package: str | None = None) -> Any:
         raise InputError(f"{name} is not installed; pip install {package or name}") from error
 
 
-def _edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:
+def edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:
     """Ids of both ends of each edge and, if the graph is weighted, its weight."""
     source, target = graph.ids[graph.edges].T
     weights = {} if graph.weights is None else {"weight": graph.weights}
@@ -261,18 +263,14 @@ def _edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:
 
 
 def _edge_list(graph: Graph, library: str) -> dict[str, NDArray[Any]]:
-    _say_left_out(graph, library, "isolated nodes", "features", "labels")
-    return _edge_columns(graph)
+    say_left_out(graph, library, "isolated nodes", "features", "labels")
+    return edge_columns(graph)
 
 
 def _arcs(graph: Graph) -> NDArray[np.int64]:
     """Row and column of each entry of the adjacency, shape (2, n_arcs), in its order."""
     rows = np.repeat(np.arange(graph.n_nodes), graph.degrees)
     return np.stack([rows, graph.adjacency.indices.astype(np.int64)])
-
-
-def _ids_are_rows(graph: Graph) -> bool:
-    return graph.ids.dtype.kind == "i" and bool((graph.ids == np.arange(graph.n_nodes)).all())
 
 
 def _are_numbers(values: NDArray[Any] | None) -> bool:
@@ -285,13 +283,11 @@ def _tensor_or_list(values: NDArray[Any]) -> Any:
     return torch.from_numpy(values.copy()) if _are_numbers(values) else values.tolist()
 
 
-def _say_left_out(graph: Graph, library: str, *parts: str) -> None:
+def say_left_out(graph: Graph, where: str, *parts: str) -> None:
     """Say what a format does not keep; loudly if whole nodes are lost."""
-    touched = np.zeros(graph.n_nodes, dtype=bool)
-    touched[graph.edges.ravel()] = True
-    n_isolated = int((~touched).sum())
+    n_isolated = graph.n_isolated
     held = {
-        "ids": "" if _ids_are_rows(graph) else "node ids",
+        "ids": "" if graph.ids_are_rows else "node ids",
         "isolated nodes": count(n_isolated, "node") + " without edges" if n_isolated else "",
         "features": count(graph.n_features, "feature") if graph.n_features else "",
         "labels": "" if graph.labels is None else "labels",
@@ -299,4 +295,4 @@ def _say_left_out(graph: Graph, library: str, *parts: str) -> None:
     left_out = ", ".join(held[part] for part in parts if held[part])
     if left_out:
         loud = n_isolated > 0 and "isolated nodes" in parts
-        logger.log(logging.WARNING if loud else logging.INFO, "%s: left out %s", library, left_out)
+        logger.log(logging.WARNING if loud else logging.INFO, "%s: left out %s", where, left_out)

@@ -19,11 +19,15 @@ from vgae.files import check_file, file_errors, staged_file
 from vgae.graph import Graph
 from vgae.ids import NodeId, canonical_int
 from vgae.interop import from_networkx, to_networkx
+from vgae.interop.exports import edge_columns, say_left_out
 from vgae.tables import TABLE_SUFFIXES, inner_suffix, write_table
 
 __all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
 
 logger = logging.getLogger("vgae.io")
+
+COLUMN_NAMES = (("src", "dst"), ("source", "target"), ("row", "col"))
+OTHER_ARRAYS = ("n", "n_nodes", "weight", "weights", "edges", "edge_index")
 
 
 def read_format(path: Path, *, directed: bool) -> Graph:
@@ -91,14 +95,10 @@ def write_graph(
     if links and suffix not in MARKED_FORMATS:
         raise InputError(f"{path}: links can be marked in {', '.join(MARKED_FORMATS)} only")
     if suffix in TABLE_SUFFIXES:
-        ends = [graph.ids[graph.edges[:, side]] for side in (0, 1)]
-        columns = {"source": ends[0], "target": ends[1]}
-        if graph.weights is not None:
-            columns["weight"] = graph.weights
-        _say_what_is_left_out(graph, path)
-        write_table(path, columns)
+        say_left_out(graph, str(path), "isolated nodes")
+        write_table(path, edge_columns(graph))
         return
-    if path.suffix not in GRAPH_FORMATS:
+    if suffix not in GRAPH_FORMATS:
         known = ", ".join((*TABLE_SUFFIXES, *GRAPH_FORMATS))
         raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
     check_file(path)
@@ -117,21 +117,11 @@ def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _say_what_is_left_out(graph: Graph, path: Path) -> None:
-    n_isolated = int((graph.degrees == 0).sum())
-    if n_isolated:
-        logger.warning(
-            "%s: left out %s: an edge list has no place for them",
-            path,
-            count(n_isolated, "node") + " without edges",
-        )
-
-
 # -------------------------------------------------------------------- matrices
 
 
 def _numbered(graph: Graph) -> Graph:
-    if graph.ids.dtype.kind != "i" or not np.array_equal(graph.ids, np.arange(graph.n_nodes)):
+    if not graph.ids_are_rows:
         raise InputError(
             "a matrix has no node ids, and the graph's are not 0, 1, 2, ...; write an edge list "
             "or GraphML"
@@ -178,12 +168,13 @@ def _read_npz(content: bytes, directed: bool) -> Graph:
                 labels=archive["labels"] if "labels" in names else None,
                 directed=directed,
             )
-        for source, target in (("src", "dst"), ("source", "target"), ("row", "col")):
+        for source, target in COLUMN_NAMES:
             if {source, target} <= names and "format" not in names:
-                return _from_columns(archive[source], archive[target], archive, directed=directed)
-        for name in ("edges", "edge_index"):
-            if name in names:
-                return _from_columns(*_columns(archive[name]), archive, directed=directed)
+                return _from_columns(archive, archive[source], archive[target], directed=directed)
+        if "edges" in names:
+            return _from_columns(archive, *_columns(archive["edges"], 1), directed=directed)
+        if "edge_index" in names:
+            return _from_columns(archive, *_columns(archive["edge_index"], 0), directed=directed)
     if "format" not in names:
         raise InputError(
             f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; a graph is a matrix of "
@@ -200,41 +191,48 @@ def _csr_pieces(archive: Any, prefix: str) -> Any:
 
 
 def _from_columns(
-    source: NDArray[Any], target: NDArray[Any], archive: Any, *, directed: bool
+    archive: Any, source: NDArray[Any], target: NDArray[Any], *, directed: bool
 ) -> Graph:
-    """Graph of index columns and, under n or n_nodes, the number of nodes; or of node ids."""
-    n_nodes = next((int(archive[name]) for name in ("n", "n_nodes") if name in archive.files), None)
-    if n_nodes is None:
-        return Graph.from_pairs((source, target), directed=directed)
-    _check_size(n_nodes)
+    """Graph of columns of node ids; of node indices where the number of nodes is given."""
+    known = {*(name for pair in COLUMN_NAMES for name in pair), *OTHER_ARRAYS}
+    unused = sorted(set(archive.files) - known)
+    if unused:
+        logger.warning("arrays that are not used: %s", ", ".join(unused))
+    found = {name: archive[name] for name in OTHER_ARRAYS if name in archive.files}
+    weights = found.get("weight", found.get("weights"))
+    n_nodes = next((int(found[name]) for name in ("n", "n_nodes") if name in found), None)
     if source.shape != target.shape or source.ndim != 1:
         raise InputError(f"columns of shapes {source.shape} and {target.shape} are no pairs")
-    return Graph.from_edges(np.stack([source, target], axis=1), n_nodes=n_nodes, directed=directed)
+    if n_nodes is None:
+        return Graph.from_pairs((source, target), weights=weights, directed=directed)
+    _check_size(n_nodes)
+    pairs = np.stack([source, target], axis=1)
+    return Graph.from_edges(pairs, n_nodes=n_nodes, weights=weights, directed=directed)
 
 
 def _write_npz(content: _Content, handle: io.BytesIO) -> None:
     sparse.save_npz(handle, _numbered(content.graph).adjacency)
 
 
-def _columns(pairs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    if pairs.ndim != 2 or 2 not in pairs.shape:
-        raise InputError(f"shape {pairs.shape} is not (n_edges, 2)")
-    if pairs.shape[1] != 2:
-        pairs = pairs.T  # two rows of ends, as graph learning libraries have them
-    return pairs[:, 0], pairs[:, 1]
+def _columns(pairs: NDArray[Any], ends_axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The two columns of an array whose axis `ends_axis` runs over the two ends of an edge."""
+    if pairs.ndim != 2 or pairs.shape[ends_axis] != 2:
+        wanted = "(n_edges, 2)" if ends_axis else "(2, n_edges)"
+        raise InputError(f"shape {pairs.shape} is not {wanted}")
+    source, target = pairs.T if ends_axis else pairs
+    return source, target
 
 
 def _read_npy(content: bytes, directed: bool) -> Graph:
-    return Graph.from_pairs(
-        _columns(np.load(io.BytesIO(content), allow_pickle=False)), directed=directed
-    )
+    pairs = np.load(io.BytesIO(content), allow_pickle=False)
+    return Graph.from_pairs(_columns(pairs, 1), directed=directed)
 
 
 def _write_npy(content: _Content, handle: io.BytesIO) -> None:
     graph = content.graph
     if graph.weights is not None:
         raise InputError("an array of pairs has no place for weights; write .csv or .parquet")
-    _say_what_is_left_out(graph, content.path)
+    say_left_out(graph, str(content.path), "isolated nodes")
     pairs = graph.ids[graph.edges]
     np.save(handle, pairs.astype(str) if pairs.dtype == object else pairs, allow_pickle=False)
 
@@ -254,6 +252,8 @@ def _with_networkx(
         names = {node: canonical_int(str(node)) for node in found}
         if not all(isinstance(other, int) for other in names.values()):
             names = {node: str(node) for node in found}
+        if len(set(names.values())) < len(names):
+            raise InputError("two nodes have the same id, as a number and as text; rename one")
         return from_networkx(networkx.relabel_nodes(found, names), directed=directed)
 
     def writer(content: _Content, handle: io.BytesIO) -> None:
