@@ -66,7 +66,7 @@ def test_inspect_of_a_data_set(call: Caller) -> None:
         ("inspect edges.csv --delimiter ;;", "must be one plain character"),
         ("inspect edges.csv --quote ab", "must be one plain character"),
         ("inspect edges.csv --source sauce", "unknown column 'sauce': did you mean 'source'?"),
-        ("inspect edges.csv --attribute age=number", "no feature file"),
+        ("inspect edges.csv --attribute age=number", "need a feature file"),
         ("inspect edges.csv --features nodes.csv --attribute age", "must read COLUMN=KIND"),
         (
             "inspect edges.csv --features nodes.csv --attribute age=text --attribute age=tfidf",

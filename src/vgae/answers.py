@@ -42,6 +42,8 @@ class FittedLinks:
     split_: Split
     network_: GraphAutoEncoder
     graph_: dict[str, Any]
+    history_: list[dict[str, Any]]
+    metrics_: dict[str, Any]
     states_: States | None
     feature_encoding_: Mapping[str, Any] | None
 
@@ -153,7 +155,7 @@ class FittedLinks:
         if nodes is None:
             pairs, logits = top_pairs(factor, k, known=known)
         else:
-            nodes = [nodes] if isinstance(nodes, (str, int)) else nodes
+            nodes = [nodes] if isinstance(nodes, (str, int, np.integer)) else nodes
             pairs, logits = top_partners(factor, self._rows(nodes), k, known=known)
         sources, targets = (self.ids_[pairs[:, side]].tolist() for side in (0, 1))
         probabilities = _probability(logits).tolist()
@@ -283,6 +285,7 @@ class FittedLinks:
         made.embedding_ = np.concatenate([self.embedding_, latent.mean.numpy()])
         if self.embedding_std_ is not None and std is not None:
             made.embedding_std_ = np.concatenate([self.embedding_std_, std.numpy()])
+        made.history_, made.metrics_ = list(self.history_), dict(self.metrics_)
         made.states_ = None if self.states_ is None else self.states_.joined(states)
         edges = new.edges(len(self.ids_))
         made.split_ = _enlarged(self.split_, made.ids_, edges)
@@ -328,7 +331,7 @@ class FittedLinks:
         return rows
 
     def _pair_rows(self, pairs: Any) -> NDArray[np.int64]:
-        source, target = id_columns(pairs if isinstance(pairs, np.ndarray) else list(pairs))
+        source, target = id_columns(pairs)
         return np.stack([self._rows(source), self._rows(target)], axis=1)
 
 

@@ -119,15 +119,17 @@ def fit(
         with reporter.training(estimator.settings.training.steps) as on_step:
             estimator.fit(split, on_step=on_step)
         save_run(estimator.as_run(graph_name=graph), staged)
+    links = estimator.recommend(top) if top else []
     if json:
-        print_json(estimator.metrics_)
+        found = {"links": [link._asdict() for link in links]} if top else {}
+        print_json(estimator.metrics_ | found)
     else:
         print_metrics(estimator.metrics_)
+        if top:
+            _give_links(links, json, None)
     if estimator.metrics_["test"]:
         made = split_words(split.settings.protocol, split.settings.proportions)
         reporter.say(f"{made}, seed {seed}; scores in percent")
-    if top:
-        _give_links(estimator.recommend(top), json, None)
     reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
     if estimator.interrupted_:
         raise KeyboardInterrupt
@@ -329,7 +331,7 @@ def recommend(
     """List the likeliest missing links among all pairs; known edges are left out."""
     from vgae.report import Reporter
 
-    Reporter(quiet=quiet)
+    reporter = Reporter(quiet=quiet)
     from vgae.io import MARKED_FORMATS, write_graph
     from vgae.tables import inner_suffix
 
@@ -344,6 +346,8 @@ def recommend(
     model = newcomers.join(load(run))
     links = model.recommend(top, nodes=node or None)
     if out is not None and marked:
+        if model.graph_.get("weighted"):
+            reporter.say(f"{out}: without edge weights, which a run folder does not keep")
         write_graph(model.split_.graph, out, links=links)
     else:
         _give_links(links, json, out)

@@ -7,11 +7,17 @@ Its import would cost every fit a second and 120 MB; nothing of it is needed but
 from __future__ import annotations
 
 import inspect
+import reprlib
 from typing import Any, Self
 
 from vgae.errors import not_fitted, unknown_name
 
 __all__ = ["Estimator"]
+
+
+BRIEF = reprlib.Repr()
+BRIEF.maxother = 200  # 30 would cut a graph short
+"""How parameters are shown: a list of a million pairs is not."""
 
 
 class Estimator:
@@ -89,7 +95,7 @@ class Estimator:
 
     def __repr__(self) -> str:
         said = [
-            f"{name}={getattr(self, name)!r}"
+            f"{name}={BRIEF.repr(getattr(self, name))}"
             for name, parameter in self._parameters().items()
             if parameter.default is parameter.empty or getattr(self, name) != parameter.default
         ]

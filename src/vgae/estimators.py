@@ -217,6 +217,7 @@ class LinkModel(Estimator, FittedLinks):
             "n_nodes": split.graph.n_nodes,
             "n_edges": split.graph.n_edges,
             "n_features": split.graph.n_features,
+            "weighted": split.graph.weights is not None,
         }
         self._encode_and_score()
         return self

@@ -203,8 +203,6 @@ class Graph:
         >>> Graph.from_pairs([(20, 10), (10, 30)]).ids.tolist()
         [10, 20, 30]
         """
-        import pyarrow as pa
-
         source, target = id_columns(pairs)
         columns = [source, target]
         if nodes is not None:
@@ -214,7 +212,7 @@ class Graph:
             return cls.from_edges([], n_nodes=0, directed=directed)
         if len({column.dtype.kind for column in filled}) > 1:
             raise InputError("node ids are strings in one column and integers in another; use one")
-        codes, values = encode_columns([pa.array(column) for column in filled])
+        codes, values = encode_columns(filled)
         ids, places = number_ids(values, np.ones(len(values), dtype=bool))
         ends = [places[column] for column in codes[:2]] if source.size else [source, target]
         return cls.from_edges(np.stack(ends, axis=1), weights=weights, ids=ids, directed=directed)

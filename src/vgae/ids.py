@@ -114,7 +114,7 @@ def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
 
 
 def encode_columns(columns: Sequence[Any]) -> tuple[list[NDArray[np.int32]], Any]:
-    """PyArrow columns of one type as positions in the array of all their distinct values.
+    """Columns of one type as positions in the array of all their distinct values.
 
     Returns
     -------
@@ -123,6 +123,10 @@ def encode_columns(columns: Sequence[Any]) -> tuple[list[NDArray[np.int32]], Any
     """
     import pyarrow as pa
 
+    try:
+        columns = [c if _is_arrow(c) else pa.array(c) for c in columns]
+    except UnicodeEncodeError as error:
+        raise InputError(f"node id {error.object!r} is not text that can be written") from error
     chunked = [pa.chunked_array([c]) if isinstance(c, pa.Array) else c for c in columns]
     chunks = [chunk for column in chunked for chunk in column.chunks]
     whole = pa.chunked_array(chunks, type=chunked[0].type)

@@ -68,7 +68,10 @@ class States:
             inputs = weight.detach() if features is None else _product(features, use, weight)
             hidden = encoder.hidden_states(messages.first_product(weight))
         degrees = 1.0 + graph.adjacency.astype(np.float64).sum(axis=1)
-        return cls(inputs.numpy(), hidden.numpy(), degrees)
+        arrays = inputs.numpy(), hidden.numpy(), degrees
+        for array in arrays:
+            array.flags.writeable = False  # the inputs may be the network's own weights
+        return cls(*arrays)
 
     def joined(self, others: States) -> States:
         """These nodes' states and then the others'."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.ipc
+import pyarrow.json
 import pyarrow.parquet
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
+from vgae.dialects import byte_stream
 from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 from vgae.text import TextFile, open_text
@@ -32,6 +34,7 @@ __all__ = [
     "check_output",
     "column_called",
     "inner_suffix",
+    "is_number",
     "open_table",
     "write_table",
 ]
@@ -47,6 +50,8 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
+JSON_BLOCK = 2**24
+"""Bytes that the longest line of JSON may have."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,11 @@ class Table:
         """
         return self._read(list(columns), encoded)
 
+    def held(self, columns: Sequence[int]) -> Table:
+        """The same table with these columns read already, once for all that look at them."""
+        cells = dict(zip(columns, self.read(columns), strict=True))
+        return replace(self, _read=lambda wanted, _: [cells[column] for column in wanted])
+
     def place(self, row: int) -> str:
         """Where a row is, in words: 'edges.csv, line 7', or a row number in Parquet."""
         for number, line in enumerate(self._lines()):
@@ -171,7 +181,7 @@ def open_table(
     comment: str | None = None,
     guess_header: Callable[[list[list[str]]], bool] = lambda _rows: False,
 ) -> Table:
-    """Find out how a file is written: Parquet, Arrow, or delimited text.
+    """Find out how a file is written: Parquet, Arrow, JSON lines, or delimited text.
 
     Compression (gzip, zstd, bz2) is known by the first bytes.
 
@@ -203,6 +213,8 @@ def open_table(
             return _open_parquet(path)
         if start == ARROW_MAGIC or path.suffix in ARROW_SUFFIXES:
             return _open_arrow(path)
+        if inner_suffix(path) == ".jsonl" and start:
+            return _open_json_lines(path)
         text = open_text(
             path,
             header=header,
@@ -297,11 +309,17 @@ def _text_table(text: TextFile) -> Table:
     return Table(text.path, names, n_columns, about, read, text.lines, text.first)
 
 
-def _number(cell: Any) -> float:
+def is_number(cell: str) -> bool:
+    """Whether a cell spells a number, finite or not."""
     try:
-        return float("nan") if "_" in str(cell) else float(cell)  # 1_0 is ten in Python only
-    except (TypeError, ValueError):
-        return float("nan")
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell  # 1_0 is ten in Python only
+
+
+def _number(cell: Any) -> float:
+    return float(cell) if is_number(str(cell)) else float("nan")
 
 
 # --------------------------------------------------------------------- parquet
@@ -314,30 +332,60 @@ def _open_parquet(path: Path) -> Table:
         raise InputError(f"{path}: is not a Parquet file, or is damaged") from error
     names: list[str] = file.schema_arrow.names
 
-    def load() -> pa.Table:
-        return file.read()
+    def load(columns: list[int]) -> list[pa.ChunkedArray]:
+        if len(set(names)) < len(names):  # then columns cannot be asked for by name
+            table = file.read()
+            return [table.column(column) for column in columns]
+        table = file.read(columns=[names[column] for column in columns])
+        return [table.column(names[column]) for column in columns]
 
     return _arrow_table(path, names, "Parquet", load)
 
 
 def _open_arrow(path: Path) -> Table:
-    source = pa.memory_map(str(path))
-    try:
+    def opened() -> Any:
+        source = pa.memory_map(str(path))
         try:
-            reader = pa.ipc.open_file(source)
+            return pa.ipc.open_file(source)
         except pa.ArrowInvalid:  # the streaming format has no first bytes of its own
             source.seek(0)
-            reader = pa.ipc.open_stream(source)
+            return pa.ipc.open_stream(source)
+
+    try:
+        names = opened().schema.names
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: is not an Arrow file, or is damaged") from error
-    return _arrow_table(path, reader.schema.names, "Arrow", reader.read_all)
+
+    def load(columns: list[int]) -> list[pa.ChunkedArray]:
+        table = opened().read_all()
+        return [table.column(column) for column in columns]
+
+    return _arrow_table(path, names, "Arrow", load)
 
 
-def _arrow_table(path: Path, names: list[str], about: str, load: Callable[[], pa.Table]) -> Table:
+def _open_json_lines(path: Path) -> Table:
+    """An object a line; what a line lacks is null."""
+    stream, _ = byte_stream(path)
+    try:
+        options = pyarrow.json.ReadOptions(block_size=JSON_BLOCK)
+        table = pyarrow.json.read_json(stream, options)
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: is not JSON, one object a line: {reason}") from error
+    return _arrow_table(
+        path,
+        table.column_names,
+        "JSON lines",
+        lambda columns: [table.column(column) for column in columns],
+    )
+
+
+def _arrow_table(
+    path: Path, names: list[str], about: str, load: Callable[[list[int]], list[pa.ChunkedArray]]
+) -> Table:
     def read(columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
         try:
-            table = load()
-            cells = [table.column(column) for column in columns]
+            cells = load(columns)
             return [
                 _dictionary(part) if column in encoded else part
                 for column, part in zip(columns, cells, strict=True)
@@ -350,6 +398,8 @@ def _arrow_table(path: Path, names: list[str], about: str, load: Callable[[], pa
 
 
 def _dictionary(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(cells.type) or pa.types.is_nested(cells.type):
+    if pa.types.is_nested(cells.type):
         return cells
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)  # a dictionary may hold null, or a value twice
     return cells.dictionary_encode()

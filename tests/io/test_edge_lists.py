@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 from scipy import sparse
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.io import read_graph, read_pairs
+from vgae.io import read_graph, read_new_features, read_pairs
 
 
 def put(folder: Path, name: str, content: str) -> Path:
@@ -268,3 +269,53 @@ def test_real_messy_files(data_folder: Path) -> None:
     assert (
         routes.n_edges + cleaning.self_loops + cleaning.duplicates + cleaning.reversed_duplicates
     ) == 67_663
+
+
+# ------------------------------------------------------------- rows and headers
+
+
+def test_a_first_row_that_is_a_node_is_no_header(
+    tmp_path: Path, edges: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = put(tmp_path, "nodes.csv", "a,red\nb,blue\nc,green\n")
+    graph = read_graph(edges, features=path, attributes={"2": "category"})
+    assert graph.n_features == 3
+    path = put(tmp_path, "nodes.csv", "zed,red\na,blue\nb,green\nc,grey\n")
+    read_graph(edges, features=path, isolated=True, attributes={"red": "category"})
+    assert "the first row, 'zed', 'red', is taken for the names of columns" in caplog.text
+
+
+def test_later_tables_have_a_header_as_the_first_one_had(tmp_path: Path, edges: Path) -> None:
+    path = put(tmp_path, "nodes.csv", "a,red\nb,blue\nc,red\n")
+    encoding = read_graph(edges, features=path, attributes={"2": "category"}).feature_encoding
+    ids, matrix = read_new_features(put(tmp_path, "new.csv", "gil,red\nhub,blue\n"), encoding)
+    assert ids.tolist() == ["gil", "hub"]
+    assert np.asarray(matrix).tolist() == [[0, 1], [1, 0]]
+
+
+def test_blanks_in_quotes_are_kept_where_runs_of_blanks_separate(tmp_path: Path) -> None:
+    graph = read_graph(put(tmp_path, "e.txt", 'a   "x  y"\nb   "x y"\n'))
+    assert graph.ids.tolist() == ["a", "b", "x  y", "x y"]
+
+
+def test_dictionaries_may_hold_null_and_repeat_themselves(tmp_path: Path) -> None:
+    ids = pa.DictionaryArray.from_arrays(pa.array([0, 2, 3]), pa.array(["a", None, "b", "a"]))
+    table = pa.table({"source": ids, "target": pa.array(["x", "y", "y"])})
+    with pa.ipc.new_file(str(tmp_path / "e.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    graph = read_graph(tmp_path / "e.arrow")
+    assert graph.ids.tolist() == ["a", "b", "x", "y"]
+    assert graph.n_edges == 3
+
+
+def test_features_from_an_arrow_stream(tmp_path: Path, edges: Path) -> None:
+    table = pa.table({"node": ["a", "b", "c"], "x": [1.0, 2.0, 3.0]})
+    with pa.ipc.new_stream(str(tmp_path / "n.arrows"), table.schema) as writer:
+        writer.write_table(table)
+    assert read_graph(edges, features=tmp_path / "n.arrows").n_features == 1
+
+
+def test_a_sum_of_weights_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
+    path = put(tmp_path, "e.csv", "source,target,weight\na,b,3e38\nb,a,3e38\n")
+    with pytest.raises(InputError, match=r"e\.csv: weights: .*does not fit float32"):
+        read_graph(path)

@@ -21,10 +21,11 @@ from vgae.io.formats import GRAPH_FORMATS
 from vgae.tables import COMPRESSED, TABLE_SUFFIXES
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
-READ = (*(suffix for suffix in TABLE_SUFFIXES if suffix != ".jsonl"), *GRAPH_FORMATS)
+READ = (*TABLE_SUFFIXES, *GRAPH_FORMATS)
 NAMES = {
     ".csv": "CSV",
     ".tsv": "TSV",
+    ".jsonl": "JSON lines",
     ".parquet": "Parquet",
     ".arrow": "Arrow IPC",
     ".feather": "Feather (Arrow)",
@@ -87,7 +88,7 @@ def test_every_format_round_trips(tmp_path: Path, suffix: str) -> None:
     assert [item.name for item in tmp_path.iterdir()] == [f"plain{suffix}"]
 
 
-@pytest.mark.parametrize("suffix", [s for s in READ if s in (".csv", ".tsv")])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
 @pytest.mark.parametrize("compression", COMPRESSED)
 def test_compressed_text_round_trips(tmp_path: Path, suffix: str, compression: str) -> None:
     path = tmp_path / f"graph{suffix}{compression}"
@@ -269,3 +270,61 @@ def test_weights_that_are_none_are_named(tmp_path: Path) -> None:
 def test_write_graph_is_public(tmp_path: Path) -> None:
     vgae.write_graph(_plain(), tmp_path / "g.parquet")
     assert vgae.read_graph(tmp_path / "g.parquet").n_edges == 4
+
+
+def test_an_id_as_number_and_as_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.gml"
+    path.write_text(
+        'graph [ node [ id 0 label "1" ] node [ id 1 label 1 ] node [ id 2 label "a" ]\n'
+        "edge [ source 0 target 2 ] edge [ source 1 target 2 ] ]"
+    )
+    with pytest.raises(InputError, match="same id, as a number and as text"):
+        read_graph(path)
+
+
+def test_suffixes_are_known_in_any_case(tmp_path: Path) -> None:
+    write_graph(_plain(), tmp_path / "G.GRAPHML")
+    assert read_graph(tmp_path / "G.GRAPHML").n_edges == 4
+    np.save(tmp_path / "x.npy", np.ones((4, 2)))
+    (tmp_path / "x.npy").rename(tmp_path / "X.NPY")
+    assert read_graph(tmp_path / "G.GRAPHML", features=tmp_path / "X.NPY").n_features == 2
+
+
+def test_options_that_have_no_use_are_refused(tmp_path: Path) -> None:
+    write_graph(_plain(), tmp_path / "g.gml")
+    write_graph(_plain(), tmp_path / "g.csv")
+    np.save(tmp_path / "x.npy", np.ones((4, 2)))
+    with pytest.raises(InputError, match=r"--drop-incomplete makes no sense with a \.gml file"):
+        read_graph(tmp_path / "g.gml", drop_incomplete=True)
+    for options in ({"isolated": True}, {"missing": "zero"}, {"standardize": True}):
+        with pytest.raises(InputError, match=r"need a feature file \(--features\)"):
+            read_graph(tmp_path / "g.csv", **options)
+    with pytest.raises(InputError, match=r"x\.npy: holds numbers that are used as they are"):
+        read_graph(tmp_path / "g.csv", features=tmp_path / "x.npy", standardize=True)
+
+
+def test_damaged_json_lines_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    for content in ('{"source": "a", "target"', "[1, 2]", "a,b", '{"source": ["a"], "target": 1}'):
+        path.write_text(content)
+        with pytest.raises(InputError, match=r"e\.jsonl: ") as caught:
+            read_graph(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_nodes_of_the_attribute_table_follow_those_of_a_matrix(tmp_path: Path) -> None:
+    write_graph(Graph.from_pairs([("c", "a"), ("a", "b")]), tmp_path / "g.gml")
+    (tmp_path / "n.csv").write_text("node,x\na,1\nb,2\nc,3\nd,4\n")
+    graph = read_graph(tmp_path / "g.gml", features=tmp_path / "n.csv", isolated=True)
+    assert graph.ids.tolist() == ["a", "b", "c", "d"]
+    np.savez(
+        tmp_path / "g.npz",
+        adj_data=[1.0],
+        adj_indices=[1],
+        adj_indptr=[0, 1, 1],
+        adj_shape=[2, 2],
+        labels=[7, 8],
+    )
+    (tmp_path / "n.csv").write_text("node,x\n0,1\n1,2\n5,3\n")
+    with pytest.raises(InputError, match="node '5' would have no label"):
+        read_graph(tmp_path / "g.npz", features=tmp_path / "n.csv", isolated=True)

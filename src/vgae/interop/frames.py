@@ -74,7 +74,7 @@ class _Frame:
         """A column none of whose cells is missing."""
         try:
             cells = self.read(column)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise InputError(
                 f"{self.where}: {self._column(column)} mixes types, or holds other objects; "
                 "convert it to one type"

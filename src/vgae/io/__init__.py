@@ -117,6 +117,8 @@ def read_graph(
         for name, value in columns.items():
             if value is not None:
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
+        if drop_incomplete:
+            raise InputError(f"{path}: --drop-incomplete makes no sense with a {suffix} file")
         graph = read_format(path, directed=directed)
     else:
         graph = read_edges(path, drop_incomplete=drop_incomplete, directed=directed, **columns)
@@ -130,8 +132,10 @@ def read_graph(
             standardize=standardize,
             missing=missing,
         )
-    elif attributes or standardize:
-        raise InputError("attributes are named, but no feature file (--features)")
+    elif attributes or standardize or isolated or missing != "error":
+        raise InputError(
+            "--attribute, --standardize, --missing and --isolated need a feature file (--features)"
+        )
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)
     return graph

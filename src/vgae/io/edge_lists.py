@@ -15,9 +15,16 @@ from vgae.files import local_path
 from vgae.graph import Graph
 from vgae.ids import IdArray, NodeId, as_ids, number_ids
 from vgae.io.id_columns import IdColumns
-from vgae.tables import SOURCE_NAMES, TARGET_NAMES, WEIGHT_NAMES, Table, open_table
+from vgae.tables import (
+    SOURCE_NAMES,
+    TARGET_NAMES,
+    WEIGHT_NAMES,
+    Table,
+    is_number,
+    open_table,
+)
 
-__all__ = ["is_number", "looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
+__all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 
 logger = logging.getLogger("vgae.io")
 
@@ -72,7 +79,10 @@ def read_edges(
     pairs = np.stack([places[column] for column in ids.codes], axis=1)
     n_incomplete = n_rows - len(pairs)
     del ids, places
-    graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
+    try:
+        graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     graph = replace(graph, cleaning=replace(graph.cleaning, incomplete=n_incomplete))
     if graph.n_edges < n_rows // 4:
         logger.warning(
@@ -173,15 +183,6 @@ def looks_like_header(rows: list[list[str]]) -> bool:
             seen[cell.strip()] = seen.get(cell.strip(), 0) + 1
     recurring = sum(any(seen[cell.strip()] > 1 for cell in row[:2]) for row in rest)
     return not any(cell in seen for cell in first[:2]) and recurring >= 0.9 * len(rest) > 4
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell spells a number."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _pair_columns(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,8 @@ from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
 from vgae.ids import IdArray, as_ids
-from vgae.io.edge_lists import is_number
 from vgae.io.id_columns import IdColumns
-from vgae.tables import NODE_NAMES, Table, open_table
+from vgae.tables import NODE_NAMES, Table, inner_suffix, is_number, open_table
 
 __all__ = ["read_new_features", "with_features_from"]
 
@@ -43,17 +43,23 @@ def with_features_from(
     InputError
         The file cannot be read, or its rows are not those of the graph's nodes, each once.
     """
-    if path.suffix in (".npy", ".npz"):
+    if inner_suffix(path) in (".npy", ".npz"):
+        if attributes or standardize or missing != "error":
+            raise InputError(
+                f"{path}: holds numbers that are used as they are; --attribute, --standardize and "
+                "--missing are for tables"
+            )
         matrix = _read_matrix(path)
         rows = _Rows(np.arange(matrix.shape[0]), matrix, path)
     else:
-        table, columns, ids = _open_features(path)
+        guess = partial(_names_columns, path=path, known=graph, warn=isolated)
+        table, columns, ids = _open_features(path, guess)
         encoding = fit_encoding(
             table, columns, kinds=attributes, standardize=standardize, missing=missing
         )
         rows = _Rows(ids, encode(encoding, table, columns), path, table, encoding)
     if isolated:
-        graph = _with_nodes(graph, _like(graph.ids, rows.ids, path))
+        graph = _with_nodes(graph, _like(graph.ids, rows.ids, path), path)
     return _aligned(graph, rows, edges)
 
 
@@ -73,11 +79,14 @@ def read_new_features(path: Path, encoding: Mapping[str, Any] | None) -> tuple[I
     InputError
         The file cannot be read, or lacks a column.
     """
-    table, columns, ids = _open_features(path)
     if encoding is None:
-        made = fit_encoding(table, columns, kinds={str(place + 1): "number" for place in columns})
-    else:
-        made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
+        table, columns, ids = _open_features(path, partial(_names_columns, path=path, warn=True))
+        names = table.names or [str(place + 1) for place in range(table.n_columns)]
+        made = fit_encoding(table, columns, kinds={names[place]: "number" for place in columns})
+        return ids, encode(made, table, columns)
+    made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
+    has_names = any(column.name is not None for column in made.columns)
+    table, columns, ids = _open_features(path, lambda _: has_names)
     return ids, encode(made, table, columns)
 
 
@@ -95,46 +104,75 @@ class _Rows:
         return f"{self.path}, row {row}" if self.table is None else self.table.place(row)
 
 
-def _with_nodes(graph: Graph, ids: IdArray) -> Graph:
-    """The graph with further nodes, which have no edges; sorted by id as before."""
-    union = np.unique(np.concatenate([graph.ids, ids]))
-    place = np.searchsorted(union, graph.ids)
+def _with_nodes(graph: Graph, ids: IdArray, path: Path) -> Graph:
+    """The graph with further nodes, which have no edges: sorted if it is, else after its own."""
+    new = np.unique(ids[graph.index(ids) < 0])
+    if new.size and graph.labels is not None:
+        raise InputError(f"{path}: node {shown(new[0])} would have no label; leave --isolated away")
+    union = np.concatenate([graph.ids, new])
+    places = np.arange(graph.n_nodes)
+    if (graph.ids[:-1] < graph.ids[1:]).all():
+        union = np.sort(union)
+        places = np.searchsorted(union, graph.ids)
     wider = Graph.from_edges(
-        place[graph.edges], ids=union, weights=graph.weights, directed=graph.directed
+        places[graph.edges],
+        ids=union,
+        weights=graph.weights,
+        labels=graph.labels,
+        directed=graph.directed,
     )
     return replace(wider, cleaning=graph.cleaning)
 
 
-def _open_features(path: Path) -> tuple[Table, list[int], IdArray]:
+def _open_features(
+    path: Path, names_columns: Callable[[list[list[str]]], bool]
+) -> tuple[Table, list[int], IdArray]:
     """A table of attributes: the columns that hold some, and the node of each row."""
-    table = open_table(path, guess_header=_names_columns)
+    table = open_table(path, guess_header=names_columns)
     key = table.column_called(*NODE_NAMES) or 0
     columns = [column for column in range(table.n_columns) if column != key]
     if not columns:
         raise InputError(f"{path}: only one column; one holds node ids, the others attributes")
-    cells = table.read([key], encoded=[key])
-    keys = IdColumns.of(table, [key], cells).complete(drop=False).checked()
+    first = "" if table.first is None else f" (first: {shown(table.first[key])})"
+    logger.info("%s: %s; node ids from %s%s", path, table.about, table.describe(key), first)
+    table = table.held([key, *columns])
+    keys = IdColumns.of(table, [key], table.read([key])).complete(drop=False).checked()
     ids: IdArray = as_ids(keys.values)[keys.codes[0]]
     return table, columns, ids
 
 
-def _names_columns(rows: list[list[str]]) -> bool:
+def _names_columns(
+    rows: list[list[str]], *, path: Path, known: Graph | None = None, warn: bool = False
+) -> bool:
     """Whether the first row of a table of attributes is a header."""
     first, rest = rows[0], rows[1:]
     # A data frame's columns may be called 0, 1, ...: then the corner says that they are names.
     if first[0].strip().lower() in ("", *NODE_NAMES):
         return True
-    if any(is_number(cell) for cell in first[1:]):
+    is_node = known is not None and bool((known.index([cell.strip() for cell in first]) >= 0).any())
+    if is_node or any(is_number(cell) for cell in first[1:]):
         return False
+    for place in range(1, len(first)):
+        cells = [row[place] for row in rest if place < len(row)]
+        if cells and all(is_number(cell) for cell in cells):
+            return True
     # Among text alone: names of columns do not occur below themselves, categories do.
     below = [{row[place] for row in rest if place < len(row)} for place in range(len(first))]
-    return not any(cell in seen for cell, seen in zip(first, below, strict=True))
+    are_names = not any(cell in seen for cell, seen in zip(first, below, strict=True))
+    if are_names and warn:
+        logger.warning(
+            "%s: the first row, %s, is taken for the names of columns; if it is a node, put a row "
+            "of names above it",
+            path,
+            ", ".join(map(shown, first[:3])),
+        )
+    return are_names
 
 
 def _read_matrix(path: Path) -> Any:
     with file_errors(path):
         try:
-            if path.suffix == ".npz":
+            if inner_suffix(path) == ".npz":
                 stored = sparse.csr_array(sparse.load_npz(path))
                 stored.check_format(full_check=True)  # broken indices could crash the process
                 return stored

@@ -174,7 +174,7 @@ def _as_text(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArr
             f"{table.path}: {table.describe(column)} holds {kind}, not node ids (text or integers)"
         )
     if not pa.types.is_dictionary(cells.type):
-        cells = cells.dictionary_encode()
+        cells = cells.cast(pa.string()).dictionary_encode()
     return cells.cast(pa.dictionary(pa.int32(), pa.string()))
 
 
