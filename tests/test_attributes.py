@@ -314,7 +314,7 @@ def test_marks_of_missing_cells(tmp_path: Path, mark: str) -> None:
     with pytest.raises(InputError) as caught:
         fitted(table)
     assert str(caught.value) == (
-        f"{table.path}, line 3: column 'x' {said}; fill it, or say --missing mean or zero"
+        f"{table.path}, line 3: column 'x' {said}; fill it, or fit with --missing mean or zero"
     )
 
 
@@ -344,7 +344,9 @@ def test_nulls_and_nan_of_parquet_are_missing(tmp_path: Path) -> None:
     )
     encoding = fitted(table, missing="mean")
     assert matrix(encoding, table).tolist() == [[1, 4, 1], [1, 6, 0], [1, 8, 1]]
-    with pytest.raises(InputError, match="row 2: column 'x' is empty; fill it, or say --missing"):
+    with pytest.raises(
+        InputError, match="row 2: column 'x' is empty; fill it, or fit with --missing"
+    ):
         fitted(table)
     with pytest.raises(InputError, match="row 2: column 'team' is empty; fill it"):
         fitted(table, kinds={"x": "ignore", "n": "ignore"})

@@ -142,3 +142,11 @@ def test_node_vectors_are_cloned_with_their_graph(parties: Graph) -> None:
         copied.set_params(graph__x=3)
     with pytest.raises(InputError, match="is not VGAE"):
         NodeVectors(parties, model="vgae")  # type: ignore[arg-type]
+
+
+def test_ids_may_come_as_a_column(parties: Graph) -> None:
+    vectors = NodeVectors(parties, model=GAE(steps=3)).fit(parties.ids)
+    flat = vectors.transform(parties.ids[:4])
+    np.testing.assert_array_equal(vectors.transform(parties.ids[:4, None]), flat)
+    with pytest.raises(InputError, match=r"ids: shape \(2, 2\) is not"):
+        vectors.transform(parties.ids[:4].reshape(2, 2))

@@ -221,7 +221,5 @@ def test_a_quote_that_stays_open_for_long_is_refused(
     monkeypatch.setattr("vgae.dialects.BLOCK_BYTES", 64)
     monkeypatch.setattr("vgae.dialects.LONGEST_CELL", 1000)
     path = written(tmp_path, 'a,b\nc,"d\n' + "e,f\n" * 1000)
-    with pytest.raises(
-        InputError, match=r"t\.csv, line \d+: a quote has been open for 1,000 bytes"
-    ):
+    with pytest.raises(InputError, match=r"t\.csv: a quote that opens on line 1 or later is not"):
         open_table(path).read([0, 1])

@@ -338,8 +338,12 @@ def recommend(
     marked = out is not None and inner_suffix(out) in MARKED_FORMATS
     if out is not None:
         from vgae.files import check_file
-        from vgae.tables import check_output
+        from vgae.tables import TABLE_SUFFIXES, check_output
 
+        suffix = inner_suffix(out)
+        if suffix not in (*TABLE_SUFFIXES, *MARKED_FORMATS):
+            known = ", ".join((*TABLE_SUFFIXES, *MARKED_FORMATS))
+            raise InputError(f"{out}: cannot write '{suffix}'; use one of {known}")
         (check_file if marked else check_output)(out)
     from vgae.api import load
 

@@ -107,6 +107,8 @@ class Dialect:
 
 def byte_stream(path: Path) -> tuple[Any, str | None]:
     """The file's bytes, decompressed, and how they were compressed; known by the first bytes."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path}: is a pipe or a device; save what it gives to a file first")
     with path.open("rb") as handle:
         start = handle.read(4)
     stream = pa.OSFile(str(path))
@@ -133,7 +135,7 @@ class TidyBlocks:
         self.n_comments = 0
         self._n_lines, self._started, self._open = 0, False, False
         self._quote = (dialect.quote or "").encode()
-        signs = ["#", "%"] if dialect.comment is None else [dialect.comment[:1]]
+        signs = ["#", "%"] if dialect.comment is None else [dialect.comment]
         self._signs = [] if dialect.comment == NO_MARK else [f"\n{sign}".encode() for sign in signs]
         pieces = {
             "comment": rf"(?<![^\n]){dialect.comments}[^\n]*\n",
@@ -156,8 +158,9 @@ class TidyBlocks:
             A line is too long or holds zero bytes, or a quote stays open for too long.
         """
         held: list[bytes] = []
-        n_rows, n_bytes = 0, 0
+        n_rows, n_bytes, first_line = 0, 0, 1
         for lines in self._whole_lines():
+            first_line = first_line if held else self._n_lines + 1
             block = self._tidied(lines)
             held.append(block)
             n_rows += _n_filled_lines(block)
@@ -168,8 +171,8 @@ class TidyBlocks:
                 held, n_rows, n_bytes = [], 0, 0
             elif n_bytes > LONGEST_CELL:
                 raise InputError(
-                    f"{self.path}, line {self._n_lines}: a quote has been open for "
-                    f"{LONGEST_CELL:,} bytes; close it, or say --quote none"
+                    f"{self.path}: a quote that opens on line {first_line} or later is not closed "
+                    f"within {LONGEST_CELL:,} bytes; close it, or say --quote none"
                 )
         if n_rows:
             yield b"".join(held), n_rows
@@ -208,11 +211,10 @@ class TidyBlocks:
     def _tidied(self, lines: bytes) -> bytes:
         if self._n_lines == 0:
             lines = lines.removeprefix(codecs.BOM_UTF8)
-        start = b"\n" + lines[:1]
         if (
             self.dialect.aligned
-            or any(sign in lines or sign == start for sign in self._signs)
-            or (self.dialect.blanks_are_nothing and (start == b"\n " or b"\n " in lines))
+            or any(sign in lines or lines.startswith(sign[1:]) for sign in self._signs)
+            or (self.dialect.blanks_are_nothing and (lines.startswith(b" ") or b"\n " in lines))
         ):
             lines = self._without_untidiness(lines)
         elif self._quote and lines.count(self._quote) % 2:

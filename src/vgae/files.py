@@ -69,10 +69,14 @@ def local_path(path: str | Path) -> Path:
     'edges.csv'
     """
     address = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(path))
+    if address and address[1].lower() == "file":
+        raise InputError(f"{path}: is an address; name the file by its path, /{address[2]}")
     if address:
         raise InputError(
             f"{address[1]}://{address[2]}: is an address; download the file and name it here"
         )
+    if not str(path):
+        raise InputError("the name of a file is empty")
     return Path(path)
 
 

@@ -272,7 +272,11 @@ class Newcomers:
             ids, features = read_new_features(self.new_nodes, model.feature_encoding_)
         if self.new_edges is not None:
             edges, weights = read_new_edges(self.new_edges)
-        return model.with_nodes(features, edges, weights=weights, ids=ids)
+        try:
+            return model.with_nodes(features, edges, weights=weights, ids=ids)
+        except InputError as error:
+            files = " and ".join(str(path) for path in (self.new_nodes, self.new_edges) if path)
+            raise InputError(f"{files}: {error}") from error
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

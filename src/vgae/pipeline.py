@@ -72,14 +72,24 @@ class NodeVectors(Estimator):
     def transform(self, ids: Any) -> NDArray[np.float32]:
         """Vectors of nodes, shape (n_samples, latent_dim).
 
+        Parameters
+        ----------
+        ids
+            Node ids, shape (n_samples,) or (n_samples, 1).
+
         Raises
         ------
         InputError
-            A node is unknown.
+            A node is unknown, or the shape is another one.
         NotFittedError
             `fit` has not been called.
         """
-        return self.model_.vectors(ids)
+        names = np.asarray(ids)
+        if names.ndim == 2 and names.shape[1] == 1:  # a column, as scikit-learn hands it on
+            names = names[:, 0]
+        if names.ndim != 1:
+            raise InputError(f"ids: shape {names.shape} is not (n_samples,)")
+        return self.model_.vectors(names.tolist())
 
     def fit_transform(self, ids: Any, y: Any = None) -> NDArray[np.float32]:
         """`fit` and then `transform` of the same nodes."""

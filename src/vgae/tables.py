@@ -207,6 +207,7 @@ def open_table(
         The file is missing, empty, not text in UTF-8, or damaged.
     """
     with file_errors(path):
+        byte_stream(path)
         with path.open("rb") as handle:
             start = handle.read(6)
         if start[:4] == PARQUET_MAGIC or path.suffix == ".parquet":
@@ -393,6 +394,8 @@ def _arrow_table(
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: is damaged: {str(error).splitlines()[0]}") from error
 
+    if not names:
+        raise InputError(f"{path}: has no columns")
     about = f"{about}, {count(len(names), 'column')}"
     return Table(path, names, len(names), about, read, lambda: iter(()))
 

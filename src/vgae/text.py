@@ -38,6 +38,17 @@ __all__ = ["TextFile", "open_text"]
 SAMPLE_BYTES, SAMPLE_ROWS = 2**20, 2000
 PARSED_BYTES = 2**20
 """What one thread of PyArrow parses at a time, unless a row is longer."""
+OTHER_LANGUAGES = {
+    rb"PK\x03\x04": "is a zip archive, as .xlsx files are; save the table as CSV",
+    rb"\xfd7zXZ": "is compressed with xz; use gzip, zstd or bz2",
+    rb"<(\?xml|graphml|gexf|html|!DOCTYPE)": "is XML; a graph needs the suffix .graphml or .gexf",
+    rb"[\[{]\s*[\[{\"]": "is JSON; of JSON one object a line is read, from .jsonl",
+    rb"(strict\s+)?(di)?graph\b[^\n]*\{": "is a DOT graph; convert it to an edge list or GraphML",
+    rb"(Creator\b[^\n]*\s+)?graph\s*\[": "is GML; give it the suffix .gml",
+    rb"\*(Vertices|Network)\b": "is a Pajek file; give it the suffix .net",
+    rb"sep=.\s*\n": "begins with Excel's 'sep=' line; remove it and name the --delimiter",
+}
+"""What other files begin with, and what is said of them."""
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines, which knows seven more
 BLANKS = re.compile(r"^ | {2}| $")
 
@@ -196,6 +207,7 @@ def _head(path: Path) -> tuple[str, str | None]:
         sample: bytes = stream.read(SAMPLE_BYTES)
     if not sample.strip():
         raise InputError(f"{path}: is empty")
+    _refuse_other_languages(path, sample)
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError(f"{path}, line 1: not UTF-8 text but UTF-16; save the file as UTF-8")
     if b"\0" in sample:
@@ -213,6 +225,13 @@ def _head(path: Path) -> tuple[str, str | None]:
     except UnicodeDecodeError as error:
         # A lone beginning of a byte order mark is no line's fault.
         raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from error
+
+
+def _refuse_other_languages(path: Path, sample: bytes) -> None:
+    """Refuse what would pass for a table of nonsense."""
+    for pattern, said in OTHER_LANGUAGES.items():
+        if re.match(pattern, sample.removeprefix(codecs.BOM_UTF8).lstrip()[:200], re.IGNORECASE):
+            raise InputError(f"{path}: {said}")
 
 
 def _after_comments(path: Path, head: str, dialect: Dialect) -> tuple[int, list[str]]:
@@ -246,9 +265,18 @@ def _with_delimiter(dialect: Dialect, lines: list[str], delimiter: str | None) -
         candidates.append(aligned)  # a blank here, a tab there
     present = []
     for candidate in candidates:
-        widths = [len(row) for row in _sample_rows(lines, candidate)]
+        rows = _sample_rows(lines, candidate)
+        widths = [len(row) for row in rows]
+        if delimiter is None and candidate.delimiter == " " and _end_in_marks(rows):
+            continue
         if widths and widths[0] > 1:
             present.append(candidate)
             if len(set(widths)) == 1:
                 return candidate
     return (present or (candidates if delimiter else [dialect]))[0]
+
+
+def _end_in_marks(rows: list[list[str]]) -> bool:
+    """Whether blanks only follow what truly separates: 'a, b' is no row of 'a,' and 'b'."""
+    cells = [cell for row in rows for cell in row[:-1]]
+    return bool(cells) and all(cell.endswith((",", ";")) for cell in cells)

@@ -44,6 +44,7 @@ def _folder(path: Path) -> None:
     path.mkdir()
 
 
+MATRIX = b"%%%%MatrixMarket matrix coordinate pattern general\n%s\n1 2\n"
 GOOD = b"source,target\nann,bob\nbob,cid\n"
 CASES = [
     Case("the wrong delimiter", b"ann,bob\nbob,cid\n", {"delimiter": ";"}),
@@ -66,13 +67,20 @@ CASES = [
     Case("a weight that is not finite", b"source,target,weight\nann,bob,inf\n"),
     Case(
         "more nodes than 2^31",
-        b"%%MatrixMarket matrix coordinate pattern general\n4294967296 4294967296 1\n1 2\n",
+        MATRIX % b"4294967296 4294967296 1",
         name="edges.mtx",
     ),
     Case("a folder", _folder),
     Case("no such file", lambda _: None),
     Case("an address", lambda _: None, name="https://example.org/edges.csv"),
     Case("a damaged Parquet file", b"PAR1 and no more", name="edges.parquet"),
+    Case("a zip archive or Excel file", b"PK\x03\x04\x14\x00 and so on", name="edges.xlsx"),
+    Case("XML called text", b"<?xml version='1.0'?><graphml/>", name="edges.txt"),
+    Case("JSON", b'{"nodes": [{"id": 1}], "links": []}', name="edges.json"),
+    Case("a DOT graph", b"graph { a -- b; }\n", name="edges.dot"),
+    Case("Excel's first line", b"sep=;\nann;bob\n"),
+    Case("a matrix that is nearly empty", MATRIX % b"2000000000 2000000000 1", name="edges.mtx"),
+    Case("two nodes of one label", b'*Vertices 2\n1 "a"\n2 "a"\n*Edges\n1 2\n', name="edges.net"),
     Case("damaged XML", b"<graphml><graph>", name="edges.graphml"),
     Case(
         "a node twice in the attribute table",
@@ -94,6 +102,12 @@ CASES = [
     Case("ids that differ in case only", b"ann,bob\nAnn,cid\n", warns=True),
     Case("ids that differ in blanks only", b"ann lee,bob\nannlee,cid\n", warns=True),
     Case("blanks around ids", b"ann,bob\n bob ,cid\n", warns=True),
+    Case(
+        "a data frame's row numbers among the attributes",
+        GOOD,
+        features=b",node,age\n0,ann,30\n1,bob,40\n2,cid,5\n",
+        warns=True,
+    ),
     Case(
         "words among integers",
         "".join(f"{i},{i + 1}\n" for i in range(20)).encode() + b"3,x7\n",

@@ -1,5 +1,6 @@
 import gzip
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -319,3 +320,53 @@ def test_a_sum_of_weights_that_does_not_fit_names_the_file(tmp_path: Path) -> No
     path = put(tmp_path, "e.csv", "source,target,weight\na,b,3e38\nb,a,3e38\n")
     with pytest.raises(InputError, match=r"e\.csv: weights: .*does not fit float32"):
         read_graph(path)
+
+
+def test_row_numbers_of_a_data_frame_are_no_nodes(tmp_path: Path, edges: Path) -> None:
+    graph = read_graph(put(tmp_path, "e.csv", ",person,friend\n0,ann,bob\n1,bob,cid\n"))
+    assert graph.ids.tolist() == ["ann", "bob", "cid"]
+    path = put(tmp_path, "n.csv", ",id,x\n0,a,1\n1,b,2\n2,c,3\n")
+    assert read_graph(edges, features=path).n_features == 1
+
+
+def test_a_number_is_no_name_of_a_column(tmp_path: Path) -> None:
+    graph = read_graph(put(tmp_path, "e.csv", "x7,3\n1,2\n2,4\n3,4\n4,5\n"))
+    assert graph.n_edges == 5
+
+
+def test_a_comma_before_a_blank_is_the_delimiter(tmp_path: Path) -> None:
+    path = put(tmp_path, "e.csv", 'a, b\nb, "c, d"\nb, e\n')
+    with pytest.raises(InputError, match="line 2: 3 columns where the first row has 2"):
+        read_graph(path)
+
+
+@pytest.mark.parametrize("mark", ["é", "//", "@"])
+def test_comments_of_any_mark(tmp_path: Path, mark: str) -> None:
+    content = f"{mark},note\nann,bob\n{mark} more\nbob,cid\n"
+    graph = read_graph(put(tmp_path, "e.csv", content), comment=mark)
+    assert graph.ids.tolist() == ["ann", "bob", "cid"]
+
+
+def test_pairs_of_known_nodes_are_no_header(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = Graph.from_pairs([("a", "1"), ("b", "4"), ("from", "to")])
+    with caplog.at_level("INFO"):
+        assert read_pairs(put(tmp_path, "p.csv", "a,b\n1,4\n"), graph) == [["a", "b"], ["1", "4"]]
+        assert len(read_pairs(put(tmp_path, "p.csv", "from,to\na,b\n"), graph)) == 2
+    assert "no header; pairs run from column 1 to column 2 (first: 'a' to 'b')" in caplog.text
+
+
+def test_pipes_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "/dev/null"):
+        with pytest.raises(InputError, match="is a pipe or a device"):
+            read_graph(tmp_path / name)
+
+
+def test_ids_may_stand_anywhere_in_a_later_table(tmp_path: Path, edges: Path) -> None:
+    path = put(tmp_path, "n.csv", "name,age,city\na,1,x\nb,2,y\nc,3,x\n")
+    encoding = read_graph(edges, features=path).feature_encoding
+    ids, matrix = read_new_features(put(tmp_path, "new.csv", "city,age,name\ny,7,gil\n"), encoding)
+    assert ids.tolist() == ["gil"]
+    assert np.asarray(matrix).tolist() == [[7, 0, 1]]

@@ -328,3 +328,31 @@ def test_nodes_of_the_attribute_table_follow_those_of_a_matrix(tmp_path: Path) -
     (tmp_path / "n.csv").write_text("node,x\n0,1\n1,2\n5,3\n")
     with pytest.raises(InputError, match="node '5' would have no label"):
         read_graph(tmp_path / "g.npz", features=tmp_path / "n.csv", isolated=True)
+
+
+def test_files_of_other_editors(tmp_path: Path) -> None:
+    path = tmp_path / "plain.gml"
+    path.write_text("graph [ node [ id 5 ] node [ id 7 ] edge [ source 5 target 7 ] ]")
+    assert read_graph(path).ids.tolist() == [5, 7]
+    path.write_text('graph [ node [ id 0 label "zoé" ] node [ id 1 label "b" ] ]', "utf-8")
+    assert read_graph(path).ids.tolist() == ["zoé", "b"]
+    write_graph(_weights(), tmp_path / "new.gexf")
+    content = (tmp_path / "new.gexf").read_text()
+    assert "1.2draft" in content
+    (tmp_path / "new.gexf").write_text(content.replace("1.2draft", "1.3"))
+    assert read_graph(tmp_path / "new.gexf").fingerprint == _weights().fingerprint
+    matrix = tmp_path / "m.net"
+    matrix.write_text('*Vertices 2\n1 "a"\n2 "b"\n*Matrix\n0 1\n1 0\n')
+    with pytest.raises(InputError, match=r"holds a \*Matrix"):
+        read_graph(matrix)
+
+
+def test_what_matrices_store_twice_or_as_zero_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "m.mtx"
+    path.write_text("%%MatrixMarket matrix coordinate real general\n3 3 3\n1 2 0\n2 3 1\n2 3 5\n")
+    graph = read_graph(path)
+    assert graph.n_edges == 1
+    assert "left out 1 stored value of zero" in caplog.text
+    assert "added 1 stored value to others at the same place" in caplog.text

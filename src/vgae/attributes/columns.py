@@ -185,7 +185,7 @@ class Cells:
         said = "is empty" if cell in (None, "") else f"holds '{cell}', not {wanted}"
         raise InputError(
             f"{self.table.place(row)}: {self.table.describe(self.column)} {said}; "
-            "fill it, or say --missing mean or zero"
+            "fill it, or fit with --missing mean or zero"
         )
 
 

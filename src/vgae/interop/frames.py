@@ -125,6 +125,11 @@ def from_pandas(frame: Any, directed: bool) -> Graph:
     def read(column: int) -> Any:
         return pa.array(frame.iloc[:, column], from_pandas=True)
 
+    if len(frame) > 1 and list(frame.index) == list(frame.columns):
+        raise InputError(
+            "DataFrame: its rows are named as its columns are, so that it is no list of edges but "
+            "an adjacency matrix; give scipy.sparse.csr_array(frame.to_numpy())"
+        )
     return _Frame("DataFrame", [str(name) for name in frame.columns], read).graph(directed=directed)
 
 

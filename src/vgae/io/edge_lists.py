@@ -68,7 +68,9 @@ def read_edges(
     n_rows = len(ids.codes[0])
     if n_rows == 0:
         raise InputError(f"{path}: has a header but no edges")
-    ids = ids.complete(drop=drop_incomplete)
+    if not drop_incomplete:
+        ids.check_complete("; --drop-incomplete leaves them out")
+    ids = ids.complete()
     weights = None
     if weight_column is not None:
         weights = _positive_weights(table, weight_column, cells[2])
@@ -113,7 +115,7 @@ def read_new_edges(path: Path) -> tuple[tuple[IdArray, IdArray], NDArray[np.floa
     _say_what_is_read(table, *ends, weight)
     read = [*ends, *([] if weight is None else [weight])]
     cells = table.read(read, encoded=set(ends))
-    ids = IdColumns.of(table, ends, cells[:2]).complete(drop=False).checked()
+    ids = IdColumns.of(table, ends, cells[:2]).check_complete().checked()
     weights = None if weight is None else _positive_weights(table, weight, cells[2])
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
@@ -140,10 +142,16 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     InputError
         The file cannot be read, or a pair names an unknown node; the line names it.
     """
-    table = open_table(local_path(path), header=header, guess_header=looks_like_header)
+
+    def names_columns(rows: list[list[str]]) -> bool:
+        are_nodes = (graph.index([cell.strip() for cell in rows[0][:2]]) >= 0).all()
+        return not are_nodes and looks_like_header(rows)
+
+    table = open_table(local_path(path), header=header, guess_header=names_columns)
     ends = _pair_columns(table, None, None)
+    _say_what_is_read(table, *ends, None, "pairs")
     cells = table.read(list(ends), encoded=set(ends))
-    ids = IdColumns.of(table, ends, cells).complete(drop=False).checked()
+    ids = IdColumns.of(table, ends, cells).check_complete().checked()
     if len(ids.codes[0]) == 0:
         raise InputError(f"{path}: has a header but no pairs")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
@@ -173,9 +181,10 @@ def looks_like_header(rows: list[list[str]]) -> bool:
     rest = [row for row in rest if len(row) == len(first)]
     if not rest:
         return False
-    for column, cell in enumerate(first):
-        if not is_number(cell) and all(is_number(row[column]) for row in rest):
-            return True
+    if any(map(is_number, first)):
+        return False
+    if any(all(is_number(row[column]) for row in rest) for column in range(len(first))):
+        return True
     # Ids of a graph recur. Two that never do, above rows that mostly do, are names.
     seen: dict[str, int] = {}
     for row in rest:
@@ -190,13 +199,14 @@ def _pair_columns(
 ) -> tuple[int, int]:
     if table.n_columns < 2:
         start = table.names[0] if table.names else table.read([0])[0][0].as_py()
+        advice = "" if table.first is None else ": name the delimiter with --delimiter"
         raise InputError(
             f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
-            "two are needed, one for each end of an edge: name the delimiter with --delimiter"
+            f"two are needed, one for each end of an edge{advice}"
         )
     first, second = table.column_called(*SOURCE_NAMES), table.column_called(*TARGET_NAMES)
     if first is None or second is None:
-        first, second = 0, 1
+        first, second = _first_named(table)
     if source is not None:
         first = table.column(str(source))
     if target is not None:
@@ -206,7 +216,17 @@ def _pair_columns(
     return first, second
 
 
-def _say_what_is_read(table: Table, source: int, target: int, weight: int | None) -> None:
+def _first_named(table: Table) -> tuple[int, int]:
+    """The first two columns; a data frame's row numbers, which have no name, are passed over."""
+    if table.names is None or table.n_columns < 3 or table.names[0].strip():
+        return 0, 1
+    logger.info("%s: the first column has no name: taken for row numbers, not used", table.path)
+    return 1, 2
+
+
+def _say_what_is_read(
+    table: Table, source: int, target: int, weight: int | None, what: str = "edges"
+) -> None:
     used = [source, target] if weight is None else [source, target, weight]
     said = f"{table.describe(source)} to {table.describe(target)}"
     if table.first is not None and len(table.first) == table.n_columns:
@@ -215,7 +235,7 @@ def _say_what_is_read(table: Table, source: int, target: int, weight: int | None
     unused = [table.describe(column) for column in range(table.n_columns) if column not in used]
     if unused:
         said += f"; not used: {', '.join(unused[:8])}{', ...' if len(unused) > 8 else ''}"
-    logger.info("%s: %s; edges run from %s", table.path, table.about, said)
+    logger.info("%s: %s; %s run from %s", table.path, table.about, what, said)
 
 
 def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -85,8 +86,8 @@ def read_new_features(path: Path, encoding: Mapping[str, Any] | None) -> tuple[I
         made = fit_encoding(table, columns, kinds={names[place]: "number" for place in columns})
         return ids, encode(made, table, columns)
     made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
-    has_names = any(column.name is not None for column in made.columns)
-    table, columns, ids = _open_features(path, lambda _: has_names)
+    known = {column.name for column in made.columns if column.name is not None}
+    table, columns, ids = _open_features(path, lambda _: bool(known), attributes=known)
     return ids, encode(made, table, columns)
 
 
@@ -125,20 +126,41 @@ def _with_nodes(graph: Graph, ids: IdArray, path: Path) -> Graph:
 
 
 def _open_features(
-    path: Path, names_columns: Callable[[list[list[str]]], bool]
+    path: Path,
+    names_columns: Callable[[list[list[str]]], bool],
+    attributes: Collection[str] = (),
 ) -> tuple[Table, list[int], IdArray]:
-    """A table of attributes: the columns that hold some, and the node of each row."""
+    """A table of attributes: the columns that hold some, and the node of each row.
+
+    A column that is one of the known `attributes` holds no ids, wherever it stands.
+    """
     table = open_table(path, guess_header=names_columns)
-    key = table.column_called(*NODE_NAMES) or 0
-    columns = [column for column in range(table.n_columns) if column != key]
+    others = [place for place, name in enumerate(table.names or ()) if name not in attributes]
+    key = table.column_called(*NODE_NAMES)
+    if key is None:
+        key = others[0] if attributes and others else 0
+    columns = [c for c in range(table.n_columns) if c != key and not _is_row_number(table, c)]
     if not columns:
         raise InputError(f"{path}: only one column; one holds node ids, the others attributes")
     first = "" if table.first is None else f" (first: {shown(table.first[key])})"
     logger.info("%s: %s; node ids from %s%s", path, table.about, table.describe(key), first)
     table = table.held([key, *columns])
-    keys = IdColumns.of(table, [key], table.read([key])).complete(drop=False).checked()
+    keys = IdColumns.of(table, [key], table.read([key])).check_complete().checked()
     ids: IdArray = as_ids(keys.values)[keys.codes[0]]
     return table, columns, ids
+
+
+def _is_row_number(table: Table, column: int) -> bool:
+    """Whether a column is a data frame's index, which was written along."""
+    name = "x" if table.names is None else table.names[column].strip()
+    if name and not re.fullmatch(r"__index_level_\d+__", name):
+        return False
+    logger.warning(
+        "%s: %s is taken for row numbers of a data frame: not used",
+        table.path,
+        table.describe(column),
+    )
+    return True
 
 
 def _names_columns(

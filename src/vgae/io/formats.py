@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from vgae.dialects import byte_stream
 from vgae.errors import InputError
 from vgae.files import check_file, file_errors, staged_file
 from vgae.graph import Graph
-from vgae.ids import NodeId, canonical_int
-from vgae.interop import from_networkx, to_networkx
+from vgae.ids import NodeId
 from vgae.interop.exports import edge_columns, say_left_out
+from vgae.io.editors import EDITOR_FORMATS, MARKED_FORMATS, Content, Format
 from vgae.tables import TABLE_SUFFIXES, inner_suffix, write_table
 
 __all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
@@ -27,6 +27,7 @@ __all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
 logger = logging.getLogger("vgae.io")
 
 COLUMN_NAMES = (("src", "dst"), ("source", "target"), ("row", "col"))
+MOST_EMPTY_NODES = 10**7
 OTHER_ARRAYS = ("n", "n_nodes", "weight", "weights", "edges", "edge_index")
 
 
@@ -104,7 +105,7 @@ def write_graph(
     check_file(path)
     buffer = io.BytesIO()
     try:
-        GRAPH_FORMATS[suffix].write(_Content(graph, links, path), buffer)
+        GRAPH_FORMATS[suffix].write(Content(graph, links, path), buffer)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except Exception as error:  # whatever a foreign writer trips over
@@ -132,14 +133,16 @@ def _numbered(graph: Graph) -> Graph:
 def _read_matrix_market(content: bytes, directed: bool) -> Graph:
     from scipy import io as scipy_io
 
-    n_rows, n_columns, _, layout, field, _ = scipy_io.mminfo(io.BytesIO(content))
+    n_rows, n_columns, n_entries, layout, field, _ = scipy_io.mminfo(io.BytesIO(content))
     if layout != "coordinate" or field == "complex":
         raise InputError(f"is {layout} of {field}; give coordinates of real numbers")
-    _check_size(max(n_rows, n_columns))
-    return Graph.from_scipy(scipy_io.mmread(io.BytesIO(content)), directed=directed)
+    _check_size(max(n_rows, n_columns), n_entries)
+    matrix = sparse.coo_array(scipy_io.mmread(io.BytesIO(content)))
+    _say_what_is_stored(matrix)
+    return Graph.from_scipy(matrix, directed=directed)
 
 
-def _write_matrix_market(content: _Content, handle: io.BytesIO) -> None:
+def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
     from scipy import io as scipy_io
 
     graph = _numbered(content.graph)
@@ -152,9 +155,28 @@ def _write_matrix_market(content: _Content, handle: io.BytesIO) -> None:
     )
 
 
-def _check_size(n_nodes: int) -> None:
+def _check_size(n_nodes: int, n_entries: int) -> None:
+    """Refuse a size that would take the machine down, as it is mostly a slip."""
+    if n_nodes < 0:
+        raise InputError(f"{n_nodes} nodes: must be 0 or more")
     if n_nodes > MOST_NODES:
         raise InputError(f"{count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled")
+    if n_nodes > MOST_EMPTY_NODES and n_nodes > 100 * n_entries:
+        raise InputError(
+            f"{count(n_nodes, 'node')} for {n_entries:,} entries: nearly all of them would "
+            "have no edge; is the size right?"
+        )
+
+
+def _say_what_is_stored(matrix: Any) -> None:
+    """Say what becomes no edge of its own: zeros, and places that are given twice."""
+    n_zeros = int(np.count_nonzero(matrix.data == 0))
+    places = matrix.row.astype(np.int64) * matrix.shape[1] + matrix.col
+    n_repeated = matrix.nnz - len(np.unique(places))
+    if n_zeros:
+        logger.warning("left out %s of zero", count(n_zeros, "stored value"))
+    if n_repeated:
+        logger.warning("added %s to others at the same place", count(n_repeated, "stored value"))
 
 
 def _read_npz(content: bytes, directed: bool) -> Graph:
@@ -180,7 +202,9 @@ def _read_npz(content: bytes, directed: bool) -> Graph:
             f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; a graph is a matrix of "
             "scipy.sparse.save_npz, arrays src and dst, or an array edges"
         )
-    return Graph.from_scipy(sparse.load_npz(io.BytesIO(content)), directed=directed)
+    matrix = sparse.coo_array(sparse.load_npz(io.BytesIO(content)))
+    _say_what_is_stored(matrix)
+    return Graph.from_scipy(matrix, directed=directed)
 
 
 def _csr_pieces(archive: Any, prefix: str) -> Any:
@@ -200,17 +224,20 @@ def _from_columns(
         logger.warning("arrays that are not used: %s", ", ".join(unused))
     found = {name: archive[name] for name in OTHER_ARRAYS if name in archive.files}
     weights = found.get("weight", found.get("weights"))
-    n_nodes = next((int(found[name]) for name in ("n", "n_nodes") if name in found), None)
+    sizes = [found[name] for name in ("n", "n_nodes") if name in found]
+    if sizes and (sizes[0].shape or sizes[0].dtype.kind not in "iu"):
+        raise InputError("n, the number of nodes, is not one whole number")
+    n_nodes = int(sizes[0]) if sizes else None
     if source.shape != target.shape or source.ndim != 1:
         raise InputError(f"columns of shapes {source.shape} and {target.shape} are no pairs")
     if n_nodes is None:
         return Graph.from_pairs((source, target), weights=weights, directed=directed)
-    _check_size(n_nodes)
+    _check_size(n_nodes, len(source))
     pairs = np.stack([source, target], axis=1)
     return Graph.from_edges(pairs, n_nodes=n_nodes, weights=weights, directed=directed)
 
 
-def _write_npz(content: _Content, handle: io.BytesIO) -> None:
+def _write_npz(content: Content, handle: io.BytesIO) -> None:
     sparse.save_npz(handle, _numbered(content.graph).adjacency)
 
 
@@ -228,7 +255,7 @@ def _read_npy(content: bytes, directed: bool) -> Graph:
     return Graph.from_pairs(_columns(pairs, 1), directed=directed)
 
 
-def _write_npy(content: _Content, handle: io.BytesIO) -> None:
+def _write_npy(content: Content, handle: io.BytesIO) -> None:
     graph = content.graph
     if graph.weights is not None:
         raise InputError("an array of pairs has no place for weights; write .csv or .parquet")
@@ -237,84 +264,10 @@ def _write_npy(content: _Content, handle: io.BytesIO) -> None:
     np.save(handle, pairs.astype(str) if pairs.dtype == object else pairs, allow_pickle=False)
 
 
-# --------------------------------------------------------------- graph editors
-
-
-def _with_networkx(
-    read: Callable[[Any, Any], Any], write: Callable[[Any, Any, Any], None], name: str
-) -> Format:
-    """A format that NetworkX reads and writes; ids are integers if all spell one."""
-
-    def reader(content: bytes, directed: bool) -> Graph:
-        import networkx
-
-        found = read(networkx, io.BytesIO(content))
-        names = {node: canonical_int(str(node)) for node in found}
-        if not all(isinstance(other, int) for other in names.values()):
-            names = {node: str(node) for node in found}
-        if len(set(names.values())) < len(names):
-            raise InputError("two nodes have the same id, as a number and as text; rename one")
-        return from_networkx(networkx.relabel_nodes(found, names), directed=directed)
-
-    def writer(content: _Content, handle: io.BytesIO) -> None:
-        import networkx
-
-        found = networkx.relabel_nodes(to_networkx(content.graph), str)
-        if content.links:
-            networkx.set_edge_attributes(found, False, "recommended")
-            for source, target, probability in content.links:
-                found.add_edge(
-                    str(source), str(target), recommended=True, probability=float(probability)
-                )
-        write(networkx, found, handle)
-        back = set(map(str, read(networkx, io.BytesIO(handle.getvalue()))))
-        lost = next((node for node in found if node not in back), None)
-        if lost is not None:
-            raise InputError(f"{name} cannot hold the node id '{lost}'; write GraphML or a table")
-
-    return Format(name, reader, writer)
-
-
-class _Content(NamedTuple):
-    """What is to be written, and where."""
-
-    graph: Graph
-    links: Sequence[tuple[NodeId, NodeId, float]]
-    path: Path
-
-
-class Format(NamedTuple):
-    """How a kind of file is read and written."""
-
-    name: str
-    read: Callable[[bytes, bool], Graph]
-    write: Callable[[_Content, io.BytesIO], None]
-
-
 GRAPH_FORMATS: dict[str, Format] = {
     ".mtx": Format("Matrix Market", _read_matrix_market, _write_matrix_market),
     ".npz": Format("NumPy or SciPy .npz", _read_npz, _write_npz),
     ".npy": Format("NumPy pairs", _read_npy, _write_npy),
-    ".graphml": _with_networkx(
-        lambda nx, handle: nx.read_graphml(handle),
-        lambda nx, graph, handle: nx.write_graphml_xml(graph, handle),
-        "GraphML",
-    ),
-    ".gexf": _with_networkx(
-        lambda nx, handle: nx.read_gexf(handle),
-        lambda nx, graph, handle: nx.write_gexf(graph, handle),
-        "GEXF",
-    ),
-    ".gml": _with_networkx(
-        lambda nx, handle: nx.read_gml(handle),
-        lambda nx, graph, handle: nx.write_gml(graph, handle),
-        "GML",
-    ),
-    ".net": _with_networkx(
-        lambda nx, handle: nx.read_pajek(handle),
-        lambda nx, graph, handle: nx.write_pajek(graph, handle),
-        "Pajek",
-    ),
+    **EDITOR_FORMATS,
 }
 """Formats by suffix."""
-MARKED_FORMATS = (".graphml", ".gexf", ".gml")

@@ -70,29 +70,38 @@ class IdColumns:
             used[column] = True
         return used
 
-    def complete(self, *, drop: bool) -> IdColumns:
-        """The rows that have all their ids.
+    def _missing(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which values are no id, and one more for null; and which rows have such."""
+        blank = pc.is_in(pc.utf8_trim_whitespace(self.values), pa.array(MISSING))
+        missing = np.append(_mask(blank), True)  # null has the code -1, which is the last place
+        gone: NDArray[np.bool_] = np.logical_or.reduce([missing[c] for c in self.codes])
+        return missing, gone
+
+    def complete(self) -> IdColumns:
+        """The rows that have all their ids."""
+        _, gone = self._missing()
+        if not gone.any():
+            return self
+        kept = np.flatnonzero(~gone)
+        return replace(self, codes=[column[kept] for column in self.codes], rows=kept)
+
+    def check_complete(self, advice: str = "") -> IdColumns:
+        """The columns themselves, once it is sure that no id is missing.
 
         Raises
         ------
         InputError
-            A row lacks one, unless such rows may be dropped.
+            A row lacks one; the line says which, and what to do if `advice` does.
         """
-        blank = pc.is_in(pc.utf8_trim_whitespace(self.values), pa.array(MISSING))
-        # The place after the last one stands for null, whose code is -1.
-        missing = np.append(_mask(blank), True)
-        gone = np.logical_or.reduce([missing[column] for column in self.codes])
-        if not gone.any():
-            return self
-        if not drop:
+        missing, gone = self._missing()
+        if gone.any():
             row, column, name = self._first(missing)
             said = "is empty" if not name.strip() else f"holds {shown(name)}, the mark of no value"
             raise InputError(
                 f"{self.table.place(row)}: {self.table.describe(column)} {said}; a node id is "
-                f"needed ({count(int(gone.sum()), 'such row')}; --drop-incomplete leaves them out)"
+                f"needed ({count(int(gone.sum()), 'such row')}{advice})"
             )
-        kept = np.flatnonzero(~gone)
-        return replace(self, codes=[column[kept] for column in self.codes], rows=kept)
+        return self
 
     def checked(self) -> IdColumns:
         """Ids without blanks around them: integers if every one is, else text.
