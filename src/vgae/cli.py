@@ -91,7 +91,7 @@ def fit(
     quiet: options.QuietOption = False,
 ) -> None:
     """Learn node vectors and score held-out edges; the run folder keeps what was learned."""
-    from vgae.report import Reporter, print_json, print_metrics, split_words
+    from vgae.report import Reporter
 
     reporter = Reporter(quiet=quiet)
     split_options = given(holding_out)
@@ -119,6 +119,16 @@ def fit(
         with reporter.training(estimator.settings.training.steps) as on_step:
             estimator.fit(split, on_step=on_step)
         save_run(estimator.as_run(graph_name=graph), staged)
+    _show_fit(reporter, estimator, top=top, json=json)
+    reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
+    if estimator.interrupted_:
+        raise KeyboardInterrupt
+
+
+def _show_fit(reporter: Any, estimator: Any, *, top: int, json: bool) -> None:
+    """Held-out scores and, if asked for, the likeliest missing links."""
+    from vgae.report import print_json, print_metrics, split_words
+
     links = estimator.recommend(top) if top else []
     if json:
         found = {"links": [link._asdict() for link in links]} if top else {}
@@ -128,11 +138,9 @@ def fit(
         if top:
             _give_links(links, json, None)
     if estimator.metrics_["test"]:
-        made = split_words(split.settings.protocol, split.settings.proportions)
-        reporter.say(f"{made}, seed {seed}; scores in percent")
-    reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
-    if estimator.interrupted_:
-        raise KeyboardInterrupt
+        settings = estimator.split_.settings
+        made = split_words(settings.protocol, settings.proportions)
+        reporter.say(f"{made}, seed {estimator.seed}; scores in percent")
 
 
 @app.command()
