@@ -91,7 +91,7 @@ def fit(
     quiet: options.QuietOption = False,
 ) -> None:
     """Learn node vectors and score held-out edges; the run folder keeps what was learned."""
-    from vgae.report import Reporter
+    from vgae.report import Reporter, print_fit, split_words
 
     reporter = Reporter(quiet=quiet)
     split_options = given(holding_out)
@@ -119,28 +119,13 @@ def fit(
         with reporter.training(estimator.settings.training.steps) as on_step:
             estimator.fit(split, on_step=on_step)
         save_run(estimator.as_run(graph_name=graph), staged)
-    _show_fit(reporter, estimator, top=top, json=json)
+    print_fit(estimator.metrics_, estimator.recommend(top) if top else None, json=json)
+    if estimator.metrics_["test"]:
+        made = split_words(split.settings.protocol, split.settings.proportions)
+        reporter.say(f"{made}, seed {seed}; scores in percent")
     reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
     if estimator.interrupted_:
         raise KeyboardInterrupt
-
-
-def _show_fit(reporter: Any, estimator: Any, *, top: int, json: bool) -> None:
-    """Held-out scores and, if asked for, the likeliest missing links."""
-    from vgae.report import print_json, print_metrics, split_words
-
-    links = estimator.recommend(top) if top else []
-    if json:
-        found = {"links": [link._asdict() for link in links]} if top else {}
-        print_json(estimator.metrics_ | found)
-    else:
-        print_metrics(estimator.metrics_)
-        if top:
-            _give_links(links, json, None)
-    if estimator.metrics_["test"]:
-        settings = estimator.split_.settings
-        made = split_words(settings.protocol, settings.proportions)
-        reporter.say(f"{made}, seed {estimator.seed}; scores in percent")
 
 
 @app.command()
@@ -490,16 +475,12 @@ def _leave(line: str, status: int) -> NoReturn:
 
 
 def _give_links(links: list[Any], json: bool, out: Path | None) -> None:
-    from vgae.report import print_json, print_table
+    if out is None:
+        from vgae.report import print_links
+
+        print_links(links, json=json)
+        return
     from vgae.tables import write_table
 
-    if out is not None:
-        columns = ("source", "target", "probability")
-        write_table(out, {name: [getattr(link, name) for link in links] for name in columns})
-    elif json:
-        print_json([link._asdict() for link in links], lines=True)
-    else:
-        print_table(
-            ["source", "target", "probability"],
-            [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
-        )
+    columns = ("source", "target", "probability")
+    write_table(out, {name: [getattr(link, name) for link in links] for name in columns})

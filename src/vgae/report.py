@@ -29,8 +29,10 @@ __all__ = [
     "print_comparisons",
     "print_error",
     "print_evaluation",
+    "print_fit",
     "print_inspection",
     "print_json",
+    "print_links",
     "print_metrics",
     "print_table",
     "scores_words",
@@ -124,6 +126,28 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
             *(_title(name) for name in names),
         ],
         [[part, *(percent(scores[name]) for name in names)] for part, scores in parts.items()],
+    )
+
+
+def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: bool) -> None:
+    """Held-out metrics of one run and, where they are given, the likeliest missing links."""
+    if json:
+        found = {} if links is None else {"links": [link._asdict() for link in links]}
+        print_json({**metrics, **found})
+        return
+    print_metrics(metrics)
+    if links is not None:
+        print_links(links, json=False)
+
+
+def print_links(links: Sequence[Any], *, json: bool) -> None:
+    """Pairs of nodes with their probabilities."""
+    if json:
+        print_json([link._asdict() for link in links], lines=True)
+        return
+    print_table(
+        ["source", "target", "probability"],
+        [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
     )
 
 
