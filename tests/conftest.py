@@ -18,6 +18,9 @@ from hypothesis import settings
 from vgae.datasets import load_dataset
 from vgae.graph import Graph
 
+# A program of its own, whose library only `make test-slow` installs.
+collect_ignore = ["fuzz_tables.py"]
+
 # The same examples at every run: a check must not fail by chance. Random ones come with
 # `pytest --hypothesis-profile=random`, which `make test-slow` uses.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
