@@ -200,15 +200,15 @@ def _features(graph: Graph) -> dict[str, Any] | None:
 def _plan(graph: Graph) -> Plan:
     preset, why = _preset(graph)
     model = make_model("vgae", preset=preset)
-    held_out = [int(part * graph.n_edges) for part in (PAPER_SPLIT.validation, PAPER_SPLIT.test)]
-    if min(held_out) == 0:
-        held_out = [0, 0]
+    held_out = PAPER_SPLIT.sizes(graph.n_edges)
+    if not all(held_out.values()):
+        held_out = dict.fromkeys(held_out, 0)
     steps = model.settings.training.steps
     return Plan(
         preset=preset,
         why=why,
-        validation=held_out[0],
-        test=held_out[1],
+        validation=held_out["validation"],
+        test=held_out["test"],
         engine=model.engine_here(),
         steps=steps,
         seconds=steps * _step_seconds(graph, preset),

@@ -59,6 +59,12 @@ class SplitSettings(Settings):
         train = round(1.0 - self.validation - self.test, 12)
         return {"train": train, "validation": self.validation, "test": self.test}
 
+    def sizes(self, n_edges: int) -> dict[str, int]:
+        """How many of some edges are held out, by part."""
+        # The tiny addend undoes binary rounding: 0.05 * 60 edges must be 3, not 2.
+        parts = {"validation": self.validation, "test": self.test}
+        return {name: int(part * n_edges + 1e-9) for name, part in parts.items()}
+
 
 PAPER_SPLIT = SplitSettings()
 
@@ -193,11 +199,10 @@ def split_edges(
     if graph.directed:
         raise InputError("a directed graph cannot be split; read it with directed=False")
     edges = graph.edges
-    wanted = {"validation": settings.validation, "test": settings.test}
-    # The tiny addend undoes binary rounding: 0.05 * 60 edges must be 3, not 2.
-    sizes = {name: int(part * len(edges) + 1e-9) for name, part in wanted.items()}
-    for name, part in wanted.items():
-        if part > 0 and sizes[name] == 0:
+    sizes = settings.sizes(len(edges))
+    for name, size in sizes.items():
+        part = settings.proportions[name]
+        if part > 0 and size == 0:
             raise InputError(
                 f"{count(len(edges), 'edge')}: too few to hold out {part:.3g} of them for {name}; "
                 "hold out a larger share (--validation, --test) or none (--no-holdout)"
