@@ -195,3 +195,19 @@ def test_real_graphs_are_skipped_without_their_files(tmp_path: Path) -> None:
     assert "there is no engine nonsense" in answer.stderr
     rows = json.loads(path.read_text())["epochs"]
     assert [row["skipped"] for row in rows] == ["VGAE_DATA names no folder with real graphs"] * 2
+
+
+def test_reading_is_measured_beside_others(tmp_path: Path) -> None:
+    pytest.importorskip("pandas", reason="pandas, which reading is compared with, is missing")
+    pairs = np.random.default_rng(0).integers(50, size=(200, 2))
+    np.savez(tmp_path / "small.npz", src=pairs[:, 0], dst=pairs[:, 1])
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "reading.py"),
+        "--graph",
+        str(tmp_path / "small.npz"),
+    ]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.split("|")[1:-1] for line in answer.stdout.splitlines() if line.startswith("| ")]
+    assert [row[1].strip() for row in rows[1:]] == ["vgae", "pandas", "networkx"] * 2
+    assert all(row[5].strip().endswith("met") for row in rows[1:] if row[1].strip() == "vgae")
