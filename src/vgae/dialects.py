@@ -26,6 +26,7 @@ __all__ = [
     "NO_MARK",
     "UNCLOSED",
     "Dialect",
+    "Tidier",
     "TidyBlocks",
     "byte_stream",
     "not_utf8",
@@ -89,21 +90,6 @@ class Dialect:
             return r"[#%](?:[ \t\r\x0b\x0c%]|(?=\n|$))"
         return "(?!)" if self.comment == NO_MARK else re.escape(self.comment)
 
-    @property
-    def quoted(self) -> str:
-        """Pattern of a quoted cell, closed or not: a quote opens where a cell begins only."""
-        if self.quote is None:
-            return "(?!)"
-        between = " \t" if self.aligned else self.delimiter
-        mark = re.escape(self.quote)
-        cell = rf"[^{mark}]*(?:{mark}{mark}[^{mark}]*)*"
-        return rf"(?<![^\n\r{re.escape(between)}]){mark}{cell}(?:{mark}|\Z)"
-
-    @property
-    def blanks_are_nothing(self) -> bool:
-        """Whether a line of blanks alone is a blank line, and not a row of empty cells."""
-        return self.aligned or self.delimiter != " "
-
 
 def byte_stream(path: Path) -> tuple[Any, str | None]:
     """The file's bytes, decompressed, and how they were compressed; known by the first bytes."""
@@ -118,36 +104,104 @@ def byte_stream(path: Path) -> tuple[Any, str | None]:
     return stream, None
 
 
-class TidyBlocks:
-    """A text file as PyArrow can read it, block by block: whole rows, and no comments.
+class Tidier:
+    """Takes comments, blank lines and runs of blanks out of lines, but not out of quoted cells.
 
-    Where quotes may hold line breaks, a block goes on until its quotes are closed; what stands
-    between them is left as it is.
+    A quote opens a cell only where a cell begins, as in PyArrow and in Python's csv; a doubled one
+    stands for itself. The lines are bytes, or text.
 
     Attributes
     ----------
     n_comments
         Comment lines that were left out so far.
+    is_open
+        Whether a quoted cell goes on beyond the lines seen so far.
+    """
+
+    def __init__(self, dialect: Dialect, *, of_bytes: bool) -> None:
+        self.n_comments, self.is_open = 0, False
+        aligned, quote = dialect.aligned, dialect.quote
+        pieces = {
+            "comment": rf"(?<![^\n]){dialect.comments}[^\n]*\n",
+            "edge": r"(?<![^\n])[ \t]+|[ \t]+(?=\n)" if aligned else r"(?<![^\n]) +\n",
+            "run": r"[ \t]+" if aligned else "(?!)",
+        }
+        inside = "(?!)"
+        if quote is not None:
+            mark, between = re.escape(quote), " \t" if aligned else re.escape(dialect.delimiter)
+            inside = rf"[^{mark}]*(?:{mark}{mark}[^{mark}]*)*(?:(?P<closed>{mark})|\Z)"
+            pieces = {"quoted": rf"(?<![^\n{between}]){mark}{inside}", **pieces}
+
+        def text(plain: str) -> Any:
+            return plain.encode() if of_bytes else plain
+
+        named = "|".join(f"(?P<{name}>{piece})" for name, piece in pieces.items())
+        self._pattern: Any = re.compile(text(named))
+        self._inside: Any = re.compile(text(inside))
+        signs = ["#", "%"] if dialect.comment is None else [dialect.comment]
+        signs = [] if dialect.comment == NO_MARK else signs
+        self._starts = [text(sign) for sign in [*signs, " "]]
+        self._after = [text(f"\n{sign}") for sign in [*signs, " "]]
+        self._always = aligned
+        self._quote = None if quote is None else text(quote)
+        ends = [] if quote is None else [dialect.delimiter, "\n"]
+        self._opening: list[Any] = [text(f"{end}{quote}") for end in ends]
+        self._closing: list[Any] = [text(f"{quote}{end}") for end in ends]
+        self._nothing, self._blank = text(""), text(" ")
+
+    def tidy(self, lines: Any) -> Any:
+        """Whole lines, each with its line feed, without what is no part of a row."""
+        untidy = (
+            self._always
+            or any(lines.startswith(start) for start in self._starts)
+            or any(sign in lines for sign in self._after)
+        )
+        if not untidy and not self.is_open and self._quotes_are_plain(lines):
+            return lines
+        kept, end = [], 0
+        if self.is_open:
+            rest = self._inside.match(lines)
+            self.is_open, end = rest["closed"] is None, rest.end()
+            kept.append(lines[:end])
+        for match in self._pattern.finditer(lines, end):
+            kept.append(lines[end : match.start()])
+            end = match.end()
+            if match.lastgroup in ("quoted", "closed"):
+                kept.append(match[0])
+                self.is_open = match["closed"] is None
+            elif match.lastgroup == "run":
+                kept.append(self._blank)
+            elif match.lastgroup == "comment":
+                self.n_comments += 1
+        kept.append(lines[end:])
+        return self._nothing.join(kept)
+
+    def _quotes_are_plain(self, lines: Any) -> bool:
+        """Whether each quote begins or ends a cell, as many the one as the other."""
+        if self._quote is None or self._quote not in lines:
+            return True
+        n_opening = sum(map(lines.count, self._opening)) + int(lines.startswith(self._quote))
+        n_closing = sum(map(lines.count, self._closing))
+        n_quotes: int = lines.count(self._quote)
+        return bool(n_opening == n_closing and n_quotes == 2 * n_opening)
+
+
+class TidyBlocks:
+    """A text file as PyArrow can read it, block by block: whole rows, and no comments.
+
+    Where quotes may hold line breaks, a block goes on until its quotes are closed; what stands
+    between them is left as it is.
     """
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
-        self.n_comments = 0
-        self._n_lines, self._started, self._open = 0, False, False
-        self._quote = (dialect.quote or "").encode()
-        signs = ["#", "%"] if dialect.comment is None else [dialect.comment]
-        self._signs = [] if dialect.comment == NO_MARK else [f"\n{sign}".encode() for sign in signs]
-        pieces = {
-            "comment": rf"(?<![^\n]){dialect.comments}[^\n]*\n",
-            "edge": r"(?<![^\n]) +\n" if dialect.blanks_are_nothing else r"(?!)",
-            "run": r"(?!)",
-        }
-        if dialect.aligned:
-            pieces |= {"edge": r"(?<![^\n])[ \t]+|[ \t]+(?=\n)", "run": r"[ \t]+"}
-        if dialect.quote:
-            pieces = {"quoted": dialect.quoted, **pieces}
-        named = "|".join(f"(?P<{name}>{piece})" for name, piece in pieces.items())
-        self._untidy = re.compile(named.encode())
+        self._tidier = Tidier(dialect, of_bytes=True)
+        self._n_lines, self._started = 0, False
+
+    @property
+    def n_comments(self) -> int:
+        """Comment lines that were left out so far."""
+        return self._tidier.n_comments
 
     def __iter__(self) -> Iterator[tuple[bytes, int]]:
         """Blocks that hold rows, and how many lines of each are not blank.
@@ -165,7 +219,7 @@ class TidyBlocks:
             held.append(block)
             n_rows += _n_filled_lines(block)
             n_bytes += len(block)
-            if not self._open:
+            if not self._tidier.is_open:
                 if n_rows:
                     yield b"".join(held), n_rows
                 held, n_rows, n_bytes = [], 0, 0
@@ -211,44 +265,11 @@ class TidyBlocks:
     def _tidied(self, lines: bytes) -> bytes:
         if self._n_lines == 0:
             lines = lines.removeprefix(codecs.BOM_UTF8)
-        if (
-            self.dialect.aligned
-            or any(sign in lines or lines.startswith(sign[1:]) for sign in self._signs)
-            or (self.dialect.blanks_are_nothing and (lines.startswith(b" ") or b"\n " in lines))
-        ):
-            lines = self._without_untidiness(lines)
-        elif self._quote and lines.count(self._quote) % 2:
-            self._open = not self._open
+        lines = self._tidier.tidy(lines)
         if not self._started:  # else a blank line would be taken for the header
             lines = lines.lstrip(b"\n")
             self._started = bool(lines)
         return lines
-
-    def _without_untidiness(self, lines: bytes) -> bytes:
-        kept: list[bytes] = []
-        end = lines.find(self._quote) + 1 if self._open else 0
-        if self._open and not end:
-            return lines
-        self._open = False
-        kept.append(lines[:end])
-        for match in self._untidy.finditer(lines, end):
-            kept.append(lines[end : match.start()])
-            end = match.end()
-            if match.lastgroup == "quoted":
-                kept.append(match[0])
-                self._open = not _is_closed(match[0], self._quote)
-            elif match.lastgroup == "run":
-                kept.append(b" ")
-            elif match.lastgroup == "comment":
-                self.n_comments += 1
-        kept.append(lines[end:])
-        return b"".join(kept)
-
-
-def _is_closed(quoted: Any, quote: Any) -> bool:
-    """Whether a quoted cell, text or bytes, ends in a quote that is not a doubled one."""
-    n_quotes: int = quoted.count(quote)
-    return n_quotes % 2 == 0
 
 
 def _n_filled_lines(lines: bytes) -> int:
@@ -294,31 +315,11 @@ def not_utf8(path: Path) -> InputError | None:
 
 def tidy_lines(lines: Iterable[str], dialect: Dialect) -> Iterator[str | None]:
     """Lines as `TidyBlocks` leaves them, None in the place of each comment."""
-    comment = re.compile(dialect.comments)
-    quoted = re.compile(f"({dialect.quoted})|[ \t]+")
-    is_open = False
+    tidier = Tidier(dialect, of_bytes=False)
     for line in lines:
-        tidy = line
-        if not is_open:
-            if comment.match(line):
-                yield None
-                continue
-            if dialect.aligned:
-                bare = line.strip(" \t\r\n")
-                tidy = (
-                    quoted.sub(lambda match: match[1] or " ", bare)
-                    + line[len(line.rstrip("\r\n")) :]
-                )
-            elif dialect.blanks_are_nothing and not line.strip(" \r\n"):
-                tidy = ""
-        if dialect.quote and dialect.quote in tidy:
-            inside = dialect.quote + tidy if is_open else tidy
-            is_open = any(not _is_closed(part, dialect.quote) for part in _quoted(inside, dialect))
-        yield tidy
-
-
-def _quoted(line: str, dialect: Dialect) -> list[str]:
-    return [match[0] for match in re.finditer(dialect.quoted, line)]
+        before = tidier.n_comments
+        tidy = tidier.tidy(line.rstrip("\r\n") + "\n")
+        yield tidy if tidier.n_comments == before else None
 
 
 def rows_of(

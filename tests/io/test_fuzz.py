@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gzip
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from any_file import check
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from vgae import dialects
+from vgae.errors import InputError
+from vgae.tables import open_table
 
 CELL = st.one_of(
     st.sampled_from(
@@ -85,3 +90,25 @@ def test_any_table_is_read_or_refused_at_length(
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: Any, content: bytes) -> None:
     check(tmp_path_factory.getbasetemp() / "fuzz.bin", content, {})
+
+
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
+@given(case=tables(), size=st.sampled_from([1, 5, 16, 64]))
+def test_the_size_of_blocks_changes_nothing(
+    tmp_path_factory: Any, case: tuple[bytes, dict[str, Any]], size: int
+) -> None:
+    content, options = case
+    path = tmp_path_factory.getbasetemp() / "fuzz.csv"
+    path.write_bytes(content)
+    marks = ("header", "delimiter", "quote", "comment")
+    given_marks = {name: options[name] for name in marks if name in options}
+    answers: list[Any] = []
+    for block_bytes in (dialects.BLOCK_BYTES, size):
+        with patch.object(dialects, "BLOCK_BYTES", block_bytes):
+            try:
+                table = open_table(path, **given_marks)
+                columns = table.read(range(table.n_columns))
+                answers.append([column.to_pylist() for column in columns])
+            except InputError as error:
+                answers.append(str(error))
+    assert answers[0] == answers[1]
