@@ -271,7 +271,7 @@ class Newcomers:
         if self.new_nodes is not None:
             ids, features = read_new_features(self.new_nodes, model.feature_encoding_)
         if self.new_edges is not None:
-            edges, weights = read_new_edges(self.new_edges)
+            edges, weights = read_new_edges(self.new_edges, model.split_.graph)
         try:
             return model.with_nodes(features, edges, weights=weights, ids=ids)
         except InputError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,8 +34,10 @@ __all__ = [
     "Table",
     "check_output",
     "column_called",
+    "first_two",
     "inner_suffix",
     "is_number",
+    "is_row_number",
     "open_table",
     "write_table",
 ]
@@ -310,6 +313,29 @@ def _text_table(text: TextFile) -> Table:
     return Table(text.path, names, n_columns, about, read, text.lines, text.first)
 
 
+def first_two(names: Sequence[str]) -> tuple[int, int]:
+    """The first two columns that are not a data frame's row numbers, if there are three.
+
+    Examples
+    --------
+    >>> first_two(["", "from", "to"]), first_two(["", "to"])
+    ((1, 2), (0, 1))
+    """
+    others = [column for column, name in enumerate(names) if not is_row_number(name)]
+    return (others[0], others[1]) if len(others) > 1 else (0, 1)
+
+
+def is_row_number(name: str) -> bool:
+    """Whether a column of this name is a data frame's index, which was written along.
+
+    Examples
+    --------
+    >>> is_row_number(""), is_row_number("Unnamed: 0"), is_row_number("index")
+    (True, True, False)
+    """
+    return re.fullmatch(r"|Unnamed: \d+|__index_level_\d+__", name.strip()) is not None
+
+
 def is_number(cell: str) -> bool:
     """Whether a cell spells a number, finite or not."""
     try:
@@ -367,9 +393,23 @@ def _open_arrow(path: Path) -> Table:
 def _open_json_lines(path: Path) -> Table:
     """An object a line; what a line lacks is null."""
     stream, _ = byte_stream(path)
+    with stream:
+        content: bytes = stream.read()
+    for line, text in enumerate(content.splitlines(), start=1):
+        if not text.strip().startswith(b"{") and text.strip():  # PyArrow can crash on others
+            raise InputError(f"{path}, line {line}: is not a JSON object")
     try:
-        options = pyarrow.json.ReadOptions(block_size=JSON_BLOCK)
-        table = pyarrow.json.read_json(stream, options)
+        content.decode()
+        table = _json_table(content, None)
+        texts = [
+            pa.field(field.name, pa.string())
+            for field in table.schema
+            if pa.types.is_temporal(field.type)
+        ]
+        if texts:  # what looks like a date is an id like any other
+            table = _json_table(content, pa.schema(texts))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text") from error
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: is not JSON, one object a line: {reason}") from error
@@ -378,6 +418,14 @@ def _open_json_lines(path: Path) -> Table:
         table.column_names,
         "JSON lines",
         lambda columns: [table.column(column) for column in columns],
+    )
+
+
+def _json_table(content: bytes, schema: pa.Schema | None) -> pa.Table:
+    return pyarrow.json.read_json(
+        pa.BufferReader(content),
+        pyarrow.json.ReadOptions(block_size=JSON_BLOCK),
+        pyarrow.json.ParseOptions(explicit_schema=schema),
     )
 
 

@@ -38,15 +38,17 @@ __all__ = ["TextFile", "open_text"]
 SAMPLE_BYTES, SAMPLE_ROWS = 2**20, 2000
 PARSED_BYTES = 2**20
 """What one thread of PyArrow parses at a time, unless a row is longer."""
+ARCHIVES = {
+    b"PK\x03\x04": "is a zip archive, as .xlsx files are; save the table as CSV",
+    b"\xfd7zXZ": "is compressed with xz; use gzip, zstd or bz2",
+}
 OTHER_LANGUAGES = {
-    rb"PK\x03\x04": "is a zip archive, as .xlsx files are; save the table as CSV",
-    rb"\xfd7zXZ": "is compressed with xz; use gzip, zstd or bz2",
-    rb"<(\?xml|graphml|gexf|html|!DOCTYPE)": "is XML; a graph needs the suffix .graphml or .gexf",
-    rb"[\[{]\s*[\[{\"]": "is JSON; of JSON one object a line is read, from .jsonl",
-    rb"(strict\s+)?(di)?graph\b[^\n]*\{": "is a DOT graph; convert it to an edge list or GraphML",
-    rb"(Creator\b[^\n]*\s+)?graph\s*\[": "is GML; give it the suffix .gml",
-    rb"\*(Vertices|Network)\b": "is a Pajek file; give it the suffix .net",
-    rb"sep=.\s*\n": "begins with Excel's 'sep=' line; remove it and name the --delimiter",
+    r"<(\?xml|graphml|gexf|html|!DOCTYPE)\b": "is XML; a graph needs the suffix .graphml or .gexf",
+    r"[\[{]\s*[\[{\"']": "is JSON; of JSON one object a line is read, from .jsonl",
+    r"(strict\s+)?(di)?graph\b\s*\w*\s*\{": "is a DOT graph; convert it to an edge list or GraphML",
+    r"(Creator\b[^\n]*\s+)?(Version\b[^\n]*\s+)?graph\s*\[": "is GML; give it the suffix .gml",
+    r"\*(Vertices|Network)\b\s*\d*\s*\n": "is a Pajek file; give it the suffix .net",
+    r"\"?sep=.\"?\s*\n": "begins with Excel's 'sep=' line; remove it and name the --delimiter",
 }
 """What other files begin with, and what is said of them."""
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines, which knows seven more
@@ -180,6 +182,8 @@ def open_text(
     if comment == "":
         raise InputError("comment: must be what comments begin with, or 'none'")
     head, compression = _head(path)
+    if delimiter is None:
+        _refuse_other_languages(path, head)
     dialect = Dialect(
         delimiter or ",",
         quote=quote,
@@ -207,9 +211,11 @@ def _head(path: Path) -> tuple[str, str | None]:
         sample: bytes = stream.read(SAMPLE_BYTES)
     if not sample.strip():
         raise InputError(f"{path}: is empty")
-    _refuse_other_languages(path, sample)
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError(f"{path}, line 1: not UTF-8 text but UTF-16; save the file as UTF-8")
+    for magic, said in ARCHIVES.items():
+        if sample.startswith(magic):
+            raise InputError(f"{path}: {said}")
     if b"\0" in sample:
         raise InputError(f"{path}: is not a text file (it holds zero bytes)")
     if len(sample) == SAMPLE_BYTES:
@@ -227,11 +233,11 @@ def _head(path: Path) -> tuple[str, str | None]:
         raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from error
 
 
-def _refuse_other_languages(path: Path, sample: bytes) -> None:
+def _refuse_other_languages(path: Path, head: str) -> None:
     """Refuse what would pass for a table of nonsense."""
     for pattern, said in OTHER_LANGUAGES.items():
-        if re.match(pattern, sample.removeprefix(codecs.BOM_UTF8).lstrip()[:200], re.IGNORECASE):
-            raise InputError(f"{path}: {said}")
+        if re.match(pattern, head.lstrip()[:200], re.IGNORECASE):
+            raise InputError(f"{path}: {said} (if it is a table, name its --delimiter)")
 
 
 def _after_comments(path: Path, head: str, dialect: Dialect) -> tuple[int, list[str]]:

@@ -113,3 +113,22 @@ def test_what_was_read_and_what_was_not_is_said(caplog: pytest.LogCaptureFixture
         "not used: column 'when'",
         "Table: dropped 1 self loop",
     ]
+
+
+def test_an_adjacency_matrix_is_no_list_of_edges() -> None:
+    frame_of = library("pandas").DataFrame
+    names = ["a", "b", "c"]
+    matrix = frame_of([[0, 1, 1], [1, 0, 0], [1, 0, 0]], index=names, columns=names)
+    with pytest.raises(InputError, match="an adjacency matrix; give scipy.sparse.csr_array"):
+        as_graph(matrix)
+    assert as_graph(frame_of([[5, 6, 1.0], [6, 7, 1.0], [7, 5, 1.0]])).n_edges == 3
+
+
+@every_frame
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__"])
+def test_row_numbers_are_no_nodes(
+    frame: Maker, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = as_graph(frame({name: [0, 1], "a": ["ann", "bob"], "b": ["bob", "cid"]}))
+    assert graph.ids.tolist() == ["ann", "bob", "cid"]
+    assert "is taken for row numbers" in caplog.text

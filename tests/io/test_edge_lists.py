@@ -12,7 +12,7 @@ from scipy import sparse
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.io import read_graph, read_new_features, read_pairs
+from vgae.io import read_graph, read_new_edges, read_new_features, read_pairs
 
 
 def put(folder: Path, name: str, content: str) -> Path:
@@ -370,3 +370,70 @@ def test_ids_may_stand_anywhere_in_a_later_table(tmp_path: Path, edges: Path) ->
     ids, matrix = read_new_features(put(tmp_path, "new.csv", "city,age,name\ny,7,gil\n"), encoding)
     assert ids.tolist() == ["gil"]
     assert np.asarray(matrix).tolist() == [[7, 0, 1]]
+
+
+def test_nodes_with_the_names_of_columns_are_told_from_them_by_recurring(tmp_path: Path) -> None:
+    assert read_graph(put(tmp_path, "e.csv", "u,v\nv,w\nw,u\n")).n_edges == 3
+    assert read_graph(put(tmp_path, "e.csv", "u,v\na,b\nb,c\n")).n_edges == 2
+
+
+def test_new_edges_with_a_known_node_are_no_header(tmp_path: Path) -> None:
+    known = Graph.from_pairs([("ann", "bob"), ("bob", "cid"), ("cid", "dan")])
+    rows = "zed,ann\nyan,bob\nxi,bob\nyan,cid\nxi,cid\nxi,dan\nyan,dan\n"
+    (source, _), weights = read_new_edges(put(tmp_path, "new.csv", rows), known)
+    assert source.tolist()[0] == "zed"
+    assert len(source) == 7
+    assert weights is None
+
+
+@pytest.mark.parametrize(
+    ("content", "n_features", "header"),
+    [
+        ("person,2019,2020\na,1,2\nb,3,4\nc,5,6\n", 2, True),  # years are names here
+        ("person,red\na,red\nb,blue\nc,red\n", 2, True),
+        ("node,7\na,3\nb,4\nc,5\n", 1, True),
+        ("a,na\nb,4\nc,5\n", 1, False),
+        ("Unnamed: 0,node,age\n0,a,3\n1,b,4\n2,c,5\n", 1, True),
+    ],
+)
+def test_headers_of_attribute_tables(
+    tmp_path: Path, edges: Path, content: str, n_features: int, header: bool
+) -> None:
+    path = put(tmp_path, "n.csv", content)
+    graph = read_graph(edges, features=path, missing="mean")
+    assert graph.n_features == n_features
+    assert graph.feature_encoding is not None
+    names = [column["name"] for column in graph.feature_encoding["columns"]]
+    assert (names[0] is not None) == header
+
+
+def test_a_node_called_node(tmp_path: Path) -> None:
+    edges = put(tmp_path, "e.csv", "node,ann\nann,bob\n")
+    path = put(tmp_path, "n.csv", "node,7\nann,3\nbob,4\n")
+    graph = read_graph(edges, features=path)
+    assert isinstance(graph.features, np.ndarray)
+    assert graph.features.ravel().tolist() == [3, 4, 7]
+
+
+def test_a_later_table_may_have_a_header_the_first_one_lacked(tmp_path: Path, edges: Path) -> None:
+    path = put(tmp_path, "nodes.csv", "a,red\nb,blue\nc,red\n")
+    encoding = read_graph(edges, features=path, attributes={"2": "category"}).feature_encoding
+    ids, _ = read_new_features(put(tmp_path, "new.csv", "node,team\nzed,red\n"), encoding)
+    assert ids.tolist() == ["zed"]
+
+
+def test_a_table_that_looks_like_another_language_is_read_if_its_delimiter_is_named(
+    tmp_path: Path,
+) -> None:
+    path = put(tmp_path, "e.csv", "graph {,b\nb,c\n")
+    with pytest.raises(InputError, match="is a DOT graph"):
+        read_graph(path)
+    assert read_graph(path, delimiter=",").n_edges == 2
+    for content in ("graph theory,{topology}\n{topology},sets\n", "<html>x,b\nb,c\n"):
+        assert read_graph(put(tmp_path, "e.csv", content), delimiter=",").n_edges == 2
+
+
+def test_row_numbers_of_parquet_are_no_nodes(tmp_path: Path) -> None:
+    table = pa.table({"__index_level_0__": [0, 1], "s": ["a", "b"], "t": ["b", "c"]})
+    pyarrow.parquet.write_table(table, tmp_path / "e.parquet")
+    assert read_graph(tmp_path / "e.parquet").ids.tolist() == ["a", "b", "c"]

@@ -305,9 +305,15 @@ def test_options_that_have_no_use_are_refused(tmp_path: Path) -> None:
 
 def test_damaged_json_lines_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl"
-    for content in ('{"source": "a", "target"', "[1, 2]", "a,b", '{"source": ["a"], "target": 1}'):
+    for content in (
+        "null",
+        '{"source": "a", "target"',
+        "[1, 2]",
+        "a,b",
+        '{"source": ["a"], "target": 1}',
+    ):
         path.write_text(content)
-        with pytest.raises(InputError, match=r"e\.jsonl: ") as caught:
+        with pytest.raises(InputError, match=r"e\.jsonl[:,]") as caught:
             read_graph(path)
         assert "\n" not in str(caught.value)
 
@@ -343,7 +349,7 @@ def test_files_of_other_editors(tmp_path: Path) -> None:
     assert read_graph(tmp_path / "new.gexf").fingerprint == _weights().fingerprint
     matrix = tmp_path / "m.net"
     matrix.write_text('*Vertices 2\n1 "a"\n2 "b"\n*Matrix\n0 1\n1 0\n')
-    with pytest.raises(InputError, match=r"holds a \*Matrix"):
+    with pytest.raises(InputError, match=r"holds \*Matrix, which is not read"):
         read_graph(matrix)
 
 
@@ -356,3 +362,32 @@ def test_what_matrices_store_twice_or_as_zero_is_said(
     assert graph.n_edges == 1
     assert "left out 1 stored value of zero" in caplog.text
     assert "added 1 stored value to others at the same place" in caplog.text
+
+
+def test_dates_are_ids_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "days.jsonl"
+    graph = Graph.from_pairs([("2020-01-01", "2020-01-02"), ("2020-01-02", "2020-02-01")])
+    write_graph(graph, path)
+    assert read_graph(path).fingerprint == graph.fingerprint
+    path.write_bytes(b'{"source":"\xff","target":"b"}\n')
+    with pytest.raises(InputError, match="is not UTF-8 text"):
+        read_graph(path)
+
+
+@pytest.mark.parametrize("part", ["*Arcslist", "*Edgeslist", "*Partition x"])
+def test_parts_of_pajek_files_that_are_not_read(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "p.net"
+    path.write_text(f'*Vertices 3\n1 "a"\n2 "b"\n3 "c"\n{part}\n1 2 3\n')
+    with pytest.raises(InputError, match=r"holds \*\w+, which is not read"):
+        read_graph(path)
+
+
+def test_labels_of_gml_may_hold_anything(tmp_path: Path) -> None:
+    path = tmp_path / "g.gml"
+    path.write_text('graph [ node [ id 1 label "node [ x" ] node [ id 2 label "b" ] ]')
+    assert read_graph(path).ids.tolist() == ["node [ x", "b"]
+    path.write_text(
+        'graph [ node [ id 1 ] node [ id 2 ] edge [ source 1 target 2 label "x" ] '
+        'edge [ source 2 target 2 label "y" ] ]'
+    )
+    assert read_graph(path).ids.tolist() == [1, 2]

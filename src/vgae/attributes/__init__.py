@@ -3,6 +3,7 @@
 A new kind of column is a subclass of `FeatureColumn`, added to `KINDS` and to the record.
 """
 
+from vgae.attributes.columns import is_missing
 from vgae.attributes.encoding import AttributeEncoding, encode, feature_names, fit_encoding
 
-__all__ = ["AttributeEncoding", "encode", "feature_names", "fit_encoding"]
+__all__ = ["AttributeEncoding", "encode", "feature_names", "fit_encoding", "is_missing"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,17 @@ Block: TypeAlias = NDArray[np.float64] | sparse.csr_array[Any]
 MISSING_MARK = r"(?i)\A(na|n/a|nan|null|none|\\n|\?|)\z"
 BUCKETS = 1024
 MOST_LISTED = 8
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell of text is empty or holds a usual mark of no value.
+
+    Examples
+    --------
+    >>> is_missing(" NA"), is_missing("none of them")
+    (True, False)
+    """
+    return re.match(MISSING_MARK.replace(r"\z", r"\Z"), cell.strip()) is not None
 
 
 @dataclass(frozen=True, eq=False)

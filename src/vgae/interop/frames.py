@@ -11,7 +11,13 @@ import pyarrow as pa
 
 from vgae.errors import InputError
 from vgae.graph import Graph, count
-from vgae.tables import SOURCE_NAMES, TARGET_NAMES, WEIGHT_NAMES, column_called
+from vgae.tables import (
+    SOURCE_NAMES,
+    TARGET_NAMES,
+    WEIGHT_NAMES,
+    column_called,
+    first_two,
+)
 
 __all__ = ["from_arrow", "from_pandas", "from_polars"]
 
@@ -51,7 +57,9 @@ class _Frame:
         source = column_called(self.names, *SOURCE_NAMES)
         target = column_called(self.names, *TARGET_NAMES)
         if source is None or target is None:
-            source, target = 0, 1
+            source, target = first_two(self.names)
+            if source:
+                logger.warning("%s: %s is taken for row numbers", self.where, self._column(0))
         weight = column_called(self.names, *WEIGHT_NAMES)
         if weight in (source, target):
             raise InputError(
@@ -125,7 +133,8 @@ def from_pandas(frame: Any, directed: bool) -> Graph:
     def read(column: int) -> Any:
         return pa.array(frame.iloc[:, column], from_pandas=True)
 
-    if len(frame) > 1 and list(frame.index) == list(frame.columns):
+    names = list(frame.columns)
+    if names and all(isinstance(name, str) for name in names) and list(frame.index) == names:
         raise InputError(
             "DataFrame: its rows are named as its columns are, so that it is no list of edges but "
             "an adjacency matrix; give scipy.sparse.csr_array(frame.to_numpy())"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from vgae.tables import (
     TARGET_NAMES,
     WEIGHT_NAMES,
     Table,
+    column_called,
+    first_two,
     is_number,
     open_table,
 )
@@ -96,20 +99,24 @@ def read_edges(
     return graph
 
 
-def read_new_edges(path: Path) -> tuple[tuple[IdArray, IdArray], NDArray[np.float64] | None]:
+def read_new_edges(
+    path: Path, known: Graph
+) -> tuple[tuple[IdArray, IdArray], NDArray[np.float64] | None]:
     """Read links of nodes that join a graph: ids that need not be known, and weights if any.
 
     Parameters
     ----------
     path
         A table as `vgae.read_graph` takes it.
+    known
+        The graph that they join; a row with one of its nodes is no header.
 
     Raises
     ------
     InputError
         The file cannot be read as an edge list; the line names the place.
     """
-    table = open_table(local_path(path), guess_header=looks_like_header)
+    table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
     ends = _pair_columns(table, None, None)
     weight = table.column_called(*WEIGHT_NAMES)
     _say_what_is_read(table, *ends, weight)
@@ -142,12 +149,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     InputError
         The file cannot be read, or a pair names an unknown node; the line names it.
     """
-
-    def names_columns(rows: list[list[str]]) -> bool:
-        are_nodes = (graph.index([cell.strip() for cell in rows[0][:2]]) >= 0).all()
-        return not are_nodes and looks_like_header(rows)
-
-    table = open_table(local_path(path), header=header, guess_header=names_columns)
+    table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
     ends = _pair_columns(table, None, None)
     _say_what_is_read(table, *ends, None, "pairs")
     cells = table.read(list(ends), encoded=set(ends))
@@ -173,12 +175,11 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
 def looks_like_header(rows: list[list[str]]) -> bool:
     """Whether the first row names columns: usual names, text above numbers, or ids unlike all."""
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
-    lowered = [cell.lower() for cell in first]
-    if any(name in lowered for name in SOURCE_NAMES) and any(
-        name in lowered for name in TARGET_NAMES
-    ):
-        return True
+    ends = column_called(first, *SOURCE_NAMES), column_called(first, *TARGET_NAMES)
     rest = [row for row in rest if len(row) == len(first)]
+    if None not in ends:  # unless nodes are called so: those recur
+        below = {row[end].strip() for row in rest for end in ends if end is not None}
+        return not any(first[end] in below for end in ends if end is not None)
     if not rest:
         return False
     if any(map(is_number, first)):
@@ -192,6 +193,16 @@ def looks_like_header(rows: list[list[str]]) -> bool:
             seen[cell.strip()] = seen.get(cell.strip(), 0) + 1
     recurring = sum(any(seen[cell.strip()] > 1 for cell in row[:2]) for row in rest)
     return not any(cell in seen for cell in first[:2]) and recurring >= 0.9 * len(rest) > 4
+
+
+def _unlike_nodes_of(graph: Graph) -> Callable[[list[list[str]]], bool]:
+    """A guess of whether the first row names columns, made by one who knows the nodes."""
+
+    def names_columns(rows: list[list[str]]) -> bool:
+        is_node = graph.index([cell.strip() for cell in rows[0][:2]]) >= 0
+        return not is_node.any() and looks_like_header(rows)
+
+    return names_columns
 
 
 def _pair_columns(
@@ -217,11 +228,15 @@ def _pair_columns(
 
 
 def _first_named(table: Table) -> tuple[int, int]:
-    """The first two columns; a data frame's row numbers, which have no name, are passed over."""
-    if table.names is None or table.n_columns < 3 or table.names[0].strip():
-        return 0, 1
-    logger.info("%s: the first column has no name: taken for row numbers, not used", table.path)
-    return 1, 2
+    """The first two columns; a data frame's row numbers are passed over."""
+    first, second = first_two(table.names or ["x", "y"])
+    if first:
+        logger.warning(
+            "%s: %s is taken for row numbers of a data frame: not used",
+            table.path,
+            table.describe(0),
+        )
+    return first, second
 
 
 def _say_what_is_read(

@@ -85,7 +85,8 @@ def _read_gexf(content: bytes) -> Any:
     """Version 1.3 differs from 1.2 in what is not read here, but for its name."""
     import networkx
 
-    content = re.sub(rb"http://(www\.)?gexf\.net/1\.3", b"http://www.gexf.net/1.2draft", content)
+    known = b'xmlns="http://www.gexf.net/1.2draft"'
+    content = re.sub(rb'xmlns="https?://(www\.)?gexf\.net/[^"]*"', known, content, count=1)
     return networkx.read_gexf(io.BytesIO(content))
 
 
@@ -93,22 +94,29 @@ def _read_gml(content: bytes) -> Any:
     """Nodes by their labels, or by their numbers where one has none; UTF-8 is taken too."""
     import networkx
 
-    plain = content.decode("utf-8").encode("ascii", "xmlcharrefreplace")
-    has_labels = len(re.findall(rb"\bnode\s*\[", plain)) <= len(re.findall(rb"\blabel\s", plain))
-    return networkx.read_gml(io.BytesIO(plain), label="label" if has_labels else "id")
+    plain = content.decode("utf-8-sig").encode("ascii", "xmlcharrefreplace")
+    try:
+        return networkx.read_gml(io.BytesIO(plain))
+    except networkx.NetworkXError as error:
+        if "has no 'label' attribute" not in str(error):
+            raise
+        return networkx.read_gml(io.BytesIO(plain), label="id")
 
 
 def _read_pajek(content: bytes) -> Any:
     import networkx
 
-    if re.search(rb"^\s*\*matrix", content, re.IGNORECASE | re.MULTILINE):
-        raise InputError("holds a *Matrix; save it with *Edges or *Arcs")
-    declared = re.search(rb"^\s*\*vertices\s+(\d+)", content, re.IGNORECASE | re.MULTILINE)
+    lines = re.IGNORECASE | re.MULTILINE
+    other = re.search(rb"^\s*(\*(?!vertices|edges\b|arcs\b|network)\w+)", content, lines)
+    if other:
+        part = other[1].decode("utf-8", "replace")
+        raise InputError(f"holds {part}, which is not read; save it with *Edges or *Arcs alone")
+    declared = re.search(rb"^\s*\*vertices\s+(\d+)", content, lines)
     found = networkx.read_pajek(io.BytesIO(content))
     if declared and found.number_of_nodes() != int(declared[1]):
         raise InputError(
             f"declares {int(declared[1]):,} vertices, but {found.number_of_nodes():,} were found: "
-            "two have the same label, or one is missing"
+            "two have the same label, one is missing, or there is more than vertices and edges"
         )
     return found
 

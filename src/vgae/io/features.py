@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,13 +13,21 @@ import numpy as np
 from scipy import sparse
 
 from vgae.adjacency import count
-from vgae.attributes import AttributeEncoding, encode, fit_encoding
+from vgae.attributes import AttributeEncoding, encode, fit_encoding, is_missing
 from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
 from vgae.ids import IdArray, as_ids
 from vgae.io.id_columns import IdColumns
-from vgae.tables import NODE_NAMES, Table, inner_suffix, is_number, open_table
+from vgae.tables import (
+    NODE_NAMES,
+    Table,
+    column_called,
+    inner_suffix,
+    is_number,
+    is_row_number,
+    open_table,
+)
 
 __all__ = ["read_new_features", "with_features_from"]
 
@@ -87,7 +94,11 @@ def read_new_features(path: Path, encoding: Mapping[str, Any] | None) -> tuple[I
         return ids, encode(made, table, columns)
     made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
     known = {column.name for column in made.columns if column.name is not None}
-    table, columns, ids = _open_features(path, lambda _: bool(known), attributes=known)
+    table, columns, ids = _open_features(
+        path,
+        lambda rows: bool(known) or rows[0][0].strip().lower() in NODE_NAMES,
+        attributes=known,
+    )
     return ids, encode(made, table, columns)
 
 
@@ -152,8 +163,7 @@ def _open_features(
 
 def _is_row_number(table: Table, column: int) -> bool:
     """Whether a column is a data frame's index, which was written along."""
-    name = "x" if table.names is None else table.names[column].strip()
-    if name and not re.fullmatch(r"__index_level_\d+__", name):
+    if table.names is None or not is_row_number(table.names[column]):
         return False
     logger.warning(
         "%s: %s is taken for row numbers of a data frame: not used",
@@ -167,12 +177,16 @@ def _names_columns(
     rows: list[list[str]], *, path: Path, known: Graph | None = None, warn: bool = False
 ) -> bool:
     """Whether the first row of a table of attributes is a header."""
-    first, rest = rows[0], rows[1:]
-    # A data frame's columns may be called 0, 1, ...: then the corner says that they are names.
-    if first[0].strip().lower() in ("", *NODE_NAMES):
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:]
+    if known is not None and known.index(first[:1])[0] >= 0:
+        return False
+    # A data frame's columns may be called 0, 1, ...: then one that is for ids says that.
+    if first[0] == "" or column_called(first, *NODE_NAMES) is not None:
         return True
-    is_node = known is not None and bool((known.index([cell.strip() for cell in first]) >= 0).any())
-    if is_node or any(is_number(cell) for cell in first[1:]):
+    if known is not None and not warn and rest:
+        # Every row is to be a node: if only the first is none, it is no row.
+        return bool((known.index([row[0].strip() for row in rest if row]) >= 0).all())
+    if any(is_number(cell) or is_missing(cell) for cell in first[1:]):
         return False
     for place in range(1, len(first)):
         cells = [row[place] for row in rest if place < len(row)]

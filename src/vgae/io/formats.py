@@ -28,7 +28,7 @@ logger = logging.getLogger("vgae.io")
 
 COLUMN_NAMES = (("src", "dst"), ("source", "target"), ("row", "col"))
 MOST_EMPTY_NODES = 10**7
-OTHER_ARRAYS = ("n", "n_nodes", "weight", "weights", "edges", "edge_index")
+CSR_PARTS = ("data", "indices", "indptr", "shape")
 
 
 def read_format(path: Path, *, directed: bool) -> Graph:
@@ -184,19 +184,26 @@ def _read_npz(content: bytes, directed: bool) -> Graph:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         names = set(archive.files)
         if {"adj_data", "adj_indices", "adj_indptr", "adj_shape"} <= names:
+            parts = {f"{of}_{part}" for of in ("adj", "attr") for part in CSR_PARTS}
+            _say_what_is_not_used(names - parts - {"labels"})
+            adjacency = sparse.coo_array(_csr_pieces(archive, "adj"))
+            _say_what_is_stored(adjacency)
             return Graph.from_scipy(
-                _csr_pieces(archive, "adj"),
+                adjacency,
                 features=_csr_pieces(archive, "attr") if "attr_data" in names else None,
                 labels=archive["labels"] if "labels" in names else None,
                 directed=directed,
             )
-        for source, target in COLUMN_NAMES:
-            if {source, target} <= names and "format" not in names:
-                return _from_columns(archive, archive[source], archive[target], directed=directed)
-        if "edges" in names:
-            return _from_columns(archive, *_columns(archive["edges"], 1), directed=directed)
-        if "edge_index" in names:
-            return _from_columns(archive, *_columns(archive["edge_index"], 0), directed=directed)
+        for source, target in COLUMN_NAMES if "format" not in names else ():
+            if {source, target} <= names:
+                used = {source, target}
+                return _from_columns(
+                    archive, used, archive[source], archive[target], directed=directed
+                )
+        for name, axis in (("edges", 1), ("edge_index", 0)):
+            if name in names:
+                columns = _columns(archive[name], axis)
+                return _from_columns(archive, {name}, *columns, directed=directed)
     if "format" not in names:
         raise InputError(
             f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; a graph is a matrix of "
@@ -208,26 +215,25 @@ def _read_npz(content: bytes, directed: bool) -> Graph:
 
 
 def _csr_pieces(archive: Any, prefix: str) -> Any:
-    data, indices, indptr, shape = (
-        archive[f"{prefix}_{part}"] for part in ("data", "indices", "indptr", "shape")
-    )
+    data, indices, indptr, shape = (archive[f"{prefix}_{part}"] for part in CSR_PARTS)
     return sparse.csr_array((data, indices, indptr), shape=tuple(shape.tolist()))
 
 
 def _from_columns(
-    archive: Any, source: NDArray[Any], target: NDArray[Any], *, directed: bool
+    archive: Any, used: set[str], source: NDArray[Any], target: NDArray[Any], *, directed: bool
 ) -> Graph:
     """Graph of columns of node ids; of node indices where the number of nodes is given."""
-    known = {*(name for pair in COLUMN_NAMES for name in pair), *OTHER_ARRAYS}
-    unused = sorted(set(archive.files) - known)
-    if unused:
-        logger.warning("arrays that are not used: %s", ", ".join(unused))
-    found = {name: archive[name] for name in OTHER_ARRAYS if name in archive.files}
-    weights = found.get("weight", found.get("weights"))
-    sizes = [found[name] for name in ("n", "n_nodes") if name in found]
-    if sizes and (sizes[0].shape or sizes[0].dtype.kind not in "iu"):
+    found: dict[str, Any] = {}
+    for meaning, names in (("n_nodes", ("n", "n_nodes")), ("weights", ("weight", "weights"))):
+        name = next((name for name in names if name in archive.files), None)
+        if name is not None:
+            found[meaning] = archive[name]
+            used = used | {name}
+    _say_what_is_not_used(set(archive.files) - used)
+    weights, size = found.get("weights"), found.get("n_nodes")
+    if size is not None and (size.shape or size.dtype.kind not in "iu"):
         raise InputError("n, the number of nodes, is not one whole number")
-    n_nodes = int(sizes[0]) if sizes else None
+    n_nodes = None if size is None else int(size)
     if source.shape != target.shape or source.ndim != 1:
         raise InputError(f"columns of shapes {source.shape} and {target.shape} are no pairs")
     if n_nodes is None:
@@ -239,6 +245,11 @@ def _from_columns(
 
 def _write_npz(content: Content, handle: io.BytesIO) -> None:
     sparse.save_npz(handle, _numbered(content.graph).adjacency)
+
+
+def _say_what_is_not_used(names: set[str]) -> None:
+    if names:
+        logger.warning("arrays that are not used: %s", ", ".join(sorted(names)))
 
 
 def _columns(pairs: NDArray[Any], ends_axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
