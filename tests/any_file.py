@@ -76,7 +76,7 @@ def rows_in(
     named = re.search(r"(tab|semicolon|bar|comma|space|'.')-separated", said)
     delimiter = " " if named is None else DELIMITERS.get(named[1], named[1].strip("'"))
     quote = options.get("quote", '"')
-    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    text = content.decode().lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     parser = _Parser(delimiter, aligned, "" if quote == "none" else quote, options.get("comment"))
     rows = parser.rows(text)
     comments = re.search(r"left out (\d+) comment line", said)

@@ -263,7 +263,7 @@ class TidyBlocks:
             raise InputError(f"{self.path}, line {line}: is not text (it holds zero bytes)")
 
     def _tidied(self, lines: bytes) -> bytes:
-        if self._n_lines == 0:
+        while self._n_lines == 0 and lines.startswith(codecs.BOM_UTF8):
             lines = lines.removeprefix(codecs.BOM_UTF8)
         lines = self._tidier.tidy(lines)
         if not self._started:  # else a blank line would be taken for the header
@@ -316,8 +316,9 @@ def not_utf8(path: Path) -> InputError | None:
 def tidy_lines(lines: Iterable[str], dialect: Dialect) -> Iterator[str | None]:
     """Lines as `TidyBlocks` leaves them, None in the place of each comment."""
     tidier = Tidier(dialect, of_bytes=False)
-    for line in lines:
+    for number, line in enumerate(lines):
         before = tidier.n_comments
+        line = line.lstrip("\ufeff") if number == 0 else line
         tidy = tidier.tidy(line.rstrip("\r\n") + "\n")
         yield tidy if tidier.n_comments == before else None
 

@@ -227,7 +227,7 @@ def _head(path: Path) -> tuple[str, str | None]:
             )
         sample = sample[:whole]
     try:
-        return sample.decode("utf-8-sig"), compression
+        return sample.decode("utf-8-sig").lstrip("\ufeff"), compression
     except UnicodeDecodeError as error:
         # A lone beginning of a byte order mark is no line's fault.
         raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from error
