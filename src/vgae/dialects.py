@@ -135,6 +135,9 @@ class Tidier:
         def text(plain: str) -> Any:
             return plain.encode() if of_bytes else plain
 
+        self._pieces: dict[str, Any] = {
+            name: re.compile(text(pieces[name])) for name in ("comment", "edge")
+        }
         named = "|".join(f"(?P<{name}>{piece})" for name, piece in pieces.items())
         self._pattern: Any = re.compile(text(named))
         self._inside: Any = re.compile(text(inside))
@@ -148,6 +151,7 @@ class Tidier:
         self._opening: list[Any] = [text(f"{end}{quote}") for end in ends]
         self._closing: list[Any] = [text(f"{quote}{end}") for end in ends]
         self._nothing, self._blank = text(""), text(" ")
+        self._tab, self._end = text("\t"), text("\n")
 
     def tidy(self, lines: Any) -> Any:
         """Whole lines, each with its line feed, without what is no part of a row."""
@@ -158,6 +162,23 @@ class Tidier:
         )
         if not untidy and not self.is_open and self._quotes_are_plain(lines):
             return lines
+        if not self.is_open and (self._quote is None or self._quote not in lines):
+            lines, n_comments = self._pieces["comment"].subn(self._nothing, lines)
+            self.n_comments += n_comments
+            if self._always:
+                return self._without_runs(lines)
+            return self._pieces["edge"].sub(self._nothing, lines)
+        return self._tidy_around_quotes(lines)
+
+    def _without_runs(self, lines: Any) -> Any:
+        """Runs of blanks as one, none at the ends of lines; patterns would take twice as long."""
+        blank, end = self._blank, self._end
+        lines = end + lines.replace(self._tab, blank)
+        while blank + blank in lines:
+            lines = lines.replace(blank + blank, blank)
+        return lines.replace(end + blank, end).replace(blank + end, end)[1:]
+
+    def _tidy_around_quotes(self, lines: Any) -> Any:
         kept, end = [], 0
         if self.is_open:
             rest = self._inside.match(lines)
