@@ -374,6 +374,14 @@ def test_dates_are_ids_like_any_other(tmp_path: Path) -> None:
         read_graph(path)
 
 
+def test_vertices_of_pajek_may_go_without_lines(tmp_path: Path) -> None:
+    path = tmp_path / "p.net"
+    path.write_text("% made by hand\n*Vertices 3\n*Edges\n1 2\n% the last\n")
+    graph = read_graph(path)
+    assert graph.ids.tolist() == [1, 2, 3]
+    assert graph.edges.tolist() == [[0, 1]]
+
+
 @pytest.mark.parametrize("part", ["*Arcslist", "*Edgeslist", "*Partition x"])
 def test_parts_of_pajek_files_that_are_not_read(tmp_path: Path, part: str) -> None:
     path = tmp_path / "p.net"

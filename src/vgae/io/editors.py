@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import warnings
@@ -15,6 +16,10 @@ from vgae.ids import NodeId, canonical_int
 from vgae.interop import from_networkx, to_networkx
 
 __all__ = ["EDITOR_FORMATS", "MARKED_FORMATS", "Content", "Format"]
+
+
+MOST_UNLABELLED = 10**7
+"""Vertices that a Pajek file may declare without a line of their own."""
 
 
 class Content(NamedTuple):
@@ -104,8 +109,14 @@ def _read_gml(content: bytes) -> Any:
 
 
 def _read_pajek(content: bytes) -> Any:
+    """Vertices may go without lines of their own: then their numbers are their labels."""
     import networkx
 
+    content = re.sub(rb"(?m)^\s*%[^\n]*\n", b"", content.removeprefix(codecs.BOM_UTF8))
+    unlabelled = re.search(rb"(?i)^\s*\*vertices\s+(\d+)[^\n]*\n(?=\s*\*)", content)
+    if unlabelled and int(unlabelled[1]) <= MOST_UNLABELLED:
+        labels = b"".join(b'%d "%d"\n' % (n, n) for n in range(1, int(unlabelled[1]) + 1))
+        content = unlabelled[0] + labels + content[unlabelled.end() :]
     lines = re.IGNORECASE | re.MULTILINE
     other = re.search(rb"^\s*(\*(?!vertices|edges\b|arcs\b|network)\w+)", content, lines)
     if other:
