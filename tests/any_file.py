@@ -99,7 +99,7 @@ class _Parser:
                 self.n_comments += 1
                 place = self._line_end(text, place) + 1
             elif not text[place : self._line_end(text, place)].strip(
-                " \t" if self.aligned else "" if self.delimiter == " " else " "
+                " \t" if self.aligned else " "
             ):
                 place = self._line_end(text, place) + 1
             else:
