@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -399,3 +400,21 @@ def test_labels_of_gml_may_hold_anything(tmp_path: Path) -> None:
         'edge [ source 2 target 2 label "y" ] ]'
     )
     assert read_graph(path).ids.tolist() == [1, 2]
+
+
+def test_broken_indices_are_refused_before_they_are_followed(tmp_path: Path) -> None:
+    path = tmp_path / "broken.npz"
+    for indptr, indices in (([0, 10**9, 2], [0, 1]), ([0, 1, 2], [0, -(10**9)])):
+        parts: dict[str, Any] = {
+            "data": np.ones(2),
+            "indices": np.array(indices),
+            "indptr": np.array(indptr),
+            "shape": np.array([2, 2]),
+        }
+        adjacency: dict[str, Any] = {f"adj_{name}": part for name, part in parts.items()}
+        np.savez(path, **adjacency)
+        with pytest.raises(InputError, match=r"broken\.npz: "):
+            read_graph(path)
+        np.savez(path, format=np.array(b"csr"), **parts)
+        with pytest.raises(InputError, match=r"broken\.npz: "):
+            read_graph(path)

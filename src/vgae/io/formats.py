@@ -137,9 +137,7 @@ def _read_matrix_market(content: bytes, directed: bool) -> Graph:
     if layout != "coordinate" or field == "complex":
         raise InputError(f"is {layout} of {field}; give coordinates of real numbers")
     _check_size(max(n_rows, n_columns), n_entries)
-    matrix = sparse.coo_array(scipy_io.mmread(io.BytesIO(content)))
-    _say_what_is_stored(matrix)
-    return Graph.from_scipy(matrix, directed=directed)
+    return _from_stored(scipy_io.mmread(io.BytesIO(content)), directed=directed)
 
 
 def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
@@ -168,15 +166,19 @@ def _check_size(n_nodes: int, n_entries: int) -> None:
         )
 
 
-def _say_what_is_stored(matrix: Any) -> None:
-    """Say what becomes no edge of its own: zeros, and places that are given twice."""
-    n_zeros = int(np.count_nonzero(matrix.data == 0))
-    places = matrix.row.astype(np.int64) * matrix.shape[1] + matrix.col
-    n_repeated = matrix.nnz - len(np.unique(places))
+def _from_stored(matrix: Any, **options: Any) -> Graph:
+    """Graph of a matrix; what becomes no edge of its own, zeros and repeated places, is said."""
+    if hasattr(matrix, "check_format"):
+        matrix.check_format(full_check=True)  # broken indices could crash the conversion
+    stored = sparse.coo_array(matrix)
+    n_zeros = int(np.count_nonzero(stored.data == 0))
+    places = stored.row.astype(np.int64) * stored.shape[1] + stored.col
+    n_repeated = stored.nnz - len(np.unique(places))
     if n_zeros:
         logger.warning("left out %s of zero", count(n_zeros, "stored value"))
     if n_repeated:
         logger.warning("added %s to others at the same place", count(n_repeated, "stored value"))
+    return Graph.from_scipy(stored, **options)
 
 
 def _read_npz(content: bytes, directed: bool) -> Graph:
@@ -186,10 +188,8 @@ def _read_npz(content: bytes, directed: bool) -> Graph:
         if {"adj_data", "adj_indices", "adj_indptr", "adj_shape"} <= names:
             parts = {f"{of}_{part}" for of in ("adj", "attr") for part in CSR_PARTS}
             _say_what_is_not_used(names - parts - {"labels"})
-            adjacency = sparse.coo_array(_csr_pieces(archive, "adj"))
-            _say_what_is_stored(adjacency)
-            return Graph.from_scipy(
-                adjacency,
+            return _from_stored(
+                _csr_pieces(archive, "adj"),
                 features=_csr_pieces(archive, "attr") if "attr_data" in names else None,
                 labels=archive["labels"] if "labels" in names else None,
                 directed=directed,
@@ -209,9 +209,7 @@ def _read_npz(content: bytes, directed: bool) -> Graph:
             f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; a graph is a matrix of "
             "scipy.sparse.save_npz, arrays src and dst, or an array edges"
         )
-    matrix = sparse.coo_array(sparse.load_npz(io.BytesIO(content)))
-    _say_what_is_stored(matrix)
-    return Graph.from_scipy(matrix, directed=directed)
+    return _from_stored(sparse.load_npz(io.BytesIO(content)), directed=directed)
 
 
 def _csr_pieces(archive: Any, prefix: str) -> Any:
