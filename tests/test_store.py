@@ -176,7 +176,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for name in ("save_file", "save_split", "_write_vectors"):
+    for name in ("save_file", "save_split", "write_vectors"):
         with monkeypatch.context() as patch:
             patch.setattr(vgae.store, name, full)
             with pytest.raises(InputError, match="no space left"):

@@ -390,8 +390,9 @@ def embed(
 
         write_vectors(out, model.ids_, vectors, prefix=prefix)
         return
-    columns: dict[str, Any] = {"node": model.ids_}
-    columns |= {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
+    from vgae.io import vector_columns
+
+    columns = vector_columns(model.ids_, vectors, prefix=prefix)
     rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
     if json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)

@@ -31,6 +31,7 @@ __all__ = [
     "byte_stream",
     "not_utf8",
     "numbered_rows",
+    "refuse_pipe",
     "rows_of",
     "tidy_lines",
     "wide_cells",
@@ -91,10 +92,21 @@ class Dialect:
         return "(?!)" if self.comment == NO_MARK else re.escape(self.comment)
 
 
-def byte_stream(path: Path) -> tuple[Any, str | None]:
-    """The file's bytes, decompressed, and how they were compressed; known by the first bytes."""
+def refuse_pipe(path: Path) -> None:
+    """Refuse what can be read once only, since a file is looked at before it is read.
+
+    Raises
+    ------
+    InputError
+        The path is that of a pipe or a device.
+    """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise InputError(f"{path}: is a pipe or a device; save what it gives to a file first")
+
+
+def byte_stream(path: Path) -> tuple[Any, str | None]:
+    """The file's bytes, decompressed, and how they were compressed; known by the first bytes."""
+    refuse_pipe(path)
     with path.open("rb") as handle:
         start = handle.read(4)
     stream = pa.OSFile(str(path))

@@ -14,8 +14,9 @@ from scipy import sparse
 
 from vgae.api import make_model
 from vgae.encoders import used_features
+from vgae.estimators import EstimatorSettings
 from vgae.graph import Graph
-from vgae.model import GraphAutoEncoder
+from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.split import PAPER_SPLIT
 from vgae.train import choose_place, train
 
@@ -127,7 +128,7 @@ def inspect_graph(graph: Graph) -> Inspection:
     n_pairs = graph.n_nodes * (graph.n_nodes - 1) / (1 if graph.directed else 2)
     n_components, members = sparse.csgraph.connected_components(graph.adjacency, directed=False)
     cleaning = asdict(graph.cleaning)
-    weights = graph.weights
+    weights, features = graph.weights, _features(graph)
     labels = None
     if graph.labels is not None:
         names, sizes = np.unique(graph.labels.astype(str), return_counts=True)
@@ -146,9 +147,9 @@ def inspect_graph(graph: Graph) -> Inspection:
         rows=graph.n_edges + sum(cleaning.values()),
         cleaning=cleaning,
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
-        features=_features(graph),
+        features=features,
         labels=labels,
-        plan=_plan(graph),
+        plan=_plan(graph, features),
     )
 
 
@@ -197,8 +198,8 @@ def _features(graph: Graph) -> dict[str, Any] | None:
 # ------------------------------------------------------------------------ plan
 
 
-def _plan(graph: Graph) -> Plan:
-    preset, why = _preset(graph)
+def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
+    preset, why = _preset(features)
     model = make_model("vgae", preset=preset)
     held_out = PAPER_SPLIT.sizes(graph.n_edges)
     if not all(held_out.values()):
@@ -211,13 +212,12 @@ def _plan(graph: Graph) -> Plan:
         test=held_out["test"],
         engine=model.engine_here(),
         steps=steps,
-        seconds=steps * _step_seconds(graph, preset),
-        bytes=LIBRARY_BYTES + _training_bytes(graph, preset),
+        seconds=steps * _step_seconds(graph, model.settings),
+        bytes=LIBRARY_BYTES + _training_bytes(graph, model.settings.network),
     )
 
 
-def _preset(graph: Graph) -> tuple[str, str]:
-    found = _features(graph)
+def _preset(found: Mapping[str, Any] | None) -> tuple[str, str]:
     if found is None:
         return "paper", "there are no features to scale"
     if found["not_zero"] < BAG_SHARE and found["least"] >= 0:
@@ -227,11 +227,10 @@ def _preset(graph: Graph) -> tuple[str, str]:
     return "paper", "features are numbers of moderate size"
 
 
-def _step_seconds(graph: Graph, preset: str) -> float:
+def _step_seconds(graph: Graph, settings: EstimatorSettings) -> float:
     """About how long a training step of a graph takes, by steps on a smaller one like it."""
     if graph.n_edges == 0:
         return 0.0
-    settings = make_model("vgae", preset=preset).settings
     random = np.random.default_rng(0)
     n_nodes = min(graph.n_nodes, MEASURED_NODES)
     n_edges = max(1, round(graph.n_edges * n_nodes / graph.n_nodes))
@@ -256,9 +255,8 @@ def _step_seconds(graph: Graph, preset: str) -> float:
     return pairs_part * scale**2 + (step - pairs_part) * edges_scale
 
 
-def _training_bytes(graph: Graph, preset: str) -> float:
+def _training_bytes(graph: Graph, shape: ModelSettings) -> float:
     """About what the arrays of a training run take together."""
-    shape = make_model("vgae", preset=preset).settings.network
     entries = graph.n_nodes + 2 * graph.n_edges
     features: Any = used_features(graph, shape.features)
     n_inputs = graph.n_nodes if features is None else features.shape[1]

@@ -25,8 +25,8 @@ from vgae.errors import InputError, newer_format
 from vgae.files import check_directory, file_errors, staged_directory
 from vgae.graph import Graph
 from vgae.ids import as_ids
+from vgae.io import write_vectors
 from vgae.split import Split, load_split_edges, save_split
-from vgae.tables import write_table
 
 __all__ = ["FORMAT_VERSION", "Run", "check_run_place", "load_run", "save_run", "staged_run"]
 
@@ -119,9 +119,9 @@ def save_run(run: Run, staged: Path) -> None:
     with file_errors(staged):
         save_split(run.split, staged / SPLIT)
         ids = run.split.graph.ids
-        _write_vectors(staged / EMBEDDINGS, ids, "z", run.embedding)
+        write_vectors(staged / EMBEDDINGS, ids, run.embedding)
         if run.embedding_std is not None:
-            _write_vectors(staged / DEVIATIONS, ids, "s", run.embedding_std)
+            write_vectors(staged / DEVIATIONS, ids, run.embedding_std, prefix="s")
         _write_arrays(staged / WEIGHTS, run.weights)
         if run.states is not None:
             _write_arrays(staged / STATES, run.states)
@@ -240,11 +240,6 @@ def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         save_file(dict(arrays), path)
     except SafetensorError as error:  # wraps the operating system's reason in its own text
         raise InputError(f"{path}: {error}") from error
-
-
-def _write_vectors(path: Path, ids: NDArray[Any], prefix: str, vectors: Vectors) -> None:
-    columns = {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
-    write_table(path, {"node": ids, **columns})
 
 
 def _read_vectors(path: Path) -> tuple[NDArray[Any], Vectors]:

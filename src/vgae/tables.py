@@ -20,7 +20,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
-from vgae.dialects import byte_stream
+from vgae.dialects import byte_stream, refuse_pipe
 from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 from vgae.text import TextFile, open_text
@@ -55,6 +55,8 @@ PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
 JSON_BLOCK = 2**24
 """Bytes that the longest line of JSON may have."""
+NO_OBJECT = re.compile(rb"(?<![^\r\n])[ \t\f\v]*[^\s{]")
+"""A line of JSON that is no object: PyArrow can crash on it."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,14 @@ class Table:
     def describe(self, column: int) -> str:
         """A column in words: its name, or its number from 1."""
         return f"column {column + 1}" if self.names is None else f"column '{self.names[column]}'"
+
+    def say_row_numbers(self, column: int) -> None:
+        """Say that a column is left out, as it is a data frame's index."""
+        logger.warning(
+            "%s: %s is taken for row numbers of a data frame: not used",
+            self.path,
+            self.describe(column),
+        )
 
     def read(
         self, columns: Sequence[int], *, encoded: Collection[int] = ()
@@ -210,7 +220,7 @@ def open_table(
         The file is missing, empty, not text in UTF-8, or damaged.
     """
     with file_errors(path):
-        byte_stream(path)
+        refuse_pipe(path)
         with path.open("rb") as handle:
             start = handle.read(6)
         if start[:4] == PARQUET_MAGIC or path.suffix == ".parquet":
@@ -395,9 +405,10 @@ def _open_json_lines(path: Path) -> Table:
     stream, _ = byte_stream(path)
     with stream:
         content: bytes = stream.read()
-    for line, text in enumerate(content.splitlines(), start=1):
-        if not text.strip().startswith(b"{") and text.strip():  # PyArrow can crash on others
-            raise InputError(f"{path}, line {line}: is not a JSON object")
+    other = NO_OBJECT.search(content)
+    if other:
+        line = len(content[: other.end()].splitlines())
+        raise InputError(f"{path}, line {line}: is not a JSON object")
     try:
         content.decode()
         table = _json_table(content, None)

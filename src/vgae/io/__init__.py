@@ -13,7 +13,7 @@ from vgae.graph import Graph
 from vgae.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.io.features import read_new_features, with_features_from
 from vgae.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
-from vgae.io.vectors import check_vectors_output, write_vectors
+from vgae.io.vectors import check_vectors_output, vector_columns, write_vectors
 from vgae.tables import inner_suffix
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "read_new_edges",
     "read_new_features",
     "read_pairs",
+    "vector_columns",
     "write_graph",
     "write_vectors",
 ]

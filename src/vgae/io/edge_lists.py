@@ -64,10 +64,7 @@ def read_edges(
     weight_column = (
         table.column_called(*WEIGHT_NAMES) if weight is None else table.column(str(weight))
     )
-    _say_what_is_read(table, *ends, weight_column)
-    read = [*ends, *([] if weight_column is None else [weight_column])]
-    cells = table.read(read, encoded=set(ends))
-    ids = IdColumns.of(table, ends, cells[:2])
+    ids, weight_cells = _read_columns(table, ends, weight_column)
     n_rows = len(ids.codes[0])
     if n_rows == 0:
         raise InputError(f"{path}: has a header but no edges")
@@ -76,9 +73,9 @@ def read_edges(
     ids = ids.complete()
     weights = None
     if weight_column is not None:
-        weights = _positive_weights(table, weight_column, cells[2])
+        weights = _positive_weights(table, weight_column, weight_cells)
         weights = weights if ids.rows is None else weights[ids.rows]
-    del cells
+    del weight_cells
     ids = ids.checked()
     names, places = number_ids(ids.values, ids.used)
     pairs = np.stack([places[column] for column in ids.codes], axis=1)
@@ -119,11 +116,9 @@ def read_new_edges(
     table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
     ends = _pair_columns(table, None, None)
     weight = table.column_called(*WEIGHT_NAMES)
-    _say_what_is_read(table, *ends, weight)
-    read = [*ends, *([] if weight is None else [weight])]
-    cells = table.read(read, encoded=set(ends))
-    ids = IdColumns.of(table, ends, cells[:2]).check_complete().checked()
-    weights = None if weight is None else _positive_weights(table, weight, cells[2])
+    ids, weight_cells = _read_columns(table, ends, weight)
+    ids = ids.check_complete().checked()
+    weights = None if weight is None else _positive_weights(table, weight, weight_cells)
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
 
@@ -151,9 +146,8 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     """
     table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
     ends = _pair_columns(table, None, None)
-    _say_what_is_read(table, *ends, None, "pairs")
-    cells = table.read(list(ends), encoded=set(ends))
-    ids = IdColumns.of(table, ends, cells).check_complete().checked()
+    ids, _ = _read_columns(table, ends, None, what="pairs")
+    ids = ids.check_complete().checked()
     if len(ids.codes[0]) == 0:
         raise InputError(f"{path}: has a header but no pairs")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
@@ -231,16 +225,22 @@ def _first_named(table: Table) -> tuple[int, int]:
     """The first two columns; a data frame's row numbers are passed over."""
     first, second = first_two(table.names or ["x", "y"])
     if first:
-        logger.warning(
-            "%s: %s is taken for row numbers of a data frame: not used",
-            table.path,
-            table.describe(0),
-        )
+        table.say_row_numbers(0)
     return first, second
 
 
+def _read_columns(
+    table: Table, ends: tuple[int, int], weight: int | None, *, what: str = "edges"
+) -> tuple[IdColumns, pa.ChunkedArray | None]:
+    """The ids of both ends and, as they stand, the weights; what is read is said before."""
+    _say_what_is_read(table, *ends, weight, what)
+    read = [*ends, *([] if weight is None else [weight])]
+    cells = table.read(read, encoded=set(ends))
+    return IdColumns.of(table, ends, cells[:2]), None if weight is None else cells[2]
+
+
 def _say_what_is_read(
-    table: Table, source: int, target: int, weight: int | None, what: str = "edges"
+    table: Table, source: int, target: int, weight: int | None, what: str
 ) -> None:
     used = [source, target] if weight is None else [source, target, weight]
     said = f"{table.describe(source)} to {table.describe(target)}"

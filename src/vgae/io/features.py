@@ -165,11 +165,7 @@ def _is_row_number(table: Table, column: int) -> bool:
     """Whether a column is a data frame's index, which was written along."""
     if table.names is None or not is_row_number(table.names[column]):
         return False
-    logger.warning(
-        "%s: %s is taken for row numbers of a data frame: not used",
-        table.path,
-        table.describe(column),
-    )
+    table.say_row_numbers(column)
     return True
 
 

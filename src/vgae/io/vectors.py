@@ -12,7 +12,7 @@ from vgae.errors import InputError, shown
 from vgae.files import check_directory, check_file, staged_directory, staged_file
 from vgae.tables import TABLE_SUFFIXES, check_output, inner_suffix, write_table
 
-__all__ = ["VECTOR_SUFFIXES", "check_vectors_output", "write_vectors"]
+__all__ = ["VECTOR_SUFFIXES", "check_vectors_output", "vector_columns", "write_vectors"]
 
 VECTOR_SUFFIXES = (*TABLE_SUFFIXES, ".npz", ".w2v", ".projector")
 TENSOR, METADATA, CONFIG = "vectors.tsv", "metadata.tsv", "projector_config.pbtxt"
@@ -56,8 +56,7 @@ def write_vectors(
     check_vectors_output(path)
     suffix = inner_suffix(path)
     if suffix in TABLE_SUFFIXES:
-        columns = {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
-        write_table(path, {"node": ids, **columns})
+        write_table(path, vector_columns(ids, vectors, prefix=prefix))
     elif suffix == ".npz":
         names = ids if ids.dtype.kind == "i" else ids.astype(str)
         with staged_file(path) as staged, staged.open("wb") as handle:
@@ -76,6 +75,14 @@ def write_vectors(
             (folder / CONFIG).write_text(
                 f'embeddings {{\n  tensor_path: "{TENSOR}"\n  metadata_path: "{METADATA}"\n}}\n'
             )
+
+
+def vector_columns(
+    ids: NDArray[Any], vectors: NDArray[np.floating], *, prefix: str = "z"
+) -> dict[str, NDArray[Any]]:
+    """Columns of a table of node vectors: node, then one a coordinate."""
+    columns = {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
+    return {"node": ids, **columns}
 
 
 def check_vectors_output(path: Path) -> None:
