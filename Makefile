@@ -49,6 +49,7 @@ test-slow: env
 bench: env .venv-pecanpy/.ready
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	$(BIN)/python benchmarks/objective.py
+	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/walks.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/new_nodes.py

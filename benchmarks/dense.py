@@ -57,15 +57,17 @@ class DenseTargets:
     ----------
     case
         The graph.
+    device
+        Where the array is held.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, device: str = "cpu") -> None:
         n_pairs, n_positive = case.n_nodes**2, 2 * len(case.edges)
-        self.target = torch.zeros(case.n_nodes, case.n_nodes)
-        rows, columns = torch.from_numpy(case.both_ways).T
+        self.target = torch.zeros(case.n_nodes, case.n_nodes, device=device)
+        rows, columns = torch.from_numpy(case.both_ways).to(device).T
         self.target[rows, columns] = 1.0
         self.target.fill_diagonal_(1.0)
-        self.pos_weight = torch.tensor((n_pairs - n_positive) / n_positive)
+        self.pos_weight = torch.tensor((n_pairs - n_positive) / n_positive, device=device)
         self.norm = n_pairs / (2.0 * (n_pairs - n_positive))
 
     def loss(self, logits: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
@@ -107,18 +109,19 @@ def inputs_of(case: Case) -> tuple[Tensor, Tensor]:
     return given, normalized_adjacency(case)
 
 
-def epochs(case: Case) -> Iterator[float]:
+def epochs(case: Case, device: str = "cpu") -> Iterator[float]:
     """Train without end; yields the seconds of each epoch."""
     torch.manual_seed(0)
-    model = DenseVGAE(case.features.shape[1])
-    (features, adjacency), targets = inputs_of(case), DenseTargets(case)
+    model = DenseVGAE(case.features.shape[1]).to(device)
+    features, adjacency = (matrix.to(device) for matrix in inputs_of(case))
+    targets = DenseTargets(case, device)
     shape = (case.n_nodes, LATENT)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     del case
     while True:
         started = time.perf_counter()
         optimizer.zero_grad()
-        loss = targets.loss(*model(features, adjacency, torch.randn(shape)))
+        loss = targets.loss(*model(features, adjacency, torch.randn(shape, device=device)))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         loss.item()

@@ -98,7 +98,7 @@ def test_not_a_number_is_not_hidden(interpreted: Any) -> None:
     clean = factors(40, 3, 1.0)
     spoilt = clean.clone()
     spoilt[37, 1] = torch.nan
-    for precision in ("ieee", "tf32", "bf16"):
+    for precision in ("float32", "tf32", "bf16"):
         engine = interpreted.TritonEngine(precision)
         for pair in ((spoilt, None), (spoilt, clean), (clean, spoilt)):
             assert engine.sweep(*pair).total.isnan()
@@ -191,12 +191,13 @@ def machine_code(module: Any, precision: str, dim: int) -> Any:
     kernel = module._row_pass
     if not isinstance(triton.language.sum, triton.JITFunction):
         pytest.skip("TRITON_INTERPRET was set when triton was imported: it cannot compile now")
+    row_block, n_warps = module._shape(precision, dim)
     constants = {
         "dim": dim,
-        "row_block": module._row_block(precision, dim),
+        "row_block": row_block,
         "column_block": module.COLUMN_BLOCK,
         "tiles_a_chunk": module.TILES_A_CHUNK,
-        "input_precision": "ieee" if precision == "ieee" else "tf32",
+        "input_precision": module._input_precision(precision),
         "rounded": triton.language.bfloat16 if precision == "bf16" else triton.language.float32,
     }
     operand = "*bf16" if precision == "bf16" else "*fp32"
@@ -212,18 +213,19 @@ def machine_code(module: Any, precision: str, dim: int) -> Any:
         attrs={places[name]: [["tt.divisibility", 16]] for name in aligned},
     )
     options = {
-        "num_warps": module.N_WARPS,
+        "num_warps": n_warps,
         "num_stages": module.N_STAGES,
         "enable_fp_fusion": True,
     }
     return triton.compile(source, target=compiler.GPUTarget("cuda", 90, 32), options=options)
 
 
-@pytest.mark.parametrize("precision", ["ieee", "tf32", "bf16"])
-def test_compiles_for_hopper(compiled: Any, precision: str) -> None:
-    """The compiler refuses what the interpreter runs; and low precision is for tensor cores."""
-    code = machine_code(compiled, precision, 16)
-    assert ("wgmma.mma_async" in code.asm["ptx"]) == (precision != "ieee")
+@pytest.mark.parametrize("dim", [16, 128])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+def test_compiles_for_hopper(compiled: Any, precision: str, dim: int) -> None:
+    """The compiler refuses what the interpreter runs; and every precision is for tensor cores."""
+    code = machine_code(compiled, precision, dim)
+    assert "mma" in code.asm["ptx"]
     assert "atom." not in code.asm["ptx"]
     # An A100 has more, the GPUs of desktops no more.
     assert code.metadata.shared <= 99 * 1024

@@ -144,8 +144,9 @@ def csr_tensor(
 ) -> Tensor:
     """A torch CSR matrix from parts that are known to be valid."""
     with warnings.catch_warnings():
-        # torch says once a process that CSR is in beta; that is no news to a user of this library.
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support", category=UserWarning)
+        # torch says once per process that CSR is in beta, and that it does not check what it is
+        # told not to check; neither is news to a user of this library.
+        warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)", category=UserWarning)
         return torch.sparse_csr_tensor(
             row_starts, columns, values, size=shape, check_invariants=False
         )

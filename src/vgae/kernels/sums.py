@@ -16,7 +16,7 @@ from vgae.kernels.numba_engine import NumbaEngine
 __all__ = ["ENGINES", "check_engine", "choose_engine", "softplus_sum", "with_gradients"]
 
 
-def _triton(precision: Literal["ieee", "tf32", "bf16"]) -> Callable[[], Engine]:
+def _triton(precision: Literal["float32", "tf32", "bf16"]) -> Callable[[], Engine]:
     def make() -> Engine:
         from vgae.kernels.triton_engine import TritonEngine
 
@@ -27,7 +27,7 @@ def _triton(precision: Literal["ieee", "tf32", "bf16"]) -> Callable[[], Engine]:
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "numba": NumbaEngine,
-    "triton": _triton("ieee"),
+    "triton": _triton("float32"),
     "triton-tf32": _triton("tf32"),
     "triton-bf16": _triton("bf16"),
     "tiles": TileEngine,

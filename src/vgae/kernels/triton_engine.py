@@ -26,7 +26,7 @@ from vgae.kernels.engines import PairSum, TileEngine, check_factors, multiple
 
 __all__ = ["Precision", "TritonEngine"]
 
-Precision = Literal["ieee", "tf32", "bf16"]
+Precision = Literal["float32", "tf32", "bf16"]
 
 SMALLEST_DIM = 16
 """What the tensor cores multiply at a time at least; smaller dimensions are padded with zeros."""
@@ -34,27 +34,24 @@ LARGEST_DIM = 128
 """Beyond, a tile and a gradient do not fit the registers and shared memory of every GPU."""
 
 # Sizes are fixed and not tuned at run time: another block would add up in another order, to other
-# bits. They come from reading the machine code for Hopper (sm_90a, Triton 3.9). A pair takes 14
-# instructions in bfloat16, 2 of them in the special function units, which do 16 a cycle where the
-# others do 128: the kernel is bound by these units, 16 instructions' time, and by instructions
-# beyond. The cures are many warps and few instructions, and both depend on registers:
+# bits. They come from reading the machine code for Hopper (sm_90a, Triton 3.9) and from trying
+# them on an H100. A pair takes 14 instructions in bfloat16, 2 of them in the special function
+# units, which do 16 a cycle where the others do 128: the kernel is bound by these units, 16
+# instructions' time, and by instructions beyond. The cures are many warps and few instructions,
+# and both depend on registers:
 #
 # - A thread keeps four numbers for each of its pairs (logits, exponentials, two sums) besides its
 #   share of the gradient. With 16 pairs (64 * 32 on 4 warps) that is 128 registers at dimension 16
 #   and 250 at 64, hence four to two programs to a multiprocessor: while one waits for the tensor
-#   cores another computes. With 32 pairs it is 255 everywhere, and half the programs, for 7% fewer
-#   instructions. At dimension 128 registers spill, but only around the loop over tiles.
-# - Without tensor cores ("ieee") a pair takes 2 * dim multiply-adds, 33 of 47 instructions at
-#   dimension 16, and waiting matters less than reading shared memory: 128 rows need 3.5 reads for a
-#   pair where 64 need 6. From dimension 32 on, 128 rows would not fit the registers.
+#   cores another computes.
+# - float32 takes three products of tensor cores, those of the high and the low halves of its
+#   factors. More rows for each tile of columns mean fewer splits of columns, so that it gains from
+#   128 rows where registers last: at dimension 16, and at 64 with 8 warps. At 128 the halves of 64
+#   rows would take 112 kB of shared memory, which few GPUs have: 32 rows.
 # - Two tiles in flight cover the way to the L2 cache, a few hundred cycles, as the programs of a
 #   multiprocessor work a thousand on a tile; a third costs instructions. All programs read the same
 #   columns at about the same time, so that they come from the cache: 4 * dim / 64 bytes for a pair.
 COLUMN_BLOCK = 32
-ROW_BLOCK = 64
-ROW_BLOCK_WITHOUT_TENSOR_CORES = 128
-"""At the smallest dimension."""
-N_WARPS = 4
 N_STAGES = 2
 
 TILES_A_CHUNK = 16
@@ -77,10 +74,12 @@ class TritonEngine:
     Parameters
     ----------
     precision
-        That of the factors of a product; products are added in float32. "ieee" is float32
-        throughout. "tf32" (10 bits of mantissa) and "bf16" (7) use the tensor cores: with random
-        vectors and logits up to 1000, gradients are off by up to 3e-3 and 1e-2 of their norm,
-        totals by 2e-5 and 1e-4.
+        That of the factors of a product; products are added in float32. "float32" multiplies the
+        high and low halves of the factors on the tensor cores, three products for one, and is as
+        exact as float32 arithmetic: on an H100, totals are off by up to 2e-7 and gradients by up
+        to 4e-7 of their norm. "tf32" (10 bits of mantissa) and "bf16" (7) round the factors: with
+        random vectors and logits up to 1000, gradients are off by up to 3e-3 and 1e-2 of their
+        norm, totals by 2e-5 and 1e-4.
 
     Examples
     --------
@@ -88,9 +87,9 @@ class TritonEngine:
     ('triton', 'triton-bf16')
     """
 
-    def __init__(self, precision: Precision = "ieee") -> None:
+    def __init__(self, precision: Precision = "float32") -> None:
         self.precision = precision
-        self.name = "triton" if precision == "ieee" else f"triton-{precision}"
+        self.name = "triton" if precision == "float32" else f"triton-{precision}"
 
     def unavailable(self, device: torch.device, dim: int) -> str | None:
         """See `Engine.unavailable`."""
@@ -124,7 +123,7 @@ class TritonEngine:
         if n_rows == 0 or n_columns == 0:
             return rows.new_zeros((), dtype=torch.float64), torch.zeros_like(rows)
         padded_dim = max(SMALLEST_DIM, 1 << (dim - 1).bit_length())
-        row_block = _row_block(self.precision, padded_dim)
+        row_block, n_warps = _shape(self.precision, padded_dim)
         n_blocks = -(-n_rows // row_block)
         n_parts = min(
             max(1, ENOUGH_PROGRAMS // n_blocks), -(-n_columns // (FEWEST_TILES * COLUMN_BLOCK))
@@ -147,9 +146,9 @@ class TritonEngine:
                 row_block=row_block,
                 column_block=COLUMN_BLOCK,
                 tiles_a_chunk=TILES_A_CHUNK,
-                input_precision="ieee" if self.precision == "ieee" else "tf32",
+                input_precision=_input_precision(self.precision),
                 rounded=tl.bfloat16 if self.precision == "bf16" else tl.float32,
-                num_warps=N_WARPS,
+                num_warps=n_warps,
                 num_stages=N_STAGES,
                 enable_fp_fusion=True,
             )
@@ -161,7 +160,7 @@ class TritonEngine:
         n_nodes, n_used = factor.shape
         padding = (0, dim - n_used, 0, multiple(n_nodes, block) - n_nodes)
         operand = functional.pad(factor, padding).contiguous()
-        if self.precision == "ieee":
+        if self.precision == "float32":
             return operand
         if self.precision == "tf32":
             # Tensor cores would drop the last 13 bits and so shrink every logit. This rounds them
@@ -177,9 +176,17 @@ def _interpreted() -> bool:
     return not isinstance(_row_pass, triton.JITFunction)
 
 
-def _row_block(precision: Precision, dim: int) -> int:
-    wide = precision == "ieee" and dim == SMALLEST_DIM
-    return ROW_BLOCK_WITHOUT_TENSOR_CORES if wide else ROW_BLOCK
+def _shape(precision: Precision, dim: int) -> tuple[int, int]:
+    """Rows that a program owns, and its warps; measured for each padded dimension on an H100."""
+    own = {16: (128, 4), 64: (128, 8), 128: (32, 4)} if precision == "float32" else {}
+    return own.get(dim, (64, 4))
+
+
+def _input_precision(precision: Precision) -> str:
+    """How Triton multiplies the operands: "tf32x3" is the three products of float32."""
+    if precision != "float32":
+        return "tf32"
+    return "tf32x3" if torch.version.hip is None else "ieee"  # AMD's compiler has no "tf32x3"
 
 
 # One machine code for all numbers of columns.
