@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from vgae.graph import Graph
-from vgae.kernels.compiled import compiled, run_parallel
+from vgae.kernels.atomics import items
+from vgae.kernels.compiled import compiled
+from vgae.kernels.threads import run_items
 
 __all__ = ["random_walks"]
 
+EMITTED = "f0bb4ea5e2e2"
+"""State of the emitted instructions: numba looks for changes in this file alone."""
+
 Walks = NDArray[np.int32]
+
+WORK_OF_A_STEP = 25.0
+"""Nanoseconds that a step takes on one thread."""
 
 
 def random_walks(
@@ -69,12 +76,19 @@ def random_walks(
     if graph.weights is not None:
         cumulative = adjacency.data.astype(np.float64)
         _accumulate(starts_of_rows, cumulative)
-    run_parallel(_walk, starts_of_rows, columns, cumulative, p, q, np.uint64(seed), walks)
+    run_items(
+        _walk,
+        len(walks),
+        *(starts_of_rows, columns, cumulative, p, q, np.uint64(seed), walks),
+        work=walks.size * WORK_OF_A_STEP,
+    )
     return walks
 
 
-@compiled(parallel=True)
+@compiled()
 def _walk(
+    turn: Any,
+    size: Any,
     starts: Any,
     columns: Any,
     cumulative: Any,
@@ -87,7 +101,7 @@ def _walk(
     n_walks, length = walks.shape
     second_order = p != 1.0 or q != 1.0
     highest = max(1.0, 1.0 / p, 1.0 / q)
-    for walk in numba.prange(n_walks):
+    for walk in items(turn, size, n_walks):
         state = _mix(seed ^ _mix(np.uint64(walk)))
         before = np.int64(-1)
         node = np.int64(walks[walk, 0])

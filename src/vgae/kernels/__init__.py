@@ -10,6 +10,7 @@ from vgae.kernels.engines import Engine, PairSum
 from vgae.kernels.ranking import count_reaching, top_pairs, top_partners
 from vgae.kernels.sparse import SparseMatrix
 from vgae.kernels.sums import ENGINES, check_engine, choose_engine, softplus_sum, with_gradients
+from vgae.kernels.threads import torch_on_one_thread
 
 __all__ = [
     "ENGINES",
@@ -24,5 +25,6 @@ __all__ = [
     "softplus_sum",
     "top_pairs",
     "top_partners",
+    "torch_on_one_thread",
     "with_gradients",
 ]

@@ -9,14 +9,15 @@ use them. `+`, `-`, `*` and `/` work lane by lane.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import lower_builtin, models, register_model
+
+from vgae.kernels.intrinsics import address, intrinsic
 
 __all__ = [
     "N_LANES",
@@ -47,11 +48,6 @@ class _LanesType(types.Type):
 _LANES = _LanesType()
 
 
-def _intrinsic(function: Callable[..., Any]) -> Any:
-    """What numba calls an intrinsic: a function that gives its type and emits instructions."""
-    return intrinsic(function)
-
-
 @register_model(_LanesType)
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, lanes: _LanesType) -> None:
@@ -77,43 +73,39 @@ _define_operator(operator.mul, "fmul")
 _define_operator(operator.truediv, "fdiv")
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
-
-
 def _broadcast(builder: Any, number: Any) -> Any:
     nothing = ir.Constant(_FLOATS, ir.Undefined)
     first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, nothing, ir.Constant(_INTEGERS, [0] * N_LANES))
 
 
-@_intrinsic
+@intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
     """Eight neighbours of a flat array, from `index` on."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        address = _address(context, builder, sig.args[0], *args)
-        loaded = builder.load(builder.bitcast(address, _FLOATS.as_pointer()))
+        place = address(context, builder, sig.args[0], *args)
+        loaded = builder.load(builder.bitcast(place, _FLOATS.as_pointer()))
         loaded.align = 4
         return loaded
 
     return _LANES(array, types.intp), emit
 
 
-@_intrinsic
+@intrinsic
 def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:  # noqa: ARG001
     """Put eight numbers into a flat array, from `index` on."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        address = _address(context, builder, sig.args[0], *args[:2])
-        stored = builder.store(args[2], builder.bitcast(address, _FLOATS.as_pointer()))
+        place = address(context, builder, sig.args[0], *args[:2])
+        stored = builder.store(args[2], builder.bitcast(place, _FLOATS.as_pointer()))
         stored.align = 4
         return context.get_dummy_value()
 
     return types.void(array, types.intp, _LANES), emit
 
 
-@_intrinsic
+@intrinsic
 def splat(typing: Any, number: Any) -> Any:  # noqa: ARG001
     """A float32 number in all lanes."""
 
@@ -123,17 +115,17 @@ def splat(typing: Any, number: Any) -> Any:  # noqa: ARG001
     return _LANES(types.float32), emit
 
 
-@_intrinsic
+@intrinsic
 def splat_at(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
     """The number at `index` of a flat array in all lanes."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _broadcast(builder, builder.load(_address(context, builder, sig.args[0], *args)))
+        return _broadcast(builder, builder.load(address(context, builder, sig.args[0], *args)))
 
     return _LANES(array, types.intp), emit
 
 
-@_intrinsic
+@intrinsic
 def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001
     """A * b + c, rounded once where the processor can."""
 
@@ -145,7 +137,7 @@ def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001
     return _LANES(_LANES, _LANES, _LANES), emit
 
 
-@_intrinsic
+@intrinsic
 def positive_part(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
     """The larger of each number and zero; what is not a number stays none."""
 
@@ -155,7 +147,7 @@ def positive_part(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
     return _LANES(_LANES), emit
 
 
-@_intrinsic
+@intrinsic
 def not_negative(typing: Any, lanes: Any, yes: Any, no: Any) -> Any:  # noqa: ARG001
     """In each lane `yes` where the number is 0 or above, else `no`."""
 
@@ -165,7 +157,7 @@ def not_negative(typing: Any, lanes: Any, yes: Any, no: Any) -> Any:  # noqa: AR
     return _LANES(_LANES, _LANES, _LANES), emit
 
 
-@_intrinsic
+@intrinsic
 def minus_magnitude(typing: Any, lanes: Any, lowest: Any) -> Any:  # noqa: ARG001
     """The larger of -|x| and `lowest`."""
 
@@ -177,7 +169,7 @@ def minus_magnitude(typing: Any, lanes: Any, lowest: Any) -> Any:  # noqa: ARG00
     return _LANES(_LANES, _LANES), emit
 
 
-@_intrinsic
+@intrinsic
 def add_exponent(typing: Any, lanes: Any, shifted: Any) -> Any:  # noqa: ARG001
     """Multiply by 2 to the n, where n is in the low bits of each `shifted` number's mantissa."""
 
@@ -189,7 +181,7 @@ def add_exponent(typing: Any, lanes: Any, shifted: Any) -> Any:  # noqa: ARG001
     return _LANES(_LANES, _LANES), emit
 
 
-@_intrinsic
+@intrinsic
 def lane_sum(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
     """The sum of the eight numbers, in an order that depends on the processor alone."""
 

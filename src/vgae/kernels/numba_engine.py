@@ -6,10 +6,13 @@ sigmoid there, and are added to the columns' gradient before they are stored for
 pair costs 6 * dim multiplications and additions, as many as the mathematics has, and memory sees
 the factors and gradients alone.
 
-Tasks of one round share neither rows nor columns, so that they may run at the same time and write
-to the same arrays; rounds follow each other. The order of every sum is thereby fixed by the sizes
-alone: results are the same to the bit on any number of threads. In the symmetric case a round
-pairs block i with block i + shift, and half the shifts meet every pair of blocks.
+Tasks come in rounds: a round pairs block i with block i + shift, so that its tasks share neither
+rows nor columns. In the symmetric case half the shifts meet every pair of blocks. Threads take
+tasks in this order, and add what one gives to the gradients of its blocks only when the task before
+it of the same rows, and that of the same columns, have done so. The order of every sum is thereby
+fixed by the sizes alone: results are the same to the bit on any number of threads. No thread waits
+for one that has lost its core to another process: whoever finds a task undone for too long
+does it too, and only the first to finish adds its result.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vgae.kernels.compiled import compiled, run_parallel
+from vgae.kernels.atomics import compare_and_set, fetch_add, read, write
+from vgae.kernels.compiled import compiled, prepared
 from vgae.kernels.engines import PairSum, TileEngine, check_factors, multiple
 from vgae.kernels.lanes import (
     N_LANES,
@@ -38,11 +42,12 @@ from vgae.kernels.lanes import (
     splat_at,
     store,
 )
+from vgae.kernels.threads import run_together
 
 __all__ = ["NumbaEngine"]
 
-LANES = "d29ba4731afb"
-"""State of lanes.py: numba compiles anew when this file has changed, and looks at no other."""
+EMITTED = "f0bb4ea5e2e2"
+"""State of the emitted instructions: numba looks for changes in this file alone."""
 
 Floats = NDArray[np.float32]
 
@@ -61,6 +66,12 @@ ROWS_A_LOGARITHM = 64
 """A product of this many factors from 1 to 2 is a float32 number; twelve such products are a
 float64 number, whose logarithm is then taken."""
 PRODUCTS_A_LOGARITHM = 12
+
+WORK_OF_A_PAIR, WORK_OF_A_DIMENSION = 0.7, 0.065
+"""Nanoseconds that an unordered pair takes on one thread, and each of its dimensions."""
+
+LOOKS = 50_000
+"""Looks at a task that another thread has, some tens of microseconds, before doing it too."""
 
 NEVER = np.float32(-1e30)
 """The logit of rows that are there to fill a group of four: their softplus and sigmoid are 0."""
@@ -125,71 +136,161 @@ class NumbaEngine:
         if right is None:
             both = _Packed.of(left)
             total, by_row, by_column = _blocked_sweep(both, both)
-            return PairSum(total, by_row.add_(by_column).mul_(2.0), None)
+            gradient = np.empty(left.shape, np.float32)
+            prepared(_add_sides)
+            _add_sides(by_row, by_column, gradient)
+            return PairSum(total, torch.from_numpy(gradient), None)
         sides = _Packed.of(left), _Packed.of(right)
         # Tasks of a round are apart if there are not more blocks of rows than of columns.
-        if len(sides[0].rows) <= len(sides[1].rows):
-            return PairSum(*_blocked_sweep(*sides))
-        total, grad_right, grad_left = _blocked_sweep(*sides[::-1])
-        return PairSum(total, grad_left, grad_right)
+        fewer, more = sorted(sides, key=lambda side: len(side.rows))
+        total, by_row, by_column = _blocked_sweep(fewer, more)
+        gradients = fewer.unpacked(by_row), more.unpacked(by_column.swapaxes(1, 2))
+        return PairSum(total, *(gradients if fewer is sides[0] else gradients[::-1]))
 
 
-def _blocked_sweep(left: _Packed, right: _Packed) -> tuple[Tensor, Tensor, Tensor]:
-    """Total, and what rows and columns add to the gradient; half of it if they are the same."""
+def _blocked_sweep(left: _Packed, right: _Packed) -> tuple[Tensor, Floats, Floats]:
+    """Total, and in blocks what rows and columns add to the gradient; half if they are the same."""
+    symmetric, (n_blocks, _, dim) = left is right, left.rows.shape
     by_row, by_column = np.zeros_like(left.rows), np.zeros_like(right.columns)
-    totals = run_parallel(
+    totals = np.zeros(n_blocks)
+    n_pairs = left.n_nodes * right.n_nodes // (2 if symmetric else 1)
+    run_together(
         _sweep,
-        left.rows.reshape(len(by_row), -1),
+        left.rows.reshape(n_blocks, -1),
         left.bias,
         right.columns,
-        by_row.reshape(len(by_row), -1),
+        by_row.reshape(n_blocks, -1),
         by_column,
+        totals,
         np.array([left.n_nodes, right.n_nodes]),
-        left is right,
+        symmetric,
+        np.zeros(1, np.int64),
+        np.zeros(n_blocks, np.int64),
+        np.zeros(len(right.columns), np.int64),
+        n_turns=n_blocks,
+        work=n_pairs * (WORK_OF_A_PAIR + dim * WORK_OF_A_DIMENSION),
     )
-    total = torch.tensor(totals.sum(), dtype=torch.float64)
-    return total, left.unpacked(by_row), right.unpacked(by_column.swapaxes(1, 2))
+    return torch.tensor(totals.sum(), dtype=torch.float64), by_row, by_column
 
 
-@compiled(parallel=True)
+@compiled()
+def _add_sides(by_row: Any, by_column: Any, gradient: Any) -> None:
+    """Twice what a factor's blocks add to the gradient as rows and as columns."""
+    block = by_row.shape[1]
+    for node in range(gradient.shape[0]):
+        for d in range(gradient.shape[1]):
+            both = (
+                by_row[node // block, node % block, d] + by_column[node // block, d, node % block]
+            )
+            gradient[node, d] = np.float32(2.0) * both
+
+
+# A task has the number shift * n_row_blocks + row, and this is what threads share:
+#
+# turn[0]            how many tasks have been taken
+# row_states[row]    twice the number of tasks of this block of rows that are done; one more while a
+#                    thread adds the result of the next
+# column_states[c]   the last task that was added to this block of columns, counted from 1
+
+
+@compiled()
 def _sweep(
+    helping: Any,
     rows: Any,
     bias: Any,
     columns: Any,
     row_gradient: Any,
     column_gradient: Any,
+    totals: Any,
     sizes: Any,
     symmetric: Any,
-) -> Any:
-    """Totals of the blocks of rows; gradients are added to those of rows and columns.
+    turn: Any,
+    row_states: Any,
+    column_states: Any,
+) -> None:
+    """Take tasks until none is left, and unless `helping` see to it that those of others are done.
 
-    There must not be more blocks of rows than of columns.
+    Totals of the blocks of rows, and gradients of rows and columns, are added to. There must not be
+    more blocks of rows than of columns.
     """
-    n_row_blocks, n_column_blocks = len(rows), len(columns)
-    totals = np.zeros(n_row_blocks)
-    for shift in range(n_column_blocks // 2 + 1 if symmetric else n_column_blocks):
-        # With an even number of blocks, the last shift meets every pair of blocks from both sides.
-        both = symmetric and 2 * shift == n_column_blocks
-        n_tasks = n_row_blocks // 2 if both else n_row_blocks
-        for task in numba.prange(n_tasks):
-            row = np.int64(task)
-            column = (row + shift) % n_column_blocks
-            own_gradient = np.zeros(columns[column].size, np.float32)
-            total = _tile(
-                rows[row],
-                bias[row],
-                columns[column].reshape(-1),
-                row_gradient[row],
-                own_gradient,
-                min(sizes[0] - row * bias.shape[1], bias.shape[1]),
-                min(sizes[1] - column * columns.shape[2], columns.shape[2]),
-            )
+    n_rows, n_columns = len(rows), len(columns)
+    n_tasks = n_rows * n_columns
+    if symmetric:  # with an even number of blocks the last round would meet each pair twice
+        n_tasks = (n_rows * n_rows + n_rows) // 2
+    own_rows = np.empty(rows.shape[1], np.float32)
+    own_columns = np.empty(columns.shape[1] * columns.shape[2], np.float32)
+    task = fetch_add(turn, 0, 1)
+    while task < n_tasks or not helping:
+        mine = task
+        if task >= n_tasks or not _is_ready(task, n_rows, n_columns, row_states, column_states):
+            mine = _oldest(row_states, n_tasks)
+            if mine == n_tasks:
+                return
+            if _is_done_soon(mine, n_rows, row_states):
+                continue
+        row, shift = mine % n_rows, mine // n_rows
+        column = (row + shift) % n_columns
+        _clear(own_rows)
+        _clear(own_columns)
+        total = _tile(
+            rows[row],
+            bias[row],
+            columns[column].reshape(-1),
+            own_rows,
+            own_columns,
+            min(sizes[0] - row * bias.shape[1], bias.shape[1]),
+            min(sizes[1] - column * columns.shape[2], columns.shape[2]),
+        )
+        if compare_and_set(row_states, row, 2 * shift, 2 * shift + 1):
             # A block with itself has met both of its triangles, and its rows have the gradient.
             with_itself = symmetric and shift == 0
             totals[row] += 2.0 * total if symmetric and not with_itself else total
+            _add(own_rows, row_gradient[row])
             if not with_itself:
-                _add(own_gradient, column_gradient[column].reshape(-1))
-    return totals
+                _add(own_columns, column_gradient[column].reshape(-1))
+            write(column_states, column, mine + 1)
+            write(row_states, row, 2 * shift + 2)
+        if mine == task:
+            task = fetch_add(turn, 0, 1)
+
+
+@numba.njit
+def _is_ready(task: Any, n_rows: Any, n_columns: Any, row_states: Any, column_states: Any) -> Any:
+    """Whether the tasks before it of the same rows and of the same columns are done."""
+    row, shift = task % n_rows, task // n_rows
+    column = (row + shift) % n_columns
+    # Going back in time, a block of columns meets later and later rows, and then the first again.
+    before = task - n_rows + 1
+    if row + 1 == n_rows:
+        before = task - row - (n_columns - n_rows + 1) * n_rows
+    return read(row_states, row) >= 2 * shift and read(column_states, column) >= max(before + 1, 0)
+
+
+@numba.njit
+def _oldest(row_states: Any, n_tasks: Any) -> Any:
+    """The first task that is not done; all before it are."""
+    n_rows = len(row_states)
+    oldest = n_tasks
+    for row in range(n_rows):
+        oldest = min(oldest, read(row_states, row) // 2 * n_rows + row)
+    return oldest
+
+
+@numba.njit
+def _is_done_soon(task: Any, n_rows: Any, row_states: Any) -> Any:
+    """Whether another thread does the task within about the time that one takes."""
+    row, shift = task % n_rows, task // n_rows
+    for _ in range(LOOKS):  # noqa: SIM110 - compiled, where generators cost more
+        if read(row_states, row) >= 2 * shift + 2:
+            return True
+    return False
+
+
+@numba.njit
+def _clear(what: Any) -> None:
+    # A loop: assigning to a slice takes numba a second longer to compile.
+    for place in range(what.size):
+        what[place] = 0.0
 
 
 @numba.njit
@@ -382,6 +483,6 @@ def _logarithms(products: Any, positive: Any, n_columns: Any) -> Any:
         if (column + 1) % PRODUCTS_A_LOGARITHM == 0:
             total += math.log1p(product)
             product = 0.0
-    products[:] = 0.0
-    positive[:] = 0.0
+    _clear(products)
+    _clear(positive)
     return total + math.log1p(product)

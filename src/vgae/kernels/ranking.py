@@ -11,14 +11,18 @@ from typing import Any
 
 import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vgae.graph import FloatCSR
-from vgae.kernels.compiled import compiled, run_parallel
+from vgae.kernels.atomics import items
+from vgae.kernels.compiled import compiled
+from vgae.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "top_pairs", "top_partners"]
+
+EMITTED = "f0bb4ea5e2e2"
+"""State of the emitted instructions: numba looks for changes in this file alone."""
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -27,6 +31,11 @@ ROUND_LOGITS = 2**26
 
 SPARE_CANDIDATES = 4096
 """What a list of candidates holds beside twice the k that are wanted, before it is thinned."""
+
+SHARES = 4
+"""Shares of the rows for each thread, so that one which loses its core does not keep the others."""
+WORK_OF_A_LOGIT, WORK_OF_A_DIMENSION = 1.0, 0.25
+"""Nanoseconds that a logit takes on one thread, and each of its dimensions."""
 
 TILE_ROWS, TILE_COLUMNS = 32, 512
 """A tile's columns, 64 kB at dimension 16, are read from the second cache for each of its rows."""
@@ -40,8 +49,8 @@ MOST_STEPS = 8
 def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     """The k unordered pairs i < j of largest factor_i . factor_j that are not known edges.
 
-    Every pair is looked at; memory is that of the factor and, for each thread, of twice k or of
-    its share of 2^26 pairs. Ties go to the pair that comes first by (i, j).
+    Every pair is looked at; memory is that of the factor and, for each thread, of eight times k or
+    of its share of 2^26 pairs. Ties go to the pair that comes first by (i, j).
 
     Parameters
     ----------
@@ -60,18 +69,20 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     k = max(0, min(k, n_nodes * (n_nodes - 1) // 2))
     codes, values = np.empty(0, np.int64), np.empty(0, np.float32)
     rows, by_dimension = _sides(factor, known)
-    n_tasks = torch.get_num_threads()
+    n_shares = SHARES * n_threads()
     for first, stop in _rounds(n_nodes) if k else ():
-        cuts = _equal_shares(n_nodes, first, stop, n_tasks)
+        cuts = _equal_shares(n_nodes, first, stop, n_shares)
         largest_share = int(np.diff(cuts).max()) * n_nodes
-        found_codes = np.empty((n_tasks, min(2 * k + SPARE_CANDIDATES, largest_share)), np.int64)
+        found_codes = np.empty((n_shares, min(2 * k + SPARE_CANDIDATES, largest_share)), np.int64)
         found_values = np.empty(found_codes.shape, np.float32)
-        n_found = np.zeros(n_tasks, np.int64)
+        n_found = np.zeros(n_shares, np.int64)
         bar = values[-1] if len(values) == k else np.float32(-np.inf)
-        run_parallel(
+        run_items(
             _best_of_rows,
+            n_shares,
             *(rows, by_dimension, known.indptr, known.indices, cuts),
             *(k, bar, found_codes, found_values, n_found),
+            work=_work(rows, (stop - first) * n_nodes / 2),
         )
         found = np.arange(found_codes.shape[1])[None, :] < n_found[:, None]
         codes = np.concatenate([codes, found_codes[found]])
@@ -94,14 +105,18 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
     partners = np.empty((len(nodes), k), np.int64)
     values = np.empty((len(nodes), k), np.float32)
     n_found = np.zeros(len(nodes), np.int64)
-    run_parallel(
+    run_items(
         _best_of_nodes,
+        len(nodes),
         *(rows, by_dimension, known.indptr, known.indices, np.asarray(nodes, np.int64)),
         *(k, partners, values, n_found),
+        work=_work(rows, len(nodes) * len(rows)),
     )
     kept = np.arange(k)[None, :] < n_found[:, None]
-    pairs = np.stack([np.repeat(nodes, n_found), partners[kept]], axis=1)
-    return pairs, values[kept]
+    asked, found, logits = np.repeat(np.arange(len(nodes)), n_found), partners[kept], values[kept]
+    order = np.lexsort((found, -logits, asked))
+    pairs = np.stack([np.asarray(nodes, np.int64)[asked], found], axis=1)
+    return pairs[order], logits[order]
 
 
 def count_reaching(
@@ -123,13 +138,15 @@ def count_reaching(
     Shape (n_levels + 1,). A pair reaches a level if its logit is not below it.
     """
     rows, by_dimension = _sides(factor, known)
-    n_tasks = torch.get_num_threads()
-    counts = np.zeros((n_tasks, len(levels) + 1), np.int64)
-    cuts = _equal_shares(len(rows), 0, len(rows), n_tasks)
-    run_parallel(
+    n_shares = SHARES * n_threads()
+    counts = np.zeros((n_shares, len(levels) + 1), np.int64)
+    cuts = _equal_shares(len(rows), 0, len(rows), n_shares)
+    run_items(
         _count_rows,
+        n_shares,
         *(rows, by_dimension, known.indptr, known.indices, cuts),
         *(np.ascontiguousarray(levels, np.float32), counts),
+        work=_work(rows, len(rows) ** 2 / 2),
     )
     total: NDArray[np.int64] = counts.sum(axis=0)
     return total
@@ -143,6 +160,11 @@ def _sides(factor: Tensor, known: FloatCSR) -> tuple[NDArray[np.float64], NDArra
     rows = np.zeros((n_nodes, max(1, -(-dim // 4)) * 4))
     rows[:, :dim] = factor.detach().cpu().numpy()
     return rows, np.ascontiguousarray(rows.T)
+
+
+def _work(rows: NDArray[np.float64], n_logits: float) -> float:
+    """About how many nanoseconds this many logits take on one thread."""
+    return n_logits * (WORK_OF_A_LOGIT + len(rows.T) * WORK_OF_A_DIMENSION)
 
 
 def _rounds(n_nodes: int) -> list[tuple[int, int]]:
@@ -163,8 +185,10 @@ def _equal_shares(n_nodes: int, first: int, stop: int, n_shares: int) -> NDArray
 # ------------------------------------------------------------------- compiled
 
 
-@compiled(parallel=True)
+@compiled()
 def _best_of_rows(
+    turn: Any,
+    size: Any,
     rows: Any,
     by_dimension: Any,
     known_starts: Any,
@@ -178,7 +202,7 @@ def _best_of_rows(
 ) -> None:
     """The best pairs i < j of each share of rows, as codes i * n_nodes + j."""
     n_nodes = len(rows)
-    for task in numba.prange(len(n_found)):
+    for task in items(turn, size, len(n_found)):
         logits = np.empty(TILE_COLUMNS, np.float32)
         sums = np.empty(TILE_COLUMNS, np.float64)
         codes, values = found_codes[task], found_values[task]
@@ -189,16 +213,18 @@ def _best_of_rows(
             for place in range(stop - first):
                 if logits[place] >= own_bar and logits[place] > -np.inf:
                     if count == len(codes):
-                        count = _thin(codes, values, count, k)
+                        count = _keep_best(codes, values, count, k)
                         own_bar = values[:count].min()
                     codes[count] = row * n_nodes + first + place
                     values[count] = logits[place]
                     count += 1
-        n_found[task] = _thin(codes, values, count, k)
+        n_found[task] = _keep_best(codes, values, count, k)
 
 
-@compiled(parallel=True)
+@compiled()
 def _best_of_nodes(
+    turn: Any,
+    size: Any,
     rows: Any,
     by_dimension: Any,
     known_starts: Any,
@@ -209,26 +235,29 @@ def _best_of_nodes(
     values: Any,
     n_found: Any,
 ) -> None:
-    """The best partners of each node, best first."""
+    """The best partners of each node, in any order."""
     n_nodes = len(rows)
-    for task in numba.prange(len(nodes)):
+    for task in items(turn, size, len(nodes)):
         node = nodes[task]
         logits = np.empty(n_nodes, np.float32)
         sums = np.empty(n_nodes, np.float64)
         _open_logits(rows, by_dimension, known_starts, known, node, 0, n_nodes, sums, logits)
         logits[node] = -np.inf
-        candidates = np.flatnonzero(logits > -np.inf)
-        chosen = logits[candidates]
-        count = _thin(candidates, chosen, len(candidates), k)
-        order = np.argsort(-chosen[:count], kind="mergesort")
-        for rank in range(count):
-            partners[task, rank] = candidates[order[rank]]
-            values[task, rank] = chosen[order[rank]]
+        candidates, chosen, count = np.empty(n_nodes, np.int64), np.empty(n_nodes, np.float32), 0
+        for other in range(n_nodes):
+            if logits[other] > -np.inf:
+                candidates[count], chosen[count] = other, logits[other]
+                count += 1
+        count = _keep_best(candidates, chosen, count, k)
+        for place in range(count):
+            partners[task, place], values[task, place] = candidates[place], chosen[place]
         n_found[task] = count
 
 
-@compiled(parallel=True)
+@compiled()
 def _count_rows(
+    turn: Any,
+    size: Any,
     rows: Any,
     by_dimension: Any,
     known_starts: Any,
@@ -240,11 +269,11 @@ def _count_rows(
     n_nodes = len(rows)
     lowest, scale, bin_starts = _level_bins(levels)
     bounded = np.append(levels, np.float32(np.nan))  # which nothing reaches
-    for task in numba.prange(len(counts)):
+    for task in items(turn, size, len(counts)):
         logits = np.empty(TILE_COLUMNS, np.float32)
         sums = np.empty(TILE_COLUMNS, np.float64)
         bins = np.empty(TILE_COLUMNS, np.int32)
-        own_counts = np.zeros(len(bounded), np.int64)
+        own_counts = counts[task]
         for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes):
             first, stop = max(left, row + 1), min(left + TILE_COLUMNS, n_nodes)
             n_known = _open_logits(
@@ -262,7 +291,6 @@ def _count_rows(
                 own_counts[reached] += 1
             # Known pairs, at minus infinity, were counted among those that reach nothing.
             own_counts[0] -= n_known
-        counts[task] = own_counts
 
 
 @numba.njit
@@ -339,16 +367,34 @@ def _open_logits(
 
 
 @numba.njit
-def _thin(codes: Any, values: Any, count: Any, k: Any) -> Any:
-    """Keep the k largest values, ties to the smaller codes; in place. How many are left."""
-    if count <= k:
-        return count
-    bar = np.partition(values[:count], count - k)[count - k]
-    tied = np.sort(codes[:count][values[:count] == bar])
-    n_ties = k - (values[:count] > bar).sum()
-    kept = 0
-    for place in range(count):
-        if values[place] > bar or (values[place] == bar and codes[place] <= tied[n_ties - 1]):
-            codes[kept], values[kept] = codes[place], values[place]
-            kept += 1
-    return kept
+def _keep_best(codes: Any, values: Any, count: Any, k: Any) -> Any:
+    """Bring the k largest values to the front, of equal ones the smaller codes; how many are left.
+
+    Hoare's selection, in place: a sort would take longer, and seconds more to compile.
+    """
+    low, high = 0, count - 1
+    while low < high and count > k:
+        value, code = values[(low + high) // 2], codes[(low + high) // 2]
+        left, right = low, high
+        while left <= right:
+            while _is_before(values[left], codes[left], value, code):
+                left += 1
+            while _is_before(value, code, values[right], codes[right]):
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                codes[left], codes[right] = codes[right], codes[left]
+                left += 1
+                right -= 1
+        if k <= right + 1:
+            high = right
+        elif k > left:
+            low = left
+        else:
+            break
+    return min(count, k)
+
+
+@numba.njit
+def _is_before(value: Any, code: Any, other_value: Any, other_code: Any) -> Any:
+    return value > other_value or (value == other_value and code < other_code)

@@ -6,21 +6,25 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
-import numba
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
 
 from vgae.graph import FloatCSR
-from vgae.kernels.compiled import compiled, run_parallel
+from vgae.kernels.atomics import items
+from vgae.kernels.compiled import compiled
 from vgae.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, store
+from vgae.kernels.threads import run_items
 
 __all__ = ["SparseMatrix", "csr_tensor"]
 
 
-LANES = "d29ba4731afb"
-"""State of lanes.py: numba compiles anew when this file has changed, and looks at no other."""
+EMITTED = "f0bb4ea5e2e2"
+"""State of the emitted instructions: numba looks for changes in this file alone."""
+
+WORK_OF_AN_ENTRY, WORK_OF_A_PRODUCT = 2.0, 0.15
+"""Nanoseconds that an entry takes, and one of its products."""
 
 
 class _Rows(NamedTuple):
@@ -49,11 +53,14 @@ class _Rows(NamedTuple):
             shape = (len(self.row_starts) - 1, self.width)
             return csr_tensor(self.row_starts, self.columns, self.values, shape) @ dense
         values = dense.detach().contiguous().numpy()
-        product = np.empty((len(self.row_starts) - 1, values.shape[1]), np.float32)
-        run_parallel(
+        n_rows, n_columns = len(self.row_starts) - 1, values.shape[1]
+        product = np.empty((n_rows, n_columns), np.float32)
+        run_items(
             _multiply,
+            n_rows,
             *(part.numpy() for part in self[:3]),
-            *(values.reshape(-1), product.reshape(-1), values.shape[1]),
+            *(values.reshape(-1), product.reshape(-1), n_columns),
+            work=len(self.values) * (WORK_OF_AN_ENTRY + n_columns * WORK_OF_A_PRODUCT),
         )
         return torch.from_numpy(product)
 
@@ -101,12 +108,19 @@ class _SparseProduct(torch.autograd.Function):
         return None, ctx.matrix.transposed.times(grad)
 
 
-@compiled(parallel=True)
+@compiled()
 def _multiply(
-    row_starts: Any, columns: Any, values: Any, dense: Any, product: Any, width: Any
+    turn: Any,
+    size: Any,
+    row_starts: Any,
+    columns: Any,
+    values: Any,
+    dense: Any,
+    product: Any,
+    width: Any,
 ) -> None:
     """Rows of the product, 32 columns at a time in registers, then 8, then one."""
-    for row in numba.prange(row_starts.size - 1):
+    for row in items(turn, size, row_starts.size - 1):
         first, stop = row_starts[row], row_starts[row + 1]
         own = row * width
         column = 0
