@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,17 @@ from vgae.api import make_model
 from vgae.encoders import used_features
 from vgae.estimators import EstimatorSettings
 from vgae.graph import Graph
+from vgae.kernels import Engine
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.split import PAPER_SPLIT
 from vgae.train import choose_place, train
 
 __all__ = ["Inspection", "Plan", "inspect_graph"]
 
-MEASURED_NODES, MEASURED_STEPS = 4096, 4
+MEASURED_NODES = 4096
 """Steps are timed on a random graph of this many nodes, and the time is carried over from there."""
+WARM_UP_STEPS, FEWEST_STEPS, MOST_STEPS, MEASURED_SECONDS = 2, 5, 40, 0.5
+"""The median of so many steps is that of the machine as it is now, busy or not."""
 LIBRARY_BYTES = 430e6
 """What torch, numba, SciPy and PyArrow take, fitted or not."""
 BAG_SHARE = 0.25
@@ -115,9 +119,9 @@ class Inspection:
 def inspect_graph(graph: Graph) -> Inspection:
     """Describe a graph, and estimate what fitting it would take on this machine.
 
-    A few steps are trained on a small random graph of the same degree; the time of the sum over
-    all pairs grows with the square of the number of nodes from there, the rest with the number of
-    edges. Count on a factor of two.
+    Some steps are trained on a small random graph of the same degree, on the machine as it is; the
+    time of the sum over all pairs grows with the square of the number of nodes from there, the
+    rest with the number of edges. Count on a factor of two.
 
     Examples
     --------
@@ -243,16 +247,33 @@ def _step_seconds(graph: Graph, settings: EstimatorSettings) -> float:
     network = GraphAutoEncoder(
         settings.network, n_inputs=n_nodes if features is None else features.shape[1], seed=0
     )
-    records = islice(train(network, small, settings.training, seed=0), MEASURED_STEPS)
-    step = min(record.seconds for record in records)
+    step = _median_seconds(
+        record.seconds for record in train(network, small, settings.training, seed=0)
+    )
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     vectors = torch.from_numpy(random.normal(size=(n_nodes, settings.network.latent_dim))).float()
-    started = time.perf_counter()
-    engine.sweep(vectors, None)
-    pairs_part = min(time.perf_counter() - started, step)
+    pairs_part = min(_median_seconds(_sweep_seconds(engine, vectors)), step)
     scale = graph.n_nodes / n_nodes
     edges_scale = max(scale, graph.n_edges / max(small.n_edges, 1))
     return pairs_part * scale**2 + (step - pairs_part) * edges_scale
+
+
+def _sweep_seconds(engine: Engine, vectors: torch.Tensor) -> Iterator[float]:
+    """Seconds of the sum over all pairs, again and again."""
+    while True:
+        started = time.perf_counter()
+        engine.sweep(vectors, None)
+        yield time.perf_counter() - started
+
+
+def _median_seconds(taken: Iterable[float]) -> float:
+    """Median of some seconds' worth of measurements, after those that warm up."""
+    found: list[float] = []
+    for seconds in islice(taken, WARM_UP_STEPS, WARM_UP_STEPS + MOST_STEPS):
+        found.append(seconds)
+        if len(found) >= FEWEST_STEPS and sum(found) >= MEASURED_SECONDS:
+            break
+    return median(found)
 
 
 def _training_bytes(graph: Graph, shape: ModelSettings) -> float:
