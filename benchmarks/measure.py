@@ -57,10 +57,6 @@ def probe() -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
-    with contextlib.suppress(ImportError):
-        import numba
-
-        found["numba_threads"] = numba.get_num_threads()
     return found
 
 

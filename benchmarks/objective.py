@@ -339,7 +339,6 @@ def machine(probed: Found) -> Found:
         "cores": n_cores,
         "threads": os.cpu_count(),
         "torch_threads": probed["torch_threads"],
-        "numba_threads": probed.get("numba_threads"),
         "available_gb": available_bytes() / 1e9,
         "load_at_start": os.getloadavg()[0],
         "gpu": probed["gpu"],

@@ -50,8 +50,8 @@ def machine_line(machine: Found) -> str:
     cores = f"{machine['cores']} cores, " if machine["cores"] else ""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
-        f"{machine['processor']}, {cores}{machine['threads']} threads (torch "
-        f"{machine['torch_threads']}, numba {machine['numba_threads'] or '-'}), "
+        f"{machine['processor']}, {cores}{machine['threads']} threads, of which "
+        f"{machine['torch_threads']} are used, "
         f"{machine['available_gb']:.1f} GB of memory free, load {machine['load_at_start']:.2f} at "
         f"the start, GPU: {machine['gpu'] or 'none'}; {versions}"
     )

@@ -37,13 +37,13 @@ def main() -> None:
     if options.time_pecanpy:
         time_pecanpy(options.time_pecanpy, options.repeats)
         return
-    import numba
+    import torch
 
     import vgae
 
     graph = vgae.load_dataset(options.graph, features=False)
     print(f"{options.graph}: {graph}; {WALKS_PER_NODE} walks of {LENGTH} nodes from each node")
-    print(f"{numba.get_num_threads()} threads, median of {options.repeats} after compilation\n")
+    print(f"{torch.get_num_threads()} threads, median of {options.repeats} after compilation\n")
     print("| walks | walker | seconds | million steps a second | ours is faster by |")
     print("|---|---|---|---|---|")
     theirs = pecanpy_seconds(graph, options)
