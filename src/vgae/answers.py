@@ -323,7 +323,7 @@ class FittedLinks:
         return int(self.graph_["n_features"]) if used else 0
 
     def _rows(self, ids: Iterable[NodeId] | IdArray) -> NDArray[np.int64]:
-        names = list(ids)
+        names = ids if isinstance(ids, np.ndarray) else list(ids)
         rows = self.split_.graph.index(names)
         unknown = np.flatnonzero(rows < 0)
         if unknown.size:
