@@ -211,3 +211,32 @@ def test_reading_is_measured_beside_others(tmp_path: Path) -> None:
     rows = [line.split("|")[1:-1] for line in answer.stdout.splitlines() if line.startswith("| ")]
     assert [row[1].strip() for row in rows[1:]] == ["vgae", "pandas", "networkx"] * 2
     assert all(row[5].strip().endswith("met") for row in rows[1:] if row[1].strip() == "vgae")
+
+
+def test_heuristics_are_measured_beside_sparse_products() -> None:
+    command = [sys.executable, str(BENCHMARKS / "heuristics.py"), "--quick"]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    rows = [line.split("|")[1:-1] for line in answer.stdout.splitlines() if line.startswith("| ")]
+    methods = ["common-neighbors", "adamic-adar", "resource-allocation", "katz", "pagerank"]
+    assert [row[0].strip() for row in rows[1:]] == methods
+    assert all(float(row[1]) < 10 and float(row[4].split()[0]) < 100 for row in rows[1:])
+
+
+def test_memory_of_a_fit_is_told_by_stage_and_bounded() -> None:
+    if not Path("/proc/self/status").is_file():
+        pytest.skip("memory is read from /proc")
+    command = [sys.executable, str(BENCHMARKS / "memory.py"), "--quick"]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    rows = [line.split("|")[1:-1] for line in answer.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0].strip() for row in rows[1:-1]] == [
+        "import torch",
+        "imports",
+        "reading the edges",
+        "reading the features",
+        "splitting",
+        "first step",
+        "training and scoring",
+        "saving",
+    ]
+    # A small graph: libraries alone. With pandas or PyArrow's own pool they take 250 and more.
+    assert float(rows[-1][2]) <= 225

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 import torch
 from graphs import dense, random_graph
+from scipy import sparse
 
 import vgae
+from vgae.adjacency import normalized
 from vgae.api import GAE, MODELS, PRESETS, VGAE, Link, LinkModel, make_model
 from vgae.errors import InputError, NotFittedError
 from vgae.graph import Graph
+from vgae.kernels import SparseMatrix
 from vgae.split import HeldOut, Split, split_edges
 from vgae.train import StepRecord
 
@@ -266,3 +270,29 @@ def test_runs_from_before_there_were_devices_are_read(karate: Graph, tmp_path: P
     del about["settings"]["training"]["device"]
     record.write_text(json.dumps(about))
     assert vgae.load(tmp_path / "run").settings.training.device == "cpu"
+
+
+@pytest.mark.parametrize(("protocol", "n_graphs"), [("T", 1), ("TV", 2)])
+def test_each_message_graph_is_normalized_once(
+    protocol: Literal["T", "TV"], n_graphs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = sparse.random_array((60, 40), density=0.2, rng=0).tocsr()
+    graph = random_graph(60, 0.2, 0).with_features(features)
+    split = split_edges(graph, protocol=protocol, seed=0, **WIDE)
+    made: list[Any] = []
+
+    def noting(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def noted(given: Any) -> Any:
+            made.append(given)
+            return make(given)
+
+        return noted
+
+    monkeypatch.setattr("vgae.graph.normalized", noting(normalized))
+    monkeypatch.setattr(SparseMatrix, "from_scipy", noting(SparseMatrix.from_scipy))
+    model = VGAE(steps=2).fit(split)
+    assert len(made) == 3 * n_graphs  # normalised once, and two matrices copied: A and X
+    network, features_seen = model.network_, SparseMatrix.from_scipy(graph.features)
+    assert model.states_ is not None
+    own = (features_seen @ network.encoder.weight["hidden"].detach()).numpy()
+    assert np.array_equal(model.states_.inputs, own)

@@ -1,9 +1,16 @@
+import time
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from vgae.errors import InputError
-from vgae.ids import as_ids, canonical_int, id_bytes, id_columns, unique_ids
+from vgae.ids import IdIndex, as_ids, canonical_int, id_bytes, id_columns, unique_ids
 
 
 def test_as_ids_takes_arrays_of_every_kind() -> None:
@@ -49,3 +56,85 @@ def test_bytes_tell_ids_apart() -> None:
         return b"|".join(part.tobytes() for part in id_bytes(as_ids(ids)))
 
     assert joined(["ab", "c"]) != joined(["a", "bc"])
+
+
+def rows_one_by_one(ids: list[Any], wanted: list[Any]) -> list[int]:
+    """What `IdIndex` gives, by its definition."""
+    key: Callable[[Any], Any] = canonical_int if isinstance(ids[0], int) else str
+    place = {name: row for row, name in enumerate(ids)}
+    return [place.get(key(name), -1) for name in wanted]
+
+
+LARGE = st.integers(-(2**63), 2**63 - 1)
+SOME = st.one_of(LARGE, st.integers(-5, 30), st.integers(-5, 30).map(str), st.just("007"))
+
+
+@given(
+    st.one_of(
+        st.lists(st.one_of(LARGE, st.integers(-5, 30)), min_size=1, unique=True),
+        st.permutations(range(5, 25)),
+        st.integers(-3, 3).map(lambda first: list(range(first, first + 20))),
+        st.lists(st.one_of(st.integers(0, 30).map(str), st.text()), min_size=1, unique=True),
+    ),
+    st.lists(st.one_of(SOME, st.text(), st.just(2**70), st.just(3.0), st.just(2.5))),
+    st.data(),
+)
+def test_ids_are_found_where_they_stand(
+    ids: list[Any], wanted: list[Any], data: st.DataObject
+) -> None:
+    wanted = wanted + data.draw(st.lists(st.sampled_from(ids)))
+    index, expected = IdIndex(as_ids(ids)), rows_one_by_one(ids, wanted)
+    assert index.rows(wanted).tolist() == expected
+    assert index.rows(np.array([*wanted, None], dtype=object)[:-1]).tolist() == expected
+    texts = [name for name in wanted if isinstance(name, str)]
+    assert index.rows(np.array(texts, dtype=object)).tolist() == rows_one_by_one(ids, texts)
+    numbers = [name for name in wanted if isinstance(name, int) and -(2**63) <= name < 2**63]
+    for dtype in (np.int64, object):
+        array = np.array(numbers, dtype=dtype)
+        assert index.rows(array).tolist() == rows_one_by_one(ids, numbers)
+    small = np.array([name for name in numbers if 0 <= name < 256], dtype=np.uint8)
+    assert index.rows(small).tolist() == rows_one_by_one(ids, small.tolist())
+
+
+def test_no_ids_hold_none_and_none_are_wanted() -> None:
+    assert IdIndex(as_ids([])).rows([1, "a"]).tolist() == [-1, -1]
+    assert IdIndex(as_ids([])).rows(np.array([1])).tolist() == [-1]
+    assert IdIndex(as_ids([1])).rows([]).dtype == np.int64
+    assert IdIndex(as_ids([1])).rows(np.array([2**64 - 1, 1], dtype=np.uint64)).tolist() == [-1, 0]
+
+
+@pytest.mark.parametrize(
+    ("ids", "fraction"),
+    [
+        (np.arange(20_000), 0.2),
+        (np.arange(20_000) ** 3, 0.5),
+        (np.array([f"n{i}" for i in range(20_000)], dtype=object), 0.8),
+    ],
+    ids=["rows", "integers", "texts"],
+)
+def test_many_ids_are_not_looked_up_by_python(ids: NDArray[Any], fraction: float) -> None:
+    index = IdIndex(ids)
+    wanted = ids[np.random.default_rng(0).integers(len(ids), size=200_000)]
+
+    def seconds(work: Callable[[], Any]) -> float:
+        taken = []
+        for _ in range(3):
+            started = time.thread_time()
+            work()
+            taken.append(time.thread_time() - started)
+        return min(taken)
+
+    names = ids.tolist()
+    slow = seconds(lambda: rows_one_by_one(names, wanted.tolist()))
+    assert seconds(lambda: index.rows(wanted)) < fraction * slow
+
+
+def test_rows_of_lists_are_pairs_or_refused() -> None:
+    source, target = id_columns([["a", "b"], ("c", "d")])
+    assert (source.tolist(), target.tolist()) == (["a", "c"], ["b", "d"])
+    source, target = id_columns([(1, 2), np.array([3, 4])])
+    assert (source.tolist(), target.tolist()) == ([1, 3], [2, 4])
+    for wrong in ([("a", 1)], [(True, False)], [(("a", "b"), ("c", "d"))], [(1.0, 2.0)]):
+        with pytest.raises(InputError, match="node ids|pair") as error:
+            id_columns(wrong) if wrong != [("a", 1)] else id_columns([("a", 1), (1, 1)])
+        assert "\n" not in str(error.value)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 from vgae.errors import InputError
 from vgae.graph import Graph
@@ -323,7 +322,7 @@ class FittedLinks:
         return int(self.graph_["n_features"]) if used else 0
 
     def _rows(self, ids: Iterable[NodeId] | IdArray) -> NDArray[np.int64]:
-        names = list(ids)
+        names = ids if isinstance(ids, np.ndarray) else list(ids)
         rows = self.split_.graph.index(names)
         unknown = np.flatnonzero(rows < 0)
         if unknown.size:
@@ -345,5 +344,5 @@ def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    probability: NDArray[np.float64] = expit(logits.astype(np.float64))
+    probability: NDArray[np.float64] = torch.from_numpy(logits).double().sigmoid().numpy()
     return probability

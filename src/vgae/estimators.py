@@ -208,7 +208,8 @@ class LinkModel(Estimator, FittedLinks):
         if nodes is not None:
             data = _graph_of_pairs(data, as_graph(nodes))
         split = as_training_split(data)
-        self.network_, self.history_, self.interrupted_ = _trained(split, settings, on_step)
+        inputs = EncoderInput.from_graph(split.train, settings.network.features)
+        self.network_, self.history_, self.interrupted_ = _trained(split, inputs, settings, on_step)
         self.split_, self.feature_encoding_ = split, split.graph.feature_encoding
         self.engine_, self.settings_ = engine, settings
         self.ids_ = split.graph.ids
@@ -219,7 +220,7 @@ class LinkModel(Estimator, FittedLinks):
             "n_features": split.graph.n_features,
             "weighted": split.graph.weights is not None,
         }
-        self._encode_and_score()
+        self._encode_and_score(inputs)
         return self
 
     def engine_here(self) -> str:
@@ -237,10 +238,9 @@ class LinkModel(Estimator, FittedLinks):
         """
         return choose_place(self.settings.training, self.settings.network.latent_dim)[1].name
 
-    def _encode_and_score(self) -> None:
+    def _encode_and_score(self, training: EncoderInput) -> None:
         split, network = self.split_, self.network_
-        use = network.settings.features
-        graph, training = split.message_graph(), EncoderInput.from_graph(split.train, use)
+        graph, use = split.message_graph(), network.settings.features
         messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
         self.states_ = States.of(network, graph, messages)
         with torch.no_grad():
@@ -358,7 +358,10 @@ class LinkModel(Estimator, FittedLinks):
 
 
 def _trained(
-    split: Split, settings: EstimatorSettings, on_step: Callable[[StepRecord], None] | None
+    split: Split,
+    inputs: EncoderInput,
+    settings: EstimatorSettings,
+    on_step: Callable[[StepRecord], None] | None,
 ) -> tuple[GraphAutoEncoder, list[dict[str, Any]], bool]:
     """The trained network, one dictionary a step, and whether Ctrl-C ended the training."""
     features = used_features(split.train, settings.network.features)
@@ -368,7 +371,12 @@ def _trained(
         seed=settings.seed,
     )
     steps = train(
-        network, split.train, settings.training, seed=settings.seed, validation=split.validation
+        network,
+        split.train,
+        settings.training,
+        seed=settings.seed,
+        validation=split.validation,
+        inputs=inputs,
     )
     history = []
     with finishing_on_interrupt() as interrupted, closing(steps):  # type: ignore[type-var]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from vgae.config import stream_seed
 from vgae.errors import InputError, unknown_name
@@ -329,6 +328,8 @@ def summarize(values: Sequence[float | None]) -> Summary:
     mean = math.fsum(known) / len(known)
     if len(known) == 1:
         return Summary(mean, None, None, list(values))
+    from scipy.special import stdtrit  # 4 MB that no fit needs
+
     variance = math.fsum((value - mean) ** 2 for value in known) / (len(known) - 1)
     error = math.sqrt(variance / len(known))
     reach = float(stdtrit(len(known) - 1, 0.975)) * error

@@ -25,9 +25,9 @@ from vgae.adjacency import (
 from vgae.errors import InputError
 from vgae.ids import (
     IdArray,
+    IdIndex,
     NodeId,
     as_ids,
-    canonical_int,
     encode_columns,
     id_bytes,
     id_columns,
@@ -355,17 +355,11 @@ class Graph:
         >>> Graph.from_pairs([(10, 20)]).index(["20", 10, 99]).tolist()
         [1, 0, -1]
         """
-        wanted = list(ids)
-        if self.ids.dtype.kind == "i":
-            keys: list[Any] = [canonical_int(name) for name in wanted]
-        else:
-            keys = [str(name) for name in wanted]
-        position = self._position
-        return np.fromiter((position.get(key, -1) for key in keys), np.int64, count=len(keys))
+        return self._id_index.rows(ids)
 
     @cached_property
-    def _position(self) -> dict[NodeId, int]:
-        return {name: row for row, name in enumerate(self.ids.tolist())}
+    def _id_index(self) -> IdIndex:
+        return IdIndex(self.ids)
 
     def normalized_adjacency(self) -> FloatCSR:
         """Symmetrically normalised adjacency D^-1/2 (A + I) D^-1/2 (Kipf & Welling 2016, sec. 1).

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import reprlib
 import sys
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import repeat
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from vgae.errors import InputError
 
 __all__ = [
     "IdArray",
+    "IdIndex",
     "NodeId",
     "as_ids",
     "canonical_int",
@@ -44,6 +47,8 @@ def as_ids(values: Any) -> IdArray:
     """
     if _is_arrow(values):
         values = values.to_numpy(zero_copy_only=False) if len(values) else np.empty(0, np.int64)
+    if isinstance(values, (list, tuple)) and set(map(type, values)) == {str}:
+        return np.array(values, dtype=object)
     array = np.asarray(values)
     if array.size == 0:
         return np.empty(0, dtype=np.int64)
@@ -53,17 +58,22 @@ def as_ids(values: Any) -> IdArray:
         return array.astype(np.int64)
     if array.dtype.kind in "UT":
         # NumPy turns a list like ["a", 1] into text: look at the list itself.
-        if isinstance(values, np.ndarray) or all(isinstance(value, str) for value in values):
+        if isinstance(values, np.ndarray) or _all_are(values, str):
             return array.astype(object)
     elif array.dtype.kind == "O":
-        if all(isinstance(value, str) for value in array):
+        if _all_are(array, str):
             return array.copy()
-        if all(isinstance(value, (int, np.integer)) for value in array):
+        if _all_are(array, (int, np.integer)) and not _all_are(array, bool):
             try:
                 return array.astype(np.int64)
             except OverflowError as error:
                 raise InputError("node ids: an integer does not fit 64 bits; use text") from error
     raise InputError("node ids must be all strings or all integers")
+
+
+def _all_are(values: Iterable[Any], kinds: type | tuple[type, ...]) -> bool:
+    """Whether all are instances of these types, at the pace of compiled code."""
+    return all(issubclass(kind, kinds) for kind in set(map(type, values)))
 
 
 def _is_arrow(values: Any) -> bool:
@@ -107,10 +117,96 @@ def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
         if rows.ndim != 2 or rows.shape[1] != 2:
             raise InputError(f"pairs: shape {rows.shape} is not (n_pairs, 2)")
         return as_ids(rows[:, 0]), as_ids(rows[:, 1])
+    if _all_are(rows, (tuple, list)) and set(map(len, rows)) == {2}:
+        cells = np.array(rows, dtype=object)
+        if cells.ndim == 2:  # a cell that is a list itself is an error of its row
+            return as_ids(cells[:, 0]), as_ids(cells[:, 1])
     for number, row in enumerate(rows):
         if isinstance(row, str) or not hasattr(row, "__len__") or len(row) != 2:
             raise InputError(f"pairs, row {number}: {reprlib.repr(row)} is not a pair of node ids")
     return as_ids([row[0] for row in rows]), as_ids([row[1] for row in rows])
+
+
+@final
+class IdIndex:
+    """Where ids stand among others: integers by search, texts by a dictionary made when needed.
+
+    Digits match integers and the other way round, since text files know only text.
+
+    Parameters
+    ----------
+    ids
+        Distinct ids, shape (n_ids,).
+
+    Examples
+    --------
+    >>> IdIndex(as_ids([10, 30, 20])).rows(["20", 10, 99, "010"]).tolist()
+    [2, 0, -1, -1]
+    >>> IdIndex(as_ids(["1", "b"])).rows(np.array([2, 1])).tolist()
+    [-1, 0]
+    """
+
+    def __init__(self, ids: IdArray) -> None:
+        self._ids = ids
+
+    def rows(self, wanted: Iterable[NodeId] | IdArray) -> NDArray[np.int64]:
+        """The place of each id that is wanted, -1 for one that is not there."""
+        whole = isinstance(wanted, np.ndarray) and wanted.ndim == 1
+        names: Any = wanted if whole else list(wanted)
+        if self._ids.dtype.kind == "i":
+            numbers = _as_integers(names)
+            if numbers is not None:
+                return self._rows_of_integers(numbers)
+        if whole:
+            names = names.tolist()
+        if not _all_are(names, str):
+            names = list(map(_spelled if self._ids.dtype.kind == "i" else str, names))
+        found = map(self._row_of_text.get, names, repeat(-1))
+        return np.fromiter(found, np.int64, count=len(names))
+
+    def _rows_of_integers(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        ids, order = self._sorted
+        if not ids.size:
+            return np.full(len(numbers), -1)
+        if int(ids[-1]) - int(ids[0]) == ids.size - 1:  # all integers of a range
+            rows = numbers - ids[0]
+            rows[(numbers < ids[0]) | (numbers > ids[-1])] = -1
+        else:
+            rows = np.minimum(np.searchsorted(ids, numbers), ids.size - 1)
+            rows[ids[rows] != numbers] = -1
+        found: NDArray[np.int64] = rows if order is None else np.append(order, -1)[rows]
+        return found
+
+    @cached_property
+    def _sorted(self) -> tuple[IdArray, NDArray[np.int64] | None]:
+        """The integers in order, and where each of them stands; None where they are in order."""
+        if bool((self._ids[1:] > self._ids[:-1]).all()):
+            return self._ids, None
+        order = np.argsort(self._ids)
+        return self._ids[order], order
+
+    @cached_property
+    def _row_of_text(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(map(str, self._ids.tolist()))}
+
+
+def _as_integers(names: Any) -> NDArray[np.int64] | None:
+    """Integers as an array; None where not all are integers of 64 bits."""
+    if isinstance(names, np.ndarray):
+        if names.dtype.kind == "i" or (names.dtype.kind == "u" and names.dtype.itemsize < 8):
+            return names.astype(np.int64)
+        names = names.tolist()
+    if not _all_are(names, (int, np.integer)):
+        return None
+    try:
+        return np.array(names, dtype=np.int64)
+    except OverflowError:
+        return None
+
+
+def _spelled(name: Any) -> str:
+    """A name as text; whole numbers of a column that was read as floats as integers are."""
+    return str(int(name) if isinstance(name, float) and name.is_integer() else name)
 
 
 def encode_columns(columns: Sequence[Any]) -> tuple[list[NDArray[np.int32]], Any]:

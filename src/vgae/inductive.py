@@ -65,7 +65,12 @@ class States:
         use = network.settings.features
         features, weight = used_features(graph, use), encoder.weight["hidden"]
         with torch.no_grad():
-            inputs = weight.detach() if features is None else _product(features, use, weight)
+            if features is None:
+                inputs = weight.detach()
+            elif messages.features is None or messages.propagated:
+                inputs = _product(features, use, weight)
+            else:
+                inputs = messages.features @ weight
             hidden = encoder.hidden_states(messages.first_product(weight))
         degrees = 1.0 + graph.adjacency.astype(np.float64).sum(axis=1)
         arrays = inputs.numpy(), hidden.numpy(), degrees

@@ -119,6 +119,7 @@ def train(
     *,
     seed: int,
     validation: HeldOut | None = None,
+    inputs: EncoderInput | None = None,
 ) -> Iterator[StepRecord]:
     """Train a model in place, a record a step; leave the loop to stop early.
 
@@ -134,6 +135,8 @@ def train(
         Seed of the posterior samples.
     validation
         Pairs that early stopping and progress look at; they are never trained on.
+    inputs
+        The graph's tensors, if there are some already; by default they are made.
 
     Yields
     ------
@@ -147,7 +150,9 @@ def train(
     """
     device, engine = choose_place(settings, model.settings.latent_dim)
     model.to(device)
-    inputs = EncoderInput.from_graph(graph, model.settings.features).to(device)
+    if inputs is None:
+        inputs = EncoderInput.from_graph(graph, model.settings.features)
+    inputs = inputs.to(device)
     targets = Targets.from_graph(graph, model.settings.objective).to(device)
     optimizer = Adam(list(model.parameters()), settings.learning_rate)
     generator = torch.Generator(device).manual_seed(stream_seed(seed, "noise"))

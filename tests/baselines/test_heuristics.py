@@ -9,9 +9,11 @@ from graphs import dense, random_graph
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import sparse
 
-from vgae.baselines import baseline
+from vgae.baselines import baseline, heuristics
 from vgae.graph import Graph
+from vgae.kernels.compiled import run_parallel
 
 Dense = NDArray[np.float64]
 
@@ -119,5 +121,87 @@ def test_blocks_of_sources_change_nothing(name: str, monkeypatch: pytest.MonkeyP
     graph = random_graph(40, 0.1, 3)
     pairs = np.random.default_rng(0).integers(40, size=(200, 2))
     whole = baseline(name).fit(graph).pairs(pairs)
-    monkeypatch.setattr("vgae.baselines.heuristics.block_rows", lambda _: 3)
+    monkeypatch.setattr("vgae.baselines.heuristics.block_columns", lambda _: 3)
     assert np.array_equal(baseline(name).fit(graph).pairs(pairs), whole)
+
+
+def with_hubs(n_nodes: int, seed: int) -> Graph:
+    """Most nodes have few neighbours, some have nearly all."""
+    random = np.random.default_rng(seed)
+    few = random.integers(n_nodes, size=(2 * n_nodes, 2))
+    hubs = np.stack(
+        [random.integers(4, size=3 * n_nodes), random.integers(n_nodes, size=3 * n_nodes)]
+    )
+    return Graph.from_edges(np.concatenate([few, hubs.T]), n_nodes=n_nodes)
+
+
+@pytest.mark.parametrize("name", ["common-neighbors", "adamic-adar", "resource-allocation"])
+@pytest.mark.parametrize(("n_nodes", "n_pairs"), [(7, 0), (200, 1), (3000, 500), (300, 20_000)])
+def test_sums_over_neighbours_are_entries_of_the_sparse_product(
+    name: str, n_nodes: int, n_pairs: int
+) -> None:
+    graph = with_hubs(n_nodes, n_pairs)
+    weights: dict[str, Callable[[Dense], Dense]] = {
+        "common-neighbors": np.ones_like,
+        "adamic-adar": lambda degrees: 1 / np.log(degrees),
+        "resource-allocation": lambda degrees: 1 / degrees,
+    }
+    pattern = graph.adjacency.astype(np.float64)
+    pattern.data[:] = 1.0
+    weight = weights[name](np.maximum(graph.degrees, 2).astype(np.float64))
+    product = (pattern @ sparse.diags_array(weight) @ pattern).toarray().astype(np.float32)
+    pairs = np.random.default_rng(1).integers(n_nodes, size=(n_pairs, 2))
+    scores = baseline(name).fit(graph)
+    found = scores.pairs(pairs)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, product[pairs[:, 0], pairs[:, 1]])
+    assert np.array_equal(scores.rows(np.arange(n_nodes)), product)
+
+
+def counted_terms(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of columns of each term that is added from now on."""
+    widths: list[int] = []
+
+    def noting(loop: Any, *arguments: Any) -> Any:
+        widths.append(arguments[4].shape[1])
+        return run_parallel(loop, *arguments)
+
+    monkeypatch.setattr(heuristics, "run_parallel", noting)
+    return widths
+
+
+@pytest.mark.parametrize(("name", "most"), [("katz", 16), ("pagerank", 20)])
+def test_series_end_when_their_rest_is_known(
+    name: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = random_graph(120, 0.5, 0)
+    widths = counted_terms(monkeypatch)
+    found = baseline(name).fit(graph).rows(np.arange(120))
+    blocks = -(-120 // heuristics.block_columns(120))
+    assert 0 < len(widths) <= blocks * most
+    mask = ~np.eye(120, dtype=bool)
+    expected = FORMULAS[name](dense(graph))
+    np.testing.assert_allclose(found[mask], expected[mask], rtol=1.5e-7)
+
+
+@pytest.mark.parametrize("name", ["katz", "pagerank"])
+def test_series_wait_for_the_farthest_node(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clique, where series end soon, with a path that they have to walk to its end."""
+    clique = [(i, j) for i in range(12) for j in range(i)]
+    path = [(i, i + 1) for i in range(11, 28)]
+    apart = [(40 + i, 40 + j) for i in range(12) for j in range(i)]
+    graph = Graph.from_edges([*clique, *path, *apart])
+    widths = counted_terms(monkeypatch)
+    found = baseline(name).fit(graph).rows(np.arange(graph.n_nodes))
+    expected = FORMULAS[name](dense(graph))
+    assert (found[:29, :29] > 0).all()
+    mask = ~np.eye(graph.n_nodes, dtype=bool)
+    np.testing.assert_allclose(found[mask], expected[mask], rtol=1e-3)
+    assert min(widths) < graph.n_nodes  # the other clique's series ended before
+
+
+@pytest.mark.parametrize("name", ["katz", "pagerank", "adamic-adar"])
+def test_no_pairs_have_no_scores(name: str) -> None:
+    scores = baseline(name).fit(random_graph(20, 0.3, 0))
+    assert scores.pairs(np.empty((0, 2), np.int64)).shape == (0,)
+    assert scores.rows(np.empty(0, np.int64)).shape == (0, 20)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
 
 from vgae.baselines.base import Baseline
-from vgae.graph import Graph
-from vgae.scores import Scores, block_rows, blocks
+from vgae.graph import FloatCSR, Graph
+from vgae.kernels.compiled import compiled, run_parallel
+from vgae.scores import Scores
 
 __all__ = [
     "AdamicAdar",
@@ -24,65 +26,113 @@ __all__ = [
     "ResourceAllocation",
 ]
 
+PRECISION = 1e-11
+"""Power series end where what is left is known to this fraction of their sum."""
+
+LOOK_EVERY = 4
+"""Terms between two looks at it."""
+
 TRUNCATION = 1e-7
-"""Power series end where what is left is this fraction of their sum."""
+"""Series that converge too slowly for it end where what is left is this fraction of their sum."""
 
 FEWEST_TERMS = 30
 """But not before nodes this far apart have been told from unconnected ones."""
 
 
 @final
-class ProductScores(Scores):
-    """Entries of left @ right.T, where both are sparse and the product is symmetric.
+class NeighborhoodScores(Scores):
+    """Sums over the common neighbours of two nodes, each counting a weight of its own.
+
+    Sums are taken in float64, in the order of the neighbours, and given in float32, so that equal
+    sums in another order tie.
 
     Parameters
     ----------
-    left, right
-        CSR arrays, shape (n_nodes, dim) each.
-    dtype
-        Of the scores. Sums of fractions, taken in float64, are given in float32, so that equal
-        sums in another order tie; whole numbers need no such thing.
+    adjacency
+        Symmetric CSR array with sorted rows, shape (n_nodes, n_nodes); its values are not read.
+    weight
+        What a node counts where it is a common neighbour, shape (n_nodes,), float64.
     """
 
     vectors: ClassVar[None] = None
 
-    def __init__(
-        self,
-        left: sparse.csr_array,
-        right: sparse.csr_array,
-        dtype: type[np.floating] = np.float32,
-    ) -> None:
-        self.n_nodes = left.shape[0]
-        self._dtype = dtype
-        self._left, self._right = left, right
-        self._mirrored = sparse.csr_array(right.T)
+    def __init__(self, adjacency: FloatCSR, weight: NDArray[np.float64]) -> None:
+        self.n_nodes = adjacency.shape[0]
+        self._starts, self._neighbors = adjacency.indptr, adjacency.indices
+        self._degrees = np.diff(adjacency.indptr)
+        self._weight = weight
 
     def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         """See `Scores.pairs`."""
-        return np.concatenate(
-            [np.empty(0)]
-            + [
-                np.asarray(self._left[some[:, 0]].multiply(self._right[some[:, 1]]).sum(axis=1))
-                for some in blocks(pairs, 2**16)
-            ]
-        ).astype(self._dtype)
+        ends = self._degrees[pairs]
+        longer = (ends[:, 1] > ends[:, 0]).astype(np.intp)
+        # The neighbours of the longer end are marked once for all of its pairs, which are then
+        # next to each other; those of the shorter end are walked through.
+        number = np.arange(len(pairs))
+        marked, walked = pairs[number, longer], pairs[number, 1 - longer]
+        order = np.argsort(marked, kind="stable")
+        marked, walked = marked[order], walked[order]
+        sums = np.empty(len(pairs))
+        run_parallel(
+            _sum_common,
+            *(self._starts, self._neighbors, self._weight, marked, walked),
+            *(_shares(self._degrees[walked] + 1), sums),
+        )
+        scores = np.empty(len(pairs), np.float32)
+        scores[order] = sums
+        return scores
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """See `Scores.rows`."""
-        product: NDArray[np.float64] = (self._left[rows] @ self._mirrored).toarray()
-        return product.astype(self._dtype)
+        scores = np.empty((len(rows), self.n_nodes), np.float32)
+        own = np.array(rows, dtype=np.int64)  # of the one kind that the loop is compiled for
+        run_parallel(_sum_rows, self._starts, self._neighbors, self._weight, own, scores)
+        return scores
+
+
+@final
+class DegreeProducts(Scores):
+    """Products of two nodes' degrees, exact in float64.
+
+    Parameters
+    ----------
+    degrees
+        Shape (n_nodes,).
+    """
+
+    vectors: ClassVar[None] = None
+
+    def __init__(self, degrees: NDArray[np.int64]) -> None:
+        self.n_nodes = len(degrees)
+        self._degrees = degrees.astype(np.float64)
+
+    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        """See `Scores.pairs`."""
+        products: NDArray[np.float64] = self._degrees[pairs[:, 0]] * self._degrees[pairs[:, 1]]
+        return products
+
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        """See `Scores.rows`."""
+        return np.outer(self._degrees[rows], self._degrees)
 
 
 @final
 class DiffusionScores(Scores):
-    """Truncated power series sum_l step^l, column by column, scaled to be symmetric.
+    """Power series sum_l step^l, column by column, scaled to be symmetric.
+
+    A column's series ends as soon as the rest of it is known. Where each entry of a term is
+    between `low` and `high` times that of the term before, so it is in all later terms, as no
+    entry of the step is negative: what follows a term is between low / (1 - low) and
+    high / (1 - high) times that term, entry by entry, and the middle of the two is added. Bounds
+    this narrow need that the last nodes have been reached. Where they never become narrow, the
+    series ends after a number of terms that `decay` gives.
 
     Sums are taken in float64 and given in float32, so that equal sums in another order tie.
 
     Parameters
     ----------
     step
-        CSR array, shape (n_nodes, n_nodes).
+        CSR array without negative entries, shape (n_nodes, n_nodes).
     decay
         A bound on how much one step shrinks a term, below 1.
     strength
@@ -97,6 +147,7 @@ class DiffusionScores(Scores):
     ) -> None:
         self.n_nodes = step.shape[0]
         self._step = step
+        self._shares = _shares(np.diff(step.indptr) + 1)
         self._n_terms = max(FEWEST_TERMS, math.ceil(math.log(TRUNCATION) / math.log(decay)))
         self._strength = strength
 
@@ -105,37 +156,67 @@ class DiffusionScores(Scores):
         sides = [np.unique(side, return_inverse=True) for side in pairs.T]
         near = int(sides[1][0].size < sides[0][0].size)  # the side with fewer nodes to start from
         starts, place = sides[near]
-        scores, size = np.empty(len(pairs), dtype=np.float32), block_rows(self.n_nodes)
-        for first in range(0, len(starts), size):
+        order = np.argsort(place, kind="stable")
+        scores, size = np.empty(len(pairs), dtype=np.float32), block_columns(self.n_nodes)
+        ends = np.searchsorted(place, np.arange(0, len(starts) + size, size), sorter=order)
+        for block, first in enumerate(range(0, len(starts), size)):
             reached = self.rows(starts[first : first + size])
-            chosen = np.flatnonzero((place >= first) & (place < first + size))
+            chosen = order[ends[block] : ends[block + 1]]
             scores[chosen] = reached[place[chosen] - first, pairs[chosen, 1 - near]]
         return scores
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """See `Scores.rows`."""
-        term = np.zeros((self.n_nodes, len(rows)))
-        term[rows, np.arange(len(rows))] = 1.0
+        size = block_columns(self.n_nodes)
+        scores = np.empty((len(rows), self.n_nodes), np.float32)
+        for first in range(0, len(rows), size):
+            self._fill(rows[first : first + size], scores[first : first + size])
+        return scores
+
+    def _fill(self, starts: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        """Scores of as many nodes as make a block, shape (n_starts, n_nodes)."""
+        going = np.arange(len(starts))  # those whose series goes on
+        term = np.zeros((self.n_nodes, len(starts)))
+        term[starts, going] = 1.0
         total = term.copy()
-        for _ in range(self._n_terms):
-            term = self._step @ term
-            total += term
+        for number in range(1, self._n_terms + 1):
+            looking = number % LOOK_EVERY == 0
+            bounds = np.empty((len(self._shares) - 1, 3, len(going)))
+            following = np.empty_like(term)
+            run_parallel(
+                _add_term,
+                *(self._step.indptr, self._step.indices, self._step.data, self._shares),
+                *(term, following, total, bounds, looking),
+            )
+            term = following
+            if not looking:
+                continue
+            rest, error = _rest(bounds)
+            known = error <= PRECISION
+            if known.any():
+                done = total[:, known] + term[:, known] * rest[known]
+                scores[going[known]] = self._scaled(done, starts[going[known]])
+                going = going[~known]
+                if not len(going):
+                    return
+                term, total = (np.ascontiguousarray(part[:, ~known]) for part in (term, total))
+        scores[going] = self._scaled(total, starts[going])
+
+    def _scaled(self, total: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
         if self._strength is not None:
             # A node that nothing reaches has no strength and a series of zero.
             inverse = 1.0 / np.where(self._strength > 0, self._strength, 1.0)
-            total *= 1.0 + np.outer(inverse, self._strength[rows])
-        return total.T.astype(np.float32)
+            total = total * (1.0 + np.outer(inverse, self._strength[starts]))
+        return total.T
 
 
 class _Neighborhood(Baseline):
     """A sum over common neighbours; edge weights play no part."""
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
-        pattern = sparse.csr_array(messages.adjacency, dtype=np.float64, copy=True)
-        pattern.data[:] = 1.0
         # A node with one neighbour is common to no two nodes; its weight is never read.
         weight = self._weight(np.maximum(messages.degrees, 2).astype(np.float64))
-        return ProductScores(sparse.csr_array(pattern @ sparse.diags_array(weight)), pattern)
+        return NeighborhoodScores(messages.adjacency, weight)
 
     @abstractmethod
     def _weight(self, degrees: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -187,8 +268,7 @@ class PreferentialAttachment(Baseline):
     name: ClassVar[str] = "preferential-attachment"
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
-        column = sparse.csr_array(messages.degrees[:, None].astype(np.float64))
-        return ProductScores(column, column, np.float64)
+        return DegreeProducts(messages.degrees)
 
 
 @final
@@ -248,3 +328,144 @@ class PersonalizedPageRank(Baseline):
         # An undirected graph's walks are reversible: one direction's series gives the other's.
         step = sparse.csr_array(adjacency @ inverse) * self.damping
         return DiffusionScores(step, self.damping, strength)
+
+
+# ------------------------------------------------------------------ how work is cut
+
+
+def block_columns(n_nodes: int, elements: int = 2**18) -> int:
+    """How many series are summed at a time: whole lanes, and what the caches hold."""
+    return 8 * max(1, elements // (8 * max(n_nodes, 1)))
+
+
+def _shares(work: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Cuts of a range into at most 64 shares of as much work."""
+    reached = np.cumsum(work, dtype=np.int64)
+    total = int(reached[-1]) if len(reached) else 0
+    n_shares = min(64, 1 + total // 2**16)
+    inner = np.searchsorted(reached, np.arange(1, n_shares) * (total / n_shares))
+    return np.concatenate([[0], inner, [len(work)]]).astype(np.int64)
+
+
+def _rest(
+    bounds: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What follows a term, as a factor of it, and the error of that, relative to the sum.
+
+    Parameters
+    ----------
+    bounds
+        What `_add_term` found in each share of rows, shape (n_shares, 3, n_columns).
+
+    Returns
+    -------
+    Shape (n_columns,) each; the error is infinite where there is no bound.
+    """
+    low, high, share = bounds[:, 0].min(axis=0), bounds[:, 1].max(axis=0), bounds[:, 2].max(axis=0)
+    bounded = high < 1.0
+    high = np.where(bounded, high, 0.0)
+    low = np.minimum(low, high)  # infinite where the last two terms are zero throughout
+    least, most = low / (1.0 - low), high / (1.0 - high)
+    error = np.where(bounded, share * (most - least) / 2.0, np.inf)
+    return (least + most) / 2.0, error
+
+
+# ------------------------------------------------------------------------ compiled
+
+
+@compiled(parallel=True)
+def _sum_common(
+    starts: Any, neighbors: Any, weight: Any, marked: Any, walked: Any, cuts: Any, sums: Any
+) -> None:
+    """Sums of the weights of common neighbours, for pairs sorted by their first node."""
+    for share in numba.prange(len(cuts) - 1):
+        own = np.zeros(len(weight))
+        first = cuts[share]
+        while first < cuts[share + 1]:
+            node = marked[first]
+            around = neighbors[starts[node] : starts[node + 1]]
+            stop, n_walked = first, 0
+            while stop < cuts[share + 1] and marked[stop] == node:
+                n_walked += starts[walked[stop] + 1] - starts[walked[stop]]
+                stop += 1
+            # A search takes some twenty steps: many neighbours are not marked for few of others.
+            marking = len(around) < 20 * n_walked
+            if marking:
+                for neighbor in around:
+                    own[neighbor] = weight[neighbor]
+            for pair in range(first, stop):
+                total = 0.0
+                for place in range(starts[walked[pair]], starts[walked[pair] + 1]):
+                    neighbor = neighbors[place]
+                    if marking:
+                        total += own[neighbor]
+                    else:
+                        found = np.searchsorted(around, neighbor)
+                        if found < len(around) and around[found] == neighbor:
+                            total += weight[neighbor]
+                sums[pair] = total
+            if marking:
+                for neighbor in around:
+                    own[neighbor] = 0.0
+            first = stop
+
+
+@compiled(parallel=True)
+def _sum_rows(starts: Any, neighbors: Any, weight: Any, rows: Any, scores: Any) -> None:
+    """The same sums of some nodes with every node, in the same order."""
+    for number in numba.prange(len(rows)):
+        sums = np.zeros(len(weight))
+        for place in range(starts[rows[number]], starts[rows[number] + 1]):
+            shared = neighbors[place]
+            for further in range(starts[shared], starts[shared + 1]):
+                sums[neighbors[further]] += weight[shared]
+        for node in range(len(weight)):
+            scores[number, node] = sums[node]
+
+
+# A quotient without a number (0 / 0: not reached yet) is neither less nor greater than any.
+@compiled(parallel=True, fastmath={"contract"}, error_model="numpy")
+def _add_term(
+    starts: Any,
+    columns: Any,
+    values: Any,
+    cuts: Any,
+    term: Any,
+    following: Any,
+    total: Any,
+    bounds: Any,
+    looking: Any,
+) -> None:
+    """The term that follows, added to the total; four entries of a row at a time.
+
+    When looking, the least and the largest quotient of the two terms, and the largest of the new
+    one and the total, are found for each share of rows and each column.
+    """
+    width = term.shape[1]
+    for share in numba.prange(len(cuts) - 1):
+        low, high, part = bounds[share, 0], bounds[share, 1], bounds[share, 2]
+        low[:], high[:], part[:] = np.inf, 0.0, 0.0
+        for row in range(cuts[share], cuts[share + 1]):
+            new, sums, place = following[row], total[row], starts[row]
+            new[:] = 0.0
+            while place + 4 <= starts[row + 1]:
+                v, w, x, y = values[place], values[place + 1], values[place + 2], values[place + 3]
+                a, b = term[columns[place]], term[columns[place + 1]]
+                c, d = term[columns[place + 2]], term[columns[place + 3]]
+                for column in range(width):
+                    new[column] += v * a[column] + w * b[column] + (x * c[column] + y * d[column])
+                place += 4
+            while place < starts[row + 1]:
+                v, a = values[place], term[columns[place]]
+                for column in range(width):
+                    new[column] += v * a[column]
+                place += 1
+            for column in range(width):
+                sums[column] += new[column]
+            if looking:
+                old = term[row]
+                for column in range(width):
+                    quotient, fraction = new[column] / old[column], new[column] / sums[column]
+                    low[column] = quotient if quotient < low[column] else low[column]
+                    high[column] = quotient if quotient > high[column] else high[column]
+                    part[column] = fraction if fraction > part[column] else part[column]
