@@ -13,7 +13,7 @@ from scipy import sparse
 
 from vgae.baselines import baseline, heuristics
 from vgae.graph import Graph
-from vgae.kernels.compiled import run_parallel
+from vgae.kernels.threads import run_items
 
 Dense = NDArray[np.float64]
 
@@ -162,11 +162,11 @@ def counted_terms(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by the number of columns of each term that is added from now on."""
     widths: list[int] = []
 
-    def noting(loop: Any, *arguments: Any) -> Any:
+    def noting(loop: Any, n_items: int, *arguments: Any, work: float) -> None:
         widths.append(arguments[4].shape[1])
-        return run_parallel(loop, *arguments)
+        run_items(loop, n_items, *arguments, work=work)
 
-    monkeypatch.setattr(heuristics, "run_parallel", noting)
+    monkeypatch.setattr(heuristics, "run_items", noting)
     return widths
 
 
