@@ -265,7 +265,6 @@ def test_reproduce_prints_and_keeps_the_table(
     assert "karate KATZ, run 2/2: AUC" in result.err
     assert "0 s left" in result.err
     assert listing(folder / "kept") == [
-        ".lock",
         "karate-katz.json",
         "table.csv",
         "table.json",
@@ -427,10 +426,10 @@ def test_an_existing_folder_needs_overwrite(call: Caller, folder: Path, run: Pat
 def test_a_place_that_cannot_be_written_is_found_before_training(
     call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_only(**_: object) -> str:
+    def read_only(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("tempfile.mkdtemp", read_only)
+    monkeypatch.setattr("pathlib.Path.mkdir", read_only)
     assert "read-only file system" in refused(call, folder, "fit", "karate", "--out", "new")
 
 

@@ -111,4 +111,6 @@ def newer_format(where: object, found: object, known: int) -> InputError:
     >>> print(newer_format("run.json", 2, 1))
     run.json: format 2 is newer than this program's 1; update vgae
     """
-    return InputError(f"{where}: format {found} is newer than this program's {known}; update vgae")
+    return InputError(
+        f"{where}: format {str(found)[:SHOWN]} is newer than this program's {known}; update vgae"
+    )

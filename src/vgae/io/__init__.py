@@ -13,11 +13,17 @@ from vgae.graph import Graph
 from vgae.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.io.features import read_new_features, with_features_from
 from vgae.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
-from vgae.io.vectors import check_vectors_output, vector_columns, write_vectors
+from vgae.io.vectors import (
+    check_vectors,
+    check_vectors_output,
+    vector_columns,
+    write_vectors,
+)
 from vgae.tables import inner_suffix
 
 __all__ = [
     "MARKED_FORMATS",
+    "check_vectors",
     "check_vectors_output",
     "read_graph",
     "read_new_edges",
