@@ -6,6 +6,7 @@ import json
 import resource
 import shutil
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def n_features(model: vgae.LinkModel) -> int:
 def numbers_of(model: vgae.LinkModel) -> dict[str, Any]:
     """Every kind of answer, as arrays of numbers."""
     ids = model.ids_.tolist()
-    pairs = list(zip(ids[:10], ids[1:11], strict=True))
+    pairs = list(pairwise(ids))
     features = np.ones((1, n_features(model))) if n_features(model) else None
     other = Graph.from_pairs(pairs)
     if features is not None:
