@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -198,7 +199,7 @@ def test_a_fault_of_ours_while_saving_is_no_damaged_file(
 
 def test_a_run_whose_parts_do_not_belong_together_is_never_made(model: LinkModel) -> None:
     run = model.as_run()
-    for change, said in [
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"metrics": []}, "metrics"),
         ({"metrics": run.metrics | {"protocol": "TV"}}, "are not those of the split"),
         ({"metrics": run.metrics | {"test": None}}, "test is not that of the split"),
@@ -209,6 +210,7 @@ def test_a_run_whose_parts_do_not_belong_together_is_never_made(model: LinkModel
         ({"embedding": np.full_like(run.embedding, 1e19)}, "inner products overflow"),
         ({"weights": {"w": np.array(["x"])}}, "w: holds what is no finite number"),
         ({"feature_encoding": {"columns": []}}, "attributes"),
-    ]:
+    ]
+    for change, said in changes:
         with pytest.raises(InputError, match=said):
             replace(run, **change)

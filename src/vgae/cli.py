@@ -465,12 +465,11 @@ def main() -> None:
 def _leave(line: str, status: int) -> NoReturn:
     import os
 
-    from vgae.report import print_error
+    from vgae.report import print_error, print_traceback
 
-    if os.environ.get("VGAE_TRACEBACK"):
-        import traceback
-
-        traceback.print_exc()
+    error = sys.exception()
+    if error is not None and os.environ.get("VGAE_TRACEBACK"):
+        print_traceback(error)
     print_error(line)
     sys.exit(status)
 
