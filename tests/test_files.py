@@ -277,6 +277,48 @@ def test_a_folder_that_was_moved_away_comes_back(tmp_path: Path) -> None:
     assert listing(tmp_path) == ["other", "run"]
 
 
+def test_half_a_folder_never_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, **_: object) -> None:
+        (path / "run" / "m").unlink()
+        raise KeyboardInterrupt
+
+    (tmp_path / "run").mkdir()
+    for name in ("m", "n"):
+        (tmp_path / "run" / name).touch()
+    monkeypatch.setattr(vgae.files.shutil, "rmtree", killed)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        staged_directory(tmp_path / "run", overwrite=True, ours={"m", "n"}) as staged,
+    ):
+        (staged / "m").touch()
+    monkeypatch.undo()
+    (tmp_path / "run" / "m").unlink()
+    (tmp_path / "run").rmdir()
+    restore_folder(tmp_path / "run")
+    assert listing(tmp_path) == []
+
+
+def test_writers_of_one_file_do_not_sweep_each_other_away(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(200):
+                with staged_file(tmp_path / "a") as staged:
+                    staged.write_text(f"{number}" * 100)
+        except Exception as error:  # noqa: BLE001 - seen by the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(set((tmp_path / "a").read_text())) == 1
+    assert listing(tmp_path) == ["a"]
+
+
 def test_without_locks_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = leave(tmp_path, "run")
     monkeypatch.setattr(vgae.files, "fcntl", None)

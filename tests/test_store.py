@@ -101,6 +101,14 @@ def test_ids_of_every_kind_survive(tmp_path: Path, ids: list[object]) -> None:
     assert not (tmp_path / "run" / "embedding_std.parquet").exists()
 
 
+def test_a_run_that_was_moved_away_by_a_killed_process_is_loaded(run: Path) -> None:
+    aside = run.with_name(".run.0123abcd.old")
+    aside.mkdir()
+    run.rename(aside / "run")
+    assert len(load(run).recommend(2)) == 2
+    assert not aside.exists()
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["missing", "truncated", "one byte", "empty"])
 def test_damage_to_any_file_is_one_clear_line(run: Path, name: str, damage: str) -> None:
