@@ -1,6 +1,7 @@
 import errno
 import os
 import threading
+import time
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -72,8 +73,9 @@ def test_what_fails_inside_is_not_the_files_fault(
     assert listing(tmp_path) == []
 
 
-def test_no_other_thread_sees_wrong_modes(tmp_path: Path) -> None:
+def test_no_other_thread_sees_wrong_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another thread writes all the while has the mode that it asked for."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # slow where the disk is busy
     (tmp_path / "others").mkdir()
     (tmp_path / "plain").touch()
     stop, modes = threading.Event(), set()
@@ -87,15 +89,25 @@ def test_no_other_thread_sees_wrong_modes(tmp_path: Path) -> None:
             modes.add(path.stat().st_mode)
             path.unlink()
 
+    set_mask = os.umask
+
+    def slowly(mask: int) -> int:  # so that the other thread sees any mask that is set
+        before = set_mask(mask)
+        time.sleep(0.001)
+        return before
+
+    monkeypatch.setattr(os, "umask", slowly)
     thread = threading.Thread(target=write)
     thread.start()
-    for _ in range(300):
-        with staged_file(tmp_path / "a") as staged:
-            staged.touch()
-        with staged_directory(tmp_path / "run", overwrite=True, ours={"m"}) as folder:
-            (folder / "m").touch()
-    stop.set()
-    thread.join()
+    try:
+        for _ in range(50):
+            with staged_file(tmp_path / "a") as staged:
+                staged.touch()
+            with staged_directory(tmp_path / "run", overwrite=True, ours={"m"}) as folder:
+                (folder / "m").touch()
+    finally:
+        stop.set()
+        thread.join()
     assert modes == {(tmp_path / "plain").stat().st_mode}
     assert (tmp_path / "run").stat().st_mode == (tmp_path / "others").stat().st_mode
 
@@ -296,6 +308,26 @@ def test_half_a_folder_never_comes_back(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "run").rmdir()
     restore_folder(tmp_path / "run")
     assert listing(tmp_path) == []
+
+
+def test_a_name_that_is_swept_before_it_is_locked_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, calls = vgae.files.fcntl.flock, 0
+
+    def late(handle: int, how: int) -> None:
+        nonlocal calls
+        if calls % 2 == 0:
+            (left,) = tmp_path.glob(".a.*.partial")
+            left.unlink()
+        calls += 1
+        flock(handle, how)
+
+    monkeypatch.setattr(vgae.files.fcntl, "flock", late)
+    with staged_file(tmp_path / "a") as staged:
+        assert staged.exists()
+    assert calls == 4
+    assert listing(tmp_path) == ["a"]
 
 
 def test_writers_of_one_file_do_not_sweep_each_other_away(tmp_path: Path) -> None:
