@@ -130,6 +130,20 @@ def test_damage_to_any_file_is_one_clear_line(run: Path, name: str, damage: str)
     assert "\n" not in str(caught.value)
 
 
+def test_a_changed_record_is_refused_and_a_reformatted_one_is_not(run: Path) -> None:
+    record = run / "run.json"
+    about = json.loads(record.read_text())
+    record.write_text(json.dumps(dict(reversed(about.items()))))
+    assert load(run).settings.training.steps == 12
+    about["settings"]["training"]["steps"] = 13
+    record.write_text(json.dumps(about))
+    with pytest.raises(InputError, match="run.json: is damaged .checksum differs"):
+        load(run)
+    record.write_text(json.dumps(about | {"format_version": 2}))
+    with pytest.raises(InputError, match="run.json: is damaged .checksum differs"):
+        load(run)
+
+
 def test_newer_formats_and_strange_folders_are_refused(run: Path, tmp_path: Path) -> None:
     about = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps(about | {"format_version": 99}))

@@ -15,7 +15,7 @@ import pytest
 from command import Caller
 
 from vgae.cli import main
-from vgae.report import Reporter
+from vgae.report import Reporter, print_error, print_traceback
 
 VGAE = str(Path(sys.executable).with_name("vgae"))
 NASTY = ["\x1b[31mred", "\x1b]0;title\x07", "a\u202eb", "z\u200bero\ufeff", "c\x9b31m"]
@@ -145,6 +145,10 @@ def test_remarks_and_progress_are_spelt_out(monkeypatch: pytest.MonkeyPatch) -> 
     reporter.say(f"run folder: {NASTY[0]}")
     with reporter.counting("run", 1) as tick:
         tick(NASTY[1])
+    print_error(f"no {NASTY[2]}")
+    print_traceback(OSError(NASTY[3]))
+    assert r"no a\u202eb" in screen.getvalue()
+    assert r"OSError: z\u200bero\ufeff" in screen.getvalue()
     assert "run folder: \\x1b[31mred" in screen.getvalue()
     assert "\\x1b]0;title\\x07" in screen.getvalue()
     assert "\x1b[31m" not in screen.getvalue()
