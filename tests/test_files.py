@@ -1,5 +1,7 @@
 import errno
+import fcntl
 import os
+import shutil
 import threading
 import time
 from contextlib import AbstractContextManager, ExitStack
@@ -297,7 +299,7 @@ def test_half_a_folder_never_comes_back(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "run").mkdir()
     for name in ("m", "n"):
         (tmp_path / "run" / name).touch()
-    monkeypatch.setattr(vgae.files.shutil, "rmtree", killed)
+    monkeypatch.setattr(shutil, "rmtree", killed)
     with (
         pytest.raises(KeyboardInterrupt),
         staged_directory(tmp_path / "run", overwrite=True, ours={"m", "n"}) as staged,
@@ -313,7 +315,7 @@ def test_half_a_folder_never_comes_back(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_name_that_is_swept_before_it_is_locked_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flock, calls = vgae.files.fcntl.flock, 0
+    flock, calls = fcntl.flock, 0
 
     def late(handle: int, how: int) -> None:
         nonlocal calls
@@ -323,7 +325,7 @@ def test_a_name_that_is_swept_before_it_is_locked_is_not_used(
         calls += 1
         flock(handle, how)
 
-    monkeypatch.setattr(vgae.files.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     with staged_file(tmp_path / "a") as staged:
         assert staged.exists()
     assert calls == 4

@@ -17,7 +17,7 @@ from vgae.answers import FittedLinks
 from vgae.config import Settings, stream_seed
 from vgae.conventions import Estimator
 from vgae.encoders import EncoderInput, FeatureUse, used_features
-from vgae.errors import InputError
+from vgae.errors import InputError, one_line
 from vgae.graph import Graph
 from vgae.ids import id_columns
 from vgae.inductive import States
@@ -341,7 +341,7 @@ class LinkModel(Estimator, FittedLinks):
         """All that a run folder holds, for `vgae.store.save_run`."""
         return Run(
             settings=self.settings_.model_dump(),
-            graph=self.graph_ if graph_name is None else {"name": graph_name, **self.graph_},
+            graph=self.graph_ | ({} if graph_name is None else {"name": one_line(graph_name)}),
             engine=self.engine_,
             interrupted=self.interrupted_,
             split=self.split_,
