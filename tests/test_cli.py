@@ -265,7 +265,6 @@ def test_reproduce_prints_and_keeps_the_table(
     assert "karate KATZ, run 2/2: AUC" in result.err
     assert "0 s left" in result.err
     assert listing(folder / "kept") == [
-        ".lock",
         "karate-katz.json",
         "table.csv",
         "table.json",
@@ -388,7 +387,7 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("reproduce --out edges.csv", "edges.csv"),
         ("evaluate karate --out scores.xlsx", "cannot write '.xlsx'"),
         ("recommend nowhere", "nowhere: no such run folder"),
-        ("recommend run --top 0", "k = 0"),
+        ("recommend run --top 0", "--top 0: must be 1 or more"),
         ("recommend run --node zoe", "node 'zoe' is not in the graph"),
         ("recommend run --out nowhere/x.csv", "there is no folder nowhere"),
         ("predict run none.csv", "none.csv: no such file"),
@@ -402,6 +401,76 @@ def test_bad_arguments(
     assert run.is_dir()
     call("fit", edges, "--model", "gae", "--steps", 1, "--out", "gae", "--quiet")
     assert said in refused(call, folder, *arguments.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("evaluate GRAPH --models vgea", "unknown method 'vgea': did you mean 'vgae'?"),
+        ("evaluate GRAPH --preset papper", "did you mean 'paper'?"),
+        ("evaluate GRAPH --metrics acu", "unknown metric 'acu'"),
+        ("evaluate GRAPH --tasks node", "unknown task 'node'"),
+        ("evaluate GRAPH --test 0", "needs test pairs"),
+        ("evaluate GRAPH --test 2", "test: input should be less than 1"),
+        ("evaluate GRAPH --runs 0", "runs = 0"),
+        ("evaluate GRAPH --seed -1", "seed"),
+        ("evaluate GRAPH --steps -1", "training.steps"),
+        ("evaluate GRAPH --engine fast", "fast"),
+        ("evaluate GRAPH --device tpu", "device tpu"),
+        ("evaluate GRAPH --patience 30 --validation 0", "early stopping needs validation pairs"),
+        ("evaluate GRAPH --models katz --set katz.x=1", "unknown setting of katz 'x'"),
+        ("evaluate GRAPH --models katz --set vgae.steps=1", "not among the methods"),
+        ("evaluate GRAPH --out nowhere/x.csv", "there is no folder nowhere"),
+        ("evaluate GRAPH --out x.xlsx", "cannot write '.xlsx'"),
+        ("fit GRAPH --out new --model vgea", "unknown model 'vgea'"),
+        ("fit GRAPH --out new --preset papper", "did you mean 'paper'?"),
+        ("fit GRAPH --out new --seed -1", "seed"),
+        ("fit GRAPH --out new --test 2", "test: input should be less than 1"),
+        ("fit GRAPH --out new --protocol tv", "protocol"),
+        ("fit GRAPH --out new --engine fast", "fast"),
+        ("fit GRAPH --out new --device tpu", "device tpu"),
+        ("fit GRAPH --out new --top -1", "--top -1"),
+        ("fit GRAPH --out new --patience 5", "raise it, or look more often (--validate-every)"),
+        ("fit GRAPH --out new --patience 30 --no-holdout", "early stopping needs validation"),
+        ("fit GRAPH --out pipe", "exists and is not a folder"),
+        ("fit GRAPH --out pipe/new", "a part of this path is a file, not a folder"),
+        ("fit GRAPH --out new --missing mean", "need a feature file"),
+        ("fit GRAPH --out new --features GRAPH --missing median", "did you mean 'mean'?"),
+        ("fit GRAPH --out new --features GRAPH --attribute a=txt", "column 'a': unknown kind"),
+        ("inspect GRAPH --features GRAPH --missing median", "did you mean 'mean'?"),
+        ("inspect GRAPH --features GRAPH --no-features", "exclude each other"),
+        ("inspect GRAPH --attribute age", "must read COLUMN=KIND"),
+        ("predict RUN GRAPH --out nowhere/x.csv", "there is no folder nowhere"),
+        ("predict RUN GRAPH --out x.xlsx", "cannot write '.xlsx'"),
+        ("recommend RUN --top 0", "--top 0: must be 1 or more"),
+        ("recommend RUN --out x.xlsx", "cannot write '.xlsx'"),
+        ("embed RUN --out nowhere/x.csv", "there is no folder nowhere"),
+        ("reproduce --only corra", "unknown experiment 'corra'"),
+        ("reproduce --runs 0", "runs = 0"),
+        ("reproduce --out pipe", "pipe"),
+    ],
+)
+def test_nothing_is_read_before_all_else_is_checked(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, said: str
+) -> None:
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("a file was read")
+
+    readers = ("io.read_edges", "io.read_format", "io.read_pairs", "store._read_record")
+    for reader in (*readers, "reproduction.load_dataset"):
+        monkeypatch.setattr(f"vgae.{reader}", read)
+    (folder / "pipe").touch()
+    named = {"GRAPH": "big.csv", "RUN": "run"}
+    (folder / "big.csv").touch()
+    assert said in refused(call, folder, *(named.get(word, word) for word in arguments.split()))
+
+
+def test_patience_goes_with_how_often_is_looked(call: Caller, folder: Path) -> None:
+    options = ("--steps", 12, "--validate-every", 2, "--patience", 5, "--quiet")
+    assert call("fit", "karate", "--out", "run", *options).status == 0
+    lines = (folder / "run" / "history.jsonl").read_text().splitlines()
+    looked = [step for step, line in enumerate(lines, start=1) if "validation" in json.loads(line)]
+    assert looked[:2] == [2, 4]
 
 
 def test_a_pair_of_an_unknown_node_names_its_line(call: Caller, folder: Path, run: Path) -> None:
@@ -427,10 +496,10 @@ def test_an_existing_folder_needs_overwrite(call: Caller, folder: Path, run: Pat
 def test_a_place_that_cannot_be_written_is_found_before_training(
     call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_only(**_: object) -> str:
+    def read_only(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("tempfile.mkdtemp", read_only)
+    monkeypatch.setattr("pathlib.Path.mkdir", read_only)
     assert "read-only file system" in refused(call, folder, "fit", "karate", "--out", "new")
 
 
@@ -456,6 +525,21 @@ def test_our_own_fault_is_status_one(
     assert listing(folder) == []
     monkeypatch.setenv("VGAE_TRACEBACK", "1")
     assert "Traceback" in call("fit", "karate", "--out", "new", "--quiet").err
+
+
+@pytest.mark.parametrize("error", [OSError("a bug"), PermissionError(13, "Permission denied")])
+def test_what_fails_in_training_is_no_damaged_file(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("vgae.estimators.train", broken)
+    result = call("fit", "karate", "--out", "new", "--quiet")
+    assert result.status == 1
+    assert f"{type(error).__name__}: {error} - this is a fault of vgae" in result.err
+    assert "damaged" not in result.err
+    assert listing(folder) == []
 
 
 # --------------------------------------------------------------- whole process

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from graphs import dense, random_graph
+from run_folders import seal
 from scipy import sparse
 
 import vgae
@@ -268,7 +269,7 @@ def test_runs_from_before_there_were_devices_are_read(karate: Graph, tmp_path: P
     record = tmp_path / "run" / "run.json"
     about = json.loads(record.read_text())
     del about["settings"]["training"]["device"]
-    record.write_text(json.dumps(about))
+    seal(tmp_path / "run", about)
     assert vgae.load(tmp_path / "run").settings.training.device == "cpu"
 
 

@@ -81,6 +81,14 @@ def test_no_room_opens_files_that_can_run_code() -> None:
                     assert arguments.get("allow_pickle") == "False", source
 
 
+def test_no_room_changes_the_mask_of_modes() -> None:
+    """It is the whole process's: files that another thread makes meanwhile would get its modes."""
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text())):
+            name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+            assert name != "umask", source
+
+
 def test_nothing_draws_from_global_random_state() -> None:
     banned = ("np.random.seed", "np.random.rand", "torch.manual_seed", "random.seed")
     for source in SOURCES:

@@ -221,6 +221,18 @@ def test_a_folder_is_for_one_process_at_a_time(tmp_path: Path) -> None:
     run(tmp_path, runs=1)
 
 
+@pytest.mark.usefixtures("without_features")
+def test_what_fails_in_a_run_is_no_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("a bug")
+
+    monkeypatch.setattr(vgae.reproduction, "link_scores", broken)
+    with pytest.raises(OSError, match="^a bug$"):
+        run(tmp_path)
+
+
 def test_places_that_cannot_be_written_are_refused_before_any_run(tmp_path: Path) -> None:
     (tmp_path / "table.csv").mkdir()
     with pytest.raises(InputError, match=r"table.csv: is a folder"):

@@ -1,12 +1,15 @@
-import hashlib
 import json
+import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
 import pytest
+from run_folders import seal
 
 import vgae.store
 from vgae.api import GAE, VGAE, LinkModel, load
@@ -54,8 +57,8 @@ def test_the_folder_holds_what_the_format_says(run: Path, model: LinkModel, ring
     assert vectors.column_names == ["node", "z0", "z1", "z2", "z3"]
     assert vectors.column("node").to_pylist() == ring.ids.tolist()
     np.testing.assert_array_equal(vectors.column("z1").to_numpy(), model.embedding_[:, 1])
-    modes = {item.stat().st_mode & 0o777 for item in run.iterdir()}
-    assert len(modes) == 1
+    (run / "other").touch()
+    assert len({item.stat().st_mode for item in run.iterdir()}) == 1
 
 
 def test_a_loaded_model_answers_as_before(run: Path, model: LinkModel) -> None:
@@ -98,6 +101,14 @@ def test_ids_of_every_kind_survive(tmp_path: Path, ids: list[object]) -> None:
     assert not (tmp_path / "run" / "embedding_std.parquet").exists()
 
 
+def test_a_run_that_was_moved_away_by_a_killed_process_is_loaded(run: Path) -> None:
+    aside = run.with_name(".run.0123abcd.old")
+    aside.mkdir()
+    run.rename(aside / "run")
+    assert len(load(run).recommend(2)) == 2
+    assert not aside.exists()
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["missing", "truncated", "one byte", "empty"])
 def test_damage_to_any_file_is_one_clear_line(run: Path, name: str, damage: str) -> None:
@@ -119,6 +130,20 @@ def test_damage_to_any_file_is_one_clear_line(run: Path, name: str, damage: str)
     assert "\n" not in str(caught.value)
 
 
+def test_a_changed_record_is_refused_and_a_reformatted_one_is_not(run: Path) -> None:
+    record = run / "run.json"
+    about = json.loads(record.read_text())
+    record.write_text(json.dumps(dict(reversed(about.items()))))
+    assert load(run).settings.training.steps == 12
+    about["settings"]["training"]["steps"] = 13
+    record.write_text(json.dumps(about))
+    with pytest.raises(InputError, match="run.json: is damaged .checksum differs"):
+        load(run)
+    record.write_text(json.dumps(about | {"format_version": 2}))
+    with pytest.raises(InputError, match="run.json: is damaged .checksum differs"):
+        load(run)
+
+
 def test_newer_formats_and_strange_folders_are_refused(run: Path, tmp_path: Path) -> None:
     about = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps(about | {"format_version": 99}))
@@ -126,8 +151,8 @@ def test_newer_formats_and_strange_folders_are_refused(run: Path, tmp_path: Path
         load(run)
     for change, said in [
         ({"settings": {"model": "vgae", "x": 1}}, r"run.json: settings: \w+"),
-        ({"format_version": 0}, "format_version"),
-        ({"format_version": 2.5}, "format 2.5 is newer"),
+        ({"format_version": 0, "checksum": None}, "format_version"),
+        ({"format_version": 3.5}, "format 3.5 is newer"),
         ({"format_version": None}, "damaged"),
         ({"files": None}, "files"),
         ({"files": {}}, "its files are not those of a run"),
@@ -136,7 +161,7 @@ def test_newer_formats_and_strange_folders_are_refused(run: Path, tmp_path: Path
         ({"interrupted": "no"}, "interrupted"),
         ({"settings": about["settings"] | {"model": "gae"}}, "weights do not fit|model"),
     ]:
-        (run / "run.json").write_text(json.dumps(about | change))
+        seal(run, about | change)
         with pytest.raises(InputError, match=said):
             load(run)
     (run / "run.json").write_text("[]")
@@ -162,23 +187,52 @@ def test_files_that_are_whole_but_nonsense_are_refused(
     run: Path, name: str, content: bytes
 ) -> None:
     (run / name).write_bytes(content)
-    about = json.loads((run / "run.json").read_text())
-    about["files"][name] = hashlib.sha256(content).hexdigest()
-    (run / "run.json").write_text(json.dumps(about))
+    seal(run)
     with pytest.raises(InputError, match="damaged") as caught:
         load(run)
     assert "\n" not in str(caught.value)
 
 
-def test_a_disk_that_fills_up_leaves_nothing(
+@pytest.mark.parametrize("size", [0, 500, 1000, 2000, 3000])
+def test_a_disk_that_fills_up_leaves_nothing(model: LinkModel, tmp_path: Path, size: int) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))  # the system refuses to write more
+    try:
+        with pytest.raises(InputError, match=rf"{tmp_path}/run.*: file too large"):
+            model.save(tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_of_ours_while_saving_is_no_damaged_file(
     model: LinkModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def broken(*_: object) -> None:
+        raise OSError("a bug")
 
-    for name in ("save_file", "save_split", "write_vectors"):
+    for name in ("version", "save", "_checksum"):
         with monkeypatch.context() as patch:
-            patch.setattr(vgae.store, name, full)
-            with pytest.raises(InputError, match="no space left"):
+            patch.setattr(vgae.store, name, broken)
+            with pytest.raises(OSError, match="^a bug$"):
                 model.save(tmp_path / "run")
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_parts_do_not_belong_together_is_never_made(model: LinkModel) -> None:
+    run = model.as_run()
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"metrics": []}, "metrics"),
+        ({"metrics": run.metrics | {"protocol": "TV"}}, "are not those of the split"),
+        ({"metrics": run.metrics | {"test": None}}, "test is not that of the split"),
+        ({"history": run.history[1:]}, "step 1 is missing"),
+        ({"graph": run.graph | {"n_nodes": 41}}, "has 41 nodes, its split 40"),
+        ({"embedding": run.embedding[1:]}, "not one for each node"),
+        ({"embedding": np.full_like(run.embedding, np.nan)}, "no finite number"),
+        ({"embedding": np.full_like(run.embedding, 1e19)}, "inner products overflow"),
+        ({"weights": {"w": np.array(["x"])}}, "w: holds what is no finite number"),
+        ({"feature_encoding": {"columns": []}}, "attributes"),
+    ]
+    for change, said in changes:
+        with pytest.raises(InputError, match=said):
+            replace(run, **change)

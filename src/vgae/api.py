@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from vgae.encoders import used_features
 from vgae.errors import InputError, unknown_name
 from vgae.estimators import GAE, MODELS, VGAE, LinkModel, load
 from vgae.evaluation import (
+    LINK_METRICS,
     Comparison,
     Evaluation,
     Method,
@@ -44,6 +45,8 @@ __all__ = [
     "LinkModel",
     "Summary",
     "candidates",
+    "check_evaluation",
+    "check_patience",
     "evaluate",
     "load",
     "make_model",
@@ -171,15 +174,13 @@ def _settings_of(name: str) -> list[str]:
 
 def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidate:
     model = make_model(name, preset=preset, **overrides)
+    model.engine_here()
 
     def scores(split: Split, seed: int) -> Scores:
         fitted = make_model(name, preset=preset, **overrides, seed=seed).fit(split)
         if fitted.interrupted_:
             raise KeyboardInterrupt
         return fitted.scores()
-
-    def check_here() -> None:
-        model.engine_here()
 
     use = model.settings.network.features
     every = model.settings.network.model_dump() | model.settings.training.model_dump()
@@ -189,7 +190,7 @@ def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidat
         overrides,
         every,
         reads_features=lambda graph: used_features(graph, use) is not None,
-        check=lambda _: check_here(),
+        check=lambda _: None,
         single_threaded=False,
     )
 
@@ -217,6 +218,64 @@ def _names(names: Sequence[str] | str) -> list[str]:
 
 
 # ----------------------------------------------------------------- evaluation
+
+
+def check_patience(patience: int | None, validation: float) -> None:
+    """Refuse early stopping where no edges are held out for it to look at.
+
+    Raises
+    ------
+    InputError
+        There is a patience and nothing to validate on.
+
+    Examples
+    --------
+    >>> check_patience(30, 0.05)
+    """
+    if patience is not None and not validation:
+        raise InputError("patience: early stopping needs validation pairs; hold some out")
+
+
+def check_evaluation(
+    models: Sequence[str] | str = ("vgae", "gae"),
+    *,
+    preset: str = "paper",
+    runs: int = 10,
+    seed: int = 0,
+    validation: float = PAPER_SPLIT.validation,
+    test: float = PAPER_SPLIT.test,
+    protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
+    tasks: Sequence[str] | str = ("links",),
+    metrics: Sequence[str] | str | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **overrides: Any,
+) -> tuple[dict[str, Candidate], Protocol]:
+    """Refuse what `evaluate` would refuse whatever the graph is, before one is read.
+
+    Parameters and what raises are those of `evaluate`.
+
+    Returns
+    -------
+    The methods by name, and what is to be measured; all metrics where none are given.
+
+    Examples
+    --------
+    >>> made, plan = check_evaluation(["gae", "katz"], runs=2, metrics="auc")
+    >>> list(made), plan.metrics
+    (['gae', 'katz'], ('auc',))
+    """
+    check_runs(runs, seed)
+    names = _names(models)
+    if not names:
+        raise InputError("models: name at least one")
+    made = candidates(names, preset=preset, overrides=overrides, settings=settings)
+    split = SplitSettings.parse({"validation": validation, "test": test, "protocol": protocol})
+    for candidate in made.values():
+        check_patience(candidate.settings.get("patience"), split.validation)
+    wanted = LINK_METRICS if metrics is None else tuple(_names(metrics))
+    plan = Protocol(split, _names(tasks), wanted)
+    plan.check_names()
+    return made, plan
 
 
 def evaluate(
@@ -278,16 +337,23 @@ def evaluate(
     >>> result.compare("gae", "katz").difference.standard_error > 0
     True
     """
-    check_runs(runs, seed)
-    runs, seed = int(runs), int(seed)
-    names = _names(models)
-    if not names:
-        raise InputError("models: name at least one")
-    made = candidates(names, preset=preset, overrides=overrides, settings=settings)
-    split = SplitSettings.parse({"validation": validation, "test": test, "protocol": protocol})
+    made, plan = check_evaluation(
+        models,
+        preset=preset,
+        runs=runs,
+        seed=seed,
+        validation=validation,
+        test=test,
+        protocol=protocol,
+        tasks=tasks,
+        metrics=metrics,
+        settings=settings,
+        **overrides,
+    )
+    runs, seed, names, split = int(runs), int(seed), list(made), plan.split
     graph = as_graph(data)
-    wanted = default_metrics(graph) if metrics is None else tuple(_names(metrics))
-    plan = Protocol(split, _names(tasks), wanted, nodes)
+    wanted = default_metrics(graph) if metrics is None else plan.metrics
+    plan = replace(plan, metrics=wanted, nodes=nodes)
     for candidate in made.values():
         candidate.check(graph)
     found: dict[str, list[Mapping[str, float | None]]] = {name: [] for name in names}

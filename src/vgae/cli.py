@@ -101,14 +101,16 @@ def fit(
         raise InputError(f"--top {top}: must be 0 or more")
     from vgae.split import Split, SplitSettings, split_edges
 
-    SplitSettings.parse(split_options, where="split")  # before the work of reading
+    # All that needs no graph is checked before the work of reading one.
+    held_out = SplitSettings.parse(split_options, where="split")
     from vgae.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
-    from vgae.api import make_model
+    from vgae.api import check_patience, make_model
     from vgae.store import save_run, staged_run
 
     estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
+    check_patience(estimator.settings.training.patience, held_out.validation if holdout else 0.0)
     estimator.engine_here()
     data = reading.graph(graph)
     reporter.say(f"{graph}: {data}")
@@ -163,28 +165,32 @@ def evaluate(
     reporter = Reporter(quiet=quiet)
     if out is not None:
         check_output(out)
-    names, asked, chosen = comma_list(models), comma_list(tasks), method_settings(setting)
-    data = reading.graph(graph)
-    reporter.say(f"{graph}: {data}")
+    names, asked = comma_list(models), comma_list(tasks)
+    settings: dict[str, Any] = {
+        "preset": training.preset,
+        "runs": runs,
+        "seed": seed,
+        "tasks": asked,
+        "metrics": None if metrics is None else comma_list(metrics),
+        "settings": method_settings(setting),
+        **given(holding_out),
+        **training.overrides(),
+    }
     from vgae import api
     from vgae.datasets import public_node_split
 
+    api.check_evaluation(names, **settings)  # before the work of reading
+    data = reading.graph(graph)
+    reporter.say(f"{graph}: {data}")
     with reporter.counting("run", runs * len(names)) as tick:
         result = api.evaluate(
             data,
             names,
-            preset=training.preset,
-            runs=runs,
-            seed=seed,
-            tasks=asked,
             nodes=public_node_split(graph) if "nodes" in asked else None,
-            settings=chosen,
             on_scores=lambda scores: tick(
                 f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
             ),
-            metrics=None if metrics is None else comma_list(metrics),
-            **given(holding_out),
-            **training.overrides(),
+            **settings,
         )
     if out is not None:
         write_table(out, result.table(graph=graph))
@@ -325,6 +331,8 @@ def recommend(
     from vgae.report import Reporter
 
     reporter = Reporter(quiet=quiet)
+    if top < 1:
+        raise InputError(f"--top {top}: must be 1 or more")
     from vgae.io import MARKED_FORMATS, write_graph
     from vgae.tables import inner_suffix
 
@@ -488,12 +496,11 @@ def main() -> None:
 def _leave(line: str, status: int) -> NoReturn:
     import os
 
-    from vgae.report import print_error
+    from vgae.report import print_error, print_traceback
 
-    if os.environ.get("VGAE_TRACEBACK"):
-        import traceback
-
-        traceback.print_exc()
+    error = sys.exception()
+    if error is not None and os.environ.get("VGAE_TRACEBACK"):
+        print_traceback(error)
     print_error(line)
     sys.exit(status)
 

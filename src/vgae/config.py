@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import zlib
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NoReturn, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vgae.errors import InputError
 
-__all__ = ["Dimension", "Settings", "stream_seed"]
+__all__ = ["Dimension", "Settings", "stream_seed", "strict_json"]
 
 Dimension = Annotated[int, Field(ge=1, le=2**16)]
 """A width of a layer or a length of a vector; what is larger is a slip, and would fill memory."""
@@ -53,12 +54,41 @@ class Settings(BaseModel):
         """
         try:
             return cls.model_validate(_plain(values))
+        except RecursionError as error:
+            raise InputError(f"{where}: is nested too deeply") from error
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
             reason = first["msg"].removeprefix("Value error, ")
             reason = reason[0].lower() + reason[1:]
             raise InputError(": ".join(filter(None, (where, path, reason)))) from error
+
+
+def strict_json(content: bytes | str) -> Any:
+    """The values of a JSON text in UTF-8, without NaN or infinity, not nested too deeply.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+
+    Examples
+    --------
+    >>> strict_json('{"auc": 0.9}')
+    {'auc': 0.9}
+    >>> strict_json('{"auc": NaN}')
+    Traceback (most recent call last):
+    ValueError: NaN is not JSON
+    """
+    try:
+        text = content if isinstance(content, str) else content.decode()
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _plain(value: Any) -> Any:

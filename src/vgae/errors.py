@@ -19,7 +19,12 @@ __all__ = [
     "unknown_name",
 ]
 
-CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
+CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # controls, with the escape that steers a terminal
+    "\xad\u061c\u180e\u200b-\u200f\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # unseen
+    "\u2028-\u202e"  # line breaks; what turns the direction of the text around
+    "\ud800-\udfff]"  # halves of characters, which cannot be written
+)
 SHOWN = 40
 """Characters of a cell that a message quotes."""
 
@@ -44,12 +49,14 @@ class NotFittedError(VgaeError, AttributeError):
 
 
 def one_line(text: str) -> str:
-    r"""Text whose line breaks and other control characters are spelt out.
+    r"""Text whose line breaks, control characters and unseen characters are spelt out.
+
+    What people are shown goes through it, so that no node id can steer their terminal.
 
     Examples
     --------
-    >>> print(one_line("a\nb"))
-    a\nb
+    >>> print(one_line("a\nb"), one_line("\x1b[31mred"), one_line("a\u202eb"))
+    a\nb \x1b[31mred a\u202eb
     """
     return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
@@ -111,4 +118,6 @@ def newer_format(where: object, found: object, known: int) -> InputError:
     >>> print(newer_format("run.json", 2, 1))
     run.json: format 2 is newer than this program's 1; update vgae
     """
-    return InputError(f"{where}: format {found} is newer than this program's {known}; update vgae")
+    return InputError(
+        f"{where}: format {str(found)[:SHOWN]} is newer than this program's {known}; update vgae"
+    )

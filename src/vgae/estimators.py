@@ -17,7 +17,7 @@ from vgae.answers import FittedLinks
 from vgae.config import Settings, stream_seed
 from vgae.conventions import Estimator
 from vgae.encoders import EncoderInput, FeatureUse, used_features
-from vgae.errors import InputError
+from vgae.errors import InputError, one_line
 from vgae.graph import Graph
 from vgae.ids import id_columns
 from vgae.inductive import States
@@ -341,7 +341,7 @@ class LinkModel(Estimator, FittedLinks):
         """All that a run folder holds, for `vgae.store.save_run`."""
         return Run(
             settings=self.settings_.model_dump(),
-            graph=self.graph_ if graph_name is None else {"name": graph_name, **self.graph_},
+            graph=self.graph_ | ({} if graph_name is None else {"name": one_line(graph_name)}),
             engine=self.engine_,
             interrupted=self.interrupted_,
             split=self.split_,
@@ -467,23 +467,42 @@ def load(path: str | Path) -> LinkModel:
     run = load_run(Path(path))
     settings = EstimatorSettings.parse(run.settings, where=f"{path}/run.json: settings")
     model = MODELS[settings.model](**settings.parameters())
-    try:
-        n_inputs = len(run.weights["encoder.weight.hidden"])
-        network = GraphAutoEncoder(settings.network, n_inputs=n_inputs, seed=0)
-        network.load_state_dict({k: torch.from_numpy(v) for k, v in run.weights.items()})
-    except (KeyError, RuntimeError) as error:
-        raise InputError(f"{path}: weights do not fit the settings; fit again") from error
-    model.network_, model.split_, model.ids_ = network, run.split, run.split.graph.ids
+    model.history_, model.metrics_, model.graph_ = run.history, run.metrics, run.graph
     model.settings_, model.states_ = settings, None
     model.feature_encoding_ = run.feature_encoding
-    model.history_, model.metrics_, model.graph_ = run.history, run.metrics, run.graph
     model.embedding_, model.embedding_std_ = run.embedding, run.embedding_std
     model.interrupted_, model.engine_ = run.interrupted, run.engine
-    if run.states is not None:
-        try:
+    model.split_, model.ids_ = run.split, run.split.graph.ids
+    try:
+        model.network_ = network = _with_weights(settings.network, run)
+        if run.states is not None:
             model.states_ = States.from_arrays(
                 run.states, network, n_nodes=len(model.ids_), n_features=model._n_features()
             )
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: is damaged: {error}") from error
     return model
+
+
+def _with_weights(settings: ModelSettings, run: Run) -> GraphAutoEncoder:
+    """The network of a run, whose sizes are sure before any of it is made."""
+    wrong = InputError("weights do not fit the settings; fit again")
+    n_features: int = 0 if settings.features == "none" else run.graph["n_features"]
+    n_inputs: int = n_features or run.graph["n_nodes"]
+    has_std = run.embedding_std is not None
+    if run.embedding.shape[1] != settings.latent_dim or has_std != (settings.latent == "gaussian"):
+        raise wrong
+    if sum(map(np.size, run.weights.values())) < settings.hidden_dim * (
+        n_inputs + settings.latent_dim
+    ):
+        raise wrong
+    network = GraphAutoEncoder(settings, n_inputs=n_inputs, seed=0)
+    weights = {name: torch.from_numpy(array) for name, array in run.weights.items()}
+    forms = [
+        {name: (value.shape, value.dtype) for name, value in values.items()}
+        for values in (weights, network.state_dict())
+    ]
+    if forms[0] != forms[1]:
+        raise wrong
+    network.load_state_dict(weights)
+    return network

@@ -82,13 +82,13 @@ class Protocol:
     metrics: Sequence[str] = LINK_METRICS
     nodes: NodeSplit | None = None
 
-    def check(self, graph: Graph) -> None:
-        """Refuse what cannot be measured on this graph, before any run.
+    def check_names(self) -> None:
+        """Refuse what cannot be measured on any graph.
 
         Raises
         ------
         InputError
-            A task or metric is unknown, test pairs or labels are missing, or nothing is asked.
+            A task or metric is unknown, test pairs are missing, or nothing is asked.
         """
         for kind, names, known in (
             ("task", self.tasks, TASKS),
@@ -101,6 +101,16 @@ class Protocol:
                     raise unknown_name(kind, name, known)
         if "links" in self.tasks and self.split.test == 0:
             raise InputError("test: an evaluation needs test pairs; hold out more than 0")
+
+    def check(self, graph: Graph) -> None:
+        """Refuse what cannot be measured on this graph, before any run.
+
+        Raises
+        ------
+        InputError
+            A name is unknown, labels are missing or of one class, or nodes are not the graph's.
+        """
+        self.check_names()
         if set(self.tasks) - {"links"} and graph.labels is None:
             asked = next(task for task in self.tasks if task != "links")
             raise InputError(

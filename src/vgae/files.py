@@ -1,18 +1,30 @@
-"""Files on disk: clear errors when reading, all-or-nothing when writing."""
+"""Files on disk: clear errors when reading, all-or-nothing when writing.
+
+What is being written has a hidden name beside its final one, and its process holds a lock on it.
+The system ends such a lock with the process, however that ends: what nobody has locked was left by
+a process that was killed, and the next one that writes there takes it away.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
-import tempfile
+import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from vgae.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # a system without such locks: nothing is known to be left, so all stays
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "BAD_ARCHIVE",
@@ -21,6 +33,7 @@ __all__ = [
     "file_errors",
     "local_path",
     "locked_folder",
+    "restore_folder",
     "staged_directory",
     "staged_file",
 ]
@@ -30,7 +43,9 @@ BAD_ARCHIVE = (
     ValueError,
     TypeError,
     EOFError,
-    NotImplementedError,
+    RuntimeError,  # an archive that says it is encrypted, text that is nested too deeply
+    OverflowError,
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -39,7 +54,10 @@ BAD_ARCHIVE = (
 
 @contextmanager
 def file_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into one line that names the file."""
+    """Turn the operating system's refusals into one line that names the file.
+
+    Around work on that file alone: whatever else fails in the block would be blamed on it.
+    """
     try:
         yield
     except FileNotFoundError as error:
@@ -49,8 +67,10 @@ def file_errors(path: Path) -> Iterator[None]:
     except NotADirectoryError as error:
         raise InputError(f"{path}: a part of this path is a file, not a folder") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).splitlines()[0].lower()
-        if error.errno is None:  # not the system's refusal, but a decompressor's
+        if error.errno is not None:
+            reason = os.strerror(error.errno).lower()
+        else:  # not the system's refusal, but a decompressor's
+            reason = (str(error).splitlines() or [type(error).__name__])[0].lower()
             reason += "; the file is damaged or cut short: copy it again"
         raise InputError(f"{path}: {reason}") from error
 
@@ -96,8 +116,8 @@ def check_file(path: Path) -> None:
             raise IsADirectoryError
         if not path.parent.exists():
             raise InputError(f"{path}: there is no folder {path.parent}; make it first")
-        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent):
-            pass
+        _sweep(path)
+        _try_to_make(path, _make_file)
 
 
 @contextmanager
@@ -112,7 +132,8 @@ def staged_file(path: Path) -> Iterator[Path]:
     Yields
     ------
     A path in the same folder to write to. It is flushed to disk and renamed when the block ends,
-    and removed when the block raises.
+    and removed when the block raises. What the block raises passes through untouched: put
+    `file_errors` around the writing.
 
     Raises
     ------
@@ -124,23 +145,22 @@ def staged_file(path: Path) -> Iterator[Path]:
     >>> import tempfile
     >>> from pathlib import Path
     >>> target = Path(tempfile.mkdtemp()) / "answer.txt"
-    >>> with staged_file(target) as staged:
+    >>> with staged_file(target) as staged, file_errors(target):
     ...     _ = staged.write_text("42")
     >>> target.read_text()
     '42'
     """
     check_file(path)
     with file_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-        os.close(handle)
-        staged = Path(name)
+        staged, lock = _hidden(path, _make_file)
+    with lock:
         try:
             yield staged
-            _give_default_mode(staged, 0o666)
-            _flush(staged)
-            staged.replace(path)
+            with file_errors(path):
+                _flush(staged)
+                staged.replace(path)
         finally:
-            staged.unlink(missing_ok=True)
+            _discard(staged)
 
 
 # -------------------------------------------------------------------- a folder
@@ -152,20 +172,25 @@ def check_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> No
     Parameters and what raises are those of `staged_directory`.
     """
     with file_errors(path):
-        if not os.path.lexists(path):
-            return
-        if not path.is_dir():
-            raise InputError(f"{path}: exists and is not a folder; choose another name")
-        if os.path.ismount(path):
-            raise InputError(
-                f"{path}: is a mount point and cannot be replaced; name a folder in it"
-            )
-        found = sorted(item.name for item in path.iterdir())
-        foreign = [name for name in found if name not in ours]
-        if foreign:
-            raise InputError(f"{path}: holds another file, {foreign[0]}; choose another folder")
-        if found and not overwrite:
-            raise InputError(f"{path}: exists; add --overwrite (overwrite=True) to replace it")
+        final = path.resolve()
+        _sweep(final)
+        if os.path.lexists(path):
+            _check_replaceable(path, overwrite=overwrite, ours=ours)
+        folder = next(parent for parent in final.parents if parent.exists())
+        _try_to_make(folder / final.name, Path.mkdir)
+
+
+def _check_replaceable(path: Path, *, overwrite: bool, ours: Collection[str]) -> None:
+    if not path.is_dir():
+        raise InputError(f"{path}: exists and is not a folder; choose another name")
+    if os.path.ismount(path):
+        raise InputError(f"{path}: is a mount point and cannot be replaced; name a folder in it")
+    found = sorted(item.name for item in path.iterdir())
+    foreign = [name for name in found if name not in ours]
+    if foreign:
+        raise InputError(f"{path}: holds another file, {foreign[0]}; choose another folder")
+    if found and not overwrite:
+        raise InputError(f"{path}: exists; add --overwrite (overwrite=True) to replace it")
 
 
 @contextmanager
@@ -186,6 +211,7 @@ def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> I
     Yields
     ------
     The folder to fill. It becomes `path` when the block ends and vanishes when the block raises.
+    What the block raises passes through untouched, but that an `InputError` names the final place.
 
     Raises
     ------
@@ -193,28 +219,38 @@ def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> I
         The folder exists and may not be replaced, or cannot be written.
     """
     check_directory(path, overwrite=overwrite, ours=ours)
-    final = path.resolve()  # a link to a folder stays a link
-    made = [parent for parent in final.parents if not parent.exists()]
-    staged = None
     with file_errors(path):
-        try:
+        final = path.resolve()  # a link to a folder stays a link
+    made = [parent for parent in final.parents if not parent.exists()]
+    try:
+        with file_errors(path):
             final.parent.mkdir(parents=True, exist_ok=True)
-            staged = _hidden_folder(final, ".partial")
-            yield staged
-            for item in staged.iterdir():
-                _give_default_mode(item, 0o666)
-                _flush(item)
-            _give_default_mode(staged, 0o777)
-            _swap(staged, final)
-        except InputError as error:
-            # The staging folder's name means nothing to a user.
-            raise InputError(str(error).replace(str(staged), str(path))) from error
-        finally:
-            if staged is not None:
-                shutil.rmtree(staged, ignore_errors=True)
-            for parent in made:
-                with suppress(OSError):  # not empty: the result is in it
-                    parent.rmdir()
+            staged, lock = _hidden(final, Path.mkdir)
+        with lock:
+            try:
+                yield staged
+                with file_errors(path):
+                    for item in staged.iterdir():
+                        _flush(item)
+                    _swap(staged, final)
+            except InputError as error:
+                if str(staged) not in str(error):
+                    raise
+                # The staging folder's name means nothing to a user.
+                raise InputError(str(error).replace(str(staged), str(path))) from error
+            finally:
+                _discard(staged)
+    finally:
+        for parent in made:
+            with suppress(OSError):  # not empty: the result is in it
+                parent.rmdir()
+
+
+def restore_folder(path: Path) -> None:
+    """Bring a folder back that a process was killed while replacing; otherwise do nothing."""
+    if not os.path.lexists(path):
+        with suppress(OSError):
+            _sweep(path.resolve())
 
 
 @contextmanager
@@ -224,50 +260,131 @@ def locked_folder(path: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        Another process has it.
+        The folder is missing, or another process has it.
     """
-    with file_errors(path), (path / ".lock").open("w") as handle:
-        try:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # a system without such locks
-            pass
-        except BlockingIOError as error:
-            raise InputError(f"{path}: another process is at work in this folder") from error
+    with file_errors(path):
+        lock = _Lock(path.resolve(strict=True))
+    with lock:
+        if lock.held is False:
+            raise InputError(f"{path}: another process is at work in this folder")
         yield
 
 
 def _swap(staged: Path, final: Path) -> None:
-    """Put `staged` in the place of `final`; whatever stood there comes back if that fails."""
+    """Put `staged` in the place of `final`; whatever stood there comes back if that fails.
+
+    Where the process is killed between the two renames, the old folder waits in one whose name ends
+    in `.old`, and `_sweep` brings it back.
+    """
     if not final.exists():
         staged.rename(final)
         return
-    retired = _hidden_folder(final, ".old")
-    try:
-        final.rename(retired / final.name)
+    retired, lock = _hidden(final, Path.mkdir, suffix=".old")
+    with lock:
         try:
-            staged.rename(final)
+            final.rename(retired / final.name)
+            try:
+                staged.rename(final)
+            except BaseException:
+                (retired / final.name).rename(final)
+                raise
+        finally:
+            if final.exists():
+                _discard(retired)
+
+
+# ------------------------------------------------- hidden names, and whose they are
+
+
+class _Lock:
+    """A file or folder locked to this process until the block ends, or the process.
+
+    `held` is False where another process has it or it is gone, and None where the system or the
+    file system has no such locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.held: bool | None = None
+        self.handle: int | None = None
+        if fcntl is None:
+            return
+        self.handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who had it before may have removed it, or given it its final name.
+            self.held = os.path.samestat(os.fstat(self.handle), os.lstat(path))
+        except (BlockingIOError, FileNotFoundError):
+            self.held = False
         except OSError:
-            (retired / final.name).rename(final)
-            raise
-    finally:
-        if final.exists():
-            shutil.rmtree(retired, ignore_errors=True)
+            self.held = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.handle is not None:
+            os.close(self.handle)
 
 
-def _hidden_folder(beside: Path, suffix: str) -> Path:
-    name = tempfile.mkdtemp(prefix=f".{beside.name}.", suffix=suffix, dir=beside.parent)
-    return Path(name)
+def _hidden(
+    final: Path, make: Callable[[Path], None], *, suffix: str = ".partial"
+) -> tuple[Path, _Lock]:
+    """A new file or folder beside `final`, made by `make`, with the lock that says it is ours.
+
+    The system gives it the mode that anything new has.
+    """
+    for _ in range(100):
+        path = final.with_name(f".{final.name}.{secrets.token_hex(4)}{suffix}")
+        with suppress(FileExistsError):
+            make(path)
+            # Another process may have swept it away before it was locked.
+            with suppress(FileNotFoundError):
+                lock = _Lock(path)
+                if lock.held is not False:
+                    return path, lock
+                lock.__exit__()
+    raise FileExistsError(f"no free name beside {final}")
+
+
+def _make_file(path: Path) -> None:
+    path.touch(exist_ok=False)
+
+
+def _try_to_make(final: Path, make: Callable[[Path], None]) -> None:
+    path, lock = _hidden(final, make)
+    with lock:
+        _discard(path)
+
+
+def _sweep(final: Path) -> None:
+    """Take away what killed processes left beside `final`; a folder moved away comes back."""
+    ours = re.compile(rf"\.{re.escape(final.name)}\.[a-z0-9_]{{8}}\.(partial|old)")
+    try:
+        with os.scandir(final.parent) as entries:
+            left = sorted(entry.name for entry in entries if ours.fullmatch(entry.name))
+    except OSError:  # whoever writes there will say it better
+        return
+    for path in (final.with_name(name) for name in left):
+        with suppress(OSError), _Lock(path) as lock:
+            if not lock.held:
+                continue
+            if path.suffix == ".old" and not os.path.lexists(final):
+                with suppress(FileNotFoundError):
+                    (path / final.name).rename(final)
+            _discard(path)
+
+
+def _discard(path: Path) -> None:
+    """Remove a hidden file or folder of ours, if it is still there."""
+    with suppress(OSError):
+        if path.suffix == ".old":  # what is half removed must not be brought back
+            path = path.rename(path.with_suffix(".partial"))
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
     with path.open("rb") as handle:
         os.fsync(handle.fileno())
-
-
-def _give_default_mode(path: Path, mode: int) -> None:
-    """Undo the private mode of temporary names: results are as readable as any other file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(mode & ~mask)

@@ -27,6 +27,7 @@ from vgae.encoders import EncoderInput, FeatureUse, scaled_features, used_featur
 from vgae.errors import InputError
 from vgae.graph import Features, Graph, count
 from vgae.ids import IdArray, NodeId, as_ids, canonical_int, id_columns, unique_ids
+from vgae.io import check_vectors
 from vgae.kernels import SparseMatrix
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
@@ -120,7 +121,7 @@ class States:
             "degrees": ((n_nodes,), double),
         }
         given = {name: (array.shape, array.dtype) for name, array in found.items()}
-        if given != expected:
+        if given != expected or not (found["degrees"] >= 1.0).all():
             raise InputError("states do not fit the model; fit again")
         return cls(**found)
 
@@ -292,7 +293,8 @@ def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tupl
     Raises
     ------
     InputError
-        Without features, a node is not linked to any node that has weights of its own.
+        Without features, a node is not linked to any node that has weights of its own; or vectors
+        are not finite.
     """
     encoder, n_near = network.encoder, len(new.near)
     near_inputs, near_hidden = (
@@ -323,7 +325,7 @@ def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tupl
             inputs = _product(new.features, use, weight)
         hidden = encoder.hidden_states(adjacency @ torch.cat([near_inputs, inputs]))
         latent = network.latent(**encoder.read_out(adjacency, torch.cat([near_hidden, hidden])))
-    return latent, States(inputs.numpy(), hidden.numpy(), degrees)
+    return _checked(latent), States(inputs.numpy(), hidden.numpy(), degrees)
 
 
 def encode_graph(
@@ -345,8 +347,8 @@ def encode_graph(
     Raises
     ------
     InputError
-        The graph is directed or has another number of features, or without features a node is
-        not linked to any node that has weights of its own.
+        The graph is directed or has another number of features, without features a node is not
+        linked to any node that has weights of its own, or vectors are not finite.
     """
     if n_features:
         if graph.features is None:
@@ -370,7 +372,19 @@ def encode_graph(
         )
         _check_placed(graph.ids, with_loops, rows >= 0, np.zeros(graph.n_nodes, bool))
     with torch.no_grad():
-        return network.encode(inputs)
+        return _checked(network.encode(inputs))
+
+
+def _checked(latent: Latent) -> Latent:
+    """The same distribution, once it is sure that answers made of it are numbers."""
+    std = latent.std()
+    try:
+        check_vectors(latent.mean.numpy(), None if std is None else std.numpy())
+    except InputError as error:
+        raise InputError(
+            f"{error}; scale features and weights like those of the training"
+        ) from error
+    return latent
 
 
 def _check_placed(

@@ -199,7 +199,14 @@ class Training:
         int | None,
         typer.Option(
             metavar="N",
-            help="Stop after N steps (10 or more) without a better validation AP; keep the best.",
+            help="Stop after N steps without a better validation AP, and keep the best; N is at "
+            "least --validate-every.",
+        ),
+    ] = None
+    validate_every: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Steps between two looks at the validation pairs; default 10."
         ),
     ] = None
     engine: Annotated[

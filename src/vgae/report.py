@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColu
 from rich.table import Table
 from rich.text import Text
 
-from vgae.errors import InputError
+from vgae.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from vgae.evaluation import Evaluation
@@ -35,6 +36,7 @@ __all__ = [
     "print_links",
     "print_metrics",
     "print_table",
+    "print_traceback",
     "scores_words",
     "shares",
     "split_label",
@@ -73,7 +75,13 @@ class Step(Protocol):
 
 def print_error(line: str) -> None:
     """One line on standard error."""
-    _say(Text.assemble(("Error: ", "bold red"), line))
+    _say(Text.assemble(("Error: ", "bold red"), one_line(line)))
+
+
+def print_traceback(error: BaseException) -> None:
+    """Where an error came from, on standard error."""
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        _say(Text(one_line(line)))
 
 
 def print_json(value: Any, *, lines: bool = False) -> None:
@@ -85,21 +93,27 @@ def print_json(value: Any, *, lines: bool = False) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows on standard output: aligned for a person, tab-separated for a pipe."""
+    """Rows on standard output: aligned for a person, tab-separated for a pipe.
+
+    A person sees control characters spelt out; a pipe gets them as they are, but for tabs and line
+    breaks, which would break the columns: those become blanks. `--json` and `--out` keep all.
+    """
     console = Console()
     if not console.is_terminal:
-        # A tab or line break in an id would break the columns; --json and --out keep it.
-        _write(
-            "\t".join(" ".join(c.splitlines()).replace("\t", " ") for c in row)
-            for row in (columns, *rows)
-        )
+        # Where rich is told that a terminal is none, it is still one that can be steered.
+        plain = one_line if sys.stdout.isatty() else _unbroken
+        _write("\t".join(map(plain, row)) for row in (columns, *rows))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(one_line(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)
+
+
+def _unbroken(cell: str) -> str:
+    return " ".join(cell.splitlines()).replace("\t", " ")
 
 
 def _write(lines: Iterable[str]) -> None:
@@ -341,7 +355,7 @@ class Reporter:
     def say(self, line: str) -> None:
         """A remark."""
         if not self.quiet:
-            _say(Text(line))
+            _say(Text(one_line(line)))
 
     @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
@@ -414,7 +428,7 @@ def _brief(number: float) -> str:
 class _SayHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else ""
-        _say(Text(record.getMessage(), style=style))
+        _say(Text(one_line(record.getMessage()), style=style))
 
 
 class _ErrorConsole(Console):

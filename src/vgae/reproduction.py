@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from vgae.api import Candidate, candidates
-from vgae.config import Settings
+from vgae.config import Settings, strict_json
 from vgae.datasets import load_dataset
 from vgae.errors import InputError, newer_format, unknown_name
 from vgae.evaluation import FULL_AP, LINK_METRICS, Summary, check_runs, link_scores, summarize
@@ -350,15 +350,15 @@ def _read_runs(path: Path, about: dict[str, Any]) -> list[dict[str, float | None
         text = path.read_bytes()
     damaged = InputError(f"{path}: is damaged; remove it and start again")
     try:
-        content = json.loads(text)
+        content = strict_json(text)
         newer = content["format_version"] > FORMAT_VERSION
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise damaged from error
     if newer:
         raise newer_format(path, content["format_version"], FORMAT_VERSION)
     try:
         kept = _Kept.parse(content)
-    except (InputError, RecursionError) as error:
+    except InputError as error:
         raise damaged from error
     for run in kept.runs:
         if set(run) != set(METRICS) or any(run[name] is None for name in PUBLISHED):
@@ -463,5 +463,5 @@ def _beside(name: str, ours: Summary | None, published: float) -> dict[str, Any]
 
 
 def _write_text(path: Path, text: str) -> None:
-    with staged_file(path) as staged:
+    with staged_file(path) as staged, file_errors(path):
         staged.write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from vgae.config import Settings, stream_seed
+from vgae.config import Settings, stream_seed, strict_json
 from vgae.errors import InputError, newer_format
 from vgae.files import BAD_ARCHIVE, file_errors, staged_file
 from vgae.graph import Graph, count
@@ -377,7 +377,7 @@ def save_split(split: Split, path: str | Path) -> None:
         "seed": split.seed,
         "settings": split.settings.model_dump(),
     }
-    with staged_file(path) as staged, staged.open("wb") as handle:
+    with staged_file(path) as staged, file_errors(path), staged.open("wb") as handle:
         np.savez_compressed(
             handle,
             about=np.array(json.dumps(about)),
@@ -453,10 +453,10 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
     with file_errors(path):
         try:
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-                about = json.loads(str(archive["about"]))
+                about = strict_json(str(archive["about"]))
                 arrays = {name: archive[name] for name in names}
             newer = int(about["format_version"]) > FORMAT_VERSION
-        except BAD_ARCHIVE as error:
+        except (*BAD_ARCHIVE, MemoryError) as error:  # a size that it claims and does not have
             raise InputError(f"{path}: is not a split, or is damaged") from error
     if newer:
         raise newer_format(path, about["format_version"], FORMAT_VERSION)

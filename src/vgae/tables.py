@@ -273,7 +273,7 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     check_output(path)
     suffix, compression = inner_suffix(path), COMPRESSED.get(path.suffix.lower())
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    with staged_file(path) as staged:
+    with staged_file(path) as staged, file_errors(path):
         if suffix == ".parquet":
             pyarrow.parquet.write_table(table, staged)
             return

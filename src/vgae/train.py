@@ -71,7 +71,7 @@ class TrainSettings(Settings):
         if self.patience is not None and self.patience < self.validate_every:
             raise ValueError(
                 f"patience {self.patience} is less than validate_every {self.validate_every}: it "
-                "would stop before it looks"
+                "would stop before it looks; raise it, or look more often (--validate-every)"
             )
         return self
 

@@ -4,6 +4,19 @@ A new kind of column is a subclass of `FeatureColumn`, added to `KINDS` and to t
 """
 
 from vgae.attributes.columns import is_missing
-from vgae.attributes.encoding import AttributeEncoding, encode, feature_names, fit_encoding
+from vgae.attributes.encoding import (
+    AttributeEncoding,
+    check_choices,
+    encode,
+    feature_names,
+    fit_encoding,
+)
 
-__all__ = ["AttributeEncoding", "encode", "feature_names", "fit_encoding", "is_missing"]
+__all__ = [
+    "AttributeEncoding",
+    "check_choices",
+    "encode",
+    "feature_names",
+    "fit_encoding",
+    "is_missing",
+]

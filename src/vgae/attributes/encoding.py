@@ -31,7 +31,7 @@ from vgae.errors import InputError, unknown_name
 from vgae.graph import Features, count
 from vgae.tables import Table
 
-__all__ = ["AttributeEncoding", "encode", "feature_names", "fit_encoding"]
+__all__ = ["AttributeEncoding", "check_choices", "encode", "feature_names", "fit_encoding"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,33 @@ class AttributeEncoding(Settings):
         if not self.used:
             raise ValueError("columns: all are ignored")
         return self
+
+
+def check_choices(kinds: Mapping[str, str], missing: str, *, where: str) -> None:
+    """Refuse kinds of columns and treatments of missing cells that are unknown.
+
+    Parameters
+    ----------
+    kinds, missing
+        See `fit_encoding`.
+    where
+        How the table is called in an error.
+
+    Raises
+    ------
+    InputError
+        A name is unknown.
+
+    Examples
+    --------
+    >>> check_choices({"age": "number"}, "mean", where="people.csv")
+    """
+    if missing not in get_args(Missing):
+        raise unknown_name("treatment of missing cells", missing, get_args(Missing))
+    for column, kind in kinds.items():
+        if kind not in (*KINDS, "ignore"):
+            error = unknown_name("kind", kind, (*KINDS, "ignore"))
+            raise InputError(f"{where}: column '{column}': {error}")
 
 
 def fit_encoding(
@@ -137,8 +164,7 @@ def fit_encoding(
            [44., 1., 0.],
            [29., 0., 1.]], dtype=float32)
     """
-    if missing not in get_args(Missing):
-        raise unknown_name("treatment of missing cells", missing, get_args(Missing))
+    check_choices(kinds or {}, missing, where=str(table.path))
     given = _given_kinds(table, columns, kinds or {})
     entries: dict[int, FeatureColumn] = {}
     for cells in Cells.read(table, [c for c in columns if given.get(c) != "ignore"]):
@@ -244,7 +270,6 @@ def feature_names(encoding: AttributeEncoding) -> list[str]:
 
 def _given_kinds(table: Table, columns: Sequence[int], kinds: Mapping[str, str]) -> dict[int, str]:
     """The caller's kinds, by position."""
-    known = (*KINDS, "ignore")
     given: dict[int, str] = {}
     for key, kind in kinds.items():
         column = table.column(str(key))
@@ -252,9 +277,6 @@ def _given_kinds(table: Table, columns: Sequence[int], kinds: Mapping[str, str])
             raise InputError(
                 f"{table.path}: {table.describe(column)} is no attribute: it holds ids or labels"
             )
-        if kind not in known:
-            error = unknown_name("kind", kind, known)
-            raise InputError(f"{table.path}: {table.describe(column)}: {error}")
         if given.setdefault(column, kind) != kind:
             raise InputError(
                 f"{table.path}: {table.describe(column)} is given two kinds, {given[column]} and "

@@ -7,17 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vgae.attributes import check_choices
 from vgae.errors import InputError
 from vgae.files import local_path
 from vgae.graph import Graph
 from vgae.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.io.features import read_new_features, with_features_from
 from vgae.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
-from vgae.io.vectors import check_vectors_output, vector_columns, write_vectors
+from vgae.io.vectors import (
+    check_vectors,
+    check_vectors_output,
+    vector_columns,
+    write_vectors,
+)
 from vgae.tables import inner_suffix
 
 __all__ = [
     "MARKED_FORMATS",
+    "check_vectors",
     "check_vectors_output",
     "read_graph",
     "read_new_edges",
@@ -104,6 +111,13 @@ def read_graph(
     Graph(3 nodes, 2 edges, no features)
     """
     path = local_path(path)
+    if features is not None:
+        features = local_path(features)
+        check_choices(attributes or {}, missing, where=str(features))
+    elif attributes or standardize or isolated or missing != "error":
+        raise InputError(
+            "--attribute, --standardize, --missing and --isolated need a feature file (--features)"
+        )
     columns: dict[str, Any] = {
         "source": source,
         "target": target,
@@ -126,16 +140,12 @@ def read_graph(
     if features is not None:
         graph = with_features_from(
             graph,
-            local_path(features),
+            features,
             edges=path,
             isolated=isolated,
             attributes=attributes,
             standardize=standardize,
             missing=missing,
-        )
-    elif attributes or standardize or isolated or missing != "error":
-        raise InputError(
-            "--attribute, --standardize, --missing and --isolated need a feature file (--features)"
         )
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)

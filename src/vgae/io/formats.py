@@ -110,7 +110,7 @@ def write_graph(
         raise InputError(f"{path}: {error}") from error
     except Exception as error:  # whatever a foreign writer trips over
         raise InputError(f"{path}: cannot be written: {_reason(error)}") from error
-    with staged_file(path) as staged:
+    with staged_file(path) as staged, file_errors(path):
         staged.write_bytes(buffer.getbuffer())
 
 

@@ -9,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae.errors import InputError, shown
-from vgae.files import check_directory, check_file, staged_directory, staged_file
+from vgae.files import check_directory, check_file, file_errors, staged_directory, staged_file
 from vgae.tables import TABLE_SUFFIXES, check_output, inner_suffix, write_table
 
-__all__ = ["VECTOR_SUFFIXES", "check_vectors_output", "vector_columns", "write_vectors"]
+__all__ = [
+    "VECTOR_SUFFIXES",
+    "check_vectors",
+    "check_vectors_output",
+    "vector_columns",
+    "write_vectors",
+]
 
 VECTOR_SUFFIXES = (*TABLE_SUFFIXES, ".npz", ".w2v", ".projector")
 TENSOR, METADATA, CONFIG = "vectors.tsv", "metadata.tsv", "projector_config.pbtxt"
@@ -59,17 +65,24 @@ def write_vectors(
         write_table(path, vector_columns(ids, vectors, prefix=prefix))
     elif suffix == ".npz":
         names = ids if ids.dtype.kind == "i" else ids.astype(str)
-        with staged_file(path) as staged, staged.open("wb") as handle:
+        with staged_file(path) as staged, file_errors(path), staged.open("wb") as handle:
             np.savez(handle, ids=names, vectors=vectors)
     elif suffix == ".w2v":
         _check_words(path, ids, " ")
-        with staged_file(path) as staged, staged.open("w", encoding="utf-8") as text:
+        with (
+            staged_file(path) as staged,
+            file_errors(path),
+            staged.open("w", encoding="utf-8") as text,
+        ):
             text.write(f"{len(ids)} {vectors.shape[1]}\n")
             text.writelines(f"{name} {row}\n" for name, row in _rows(ids, vectors, " "))
     else:
         _check_words(path, ids, "\t")
-        with staged_directory(path, overwrite=True, ours=PROJECTOR_FILES) as folder:
-            rows = list(_rows(ids, vectors, "\t"))
+        rows = list(_rows(ids, vectors, "\t"))
+        with (
+            staged_directory(path, overwrite=True, ours=PROJECTOR_FILES) as folder,
+            file_errors(path),
+        ):
             (folder / TENSOR).write_text("".join(f"{row}\n" for _, row in rows))
             (folder / METADATA).write_text("".join(f"{name}\n" for name, _ in rows), "utf-8")
             (folder / CONFIG).write_text(
@@ -83,6 +96,25 @@ def vector_columns(
     """Columns of a table of node vectors: node, then one a coordinate."""
     columns = {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
     return {"node": ids, **columns}
+
+
+def check_vectors(mean: NDArray[np.floating], std: NDArray[np.floating] | None) -> None:
+    """Refuse node vectors that give some answer which is no number.
+
+    Raises
+    ------
+    InputError
+        A vector or deviation is not finite, or an inner product could be too large for float32.
+
+    Examples
+    --------
+    >>> check_vectors(np.array([[1.0, 2.0]], np.float32), None)
+    """
+    if not np.isfinite(mean).all() or not (std is None or np.isfinite(std).all()):
+        raise InputError("node vectors: hold what is no finite number")
+    with np.errstate(over="ignore"):  # no inner product is larger than the largest square
+        if not np.isfinite(np.square(mean, dtype=np.float32).sum(axis=1)).all():
+            raise InputError("node vectors: are so large that their inner products overflow")
 
 
 def check_vectors_output(path: Path) -> None:

@@ -1,0 +1,129 @@
+"""Damaged run folders of every kind: each is read right or refused with one line."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from run_folders import damage
+
+import vgae
+from vgae.errors import InputError
+from vgae.graph import Graph
+from vgae.io import read_graph
+from vgae.split import split_edges
+
+RUNS = Path(__file__).parent / "fixtures" / "runs"
+EARLIER = ("format-1", "format-2")
+
+
+def n_features(model: vgae.LinkModel) -> int:
+    used = model.settings_.network.features != "none"
+    return int(model.graph_["n_features"]) if used else 0
+
+
+def numbers_of(model: vgae.LinkModel) -> dict[str, Any]:
+    """Every kind of answer, as arrays of numbers."""
+    ids = model.ids_.tolist()
+    pairs = list(pairwise(ids))
+    features = np.ones((1, n_features(model))) if n_features(model) else None
+    other = Graph.from_pairs(pairs)
+    if features is not None:
+        other = other.with_features(np.ones((other.n_nodes, features.shape[1])))
+    found = {
+        "predict": model.predict_proba(pairs),
+        "recommend": [link.probability for link in model.recommend(5)],
+        "partners": [link.probability for link in model.recommend(2, nodes=ids[:2])],
+        "embed": model.embed(other),
+        "vectors": model.embedding_,
+        "deviations": [] if model.embedding_std_ is None else model.embedding_std_,
+    }
+    if model.states_ is not None:
+        new = "new" if isinstance(ids[0], str) else 10**6
+        found["new"] = model.embed_new(features, [(new, ids[0]), (new, ids[3])], ids=[new])
+    return found
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Runs of all formats, with features and without."""
+    folder = tmp_path_factory.mktemp("runs")
+    rows = [(f"n{i:02}", f"n{(i + k) % 30:02}") for i in range(30) for k in (1, 4)]
+    (folder / "e.csv").write_text("source,target\n" + "".join(f"{a},{b}\n" for a, b in rows))
+    table = "".join(f"n{i:02},{20 + i},{['red', 'blue'][i % 2]}\n" for i in range(30))
+    (folder / "x.csv").write_text("id,age,colour\n" + table)
+    graph = read_graph(folder / "e.csv", features=folder / "x.csv")
+    options: dict[str, Any] = {"steps": 12, "latent_dim": 4, "hidden_dim": 6, "engine": "tiles"}
+    with_features = vgae.VGAE(features="unit", bias=True, **options)
+    with_features.fit(split_edges(graph, seed=3, validation=0.1, test=0.1)).save(folder / "a")
+    vgae.GAE(features="none", **options).fit(graph).save(folder / "b")
+    return [folder / "a", folder / "b", *(RUNS / name for name in EARLIER)]
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_runs_of_earlier_formats_answer_as_they_did(name: str) -> None:
+    told = json.loads((RUNS / f"{name}.json").read_text())
+    model = vgae.load(RUNS / name)
+    pairs = [tuple(pair) for pair in told["pairs"]]
+    assert model.predict_proba(pairs).tolist() == told["probabilities"]
+    assert [list(link) for link in model.recommend(3)] == told["links"]
+    assert model.embedding_[5].tolist() == told["vector"]
+    deviations = None if model.embedding_std_ is None else model.embedding_std_[5].tolist()
+    assert deviations == told["std"]
+    assert model.metrics_["test"]["auc"] == told["auc"]
+    assert model.history_[-1]["loss"] == told["loss"]
+    assert (model.states_ is None) == (name == "format-1")
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_runs_of_earlier_formats_are_saved_in_this_one(name: str, tmp_path: Path) -> None:
+    model = vgae.load(RUNS / name)
+    model.save(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 3
+    assert vgae.load(tmp_path / "run").recommend(3) == model.recommend(3)
+
+
+def check_damaged(runs: list[Path], tmp_path: Path, seeds: range) -> dict[str, int]:
+    """Damage run after run; each loads right or says one line, and quickly."""
+    outcomes = {"refused": 0, "read": 0}
+    for seed in seeds:
+        random = np.random.default_rng(seed)
+        run = tmp_path / "run"
+        shutil.copytree(runs[random.integers(len(runs))], run)
+        what = f"seed {seed}: {damage(run, random)}"
+        started = time.perf_counter()
+        try:
+            model = vgae.load(run)
+            for name, numbers in numbers_of(model).items():
+                assert np.isfinite(numbers).all(), f"{what}: {name} is no number"
+            outcomes["read"] += 1
+        except InputError as error:
+            outcomes["refused"] += 1
+            assert len(str(error).splitlines()) == 1, what
+            assert len(str(error)) < 500, what
+        except Exception as error:
+            raise AssertionError(what) from error
+        assert time.perf_counter() - started < 20, what
+        shutil.rmtree(run)
+    return outcomes
+
+
+def test_damaged_runs_load_right_or_say_one_line(runs: list[Path], tmp_path: Path) -> None:
+    outcomes = check_damaged(runs, tmp_path, range(200))
+    assert outcomes["refused"] > 120
+
+
+@pytest.mark.slow
+def test_two_thousand_damaged_runs(runs: list[Path], tmp_path: Path) -> None:
+    check_damaged(runs, tmp_path, range(20))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcomes = check_damaged(runs, tmp_path, range(1000, 3000))
+    assert outcomes["refused"] > 1200
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20 < 1.0  # GB

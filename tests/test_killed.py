@@ -1,0 +1,202 @@
+"""Processes killed at any moment: what they wrote is whole or not there, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+import vgae
+from vgae.files import restore_folder
+
+VGAE = str(Path(sys.executable).with_name("vgae"))
+
+SAVING = """
+import itertools, os, signal, sys
+from pathlib import Path
+from vgae.files import staged_directory, staged_file
+
+folder = Path(sys.argv[1])
+
+def save(number):
+    with staged_directory(folder / "run", overwrite=True, ours={"a", "b"}) as staged:
+        for name in "ab":
+            (staged / name).write_text(f"{number} " * 2000)
+    with staged_file(folder / "table") as staged:
+        staged.write_text(f"{number} " * 2000)
+
+def whole(path):
+    numbers = path.read_text().split()
+    assert len(numbers) == 2000 and len(set(numbers)) == 1, path
+    return int(numbers[0])
+"""
+
+AT_EACH_CALL = (
+    SAVING
+    + """
+from vgae.files import restore_folder
+
+calls, last = 0, None
+
+def hook(event, _):
+    # Told before the system is called.
+    global calls
+    if last is not None and event.partition(".")[0] in ("os", "open", "fcntl", "shutil"):
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+save(0)
+before = moved = 0
+for number in itertools.count(1):
+    child = os.fork()
+    if not child:
+        last = number
+        save(number)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+    moved += not (folder / "run").exists()
+    restore_folder(folder / "run")
+    run = whole(folder / "run" / "a")
+    assert whole(folder / "run" / "b") == run, "half a result"
+    assert run in (before, number) and whole(folder / "table") in (before, number), number
+    save(-number)
+    before = -number
+    assert sorted(os.listdir(folder)) == ["run", "table"], (number, os.listdir(folder))
+print(number, moved)
+"""
+)
+
+
+def python(program: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_killed_before_each_call_of_the_system(tmp_path: Path) -> None:
+    out, err = python(AT_EACH_CALL, tmp_path).communicate(timeout=120)
+    assert err == ""
+    n_calls, n_moved = map(int, out.split())
+    assert n_calls > 30
+    assert n_moved > 0  # the old folder was moved away, and came back
+
+
+def test_killed_at_random_moments(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    for _ in range(12):
+        process = python(f"{SAVING}\nfor n in itertools.count(): save(n)", tmp_path)
+        while not (tmp_path / "table").exists() and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0.0, 0.4))  # the later ones start up in this time too
+        process.kill()
+        assert process.communicate()[1] == ""
+        restore_folder(tmp_path / "run")
+        parts = [(tmp_path / "run" / name).read_text() for name in "ab"]
+        assert parts[0] == parts[1]
+        for text in (*parts, (tmp_path / "table").read_text()):
+            assert len(set(text.split())) == 1
+            assert len(text.split()) == 2000
+    _, err = python(f"{SAVING}\nsave(0)", tmp_path).communicate()
+    assert err == ""
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["run", "table"]
+
+
+# --------------------------------------------------------------------- commands
+
+REPRODUCING = """
+import sys
+from pathlib import Path
+from vgae.reproduction import Experiment, reproduce, write_results
+
+cells = [
+    {"row": row, "method": method, "settings": settings, "needs_features": False, "seconds": 1.0,
+     "published": {"auc": 50.0, "average_precision": 50.0}}
+    for row, method, settings in (("KATZ", "katz", {}), ("GAE*", "gae", {"steps": 3}))
+]
+experiment = Experiment.parse({
+    "dataset": "karate", "column": 1, "source": "nobody", "cells": cells,
+    "split": {"validation": 0.1, "test": 0.2, "protocol": "T"},
+})
+results = []
+for result in reproduce([experiment], Path(sys.argv[1]), runs=int(sys.argv[2])):
+    results.append(result)
+    write_results(results, Path(sys.argv[1]))
+"""
+
+
+def check_run(path: Path) -> None:
+    assert len(vgae.load(path).recommend(3)) == 3
+
+
+def check_vectors(path: Path) -> None:
+    assert pyarrow.parquet.read_table(path).num_rows == 34
+
+
+def check_links(path: Path) -> None:
+    assert pyarrow.csv.read_csv(path).num_rows == 20
+
+
+def check_reproduction(path: Path) -> None:
+    for item in path.glob("*.json"):
+        json.loads(item.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["fit", "embed", "recommend", "reproduce"])
+def test_commands_killed_at_random_moments(folder: Path, kind: str) -> None:
+    fitting = [VGAE, "fit", "karate", "--steps", "3", "--overwrite", "--quiet", "--out"]
+    subprocess.run([*fitting, "model"], check=True)
+    commands: dict[str, tuple[list[str], str, Callable[[Path], None]]] = {
+        "fit": ([*fitting, "run"], "run", check_run),
+        "embed": ([VGAE, "embed", "model", "--out", "v.parquet"], "v.parquet", check_vectors),
+        "recommend": (
+            [VGAE, "recommend", "model", "--top", "20", "--out", "r.csv"],
+            "r.csv",
+            check_links,
+        ),
+        "reproduce": (
+            [sys.executable, "-c", REPRODUCING, "tables", "4"],
+            "tables",
+            check_reproduction,
+        ),
+    }
+    command, name, check = commands[kind]
+    started = time.perf_counter()
+    subprocess.run(command, check=True)
+    seconds = time.perf_counter() - started
+    chance = random.Random(kind)
+    n_kills = 14 if kind in ("fit", "reproduce") else 11  # 50 in all
+    for number in range(n_kills):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        if number % 2:  # anywhere
+            time.sleep(chance.uniform(0.0, 1.2 * seconds))
+        else:  # while something is being written
+            while process.poll() is None and not any(
+                list(folder.glob(place)) for place in (".*.partial", "tables/.*.partial")
+            ):
+                time.sleep(0.0005)
+            time.sleep(chance.choice([0.0, 0.001, 0.005, 0.02]))
+        process.kill()
+        process.wait()
+        if (folder / name).exists():
+            check(folder / name)
+        else:  # moved away for an instant: reading brings it back
+            assert kind == "fit"
+            check(folder / name)
+    subprocess.run(command, check=True)
+    check(folder / name)
+    assert [str(item) for item in folder.rglob(".*")] == []

@@ -1,0 +1,154 @@
+"""Ids that would steer a terminal: people see them spelt out, files and JSON keep them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import Caller
+
+from vgae.cli import main
+from vgae.report import Reporter, print_error, print_traceback
+
+VGAE = str(Path(sys.executable).with_name("vgae"))
+NASTY = ["\x1b[31mred", "\x1b]0;title\x07", "a\u202eb", "z\u200bero\ufeff", "c\x9b31m"]
+RAW = ["\x1b[31m", "\x1b]0;", "\x07", "\u202e", "\u200b", "\ufeff", "\x9b"]
+SPELT = [r"\x1b[31mred", r"\x1b]0;title\x07", r"a\u202eb", r"z\u200bero\ufeff", r"c\x9b31m"]
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Terminal:
+    """Calls the command in this process, on what it takes for a terminal."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.patch = patch
+
+    def __call__(self, *arguments: object) -> tuple[str, str]:
+        out, err = Screen(), Screen()
+        with self.patch.context() as patch:
+            patch.setattr(sys, "argv", ["vgae", *map(str, arguments)])
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            patch.setenv("TERM", "xterm-256color")
+            patch.setenv("COLUMNS", "200")
+            with pytest.raises(SystemExit):
+                main()
+                raise SystemExit(0)
+        for raw in RAW:
+            assert raw not in out.getvalue(), arguments
+            assert raw not in err.getvalue(), arguments
+        return out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    return Terminal(monkeypatch)
+
+
+@pytest.fixture
+def run(folder: Path, call: Caller) -> Path:
+    """A model of a graph whose ids, columns and categories are all nasty."""
+    ids = [*NASTY, *(f"n{i}" for i in range(15))]
+    rows = [(a, ids[(i + step) % 20]) for i, a in enumerate(ids) for step in (1, 3)]
+    write = {"lineterminator": "\n"}
+    with (folder / "edges.csv").open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, **write).writerows([("source", "target"), *rows])  # type: ignore[arg-type]
+    with (folder / "nodes.csv").open("w", encoding="utf-8", newline="") as handle:
+        lines = [(name, number, NASTY[number % 2]) for number, name in enumerate(ids)]
+        csv.writer(handle, **write).writerows([("id", "\x1b[31mage", "colour"), *lines])  # type: ignore[arg-type]
+    options = ("--features", "nodes.csv", "--steps", 3, "--validation", 0.1, "--test", 0.1)
+    assert call("fit", "edges.csv", "--out", "run", *options, "--quiet").status == 0
+    return Path("run")
+
+
+def test_every_command_spells_ids_out(terminal: Terminal, run: Path, folder: Path) -> None:
+    pairs = "".join(f"{name},n3\n" for name in NASTY)
+    (folder / "pairs.csv").write_text(pairs, encoding="utf-8")
+    _, err = terminal("inspect", "edges.csv", "--features", "nodes.csv")
+    assert err.count(r"\x1b[31m") >= 2  # the first edge, a column
+    tables = [
+        terminal("embed", run),
+        terminal("recommend", run, "--top", 150),
+        terminal("predict", run, "pairs.csv"),
+        terminal("fit", "edges.csv", "--out", "again", "--steps", 2, "--top", 150, "--no-holdout"),
+    ]
+    for out, _ in tables:
+        for spelt in SPELT:
+            assert spelt in out
+    for name, spelt in zip(NASTY, SPELT, strict=True):
+        out, err = terminal("recommend", run, "--node", name)
+        assert spelt in out
+        _, err = terminal("recommend", run, "--node", f"no{name}")
+        assert f"no{spelt}" in err
+        _, err = terminal("fit", f"{name}.csv", "--out", "x")
+        assert spelt in err
+        _, err = terminal(name)
+        assert spelt in err
+    (folder / "bad.csv").write_text(f"{NASTY[0]},n0\nn0,{NASTY[0]},n1\n", encoding="utf-8")
+    terminal("fit", "bad.csv", "--out", "x")
+    (folder / "bad.csv").write_text(f"{NASTY[0]},n0\nn0,stranger\n", encoding="utf-8")
+    terminal("predict", run, "bad.csv")
+    terminal("evaluate", "edges.csv", "--runs", 1, "--steps", 1, "--models", "gae")
+
+
+def test_tracebacks_spell_ids_out(
+    terminal: Terminal, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VGAE_TRACEBACK", "1")
+    _, err = terminal("recommend", run, "--node", f"no{NASTY[0]}")
+    assert "Traceback" in err
+    assert err.splitlines()[-1].endswith("is not in the graph")
+
+
+def test_files_json_and_pipes_keep_ids(call: Caller, run: Path) -> None:
+    rows = [json.loads(line) for line in call("embed", run, "--json").out.splitlines()]
+    assert [row["node"] for row in rows if row["node"] in NASTY] == sorted(NASTY)
+    assert call("embed", run, "--out", "v.csv").status == 0
+    with Path("v.csv").open(encoding="utf-8", newline="") as handle:
+        assert set(NASTY) < {row["node"] for row in csv.DictReader(handle)}
+    assert {line.split("\t")[0] for line in call("embed", run).out.split("\n")} > set(NASTY)
+
+
+def test_a_real_terminal_is_not_steered(run: Path) -> None:
+    ours, theirs = pty.openpty()
+    # Where rich is told that it is no terminal, it is still one.
+    for environment in ({}, {"TTY_COMPATIBLE": "0"}):
+        subprocess.run(
+            [VGAE, "recommend", str(run), "--node", NASTY[0], "--top", "1"],
+            stdout=theirs,
+            stderr=theirs,
+            check=True,
+            env=os.environ | {"TERM": "xterm"} | environment,
+        )
+        shown = os.read(ours, 10_000).decode()
+        assert r"\x1b[31mred" in shown
+        assert "\x1b[31mred" not in shown
+    os.close(theirs)
+    os.close(ours)
+
+
+def test_remarks_and_progress_are_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    reporter = Reporter(quiet=False)
+    reporter.say(f"run folder: {NASTY[0]}")
+    with reporter.counting("run", 1) as tick:
+        tick(NASTY[1])
+    print_error(f"no {NASTY[2]}")
+    print_traceback(OSError(NASTY[3]))
+    assert r"no a\u202eb" in screen.getvalue()
+    assert r"OSError: z\u200bero\ufeff" in screen.getvalue()
+    assert "run folder: \\x1b[31mred" in screen.getvalue()
+    assert "\\x1b]0;title\\x07" in screen.getvalue()
+    assert "\x1b[31m" not in screen.getvalue()
