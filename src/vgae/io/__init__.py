@@ -14,6 +14,7 @@ from vgae.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.io.features import read_new_features, with_features_from
 from vgae.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
 from vgae.io.vectors import check_vectors_output, vector_columns, write_vectors
+from vgae.limits import most_bytes
 from vgae.tables import inner_suffix
 
 __all__ = [
@@ -48,6 +49,7 @@ def read_graph(
     attributes: Mapping[str, str] | None = None,
     standardize: bool = False,
     missing: str = "error",
+    max_bytes: int | str | None = None,
 ) -> Graph:
     r"""Read a graph from a file, and node features if there are any.
 
@@ -58,7 +60,8 @@ def read_graph(
     ----------
     path
         One edge a row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
-        or a Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file.
+        or a Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file, or nodes
+        and links in JSON, as NetworkX and D3 write them.
     features
         CSV, Parquet or Arrow with a node's id in its first column (or one called node or id) and
         its attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
@@ -84,6 +87,10 @@ def read_graph(
         Whether an edge has a direction.
     attributes, standardize, missing
         How columns of `features` become numbers; see `vgae.attributes.fit_encoding`.
+    max_bytes
+        How much data a file may hold once it is unpacked: a number of bytes, or a text such as
+        "2GB". By default a compressed file may hold 100 times its own size (64 MB in any case),
+        and what is parsed as a whole must fit into the memory that is free.
 
     Returns
     -------
@@ -120,19 +127,22 @@ def read_graph(
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
         if drop_incomplete:
             raise InputError(f"{path}: --drop-incomplete makes no sense with a {suffix} file")
-        graph = read_format(path, directed=directed)
+        with most_bytes(max_bytes):
+            graph = read_format(path, directed=directed)
     else:
-        graph = read_edges(path, drop_incomplete=drop_incomplete, directed=directed, **columns)
+        with most_bytes(max_bytes):
+            graph = read_edges(path, drop_incomplete=drop_incomplete, directed=directed, **columns)
     if features is not None:
-        graph = with_features_from(
-            graph,
-            local_path(features),
-            edges=path,
-            isolated=isolated,
-            attributes=attributes,
-            standardize=standardize,
-            missing=missing,
-        )
+        with most_bytes(max_bytes):
+            graph = with_features_from(
+                graph,
+                local_path(features),
+                edges=path,
+                isolated=isolated,
+                attributes=attributes,
+                standardize=standardize,
+                missing=missing,
+            )
     elif attributes or standardize or isolated or missing != "error":
         raise InputError(
             "--attribute, --standardize, --missing and --isolated need a feature file (--features)"
