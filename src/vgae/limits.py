@@ -98,21 +98,52 @@ def free_memory() -> int | None:
     return max(min(found), 0) if found else None
 
 
-def check_unpacked(path: Path, n_bytes: int, n_packed: int) -> None:
+def check_unpacked(path: Path, n_bytes: int, n_packed: int, *, memory_per_byte: float = 0) -> None:
     """Refuse to unpack bytes of a file that says how many it holds, if they are too many.
+
+    Parameters
+    ----------
+    path
+        The file, for the error.
+    n_bytes, n_packed
+        Bytes that it holds, and those of the file that they are unpacked from.
+    memory_per_byte
+        As in `LimitedStream`.
 
     Raises
     ------
     TooMuchDataError
         They are more than the limit.
     """
-    limit = _most_bytes.get()
-    if limit is not None:
-        if n_bytes > limit:
-            raise _too_much(path, limit, "the limit that was set")
-    elif n_bytes > max(ALWAYS_ALLOWED, MOST_TIMES * n_packed):
-        most = max(ALWAYS_ALLOWED, MOST_TIMES * n_packed)
-        raise _too_much(path, most, f"unpacked from {_size(n_packed)}")
+    _Limit(path, memory_per_byte).check(n_bytes, n_packed)
+
+
+class _Limit:
+    """What a file may hold, by the limit that was set or by those that hold by default."""
+
+    def __init__(self, path: Path, memory_per_byte: float) -> None:
+        self.path, self.memory_per_byte = path, memory_per_byte
+        self.most = _most_bytes.get()
+        self.free = free_memory() if memory_per_byte and self.most is None else None
+
+    def check(self, n_bytes: int, n_packed: int | None) -> None:
+        if self.most is not None:
+            self._refuse(n_bytes, self.most, "the limit that was set")
+            return
+        if n_packed is not None:
+            most = max(ALWAYS_ALLOWED, MOST_TIMES * n_packed)
+            self._refuse(n_bytes, most, f"unpacked from {_size(n_packed)}")
+        if self.free is not None:
+            each = self.memory_per_byte
+            why = f"{_size(self.free)} of memory are free, and a byte takes about {each:g}"
+            self._refuse(n_bytes, int(self.free / each), why)
+
+    def _refuse(self, n_bytes: int, most: int, why: str) -> None:
+        if n_bytes > most:
+            raise TooMuchDataError(
+                f"{self.path}: holds more than {_size(most)} of data ({why}); if you trust the "
+                "file, raise the limit with --max-bytes (max_bytes)"
+            )
 
 
 class LimitedStream:
@@ -135,13 +166,10 @@ class LimitedStream:
     def __init__(
         self, stream: Any, path: Path, *, packed: Any = None, memory_per_byte: float = 0
     ) -> None:
-        self._stream, self._path, self._packed = stream, path, packed
-        self._n_read = 0
-        self._limit = _most_bytes.get()
-        self._free = free_memory() if memory_per_byte and self._limit is None else None
-        self._memory_per_byte = memory_per_byte
+        self._stream, self._packed = stream, packed
+        self._limit, self._n_read = _Limit(path, memory_per_byte), 0
         if packed is None:
-            self._check(path.stat().st_size)  # before the time is spent
+            self._limit.check(path.stat().st_size, None)  # before time is spent
 
     def __enter__(self) -> LimitedStream:
         return self
@@ -164,27 +192,8 @@ class LimitedStream:
         """
         block: bytes = self._stream.read(n_bytes)
         self._n_read += len(block)
-        self._check(self._n_read)
+        self._limit.check(self._n_read, None if self._packed is None else self._packed.tell())
         return block
-
-    def _check(self, n_bytes: int) -> None:
-        if self._limit is not None:
-            if n_bytes > self._limit:
-                raise _too_much(self._path, self._limit, "the limit that was set")
-            return
-        if self._packed is not None and n_bytes > ALWAYS_ALLOWED:
-            check_unpacked(self._path, n_bytes, self._packed.tell())
-        if self._free is not None and n_bytes * self._memory_per_byte > self._free:
-            most = int(self._free / self._memory_per_byte)
-            why = f"{_size(self._free)} of memory are free, and a byte takes about "
-            raise _too_much(self._path, most, f"{why}{self._memory_per_byte:g}")
-
-
-def _too_much(path: Path, n_bytes: int, why: str) -> TooMuchDataError:
-    return TooMuchDataError(
-        f"{path}: holds more than {_size(n_bytes)} of data ({why}); if you trust the file, raise "
-        "the limit with --max-bytes (max_bytes)"
-    )
 
 
 def _size(n_bytes: int) -> str:

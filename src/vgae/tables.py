@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.ipc
-import pyarrow.json
 import pyarrow.parquet
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
-from vgae.dialects import NO_MARK, Dialect, TidyBlocks, refuse_pipe
+from vgae.columnar import StoredColumns, open_arrow, open_json_lines, open_parquet
+from vgae.dialects import refuse_pipe
 from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 from vgae.text import TextFile, open_text
@@ -53,11 +53,6 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
-NO_OBJECT = re.compile(rb"(?<![^\n])[ \t\r\f\v]*[^\s{]")
-"""A line of JSON that is no object: PyArrow can crash on it."""
-JSON_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|([\[{])|[\]}]')
-MOST_NESTED = 1000
-"""Lists and objects of JSON inside each other, of which PyArrow crashes on 100,000."""
 
 
 @dataclass(frozen=True)
@@ -225,11 +220,11 @@ def open_table(
         with path.open("rb") as handle:
             start = handle.read(6)
         if start[:4] == PARQUET_MAGIC or path.suffix == ".parquet":
-            return _open_parquet(path)
+            return _stored_table(open_parquet(path))
         if start == ARROW_MAGIC or path.suffix in ARROW_SUFFIXES:
-            return _open_arrow(path)
+            return _stored_table(open_arrow(path))
         if inner_suffix(path) == ".jsonl" and start:
-            return _open_json_lines(path)
+            return _stored_table(open_json_lines(path))
         text = open_text(
             path,
             header=header,
@@ -360,181 +355,10 @@ def _number(cell: Any) -> float:
     return float(cell) if is_number(str(cell)) else float("nan")
 
 
-# --------------------------------------------------------------------- parquet
+# --------------------------------------------------------------------- columns
 
 
-def _open_parquet(path: Path) -> Table:
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is not a Parquet file, or is damaged") from error
-    names: list[str] = file.schema_arrow.names
-
-    def load(columns: list[int]) -> list[pa.ChunkedArray]:
-        if len(set(names)) < len(names):  # then columns cannot be asked for by name
-            table = file.read()
-            return [table.column(column) for column in columns]
-        table = file.read(columns=[names[column] for column in columns])
-        return [table.column(names[column]) for column in columns]
-
-    return _arrow_table(path, names, "Parquet", load)
-
-
-def _open_arrow(path: Path) -> Table:
-    def opened() -> Any:
-        source = pa.memory_map(str(path))
-        try:
-            return pa.ipc.open_file(source)
-        except pa.ArrowInvalid:  # the streaming format has no first bytes of its own
-            source.seek(0)
-            return pa.ipc.open_stream(source)
-
-    try:
-        names = opened().schema.names
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is not an Arrow file, or is damaged") from error
-
-    def load(columns: list[int]) -> list[pa.ChunkedArray]:
-        table = opened().read_all()
-        return [table.column(column) for column in columns]
-
-    return _arrow_table(path, names, "Arrow", load)
-
-
-def _open_json_lines(path: Path) -> Table:
-    """An object a line; what a line lacks is null.
-
-    The file is read twice, block by block: for the names and types of its columns, which any line
-    may add to, then for the columns that are asked for.
-    """
-    lines = _JSONLines(path)
-    schema = lines.schema()
-
-    def load(columns: list[int]) -> list[pa.ChunkedArray]:
-        wanted = pa.schema([schema.field(column) for column in columns])
-        whole = pa.concat_tables(lines.tables(wanted))
-        return [whole.column(name) for name in wanted.names]
-
-    return _arrow_table(path, schema.names, "JSON lines", load)
-
-
-class _JSONLines:
-    """A file of JSON objects, one a line, as tables of whole lines."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def schema(self) -> pa.Schema:
-        """Names and types of the columns of all lines.
-
-        Raises
-        ------
-        InputError
-            A line is no object, or a column is of two types.
-        """
-        schema = pa.schema([])
-        for table in self.tables(None):
-            try:
-                schema = pa.unify_schemas(
-                    [schema, _without_dates(table.schema)], promote_options="permissive"
-                )
-            except pa.ArrowException as error:
-                raise InputError(f"{self.path}: {str(error).splitlines()[0]}") from error
-        return schema
-
-    def tables(self, schema: pa.Schema | None) -> Iterator[pa.Table]:
-        """The lines of each block: columns of a schema, or all, of types found in the block."""
-        n_lines = 0
-        for block in TidyBlocks(self.path, Dialect(NO_MARK)).whole_lines():
-            self._check(block, n_lines)
-            try:
-                yield _json_table(block, schema)
-            except pa.ArrowException as error:
-                raise self._explain(block, n_lines, error) from error
-            n_lines += block.count(b"\n")
-
-    def _check(self, block: bytes, n_lines: int) -> None:
-        """Refuse what PyArrow could crash on: lines that are no objects, or nested too deeply."""
-        other = NO_OBJECT.search(block)
-        if other:
-            line = n_lines + block.count(b"\n", 0, other.end()) + 1
-            raise InputError(f"{self.path}, line {line}: is not a JSON object")
-        if block.count(b"{") + block.count(b"[") > block.count(b"\n") + MOST_NESTED:
-            for line, text in enumerate(block.split(b"\n"), start=n_lines + 1):
-                if text.count(b"{") + text.count(b"[") > MOST_NESTED and _depth(text) > MOST_NESTED:
-                    raise InputError(f"{self.path}, line {line}: is nested too deeply")
-        try:
-            block.decode()
-        except UnicodeDecodeError as error:
-            line = n_lines + block.count(b"\n", 0, error.start) + 1
-            raise InputError(f"{self.path}, line {line}: is not UTF-8 text") from error
-
-    def _explain(self, block: bytes, n_lines: int, error: pa.ArrowException) -> InputError:
-        """The line behind PyArrow's complaint, which counts from the start of the block."""
-        for line, text in enumerate(block.split(b"\n"), start=n_lines + 1):
-            try:
-                if text.strip():
-                    json.loads(text)
-            except ValueError:
-                return InputError(f"{self.path}, line {line}: is not a JSON object")
-        reason = re.sub(r"^JSON parse error: | in row \d+$", "", str(error).splitlines()[0])
-        return InputError(f"{self.path}: is not JSON, one object a line: {reason}")
-
-
-def _depth(text: bytes) -> int:
-    """How many lists and objects of JSON are open at once."""
-    depth = deepest = 0
-    for token in JSON_BRACKET.finditer(text):
-        if token[1]:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token[0] in b"]}":
-            depth -= 1
-    return deepest
-
-
-def _json_table(block: bytes, schema: pa.Schema | None) -> pa.Table:
-    parsing = pyarrow.json.ParseOptions(
-        explicit_schema=schema,
-        unexpected_field_behavior="infer" if schema is None else "ignore",
-    )
-    # In one piece, whose longest line then fits.
-    reading = pyarrow.json.ReadOptions(block_size=len(block) + 1)
-    return pyarrow.json.read_json(pa.BufferReader(block), reading, parsing)
-
-
-def _without_dates(schema: pa.Schema) -> pa.Schema:
-    """The schema with texts where dates were seen: what looks like a date is an id like others."""
-    return pa.schema(
-        [
-            pa.field(field.name, pa.string()) if pa.types.is_temporal(field.type) else field
-            for field in schema
-        ]
-    )
-
-
-def _arrow_table(
-    path: Path, names: list[str], about: str, load: Callable[[list[int]], list[pa.ChunkedArray]]
-) -> Table:
-    def read(columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
-        try:
-            cells = load(columns)
-            return [
-                _dictionary(part) if column in encoded else part
-                for column, part in zip(columns, cells, strict=True)
-            ]
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path}: is damaged: {str(error).splitlines()[0]}") from error
-
-    if not names:
-        raise InputError(f"{path}: has no columns")
-    about = f"{about}, {count(len(names), 'column')}"
-    return Table(path, names, len(names), about, read, lambda: iter(()))
-
-
-def _dictionary(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_nested(cells.type):
-        return cells
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.cast(cells.type.value_type)  # a dictionary may hold null, or a value twice
-    return cells.dictionary_encode()
+def _stored_table(columns: StoredColumns) -> Table:
+    about = f"{columns.kind}, {count(len(columns.names), 'column')}"
+    names, width = columns.names, len(columns.names)
+    return Table(columns.path, names, width, about, columns.read, lambda: iter(()))

@@ -22,6 +22,8 @@ from vgae.limits import check_unpacked
 __all__ = ["check_rows", "load_array", "load_arrays", "load_sparse"]
 
 MOST_EMPTY_ROWS = 10**6
+MEMORY_PER_BYTE = 4
+"""What arrays take until they are a matrix of features; graphs take more."""
 
 
 def load_array(handle: IO[bytes]) -> NDArray[Any]:
@@ -56,7 +58,8 @@ def load_arrays(handle: IO[bytes], path: Path) -> Any:
     handle.seek(0)
     with zipfile.ZipFile(handle) as archive:
         members = archive.infolist()
-        check_unpacked(path, sum(member.file_size for member in members), n_packed)
+        n_bytes = sum(member.file_size for member in members)
+        check_unpacked(path, n_bytes, n_packed, memory_per_byte=MEMORY_PER_BYTE)
         if len({member.filename for member in members}) < len(members):
             raise InputError("holds two arrays of the same name")
         for member in members:

@@ -115,8 +115,8 @@ def _decoded(blocks: Iterable[bytes]) -> str:
 # ------------------------------------------------------------------------- GML
 
 GML_TOKEN = re.compile(
-    r'[\s\ufeff]+|\#[^\n]*|"(?P<text>[^"]*)"|(?P<open>\[)|(?P<close>\])'
-    r"|(?P<number>[+-]?(?:\.?\d|NAN\b|INF\b)[\w.+-]*)|(?P<key>[A-Za-z_]\w*)"
+    r"\s*(?:(?P<key>(?!NAN\b|INF\b)[A-Za-z_]\w*)|(?P<number>[+-]?[\w.][\w.+-]*)"
+    r'|"(?P<text>[^"]*)"|(?P<open>\[)|(?P<close>\])|(?P<comment>\#[^\n]*|\Z))'
 )
 GML_ENTITY = re.compile(r"&(?:\w+|#\d+|#x[0-9a-fA-F]+);")
 
@@ -130,7 +130,8 @@ class _GML:
     def __init__(self, text: str, listing: Listing) -> None:
         self.text, self.listing = text, listing
         self._open: list[str] = []
-        self._record: dict[str, str] = {}
+        self._kind, self._record = "", dict[str, str]()
+        """What the open record describes: a node, an edge or nothing that is read."""
         self._directed, self._n_graphs = False, 0
         self._line, self._counted = 1, 0
 
@@ -141,20 +142,20 @@ class _GML:
             if token.start() != end:
                 break
             end = token.end()
-            kind = token.lastgroup
-            if kind is None:  # blanks, a comment
+            kind = token.lastgroup or ""
+            if kind == "comment":
                 continue
             if (kind in ("key", "close")) == bool(key) or (kind == "close" and not self._open):
-                raise InputError(f"line {self._line_at(end)}: unexpected {shown(token[0])}")
+                raise InputError(f"line {self._line_at(end)}: unexpected {shown(token[kind])}")
             if kind == "key":
-                key = token[0]
+                key = token["key"]
                 continue
             if kind == "open":
                 self._start(key, end)
             elif kind == "close":
                 self._end()
             else:
-                self._value(key, _plain(token["text"]) if kind == "text" else token[0], end)
+                self._value(key, _plain(token["text"]) if kind == "text" else token["number"], end)
             key = ""
         if end < len(self.text):
             line = self._line_at(end)
@@ -165,38 +166,33 @@ class _GML:
         if not self._n_graphs:
             raise InputError("holds no graph [ ... ]")
 
-    @property
-    def _kind(self) -> str | None:
-        """What the open list describes, if that is a node or an edge of the graph."""
-        is_record = len(self._open) == 2 and self._open[0] == "graph"
-        return self._open[1] if is_record and self._open[1] in ("node", "edge") else None
-
     def _start(self, key: str, end: int) -> None:
-        if self._kind:
+        if self._kind and len(self._open) == 2:
             self.listing.not_used(self._kind, key)
         self._open.append(key)
         if self._open == ["graph"]:
             self._n_graphs += 1
             if self._n_graphs > 1:
                 raise InputError(f"line {self._line_at(end)}: a second graph; keep one in the file")
-        elif self._kind:
-            self._record = {}
+        elif len(self._open) == 2 and self._open[0] == "graph" and key in ("node", "edge"):
+            self._kind, self._record = key, {}
             self._line_at(end)
 
     def _value(self, key: str, value: str, end: int) -> None:
         if self._open == ["graph"] and key == "directed":
             self._directed = value == "1"
-        elif self._kind:
+        elif self._kind and len(self._open) == 2:
             if key in self._record and key in ("id", "label", "source", "target", "weight"):
                 line = self._line_at(end)
                 raise InputError(f"line {line}: a second {key!r} of the same {self._kind}")
             self._record[key] = value
 
     def _end(self) -> None:
-        kind, record, line = self._kind, self._record, self._line
         self._open.pop()
-        if kind is None:
+        if len(self._open) != 1 or not self._kind:
             return
+        kind, record, line = self._kind, self._record, self._line
+        self._kind = ""
         for name in ("id",) if kind == "node" else ("source", "target"):
             if name not in record:
                 raise InputError(f"line {line}: {kind} without {name!r}")
@@ -300,10 +296,10 @@ def _list_vertices(listing: Listing, n_vertices: int, *, most: int) -> None:
 EDITOR_FORMATS: dict[str, Format] = {
     suffix: listed_format(name, read, _writer(name, write, read), memory_per_byte)
     for suffix, name, read, write, memory_per_byte in (
-        (".graphml", "GraphML", read_graphml, "write_graphml_xml", 10),
-        (".gexf", "GEXF", read_gexf, "write_gexf", 10),
-        (".gml", "GML", _read_gml, "write_gml", 15),
-        (".net", "Pajek", _read_pajek, "write_pajek", 30),
+        (".graphml", "GraphML", read_graphml, "write_graphml_xml", 8),
+        (".gexf", "GEXF", read_gexf, "write_gexf", 8),
+        (".gml", "GML", _read_gml, "write_gml", 8),
+        (".net", "Pajek", _read_pajek, "write_pajek", 20),
     )
 }
 """Formats by suffix."""

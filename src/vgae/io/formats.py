@@ -289,10 +289,10 @@ def _write_npy(content: Content, handle: io.BytesIO) -> None:
 
 
 GRAPH_FORMATS: dict[str, Format] = {
-    ".mtx": Format("Matrix Market", _read_matrix_market, _write_matrix_market, 15),
-    ".npz": Format("NumPy or SciPy .npz", _read_npz, _write_npz, 10),
-    ".npy": Format("NumPy pairs", _read_npy, _write_npy, 10),
+    ".mtx": Format("Matrix Market", _read_matrix_market, _write_matrix_market, 20),
+    ".npz": Format("NumPy or SciPy .npz", _read_npz, _write_npz, 20),
+    ".npy": Format("NumPy pairs", _read_npy, _write_npy, 20),
     **EDITOR_FORMATS,
-    ".json": listed_format("JSON", read_json, write_json, 30, places=PLACES),
+    ".json": listed_format("JSON", read_json, write_json, 16, places=PLACES),
 }
 """Formats by suffix."""

@@ -17,6 +17,8 @@ from vgae.tables import WEIGHT_NAMES
 __all__ = ["read_gexf", "read_graphml"]
 
 Attributes = dict[str, str]
+MOST_NESTED = 1000
+"""Elements inside each other; each that is open takes memory."""
 
 
 def read_graphml(blocks: Iterable[bytes], listing: Listing) -> None:
@@ -70,7 +72,7 @@ class _Markup:
         self._parser.EndElementHandler = self._end
         self._parser.EntityDeclHandler = self._refuse_entity
         self._taken: set[str] = set()
-        self._n_graphs, self._depth = 0, 0
+        self._n_graphs, self._depth, self._n_open = 0, 0, 0
         self._edge: Attributes | None = None
         self._edge_line = 0
         self._weight: float | None = None
@@ -141,11 +143,15 @@ class _Markup:
         self._parser.StartElementHandler = self._start
 
     def _start(self, name: str, attributes: Attributes) -> None:
+        self._n_open += 1
+        if self._n_open > MOST_NESTED:
+            raise InputError(f"line {self.line}: is nested too deeply")
         handler = self.starts.get(name)
         if handler is not None:
             handler(attributes)
 
     def _end(self, name: str) -> None:
+        self._n_open -= 1
         handler = self.ends.get(name)
         if handler is not None:
             handler()
