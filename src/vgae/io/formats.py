@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -15,7 +16,7 @@ from scipy import sparse
 
 from vgae.adjacency import count
 from vgae.dialects import byte_stream
-from vgae.errors import InputError
+from vgae.errors import InputError, shown
 from vgae.files import check_file, file_errors, staged_file
 from vgae.graph import Graph
 from vgae.ids import NodeId
@@ -41,6 +42,12 @@ COLUMN_NAMES = (("src", "dst"), ("source", "target"), ("row", "col"))
 BLOCK_BYTES = 2**20
 FEWEST_BYTES = 4
 """What an entry of Matrix Market takes at the least: two digits, a blank and a line end."""
+SIZE_LINE = re.compile(rb"^[ \t]*\d+[ \t]+\d+[ \t]+\d+[ \t\r]*\n", re.MULTILINE)
+NUMBERS = {
+    "real": rb"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?i:nan|inf))",
+    "integer": rb"[-+]?\d+",
+}
+"""Values of Matrix Market by the field that the header names."""
 CSR_PARTS = ("data", "indices", "indptr", "shape")
 
 
@@ -157,14 +164,28 @@ def _numbered(graph: Graph) -> Graph:
 def _read_matrix_market(stored: Stored, directed: bool) -> Graph:
     from scipy import io as scipy_io
 
-    content = stored.whole()
+    content = stored.whole() + b"\n"  # SciPy looks for the end of the last line
     n_rows, n_columns, n_entries, layout, field, _ = scipy_io.mminfo(io.BytesIO(content))
     if layout != "coordinate" or field == "complex":
         raise InputError(f"is {layout} of {field}; give coordinates of real numbers")
     check_rows(max(n_rows, n_columns), n_entries, "node")
-    if n_entries * FEWEST_BYTES > len(content) + 1:
+    if n_entries * FEWEST_BYTES > len(content):
         raise InputError(f"promises {n_entries:,} entries; the file is cut short")
+    _check_entries(content, field)
     return _from_stored(scipy_io.mmread(io.BytesIO(content)), directed=directed)
+
+
+def _check_entries(content: bytes, field: str) -> None:
+    """Refuse a line that is no entry: SciPy overlooks what follows one, and can crash there."""
+    sizes = SIZE_LINE.search(content)
+    value = rb"" if field == "pattern" else rb"[ \t]+" + NUMBERS.get(field, NUMBERS["real"])
+    entry = rb"[ \t]*\d+[ \t]+\d+" + value + rb"[ \t\r]*$"
+    start = sizes.end() if sizes else 0
+    other = re.compile(rb"^(?!%|[ \t\r]*$|" + entry + rb").+", re.MULTILINE).search(content, start)
+    if other:
+        line = content.count(b"\n", 0, other.start()) + 1
+        text = shown(other[0].decode("utf-8", "replace").strip())
+        raise InputError(f"line {line}: {text} is no entry of a matrix of {field}")
 
 
 def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:

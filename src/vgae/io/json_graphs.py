@@ -90,6 +90,9 @@ def _parsed(content: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         hint = "; one object a line is read from .jsonl" if error.msg == "Extra data" else ""
         raise InputError(f"line {error.lineno}: is not JSON: {error.msg.lower()}{hint}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"line {line}: is not UTF-8 text") from error
     except RecursionError as error:
         raise InputError(f"is nested too deeply; {FORMS}") from error
     if not isinstance(data, dict):
