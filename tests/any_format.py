@@ -292,6 +292,42 @@ def damages(draw: st.DrawFn, content: bytes) -> bytes:
     return content
 
 
+FAULTS = {
+    "a weight that is none": (".graphml", ".gexf", ".gml", ".net", ".json", ".jsonl", ".parquet"),
+    "a node twice": (".graphml", ".gexf", ".json"),
+    "an end that is missing": (".graphml", ".gexf", ".gml", ".json"),
+    "another suffix": (".graphml", ".gexf", ".gml", ".net", ".json", ".jsonl", ".npz", ".mtx"),
+}
+"""What is wrong with a file as a whole, and the formats where it must be refused."""
+
+
+@st.composite
+def faulty_files(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A suffix, and a file with it that must be refused."""
+    drawn = draw(drawn_graphs())
+    fault = draw(st.sampled_from(list(FAULTS)))
+    suffix = draw(st.sampled_from(FAULTS[fault]))
+    if fault == "a weight that is none":
+        weights = list(drawn.weights or [1.0] * len(drawn.rows))
+        weights[draw(st.integers(0, len(weights) - 1))] = draw(
+            st.sampled_from([float("nan"), float("inf"), -1.0, 0.0])
+        )
+        # In JSON a column of values is one of weights only by its name.
+        drawn = drawn._replace(weights=weights, choice=drawn.choice % 3)
+    elif fault == "a node twice":
+        drawn = drawn._replace(ids=[*drawn.ids, drawn.ids[0]], choice=0)
+    elif fault == "an end that is missing":
+        content = WRITERS[suffix](drawn._replace(ids=[f"n{n}" for n in range(len(drawn.ids))]))
+        end = {".gml": rb"(source|target) \d+", ".json": rb'"(source|target)": ("n\d+"|\d+),?'}
+        found = list(re.finditer(end.get(suffix, rb"(source|target)=(\"[^\"]*\")"), content))
+        lost = draw(st.sampled_from(found))
+        return suffix, content[: lost.start()] + content[lost.end() :]
+    elif fault == "another suffix":
+        other = draw(st.sampled_from([other for other in FAULTS[fault] if other != suffix]))
+        return suffix, WRITERS[other](drawn)
+    return suffix, WRITERS[suffix](drawn)
+
+
 # ---------------------------------------------------------------------- counts
 
 

@@ -14,6 +14,7 @@ from any_format import (
     Drawn,
     damages,
     drawn_graphs,
+    faulty_files,
     matrix,
     plain_rows,
 )
@@ -95,24 +96,49 @@ def _check_damaged(
     assert n_rows is None or n_rows == found["rows"], (suffix, content, found)
 
 
+def _check_faulty(reader: Reader, files: Path, suffix: str, content: bytes) -> None:
+    """A file with a fault that makes another graph of it is refused in one line."""
+    path = files / f"graph{suffix}"
+    path.write_bytes(content)
+    found = reader.read(path)
+    assert "refused" in found, (suffix, content, found)
+    assert str(path) in found["refused"], found
+    assert "\n" not in found["refused"], found
+
+
 whole = given(drawn=drawn_graphs(), suffix=SUFFIXES)
 damaged = given(drawn=drawn_graphs(), suffix=SUFFIXES, data=st.data())
 quiet = {"suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=600, **quiet)  # type: ignore[arg-type]
+@settings(max_examples=500, **quiet)  # type: ignore[arg-type]
 @whole
 def test_what_is_written_is_read(reader: Reader, files: Path, drawn: Drawn, suffix: str) -> None:
     _check_whole(reader, files, suffix, drawn)
 
 
-@settings(max_examples=900, **quiet)  # type: ignore[arg-type]
+@settings(max_examples=800, **quiet)  # type: ignore[arg-type]
 @damaged
 def test_damaged_files_are_read_or_refused(
     reader: Reader, files: Path, drawn: Drawn, suffix: str, data: st.DataObject
 ) -> None:
     content = data.draw(damages(WRITERS[suffix](drawn)))
     _check_damaged(reader, files, suffix, content, directed=drawn.directed)
+
+
+@settings(max_examples=200, **quiet)  # type: ignore[arg-type]
+@given(file=faulty_files())
+def test_faulty_files_are_refused(reader: Reader, files: Path, file: tuple[str, bytes]) -> None:
+    _check_faulty(reader, files, *file)
+
+
+@pytest.mark.slow
+@settings(max_examples=3_000, derandomize=False, **quiet)  # type: ignore[arg-type]
+@given(file=faulty_files())
+def test_faulty_files_are_refused_at_length(
+    reader: Reader, files: Path, file: tuple[str, bytes]
+) -> None:
+    _check_faulty(reader, files, *file)
 
 
 @pytest.mark.slow
@@ -125,7 +151,7 @@ def test_what_is_written_is_read_at_length(
 
 
 @pytest.mark.slow
-@settings(max_examples=15_000, derandomize=False, **quiet)  # type: ignore[arg-type]
+@settings(max_examples=12_000, derandomize=False, **quiet)  # type: ignore[arg-type]
 @damaged
 def test_damaged_files_are_read_or_refused_at_length(
     reader: Reader, files: Path, drawn: Drawn, suffix: str, data: st.DataObject

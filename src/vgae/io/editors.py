@@ -174,7 +174,9 @@ class _GML:
             self._n_graphs += 1
             if self._n_graphs > 1:
                 raise InputError(f"line {self._line_at(end)}: a second graph; keep one in the file")
-        elif len(self._open) == 2 and self._open[0] == "graph" and key in ("node", "edge"):
+        elif key in ("node", "edge"):
+            if self._open[:-1] != ["graph"]:
+                raise InputError(f"line {self._line_at(end)}: {key} outside the list of the graph")
             self._kind, self._record = key, {}
             self._line_at(end)
 
