@@ -28,7 +28,7 @@ __all__ = [
     "size_in_bytes",
 ]
 
-MOST_TIMES, ALWAYS_ALLOWED = 100, 64 * 10**6
+MOST_TIMES, ALWAYS_ALLOWED = 100, 50 * 10**6
 """How many times its own size a compressed file may hold, and what it may hold in any case."""
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 

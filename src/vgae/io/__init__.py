@@ -89,7 +89,7 @@ def read_graph(
         How columns of `features` become numbers; see `vgae.attributes.fit_encoding`.
     max_bytes
         How much data a file may hold once it is unpacked: a number of bytes, or a text such as
-        "2GB". By default a compressed file may hold 100 times its own size (64 MB in any case),
+        "2GB". By default a compressed file may hold 100 times its own size (50 MB in any case),
         and what is parsed as a whole must fit into the memory that is free.
 
     Returns

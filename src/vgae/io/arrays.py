@@ -19,7 +19,7 @@ from vgae.adjacency import MOST_NODES, count
 from vgae.errors import InputError
 from vgae.limits import check_unpacked
 
-__all__ = ["check_rows", "load_array", "load_arrays", "load_sparse"]
+__all__ = ["MEMORY_PER_BYTE", "check_rows", "load_array", "load_arrays", "load_sparse"]
 
 MOST_EMPTY_ROWS = 10**6
 MEMORY_PER_BYTE = 4

@@ -19,9 +19,9 @@ from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
 from vgae.ids import IdArray, as_ids
-from vgae.io.arrays import load_array, load_sparse
+from vgae.io.arrays import MEMORY_PER_BYTE, load_array, load_sparse
 from vgae.io.id_columns import IdColumns
-from vgae.limits import TooMuchDataError
+from vgae.limits import TooMuchDataError, check_unpacked
 from vgae.tables import (
     NODE_NAMES,
     Table,
@@ -211,6 +211,8 @@ def _read_matrix(path: Path) -> Any:
             with path.open("rb") as handle:
                 if inner_suffix(path) == ".npz":
                     return sparse.csr_array(load_sparse(handle, path))
+                n_bytes = path.stat().st_size
+                check_unpacked(path, n_bytes, n_bytes, memory_per_byte=MEMORY_PER_BYTE)
                 matrix = load_array(handle)
         except TooMuchDataError:
             raise
