@@ -116,7 +116,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         UNPACKED,
     ),
     "text.graphml.gz": (lambda: _packed(b'<graphml><graph><node id="a">', b"x" * 64), UNPACKED),
-    "name.graphml.gz": (lambda: _packed(b'<graphml><graph id="', b"x" * 64), UNPACKED),
+    "name.graphml.gz": (
+        lambda: _packed(b'<graphml><graph id="', b"x" * 64),
+        "line 1: a name or a value is longer than",
+    ),
     "deep.graphml.gz": (lambda: _packed(b"<graphml>", b"<a>"), "line 1: is nested too deeply"),
     "edges.gexf.gz": (
         lambda: _packed(b"<gexf><graph><edges>", b'<edge source="a" target="a"/>'),
@@ -148,7 +151,14 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 """Files by name: how they are made, and what is said of them."""
 
 
-LARGE = ("rows.csv.gz", "rows.jsonl.gz", "edges.graphml.gz", "edges.gexf.gz", "text.parquet")
+LARGE = (
+    "rows.csv.gz",
+    "blank.csv.gz",
+    "rows.jsonl.gz",
+    "edges.graphml.gz",
+    "edges.gexf.gz",
+    "text.parquet",
+)
 """Those that are parsed up to the limit, which takes seconds."""
 
 

@@ -17,6 +17,7 @@ from vgae.tables import WEIGHT_NAMES
 __all__ = ["read_gexf", "read_graphml"]
 
 Attributes = dict[str, str]
+LONGEST_PIECE = 2**24
 MOST_NESTED = 1000
 """Elements inside each other; each that is open takes memory."""
 
@@ -80,8 +81,13 @@ class _Markup:
     def read(self, blocks: Iterable[bytes]) -> None:
         """List what the file holds."""
         try:
+            n_bytes = 0
             for block in blocks:
                 self._parser.Parse(block, False)
+                n_bytes += len(block)
+                if n_bytes - self._parser.CurrentByteIndex > LONGEST_PIECE:  # it begins again
+                    what = f"a name or a value is longer than {LONGEST_PIECE:,} bytes"
+                    raise InputError(f"line {self.line}: {what}")
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
             reason = expat.ErrorString(error.code)
