@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from command import Caller
 
 from vgae import limits
 from vgae.errors import InputError
@@ -203,6 +204,15 @@ def test_a_limit_that_is_set_replaces_the_others(tmp_path: Path) -> None:
     edges.write_text("0,1\n1,2\n")
     with pytest.raises(InputError, match=r"nodes\.npy: holds more than 20 kB"):
         read_graph(edges, features=features, max_bytes="20kB")
+
+
+def test_the_command_line_takes_the_limit(tmp_path: Path, call: Caller) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("a,b\nb,c\n" * 10)
+    result = call("inspect", path, "--max-bytes", "0.05kB")
+    assert result.status == 2
+    assert "edges.csv: holds more than 50 bytes of data (the limit that was set)" in result.err
+    assert call("inspect", path, "--max-bytes", "1 MB").status == 0
 
 
 def test_trusted_files_may_unpack_to_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

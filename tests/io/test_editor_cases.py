@@ -258,4 +258,4 @@ def test_defaults_of_weights_are_weights(tmp_path: Path, caplog: pytest.LogCaptu
         '<edge source="b" target="c"/></edges></graph></gexf>'
     )
     assert read_graph(path).n_edges == 2
-    assert "1 edge has no weight and weigh 1" in caplog.text
+    assert "1 edge has no weight; taken as 1" in caplog.text

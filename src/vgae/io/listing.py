@@ -52,7 +52,7 @@ class Listing:
         return len(self._places) - len(self._unlisted)
 
     def node(self, key: str, place: int, label: str | None = None) -> None:
-        """A node by its id in the file, and the label that it goes by if each node has its own.
+        """A node by its id in the file, and the label that it goes by if all labels are different.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class Listing:
                     f"{self.node_place.format(place)}: a second node with the id {shown(key)}"
                 )
             self._places[key] = len(self._places)
-        if label is not None:
+        if label:
             self._labels[key] = label
 
     def edge(
@@ -113,9 +113,9 @@ class Listing:
             raise InputError(f"{where}: weight {shown(text)} is not a positive finite number")
         return value
 
-    def not_used(self, of: str, name: str, times: int = 1) -> None:
+    def not_used(self, of: str, name: str) -> None:
         """Count an attribute that is left where it is, to be said in the end."""
-        self._unused[of, name] += times
+        self._unused[of, name] += 1
 
     def graph(self, *, directed: bool) -> Graph:
         """The graph of all that was listed; what was not used or not plain is said."""
@@ -166,7 +166,7 @@ class Listing:
         n_bare = int(np.count_nonzero(bare))
         if n_bare:
             logger.warning(
-                "%s: %s no weight and weigh 1",
+                "%s: %s no weight; taken as 1",
                 self.path,
                 f"{count(n_bare, 'edge')} {'has' if n_bare == 1 else 'have'}",
             )
