@@ -10,10 +10,12 @@ import re
 import struct
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.json
 import pyarrow.parquet
@@ -26,6 +28,7 @@ __all__ = ["StoredColumns", "open_arrow", "open_json_lines", "open_parquet"]
 
 DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError, struct.error)
 """What PyArrow raises on a file that is none of its own; names may be no text."""
+MOST_SHOWN = 1000
 ROW_BYTES = 8
 """What a row takes in memory at the least."""
 NO_OBJECT = re.compile(rb"(?<![^\n])[ \t\r\f\v]*[^\s{]")
@@ -53,6 +56,7 @@ class StoredColumns:
     kind: str
     names: list[str]
     _load: Callable[[list[int], Collection[int]], list[pa.ChunkedArray]]
+    _head: Callable[[int], pa.Table]
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -76,6 +80,34 @@ class StoredColumns:
             ]
         except DAMAGED as error:
             raise InputError(f"{self.path}: is damaged: {str(error).splitlines()[0]}") from error
+
+    def head(self, n_rows: int) -> list[pa.ChunkedArray]:
+        """The first rows of all columns, without reading the rest; long texts are cut.
+
+        None where the file is damaged: reading the columns says what is wrong.
+        """
+        try:
+            table = self._head(n_rows).slice(0, n_rows)
+            for part in table.columns:
+                part.validate(full=True)
+            return [_shortened(part) for part in table.columns]
+        except DAMAGED:
+            return []
+
+
+def _shortened(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts up to `MOST_SHOWN` letters: a dictionary can make any number of rows of a long one."""
+    if _is_text(cells.type):
+        return pc.utf8_slice_codeunits(cells, 0, MOST_SHOWN)
+    if not pa.types.is_dictionary(cells.type) or not _is_text(cells.type.value_type):
+        return cells
+    chunks = [
+        pa.DictionaryArray.from_arrays(
+            chunk.indices, pc.utf8_slice_codeunits(chunk.dictionary, 0, MOST_SHOWN)
+        )
+        for chunk in cells.chunks
+    ]
+    return pa.chunked_array(chunks, cells.type)
 
 
 def _dictionary(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -122,7 +154,12 @@ def open_parquet(path: Path) -> StoredColumns:
         table = reader.read(columns=[names[column] for column in columns])
         return [table.column(names[column]) for column in columns]
 
-    return StoredColumns(path, "Parquet", names, load)
+    def head(n_rows: int) -> pa.Table:
+        texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
+        reader = pyarrow.parquet.ParquetFile(path, metadata=file.metadata, read_dictionary=texts)
+        return pa.Table.from_batches(islice(reader.iter_batches(n_rows), 1), reader.schema_arrow)
+
+    return StoredColumns(path, "Parquet", names, load, head)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -160,7 +197,15 @@ def open_arrow(path: Path) -> StoredColumns:
         table = opened().read_all()
         return [table.column(column) for column in columns]
 
-    return StoredColumns(path, "Arrow", names, load)
+    def head(_: int) -> pa.Table:
+        file = opened()
+        if isinstance(file, pa.RecordBatchFileReader):
+            batches = [file.get_batch(0)] if file.num_record_batches else []
+        else:
+            batches = list(islice(file, 1))
+        return pa.Table.from_batches(batches, file.schema)
+
+    return StoredColumns(path, "Arrow", names, load, head)
 
 
 def _unpacked_bytes(path: Path) -> int:
@@ -226,7 +271,10 @@ def open_json_lines(path: Path) -> StoredColumns:
         whole = pa.concat_tables(_json_tables(path, wanted))
         return [whole.column(name) for name in wanted.names]
 
-    return StoredColumns(path, "JSON lines", schema.names, load)
+    def head(_: int) -> pa.Table:
+        return next(_json_tables(path, schema), schema.empty_table())
+
+    return StoredColumns(path, "JSON lines", schema.names, load, head)
 
 
 def _json_schema(path: Path) -> pa.Schema:
