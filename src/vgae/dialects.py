@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from vgae.errors import InputError
+from vgae.limits import LimitedStream
 
 __all__ = [
     "DELIMITERS",
@@ -104,16 +105,25 @@ def refuse_pipe(path: Path) -> None:
         raise InputError(f"{path}: is a pipe or a device; save what it gives to a file first")
 
 
-def byte_stream(path: Path) -> tuple[Any, str | None]:
-    """The file's bytes, decompressed, and how they were compressed; known by the first bytes."""
+def byte_stream(path: Path, *, memory_per_byte: float = 0) -> tuple[LimitedStream, str | None]:
+    """The file's bytes, decompressed, and how they were compressed; known by the first bytes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    memory_per_byte
+        What parsing needs of memory where that grows with the file; see `LimitedStream`.
+    """
     refuse_pipe(path)
     with path.open("rb") as handle:
         start = handle.read(4)
-    stream = pa.OSFile(str(path))
-    for magic, name in COMPRESSIONS.items():
-        if start.startswith(magic):
-            return pa.CompressedInputStream(stream, name), name
-    return stream, None
+    stored = pa.OSFile(str(path))
+    name = next((name for magic, name in COMPRESSIONS.items() if start.startswith(magic)), None)
+    if name is None:
+        return LimitedStream(stored, path, memory_per_byte=memory_per_byte), None
+    unpacked = pa.CompressedInputStream(stored, name)
+    return LimitedStream(unpacked, path, packed=stored, memory_per_byte=memory_per_byte), name
 
 
 class Tidier:
@@ -246,7 +256,7 @@ class TidyBlocks:
         """
         held: list[bytes] = []
         n_rows, n_bytes, first_line = 0, 0, 1
-        for lines in self._whole_lines():
+        for lines in self.whole_lines():
             first_line = first_line if held else self._n_lines + 1
             block = self._tidied(lines)
             held.append(block)
@@ -264,7 +274,14 @@ class TidyBlocks:
         if n_rows:
             yield b"".join(held), n_rows
 
-    def _whole_lines(self) -> Iterator[bytes]:
+    def whole_lines(self) -> Iterator[bytes]:
+        """The file in blocks of whole lines, each with its line feed.
+
+        Raises
+        ------
+        InputError
+            A line is too long or holds zero bytes.
+        """
         stream, _ = byte_stream(self.path)
         tail = b""
         with stream:

@@ -25,7 +25,8 @@ GraphArgument = Annotated[
     typer.Argument(
         metavar="GRAPH",
         help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; Matrix Market, "
-        ".npz, .npy, GraphML, GEXF, GML, Pajek) or the name of a data set; see `vgae datasets`.",
+        ".npz, .npy, GraphML, GEXF, GML, Pajek, JSON) or the name of a data set; see "
+        "`vgae datasets`.",
     ),
 ]
 HeaderOption = Annotated[
@@ -156,6 +157,14 @@ class Reading:
     isolated: Annotated[
         bool, typer.Option("--isolated", help="Keep nodes that are only in the feature table.")
     ] = False
+    max_bytes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Data that a file may hold once it is unpacked, such as 2GB; default: 100 times "
+            "the size of a compressed file, and what fits into the free memory.",
+        ),
+    ] = None
 
     def graph(self, name: str) -> Graph:
         """The graph of a file, or of a data set by its name."""

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.ipc
-import pyarrow.json
 import pyarrow.parquet
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
-from vgae.dialects import byte_stream, refuse_pipe
+from vgae.columnar import StoredColumns, open_arrow, open_json_lines, open_parquet
+from vgae.dialects import refuse_pipe
 from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 from vgae.text import TextFile, open_text
@@ -53,10 +53,6 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
-JSON_BLOCK = 2**24
-"""Bytes that the longest line of JSON may have."""
-NO_OBJECT = re.compile(rb"(?<![^\r\n])[ \t\f\v]*[^\s{]")
-"""A line of JSON that is no object: PyArrow can crash on it."""
 
 
 @dataclass(frozen=True)
@@ -224,11 +220,11 @@ def open_table(
         with path.open("rb") as handle:
             start = handle.read(6)
         if start[:4] == PARQUET_MAGIC or path.suffix == ".parquet":
-            return _open_parquet(path)
+            return _stored_table(open_parquet(path))
         if start == ARROW_MAGIC or path.suffix in ARROW_SUFFIXES:
-            return _open_arrow(path)
+            return _stored_table(open_arrow(path))
         if inner_suffix(path) == ".jsonl" and start:
-            return _open_json_lines(path)
+            return _stored_table(open_json_lines(path))
         text = open_text(
             path,
             header=header,
@@ -359,109 +355,10 @@ def _number(cell: Any) -> float:
     return float(cell) if is_number(str(cell)) else float("nan")
 
 
-# --------------------------------------------------------------------- parquet
+# --------------------------------------------------------------------- columns
 
 
-def _open_parquet(path: Path) -> Table:
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is not a Parquet file, or is damaged") from error
-    names: list[str] = file.schema_arrow.names
-
-    def load(columns: list[int]) -> list[pa.ChunkedArray]:
-        if len(set(names)) < len(names):  # then columns cannot be asked for by name
-            table = file.read()
-            return [table.column(column) for column in columns]
-        table = file.read(columns=[names[column] for column in columns])
-        return [table.column(names[column]) for column in columns]
-
-    return _arrow_table(path, names, "Parquet", load)
-
-
-def _open_arrow(path: Path) -> Table:
-    def opened() -> Any:
-        source = pa.memory_map(str(path))
-        try:
-            return pa.ipc.open_file(source)
-        except pa.ArrowInvalid:  # the streaming format has no first bytes of its own
-            source.seek(0)
-            return pa.ipc.open_stream(source)
-
-    try:
-        names = opened().schema.names
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is not an Arrow file, or is damaged") from error
-
-    def load(columns: list[int]) -> list[pa.ChunkedArray]:
-        table = opened().read_all()
-        return [table.column(column) for column in columns]
-
-    return _arrow_table(path, names, "Arrow", load)
-
-
-def _open_json_lines(path: Path) -> Table:
-    """An object a line; what a line lacks is null."""
-    stream, _ = byte_stream(path)
-    with stream:
-        content: bytes = stream.read()
-    other = NO_OBJECT.search(content)
-    if other:
-        line = len(content[: other.end()].splitlines())
-        raise InputError(f"{path}, line {line}: is not a JSON object")
-    try:
-        content.decode()
-        table = _json_table(content, None)
-        texts = [
-            pa.field(field.name, pa.string())
-            for field in table.schema
-            if pa.types.is_temporal(field.type)
-        ]
-        if texts:  # what looks like a date is an id like any other
-            table = _json_table(content, pa.schema(texts))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text") from error
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: is not JSON, one object a line: {reason}") from error
-    return _arrow_table(
-        path,
-        table.column_names,
-        "JSON lines",
-        lambda columns: [table.column(column) for column in columns],
-    )
-
-
-def _json_table(content: bytes, schema: pa.Schema | None) -> pa.Table:
-    return pyarrow.json.read_json(
-        pa.BufferReader(content),
-        pyarrow.json.ReadOptions(block_size=JSON_BLOCK),
-        pyarrow.json.ParseOptions(explicit_schema=schema),
-    )
-
-
-def _arrow_table(
-    path: Path, names: list[str], about: str, load: Callable[[list[int]], list[pa.ChunkedArray]]
-) -> Table:
-    def read(columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
-        try:
-            cells = load(columns)
-            return [
-                _dictionary(part) if column in encoded else part
-                for column, part in zip(columns, cells, strict=True)
-            ]
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path}: is damaged: {str(error).splitlines()[0]}") from error
-
-    if not names:
-        raise InputError(f"{path}: has no columns")
-    about = f"{about}, {count(len(names), 'column')}"
-    return Table(path, names, len(names), about, read, lambda: iter(()))
-
-
-def _dictionary(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_nested(cells.type):
-        return cells
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.cast(cells.type.value_type)  # a dictionary may hold null, or a value twice
-    return cells.dictionary_encode()
+def _stored_table(columns: StoredColumns) -> Table:
+    about = f"{columns.kind}, {count(len(columns.names), 'column')}"
+    names, width = columns.names, len(columns.names)
+    return Table(columns.path, names, width, about, columns.read, lambda: iter(()))

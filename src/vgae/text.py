@@ -44,7 +44,7 @@ ARCHIVES = {
 }
 OTHER_LANGUAGES = {
     r"<(\?xml|graphml|gexf|html|!DOCTYPE)\b": "is XML; a graph needs the suffix .graphml or .gexf",
-    r"[\[{]\s*[\[{\"']": "is JSON; of JSON one object a line is read, from .jsonl",
+    r"[\[{]\s*[\[{\"']": "is JSON; a graph needs the suffix .json, one object a line .jsonl",
     r"(strict\s+)?(di)?graph\b\s*\w*\s*\{": "is a DOT graph; convert it to an edge list or GraphML",
     r"(Creator\b[^\n]*\s+)?(Version\b[^\n]*\s+)?graph\s*\[": "is GML; give it the suffix .gml",
     r"\*(Vertices|Network)\b\s*\d*\s*\n": "is a Pajek file; give it the suffix .net",

@@ -40,12 +40,27 @@ def _two_gigabytes(path: Path) -> None:
             handle.write(member)
 
 
+def _two_gigabytes_of_edges(path: Path) -> None:
+    """Two gigabytes of the same edge."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    member = packer.compress(b"edge [ source 1 target 2 ]\n" * 2**19) + packer.flush()
+    with path.open("wb") as handle:
+        handle.write(gzip.compress(b"graph [ node [ id 1 ] node [ id 2 ]\n"))
+        for _ in range(128):
+            handle.write(member)
+
+
 def _folder(path: Path) -> None:
     path.mkdir()
 
 
 MATRIX = b"%%%%MatrixMarket matrix coordinate pattern general\n%s\n1 2\n"
 GOOD = b"source,target\nann,bob\nbob,cid\n"
+ENTITIES = b"""<!DOCTYPE graphml [
+<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
+<graphml><graph><node id="&b;"/></graph></graphml>"""
+GEXF_WEIGHT = b"""<gexf><graph><edges>
+<edge source="1" target="2" weight="much"/></edges></graph></gexf>"""
 CASES = [
     Case("the wrong delimiter", b"ann,bob\nbob,cid\n", {"delimiter": ";"}),
     Case("a binary file", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", name="edges.png"),
@@ -76,12 +91,19 @@ CASES = [
     Case("a damaged Parquet file", b"PAR1 and no more", name="edges.parquet"),
     Case("a zip archive or Excel file", b"PK\x03\x04\x14\x00 and so on", name="edges.xlsx"),
     Case("XML called text", b"<?xml version='1.0'?><graphml/>", name="edges.txt"),
-    Case("JSON", b'{"nodes": [{"id": 1}], "links": []}', name="edges.json"),
+    Case("JSON called text", b'{"nodes": [{"id": 1}], "links": []}', name="edges.txt"),
+    Case("JSON of another form", b'{"a": {"b": 1}, "b": {"a": 1}}', name="edges.json"),
+    Case("damaged JSON", b'{"nodes": [{"id": 1}],\n"links": [}', name="edges.json"),
     Case("a DOT graph", b"graph { a -- b; }\n", name="edges.dot"),
     Case("Excel's first line", b"sep=;\nann;bob\n"),
     Case("a matrix that is nearly empty", MATRIX % b"2000000000 2000000000 1", name="edges.mtx"),
-    Case("two nodes of one label", b'*Vertices 2\n1 "a"\n2 "a"\n*Edges\n1 2\n', name="edges.net"),
     Case("damaged XML", b"<graphml><graph>", name="edges.graphml"),
+    Case("entities in XML", ENTITIES, name="edges.graphml"),
+    Case("a weight in XML that is no number", GEXF_WEIGHT, name="edges.gexf"),
+    Case("a node twice", b"graph [ node [ id 1 ]\nnode [ id 1 ] ]", name="edges.gml"),
+    Case("fewer vertices than declared", b"*Vertices 3\n1 a\n2 b\n*Edges\n1 2\n", name="edges.net"),
+    Case("a small file that holds gigabytes", _two_gigabytes_of_edges, name="edges.gml.gz"),
+    Case("more data than --max-bytes", GOOD, {"max_bytes": 20}),
     Case(
         "a node twice in the attribute table",
         GOOD,
@@ -101,6 +123,18 @@ CASES = [
     ),
     Case("ids that differ in case only", b"ann,bob\nAnn,cid\n", warns=True),
     Case("ids that differ in blanks only", b"ann lee,bob\nannlee,cid\n", warns=True),
+    Case(
+        "two nodes of one label",
+        b"*Vertices 2\n1 a\n2 a\n*Edges\n1 2\n",
+        name="edges.net",
+        warns=True,
+    ),
+    Case(
+        "a node that is not listed",
+        b"graph [ node [ id 1 ] edge [ source 1 target 2 ] ]",
+        name="edges.gml",
+        warns=True,
+    ),
     Case("blanks around ids", b"ann,bob\n bob ,cid\n", warns=True),
     Case(
         "a data frame's row numbers among the attributes",

@@ -223,7 +223,7 @@ def test_matrices_that_are_none(tmp_path: Path, edges: Path) -> None:
     (tmp_path / "text.npz").write_text("no")
     np.save(tmp_path / "flat.npy", np.arange(3.0))
     for name, said in [
-        ("objects.npy", "cannot be read"),
+        ("objects.npy", "holds Python objects"),
         ("text.npz", "cannot be read"),
         ("flat.npy", "not \\(n_nodes"),
         ("none.npy", "no such file"),

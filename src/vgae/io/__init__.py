@@ -20,6 +20,7 @@ from vgae.io.vectors import (
     vector_columns,
     write_vectors,
 )
+from vgae.limits import most_bytes
 from vgae.tables import inner_suffix
 
 __all__ = [
@@ -55,6 +56,7 @@ def read_graph(
     attributes: Mapping[str, str] | None = None,
     standardize: bool = False,
     missing: str = "error",
+    max_bytes: int | str | None = None,
 ) -> Graph:
     r"""Read a graph from a file, and node features if there are any.
 
@@ -65,7 +67,8 @@ def read_graph(
     ----------
     path
         One edge a row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
-        or a Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file.
+        or a Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file, or nodes
+        and links in JSON, as NetworkX and D3 write them.
     features
         CSV, Parquet or Arrow with a node's id in its first column (or one called node or id) and
         its attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
@@ -91,6 +94,10 @@ def read_graph(
         Whether an edge has a direction.
     attributes, standardize, missing
         How columns of `features` become numbers; see `vgae.attributes.fit_encoding`.
+    max_bytes
+        How much data a file may hold once it is unpacked: a number of bytes, or a text such as
+        "2GB". By default a compressed file may hold 100 times its own size (50 MB in any case),
+        and what is parsed as a whole must fit into the memory that is free.
 
     Returns
     -------
@@ -134,19 +141,22 @@ def read_graph(
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
         if drop_incomplete:
             raise InputError(f"{path}: --drop-incomplete makes no sense with a {suffix} file")
-        graph = read_format(path, directed=directed)
+        with most_bytes(max_bytes):
+            graph = read_format(path, directed=directed)
     else:
-        graph = read_edges(path, drop_incomplete=drop_incomplete, directed=directed, **columns)
+        with most_bytes(max_bytes):
+            graph = read_edges(path, drop_incomplete=drop_incomplete, directed=directed, **columns)
     if features is not None:
-        graph = with_features_from(
-            graph,
-            features,
-            edges=path,
-            isolated=isolated,
-            attributes=attributes,
-            standardize=standardize,
-            missing=missing,
-        )
+        with most_bytes(max_bytes):
+            graph = with_features_from(
+                graph,
+                features,
+                edges=path,
+                isolated=isolated,
+                attributes=attributes,
+                standardize=standardize,
+                missing=missing,
+            )
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)
     return graph

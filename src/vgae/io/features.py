@@ -14,11 +14,14 @@ from scipy import sparse
 
 from vgae.adjacency import count
 from vgae.attributes import AttributeEncoding, encode, fit_encoding, is_missing
+from vgae.dialects import refuse_pipe
 from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
 from vgae.ids import IdArray, as_ids
+from vgae.io.arrays import MEMORY_PER_BYTE, load_array, load_sparse
 from vgae.io.id_columns import IdColumns
+from vgae.limits import TooMuchDataError, check_unpacked
 from vgae.tables import (
     NODE_NAMES,
     Table,
@@ -203,13 +206,19 @@ def _names_columns(
 
 def _read_matrix(path: Path) -> Any:
     with file_errors(path):
+        refuse_pipe(path)
         try:
-            if inner_suffix(path) == ".npz":
-                stored = sparse.csr_array(sparse.load_npz(path))
-                stored.check_format(full_check=True)  # broken indices could crash the process
-                return stored
-            matrix = np.load(path, allow_pickle=False)
-        except BAD_ARCHIVE as error:
+            with path.open("rb") as handle:
+                if inner_suffix(path) == ".npz":
+                    return sparse.csr_array(load_sparse(handle, path))
+                n_bytes = path.stat().st_size
+                check_unpacked(path, n_bytes, n_bytes, memory_per_byte=MEMORY_PER_BYTE)
+                matrix = load_array(handle)
+        except TooMuchDataError:
+            raise
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        except (*BAD_ARCHIVE, MemoryError) as error:
             raise InputError(
                 f"{path}: cannot be read; .npz must be written by scipy.sparse.save_npz and .npy "
                 "hold numbers"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vgae.adjacency import MOST_NODES, count
+from vgae.adjacency import count
 from vgae.dialects import byte_stream
-from vgae.errors import InputError
+from vgae.errors import InputError, shown
 from vgae.files import check_file, file_errors, staged_file
 from vgae.graph import Graph
 from vgae.ids import NodeId
 from vgae.interop.exports import edge_columns, say_left_out
-from vgae.io.editors import EDITOR_FORMATS, MARKED_FORMATS, Content, Format
+from vgae.io.arrays import check_rows, load_array, load_arrays, load_sparse
+from vgae.io.editors import (
+    EDITOR_FORMATS,
+    MARKED_FORMATS,
+    Content,
+    Format,
+    Stored,
+    listed_format,
+)
+from vgae.io.json_graphs import PLACES, read_json, write_json
+from vgae.limits import TooMuchDataError
 from vgae.tables import TABLE_SUFFIXES, inner_suffix, write_table
 
 __all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
@@ -27,7 +39,15 @@ __all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
 logger = logging.getLogger("vgae.io")
 
 COLUMN_NAMES = (("src", "dst"), ("source", "target"), ("row", "col"))
-MOST_EMPTY_NODES = 10**7
+BLOCK_BYTES = 2**20
+FEWEST_BYTES = 4
+"""What an entry of Matrix Market takes at the least: two digits, a blank and a line end."""
+SIZE_LINE = re.compile(rb"^[ \t]*\d+[ \t]+\d+[ \t]+\d+[ \t\r]*\n", re.MULTILINE)
+NUMBERS = {
+    "real": rb"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?i:nan|inf))",
+    "integer": rb"[-+]?\d+",
+}
+"""Values of Matrix Market by the field that the header names."""
 CSR_PARTS = ("data", "indices", "indptr", "shape")
 
 
@@ -41,21 +61,32 @@ def read_format(path: Path, *, directed: bool) -> Graph:
     """
     form = GRAPH_FORMATS[inner_suffix(path)]
     with file_errors(path):
-        stream, _ = byte_stream(path)
+        stream, _ = byte_stream(path, memory_per_byte=form.memory_per_byte)
         with stream:
-            content = stream.read()
-    if not content:
-        raise InputError(f"{path}: is empty")
-    try:
-        graph = form.read(content, directed)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # whatever a foreign reader trips over
-        raise InputError(f"{path}: cannot be read as {form.name}: {_reason(error)}") from error
+            first = stream.read(BLOCK_BYTES)
+            if not first:
+                raise InputError(f"{path}: is empty")
+            blocks = chain([first], iter(lambda: stream.read(BLOCK_BYTES), b""))
+            graph = _read(form, Stored(blocks, path), directed=directed)
     if graph.n_nodes == 0:
         raise InputError(f"{path}: holds no nodes")
     logger.info("%s: %s", path, form.name)
     return graph
+
+
+def _read(form: Format, stored: Stored, *, directed: bool) -> Graph:
+    """The graph, or one line that names the file."""
+    try:
+        return form.read(stored, directed)
+    except (TooMuchDataError, OSError):
+        raise
+    except InputError as error:
+        comma = "," if str(error).startswith("line ") else ":"
+        raise InputError(f"{stored.path}{comma} {error}") from error
+    except Exception as error:  # whatever a foreign reader trips over
+        raise InputError(
+            f"{stored.path}: cannot be read as {form.name}: {_reason(error)}"
+        ) from error
 
 
 def write_graph(
@@ -130,14 +161,31 @@ def _numbered(graph: Graph) -> Graph:
     return graph
 
 
-def _read_matrix_market(content: bytes, directed: bool) -> Graph:
+def _read_matrix_market(stored: Stored, directed: bool) -> Graph:
     from scipy import io as scipy_io
 
+    content = stored.whole() + b"\n"  # SciPy looks for the end of the last line
     n_rows, n_columns, n_entries, layout, field, _ = scipy_io.mminfo(io.BytesIO(content))
     if layout != "coordinate" or field == "complex":
         raise InputError(f"is {layout} of {field}; give coordinates of real numbers")
-    _check_size(max(n_rows, n_columns), n_entries)
+    check_rows(max(n_rows, n_columns), n_entries, "node")
+    if n_entries * FEWEST_BYTES > len(content):
+        raise InputError(f"promises {n_entries:,} entries; the file is cut short")
+    _check_entries(content, field)
     return _from_stored(scipy_io.mmread(io.BytesIO(content)), directed=directed)
+
+
+def _check_entries(content: bytes, field: str) -> None:
+    """Refuse a line that is no entry: SciPy overlooks what follows one, and can crash there."""
+    sizes = SIZE_LINE.search(content)
+    value = rb"" if field == "pattern" else rb"[ \t]+" + NUMBERS.get(field, NUMBERS["real"])
+    entry = rb"[ \t]*\d+[ \t]+\d+" + value + rb"[ \t\r]*$"
+    start = sizes.end() if sizes else 0
+    other = re.compile(rb"^(?!%|[ \t\r]*$|" + entry + rb").+", re.MULTILINE).search(content, start)
+    if other:
+        line = content.count(b"\n", 0, other.start()) + 1
+        text = shown(other[0].decode("utf-8", "replace").strip())
+        raise InputError(f"line {line}: {text} is no entry of a matrix of {field}")
 
 
 def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
@@ -151,19 +199,6 @@ def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
         precision=9,  # what a float32 needs
         symmetry="general" if graph.directed else "symmetric",
     )
-
-
-def _check_size(n_nodes: int, n_entries: int) -> None:
-    """Refuse a size that would take the machine down, as it is mostly a slip."""
-    if n_nodes < 0:
-        raise InputError(f"{n_nodes} nodes: must be 0 or more")
-    if n_nodes > MOST_NODES:
-        raise InputError(f"{count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled")
-    if n_nodes > MOST_EMPTY_NODES and n_nodes > 100 * n_entries:
-        raise InputError(
-            f"{count(n_nodes, 'node')} for {n_entries:,} entries: nearly all of them would "
-            "have no edge; is the size right?"
-        )
 
 
 def _from_stored(matrix: Any, **options: Any) -> Graph:
@@ -181,9 +216,10 @@ def _from_stored(matrix: Any, **options: Any) -> Graph:
     return Graph.from_scipy(stored, **options)
 
 
-def _read_npz(content: bytes, directed: bool) -> Graph:
+def _read_npz(stored: Stored, directed: bool) -> Graph:
     """SciPy's sparse matrix, CSR pieces called adj_*, attr_* and labels, or pairs in arrays."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+    content = io.BytesIO(stored.whole())
+    with load_arrays(content, stored.path) as archive:
         names = set(archive.files)
         if {"adj_data", "adj_indices", "adj_indptr", "adj_shape"} <= names:
             parts = {f"{of}_{part}" for of in ("adj", "attr") for part in CSR_PARTS}
@@ -209,7 +245,7 @@ def _read_npz(content: bytes, directed: bool) -> Graph:
             f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; a graph is a matrix of "
             "scipy.sparse.save_npz, arrays src and dst, or an array edges"
         )
-    return _from_stored(sparse.load_npz(io.BytesIO(content)), directed=directed)
+    return _from_stored(load_sparse(content, stored.path), directed=directed)
 
 
 def _csr_pieces(archive: Any, prefix: str) -> Any:
@@ -236,7 +272,7 @@ def _from_columns(
         raise InputError(f"columns of shapes {source.shape} and {target.shape} are no pairs")
     if n_nodes is None:
         return Graph.from_pairs((source, target), weights=weights, directed=directed)
-    _check_size(n_nodes, len(source))
+    check_rows(n_nodes, len(source), "node")
     pairs = np.stack([source, target], axis=1)
     return Graph.from_edges(pairs, n_nodes=n_nodes, weights=weights, directed=directed)
 
@@ -259,8 +295,8 @@ def _columns(pairs: NDArray[Any], ends_axis: int) -> tuple[NDArray[Any], NDArray
     return source, target
 
 
-def _read_npy(content: bytes, directed: bool) -> Graph:
-    pairs = np.load(io.BytesIO(content), allow_pickle=False)
+def _read_npy(stored: Stored, directed: bool) -> Graph:
+    pairs = load_array(io.BytesIO(stored.whole()))
     return Graph.from_pairs(_columns(pairs, 1), directed=directed)
 
 
@@ -274,9 +310,10 @@ def _write_npy(content: Content, handle: io.BytesIO) -> None:
 
 
 GRAPH_FORMATS: dict[str, Format] = {
-    ".mtx": Format("Matrix Market", _read_matrix_market, _write_matrix_market),
-    ".npz": Format("NumPy or SciPy .npz", _read_npz, _write_npz),
-    ".npy": Format("NumPy pairs", _read_npy, _write_npy),
+    ".mtx": Format("Matrix Market", _read_matrix_market, _write_matrix_market, 20),
+    ".npz": Format("NumPy or SciPy .npz", _read_npz, _write_npz, 20),
+    ".npy": Format("NumPy pairs", _read_npy, _write_npy, 20),
     **EDITOR_FORMATS,
+    ".json": listed_format("JSON", read_json, write_json, 16, places=PLACES),
 }
 """Formats by suffix."""
