@@ -57,8 +57,7 @@ class ProductScores(Scores):
         self._left, self._right = left, right
         self._mirrored = sparse.csr_array(right.T)
 
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.pairs`."""
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         return np.concatenate(
             [np.empty(0)]
             + [
@@ -67,8 +66,7 @@ class ProductScores(Scores):
             ]
         ).astype(self._dtype)
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.rows`."""
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         product: NDArray[np.float64] = (self._left[rows] @ self._mirrored).toarray()
         return product.astype(self._dtype)
 
@@ -100,20 +98,18 @@ class DiffusionScores(Scores):
         self._n_terms = max(FEWEST_TERMS, math.ceil(math.log(TRUNCATION) / math.log(decay)))
         self._strength = strength
 
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.pairs`."""
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         sides = [np.unique(side, return_inverse=True) for side in pairs.T]
         near = int(sides[1][0].size < sides[0][0].size)  # the side with fewer nodes to start from
         starts, place = sides[near]
         scores, size = np.empty(len(pairs), dtype=np.float32), block_rows(self.n_nodes)
         for first in range(0, len(starts), size):
-            reached = self.rows(starts[first : first + size])
+            reached = self._rows(starts[first : first + size])
             chosen = np.flatnonzero((place >= first) & (place < first + size))
             scores[chosen] = reached[place[chosen] - first, pairs[chosen, 1 - near]]
         return scores
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.rows`."""
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         term = np.zeros((self.n_nodes, len(rows)))
         term[rows, np.arange(len(rows))] = 1.0
         total = term.copy()
