@@ -430,3 +430,11 @@ def test_non_edges_of_a_graph_without_edges() -> None:
     found = sample_non_edges(empty, 9, np.random.default_rng(0), advice="ask for fewer")
     assert len(set(unordered(found))) == 9
     assert (found[:, 0] < found[:, 1]).all()
+
+
+def test_a_part_of_which_nothing_is_asked_is_empty(karate: Graph) -> None:
+    split = split_edges(karate, validation=0.0, test=0.1, seed=0)
+    assert (len(split.validation.positives), len(split.test.positives)) == (0, 7)
+    assert split.training.known is split.train
+    pair = split_edges(Graph.from_edges([(0, 1)]), validation=0.0, test=0.0, seed=0)
+    assert pair.train.n_edges == 1
