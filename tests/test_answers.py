@@ -32,6 +32,15 @@ def test_vectors_by_id(model: LinkModel) -> None:
         model.vectors(["x"])
 
 
+def test_a_single_id_is_one_node(model: LinkModel) -> None:
+    np.testing.assert_array_equal(model.vectors("n03"), model.vectors(["n03"]))
+    assert model.recommend(2, nodes="n03") == model.recommend(2, nodes=["n03"])
+    with pytest.raises(InputError, match="node 'ann' is not in the graph"):
+        model.vectors("ann")
+    numbers = GAE(steps=1).fit([(10, 20), (20, 30)])
+    np.testing.assert_array_equal(numbers.vectors(20), numbers.vectors([20]))
+
+
 def test_given_links_are_known_and_old_answers_stay(model: LinkModel) -> None:
     made = joined(model)
     for node, partners in (("x", {"n01", "n05", "y"}), ("y", {"x", "n30"})):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from vgae.api import GAE, MODELS, VGAE, LinkModel, make_model
 from vgae.errors import InputError, NotFittedError
 from vgae.graph import Graph
+from vgae.pipeline import NodeVectors
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -75,6 +76,29 @@ def test_fitted_or_not_is_seen(karate: Graph) -> None:
     check_is_fitted(model.fit(karate))
     with pytest.raises(sklearn.exceptions.NotFittedError):
         check_is_fitted(clone(model))
+
+
+def test_a_slip_of_the_pen_is_not_a_missing_fit(karate: Graph) -> None:
+    model = GAE(steps=1)
+    fitted = GAE(steps=1).fit(karate)
+    for one in (model, fitted):
+        for name, meant in (("embeddings_", "embedding_"), ("transfrom", "transform")):
+            with pytest.raises(AttributeError, match=f"'{name}'; did you mean '{meant}'") as caught:
+                getattr(one, name)
+            assert not isinstance(caught.value, NotFittedError)
+    for name in ("embedding_", "metrics_", "network_", "engine_", "split_", "states_"):
+        with pytest.raises(NotFittedError, match="call fit first"):
+            getattr(model, name)
+        assert hasattr(fitted, name)
+    with pytest.raises(AttributeError, match="no attribute '_repr_html_'$"):
+        _ = model._repr_html_
+    learned = {name for name in vars(fitted) if name.endswith("_")}
+    assert learned == GAE._learned()
+    vectors = NodeVectors(karate, model=GAE(steps=1))
+    with pytest.raises(NotFittedError):
+        _ = vectors.model_
+    with pytest.raises(AttributeError, match="'models_'; did you mean 'model_'"):
+        vectors.models_  # noqa: B018
 
 
 def test_fitting_does_not_load_scikit_learn() -> None:

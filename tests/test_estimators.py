@@ -17,9 +17,13 @@ from scipy import sparse
 import vgae
 from vgae.adjacency import normalized
 from vgae.api import GAE, MODELS, PRESETS, VGAE, Link, LinkModel, make_model
+from vgae.encoders import EncoderInput
 from vgae.errors import InputError, NotFittedError
+from vgae.evaluation import LINK_METRICS, link_scores
 from vgae.graph import Graph
 from vgae.kernels import SparseMatrix
+from vgae.metrics import link_metrics
+from vgae.scores import VectorScores
 from vgae.split import HeldOut, Split, split_edges
 from vgae.train import StepRecord
 
@@ -99,11 +103,68 @@ def test_fit_cannot_reach_what_a_split_holds_out(name: str, karate: Graph) -> No
     split = split_edges(karate, **WIDE, seed=0)
     honest = make_model(name, steps=15).fit(split)
     train_only = make_model(name, steps=15).fit(split.train)
-    nonsense = HeldOut(split.test.negatives, split.test.positives)
-    swapped = Split(split.train, split.train, nonsense, nonsense, split.settings, split.seed)
+    held_out = np.concatenate([split.test.negatives, split.validation.negatives])
+    other = Graph.from_edges(np.concatenate([split.train.edges, held_out]), n_nodes=34)
+    train = Graph.from_edges(split.train.edges, n_nodes=34)
+    test, validation = (
+        HeldOut(part.negatives, part.positives) for part in (split.test, split.validation)
+    )
+    swapped = Split(other, train, validation, test, split.settings, split.seed)
+    plain = make_model(name, steps=15).fit(train)
     misled = make_model(name, steps=15).fit(swapped)
-    for other in (train_only, misled):
-        np.testing.assert_array_equal(honest.embedding_, other.embedding_)
+    for one, same in ((honest, train_only), (plain, misled)):
+        np.testing.assert_array_equal(one.embedding_, same.embedding_)
+
+
+def test_fit_takes_a_view_without_test_pairs(name: str, karate: Graph) -> None:
+    split = split_edges(karate, **WIDE, protocol="TV", seed=0)
+    whole, model = (make_model(name, steps=5).fit(data) for data in (split, split.training))
+    np.testing.assert_array_equal(whole.embedding_, model.embedding_)
+    assert model.metrics_["test"] is None
+    assert model.metrics_["validation"] == whole.metrics_["validation"]
+    assert model.metrics_["protocol"] == "TV"
+    assert model.metrics_["proportions"]["validation"] == 7 / 63
+
+
+@pytest.mark.parametrize("protocol", ["T", "TV"])
+def test_metrics_are_those_of_the_mean_over_the_protocols_messages(
+    name: str, cora: Graph, protocol: Any
+) -> None:
+    split = split_edges(cora, protocol=protocol, seed=0)
+    model = make_model(name, steps=3).fit(split)
+
+    def metrics(graph: Graph, pairs: HeldOut) -> Any:
+        inputs = EncoderInput.from_graph(graph)
+        with torch.no_grad():
+            scores = VectorScores(model.network_.encode(inputs).mean.numpy())
+        return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives))
+
+    known = cora.with_edges(np.concatenate([split.train.edges, split.validation.positives]))
+    assert model.metrics_["validation"] == metrics(split.train, split.validation)
+    assert model.history_[-1]["validation"] == metrics(split.train, split.validation)
+    by_messages = {"T": metrics(split.train, split.test), "TV": metrics(known, split.test)}
+    assert by_messages["T"] != by_messages["TV"]
+    assert model.metrics_["test"] == by_messages[protocol]
+    assert link_scores(split, model.scores(), list(LINK_METRICS[:-1])) == by_messages[protocol]
+
+
+@pytest.mark.parametrize("ends", ["steps run out", "Ctrl-C"])
+def test_patience_keeps_the_best_weights_however_training_ends(
+    name: str, cora: Graph, ends: str
+) -> None:
+    def press(record: StepRecord) -> None:
+        if ends == "Ctrl-C" and record.step == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    split = split_edges(cora, seed=0)
+    steps = 12 if ends == "steps run out" else 50
+    model = make_model(name, steps=steps, validate_every=1, patience=40, learning_rate=0.2)
+    model.fit(split, on_step=press)
+    assert model.interrupted_ == (ends == "Ctrl-C")
+    found = [step["validation"]["average_precision"] for step in model.history_]
+    assert len(found) == 12
+    assert int(np.argmax(found)) < 11
+    assert model.metrics_["validation"]["average_precision"] == max(found) > found[-1]
 
 
 def test_protocol_tv_lets_validation_edges_carry_messages_at_test_time(karate: Graph) -> None:

@@ -20,7 +20,7 @@ from vgae.evaluation import (
 )
 from vgae.graph import Graph
 from vgae.scores import Scores, VectorScores
-from vgae.split import NodeSplit, Split, SplitSettings, split_edges
+from vgae.split import NodeSplit, SplitSettings, TrainingView, split_edges
 
 LINKS = Protocol(SplitSettings())
 
@@ -39,10 +39,10 @@ class RowsAlone(Scores):
     def vectors(self) -> None:
         return None
 
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         return self._scores.pairs(pairs)
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         return self._scores.rows(rows)
 
 
@@ -53,11 +53,11 @@ def vectors(n_nodes: int, seed: int, levels: int = 3) -> Scores:
 
 
 def test_seed_and_split_change_together_and_methods_share_splits(karate: Graph) -> None:
-    seen: list[tuple[str, int, int, tuple[int, ...]]] = []
+    seen: list[tuple[str, int, tuple[int, ...]]] = []
 
     def method(name: str):  # type: ignore[no-untyped-def]
-        def scores(split: Split, seed: int) -> Scores:
-            seen.append((name, split.seed, seed, tuple(split.test.positives.ravel())))
+        def scores(view: TrainingView, seed: int) -> Scores:
+            seen.append((name, seed, tuple(view.train.edges.ravel())))
             return constant(34)
 
         return scores
@@ -67,10 +67,10 @@ def test_seed_and_split_change_together_and_methods_share_splits(karate: Graph) 
     assert [(score.method, score.run) for score in found] == [
         (name, run) for run in range(3) for name in "ab"
     ]
-    assert [row[1] for row in seen] == [row[2] for row in seen] == [10, 10, 11, 11, 12, 12]
-    assert seen[0][3] == seen[1][3] != seen[2][3]
-    expected = split_edges(karate, seed=11).test.positives
-    assert seen[2][3] == tuple(expected.ravel())
+    assert [row[1] for row in seen] == [10, 10, 11, 11, 12, 12]
+    for run in range(3):
+        expected = split_edges(karate, seed=10 + run).train.edges
+        assert seen[2 * run][2] == seen[2 * run + 1][2] == tuple(expected.ravel())
     assert {score.metrics["auc"] for score in found} == {0.5}
 
 
@@ -156,8 +156,8 @@ def test_large_graphs_leave_the_full_ap_out_and_say_so(
 def test_tasks_learn_from_all_edges_and_links_from_the_training_edges(karate: Graph) -> None:
     seen: list[int] = []
 
-    def method(split: Split, seed: int) -> Scores:
-        seen.append(split.train.n_edges)
+    def method(view: TrainingView, seed: int) -> Scores:
+        seen.append(view.train.n_edges)
         return vectors(34, seed)
 
     protocol = Protocol(SplitSettings(), tasks=("links", "nodes", "clusters"))

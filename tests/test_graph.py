@@ -1,3 +1,6 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from graphs import dense, graphs
@@ -43,14 +46,24 @@ def test_merging_is_said() -> None:
     assert str(Cleaning()) == "nothing dropped or merged"
 
 
-def test_weights_of_merged_rows_are_added() -> None:
-    graph = Graph.from_edges([(0, 1), (1, 0), (1, 2)], weights=[1.0, 2.0, 0.5])
+def test_weights_of_one_direction_add_and_those_of_two_are_one() -> None:
+    rows = [(0, 1), (1, 0), (1, 2), (2, 1), (1, 2)]
+    graph = Graph.from_edges(rows, weights=[1.0, 2.0, 0.5, 3.0, 2.5])
     assert graph.weights is not None
-    assert graph.weights.tolist() == [3.0, 0.5]
-    assert graph.adjacency[1, 0] == graph.adjacency[0, 1] == 3.0
-    directed = Graph.from_edges([(0, 1), (1, 0)], weights=[1.0, 2.0], directed=True)
+    assert graph.weights.tolist() == [2.0, 3.0]
+    assert graph.adjacency[1, 0] == graph.adjacency[0, 1] == 2.0
+    assert graph.cleaning == Cleaning(duplicates=1, reversed_duplicates=2, conflicts=1)
+    assert "kept the larger weight of 1 edge whose two directions differ" in str(graph.cleaning)
+    directed = Graph.from_edges(rows, weights=[1.0, 2.0, 0.5, 3.0, 2.5], directed=True)
     assert directed.weights is not None
-    assert directed.weights.tolist() == [1.0, 2.0]
+    assert directed.weights.tolist() == [1.0, 2.0, 3.0, 3.0]
+    assert directed.cleaning == Cleaning(duplicates=1)
+
+
+def test_sums_that_agree_but_for_rounding_are_no_conflict() -> None:
+    rows = [(0, 1), (0, 1), (0, 1), (1, 0), (1, 0), (1, 0)]
+    graph = Graph.from_edges(rows, weights=[0.1, 0.2, 0.3, 0.3, 0.2, 0.1])
+    assert graph.cleaning == Cleaning(duplicates=4, reversed_duplicates=1)
 
 
 def test_an_unweighted_graph_has_no_weights() -> None:
@@ -74,8 +87,12 @@ def test_arrays_are_read_only_and_the_callers_stay_writable() -> None:
     [
         ({"edges": [(0, 5)], "n_nodes": 3}, r"row 0: \(0, 5\) is outside"),
         ({"edges": [(0, -1)]}, "outside"),
-        ({"edges": [(0, 1, 2)]}, r"not \(n_rows, 2\)"),
-        ({"edges": [(0.5, 1.0)]}, "must be integers"),
+        ({"edges": [(0, 1, 2)]}, r"not \(n_pairs, 2\)"),
+        ({"edges": [(0.5, 1.0)]}, "must be integers, not float64 .of ids: Graph.from_pairs"),
+        ({"edges": [(0, 1), (2,)]}, "not all rows are pairs"),
+        ({"edges": [(0, 1), (1, 2), (2, 0)], "n_nodes": 2}, r"edges, row 1: \(1, 2\) is outside"),
+        ({"edges": np.array([[0, 2**63]], dtype=np.uint64)}, "does not fit 64 bits"),
+        ({"edges": [[0, 1, 2], [1, 2, 0]]}, r"shape \(2, 3\) is not \(n_pairs, 2\); transpose"),
         ({"edges": [(0, 1)], "weights": [np.nan]}, "row 0: nan"),
         ({"edges": [(0, 1)], "weights": [np.inf]}, "row 0: inf"),
         ({"edges": [(0, 1)], "weights": [-1.0]}, "not a positive"),
@@ -90,7 +107,9 @@ def test_arrays_are_read_only_and_the_callers_stay_writable() -> None:
         ({"edges": [(0, 1)], "features": [[], []]}, "n_nodes, n_features"),
         ({"edges": [(0, 1)], "weights": ["heavy"]}, "not all are numbers"),
         ({"edges": [(0, 1)], "n_nodes": 3, "features": [[1.0], [2.0]]}, "2 rows for 3 nodes"),
-        ({"edges": [(0, 1)], "labels": [1]}, "labels: 1 rows"),
+        ({"edges": [(0, 1)], "labels": [1]}, "labels: 1 row for 2 nodes"),
+        ({"edges": [(0, 1)], "labels": 1}, "labels: a single value for 2 nodes"),
+        ({"edges": [(0, 1)], "labels": [[1], [2]]}, r"labels: shape \(2, 1\) is not"),
         ({"edges": [(0, 1)], "ids": ["a", "a"]}, "'a' occurs more than once"),
         ({"edges": [(0, 1)], "ids": [7, 7]}, "7 occurs more than once"),
         ({"edges": [(0, 1)], "ids": ["a", 1]}, "all strings or all integers"),
@@ -230,5 +249,109 @@ def test_with_edges_keeps_weights_nodes_and_features() -> None:
     assert fewer.n_nodes == 4
     assert fewer.features is graph.features
     assert fewer.labels is graph.labels
-    assert graph.with_edges(np.array([[0, 3]])).n_edges == 0  # only its own edges
+    assert fewer.adjacency.toarray()[1, 0] == 1.0
+    again = graph.with_edges([(1, 0), (3, 2), (0, 1)])  # in either direction, and as often as given
+    assert again.fingerprint == fewer.fingerprint
     assert graph.with_features(None).features is None
+
+
+def test_with_edges_takes_edges_of_the_graph_alone() -> None:
+    graph = Graph.from_edges([(0, 1), (1, 2)], n_nodes=4)
+    arrow = Graph.from_edges([(0, 1), (1, 2)], directed=True)
+    assert graph.with_edges([]).n_edges == 0
+    assert arrow.with_edges([(1, 2)]).edges.tolist() == [[1, 2]]
+    for base, edges, said in (
+        (graph, [(0, 1), (0, 3)], r"edges, row 1: \(0, 3\) is no edge of the graph"),
+        (graph, [(1, 1)], r"edges, row 0: \(1, 1\) is no edge of the graph"),
+        (graph, [(0, 1), (-1, 2)], r"edges, row 1: \(-1, 2\) is outside the 4 nodes"),
+        (graph, [(0, 4)], r"edges, row 0: \(0, 4\) is outside the 4 nodes"),
+        (arrow, [(1, 0)], r"edges, row 0: \(1, 0\) is no edge of the graph"),
+        (graph.with_edges([]), [(0, 1)], "is no edge of the graph"),
+    ):
+        with pytest.raises(InputError, match=said):
+            base.with_edges(edges)
+
+
+# -------------------------------------------------------------- made from its parts
+
+SQUARE = np.array([[0, 1, 0], [1, 0, 2], [0, 2, 0]], dtype=np.float32)
+SQUARE_CSR = sparse.csr_array(SQUARE)
+
+
+def csr(
+    data: list[float], indices: list[int], starts: list[int], n_nodes: int = 3
+) -> sparse.csr_array:
+    matrix = sparse.csr_array((n_nodes, n_nodes), dtype=np.float32)
+    matrix.data, matrix.indices = np.array(data, dtype=np.float32), np.array(indices, np.int32)
+    matrix.indptr = np.array(starts, np.int32)  # behind the back of SciPy's own checks
+    return matrix
+
+
+@given(graphs(max_nodes=30))
+def test_what_the_library_makes_passes_its_own_check(graph: Graph) -> None:
+    for made in (graph, graph.with_edges(graph.edges[::2]), Graph.from_scipy(graph.adjacency)):
+        again = replace(made)
+        assert again.fingerprint == made.fingerprint
+        assert (again.cleaning, again.directed) == (made.cleaning, made.directed)
+
+
+def test_parts_are_taken_as_they_are_and_copied() -> None:
+    parts = sparse.csr_array(SQUARE)
+    features, ids, labels = np.eye(3, dtype=np.float32), ["a", "b", "c"], np.arange(3)
+    graph = Graph(parts, ids, features, labels)  # type: ignore[arg-type]
+    assert graph.fingerprint == Graph.from_scipy(SQUARE_CSR, ids=ids, features=features).fingerprint
+    parts.data[:] = 9.0
+    features[:] = 9.0
+    labels[:] = 9
+    assert graph.weights is not None
+    assert graph.weights.tolist() == [1.0, 2.0]
+    assert graph.features is not None
+    assert graph.features.max() == 1.0
+    assert graph.labels is not None
+    assert graph.labels.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"adjacency": SQUARE}, "ndarray.* is not a SciPy CSR array of float32"),
+        ({"adjacency": SQUARE_CSR.tocsc()}, "csc of float32 is not a SciPy CSR"),
+        ({"adjacency": SQUARE_CSR.astype(np.float64)}, "csr of float64 is not a SciPy CSR"),
+        ({"adjacency": sparse.csr_array(SQUARE[:2])}, r"shape \(2, 3\) is not"),
+        ({"adjacency": csr([1, 1], [1, 0], [0, 1, 2, 2]), "ids": [0, 1]}, "ids: 2 rows for 3 nod"),
+        ({"adjacency": csr([1, 1], [5, 0], [0, 1, 2, 2])}, "not a valid sparse matrix"),
+        ({"adjacency": csr([1, 1], [-1, 0], [0, 1, 2, 2])}, "not a valid sparse matrix"),
+        ({"adjacency": csr([1, 1], [1, 0], [0, 2, 1, 2])}, "not a valid sparse matrix"),
+        ({"adjacency": csr([1], [1, 0], [0, 1, 2, 2])}, "not a valid sparse matrix"),
+        ({"adjacency": csr([1, 1, 1, 1], [2, 1, 0, 0], [0, 2, 3, 4])}, "not sorted, or one is"),
+        ({"adjacency": csr([1, 1, 1, 1], [1, 1, 0, 0], [0, 2, 4, 4])}, "not sorted, or one is"),
+        ({"adjacency": csr([1, 1, 1], [1, 0, 2], [0, 1, 2, 3])}, "node 2 is joined with itself"),
+        ({"adjacency": csr([1], [1], [0, 1, 1, 1])}, r"entries \(0, 1\) and \(1, 0\) differ"),
+        ({"adjacency": csr([1, 2], [1, 0], [0, 1, 2, 2])}, r"\(0, 1\) and \(1, 0\) differ"),
+        ({"adjacency": csr([0, 0], [1, 0], [0, 1, 2, 2])}, r"entry \(0, 1\): 0.0 is not a pos"),
+        ({"adjacency": csr([-1, -1], [1, 0], [0, 1, 2, 2])}, "is not a positive"),
+        ({"adjacency": csr([np.nan, np.nan], [1, 0], [0, 1, 2, 2])}, "is not a positive"),
+        ({"adjacency": csr([np.inf, np.inf], [1, 0], [0, 1, 2, 2])}, "is not a positive"),
+        ({"ids": ["a", "a", "b"]}, "'a' occurs more than once"),
+        ({"ids": np.array(["a", 1, "b"], dtype=object)}, "all strings or all integers"),
+        ({"ids": [0.5, 1.0, 2.0]}, "all strings or all integers"),
+        ({"features": np.full((3, 1), np.nan)}, "features, row 0, column 0: nan"),
+        ({"features": np.ones((2, 1))}, "features: 2 rows for 3 nodes"),
+        ({"features": sparse.csr_array(np.diag([1.0, np.inf, 1.0]))}, "row 1, column 1: inf"),
+        ({"labels": [1, 2]}, "labels: 2 rows for 3 nodes"),
+        ({"directed": 1}, "directed must be True or False"),
+        ({"cleaning": None}, "and cleaning a Cleaning"),
+    ],
+)
+def test_a_graph_cannot_lie_whoever_makes_it(parts: dict[str, Any], said: str) -> None:
+    whole = {"adjacency": SQUARE_CSR, "ids": [0, 1, 2], **parts}
+    with pytest.raises(InputError, match=said) as caught:
+        Graph(**whole)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=said):
+        replace(Graph.from_scipy(SQUARE_CSR), **parts)
+
+
+def test_a_directed_graph_need_not_be_symmetric() -> None:
+    one_way = csr([1], [1], [0, 1, 1, 1])
+    assert Graph(one_way, np.arange(3), directed=True).edges.tolist() == [[0, 1]]

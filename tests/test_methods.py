@@ -7,7 +7,7 @@ import pytest
 from graphs import random_graph
 
 from vgae.api import METHODS, Candidate, candidates
-from vgae.baselines import BASELINES
+from vgae.baselines import BASELINES, baseline
 from vgae.errors import InputError
 from vgae.estimators import MODELS
 from vgae.evaluation import link_scores
@@ -56,8 +56,8 @@ def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     graph = with_features(GRAPHS[kind])
     method = candidate(name)
     method.check(graph)
-    split = Split.without_holdout(graph)
-    scores = method.method(split, 3)
+    view = Split.without_holdout(graph).training
+    scores = method.method(view, 3)
     n_nodes = graph.n_nodes
     assert scores.n_nodes == n_nodes
     pairs = np.array([(i, j) for i in range(n_nodes) for j in range(n_nodes) if i != j])
@@ -73,7 +73,32 @@ def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     if scores.vectors is not None:
         assert scores.vectors.shape == (n_nodes, 1)
         assert scores.vectors.dtype == np.float32
-    assert np.array_equal(method.method(split, 3).pairs(pairs), found)
+    assert np.array_equal(method.method(view, 3).pairs(pairs), found)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_pairs_are_checked_whatever_gives_the_scores(name: str) -> None:
+    view = Split.without_holdout(with_features(GRAPHS["weighted"])).training
+    scores = candidate(name).method(view, 0)
+    for pairs in ([[-1, 0]], [[0, 4]], [[[0, 1]]], [[0, 1, 2], [1, 2, 3]], [[0.0, 1.0]]):
+        with pytest.raises(InputError, match="^pairs"):
+            scores.pairs(pairs)
+    with pytest.raises(InputError, match="^rows"):
+        scores.rows([-1])
+    assert scores.pairs(np.array([[0, 1]], dtype=np.uint16)).shape == (1,)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_takes_a_split_and_sees_its_view_alone(name: str) -> None:
+    graph = with_features(GRAPHS["undirected"])
+    split = split_edges(graph, seed=0, validation=0.1, test=0.1, protocol="TV")
+    settings = {key: value for key, value in QUICK.items() if key in BASELINES[name].model_fields}
+    made, rows = baseline(name, **settings), np.arange(graph.n_nodes)
+    expected = candidate(name).method(split.training, 0).rows(rows)
+    for data in (split, split.training):
+        assert np.array_equal(made.fit(data).rows(rows), expected)
+    with pytest.raises(InputError, match="cannot make a graph of int"):
+        made.fit(7)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -83,7 +108,9 @@ def test_takes_a_graph_without_features_or_says_that_it_needs_some(name: str) ->
         with pytest.raises(InputError, match=f"{name}: learns from node features and the graph"):
             method.check(graph)
     else:
-        assert np.isfinite(method.method(Split.without_holdout(graph), 0).rows(np.arange(3))).all()
+        assert np.isfinite(
+            method.method(Split.without_holdout(graph).training, 0).rows(np.arange(3))
+        ).all()
 
 
 @pytest.mark.parametrize("protocol", ["T", "TV"])
@@ -91,29 +118,32 @@ def test_takes_a_graph_without_features_or_says_that_it_needs_some(name: str) ->
 def test_nothing_held_out_is_reached(name: str, protocol: Any) -> None:
     graph = with_features(GRAPHS["undirected"])
     split = split_edges(graph, seed=0, test=0.2, validation=0.1, protocol=protocol)
-    # Other test pairs, and a whole graph without the true ones, must give the same scores.
-    messages = split.message_graph()
+    # A graph with other test edges, where the true ones are none, must give the same scores.
+    kept = np.concatenate([split.train.edges, split.validation.positives, split.test.negatives])
+    other = Graph.from_edges(kept, n_nodes=graph.n_nodes, features=graph.features)
     swapped = HeldOut(split.test.negatives, split.test.positives)
-    blind = Split(messages, split.train, split.validation, swapped, split.settings, split.seed)
+    train = other.with_edges(split.train.edges)
+    blind = Split(other, train, split.validation, swapped, split.settings, split.seed)
     first, second = (
-        candidate(name).method(one, 0).rows(np.arange(graph.n_nodes)) for one in (split, blind)
+        candidate(name).method(one.training, 0).rows(np.arange(graph.n_nodes))
+        for one in (split, blind)
     )
     assert np.array_equal(first, second)
-    assert set(link_scores(split, candidate(name).method(split, 0))) >= {"auc", "mrr"}
+    assert set(link_scores(split, candidate(name).method(split.training, 0))) >= {"auc", "mrr"}
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_an_empty_training_graph_is_one_clear_line(name: str) -> None:
     empty = with_features(Graph.from_edges(np.empty((0, 2), dtype=np.int64), n_nodes=5))
     with pytest.raises(InputError, match="the training graph has no edges"):
-        candidate(name).method(Split.without_holdout(empty), 0)
+        candidate(name).method(Split.without_holdout(empty).training, 0)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_directed_graph_is_one_clear_line(name: str) -> None:
     graph = with_features(Graph.from_edges([(0, 1), (1, 2)], directed=True))
     with pytest.raises(InputError, match="directed"):
-        candidate(name).method(Split.without_holdout(graph), 0)
+        candidate(name).method(Split.without_holdout(graph).training, 0)
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "vae"])
@@ -122,12 +152,12 @@ def test_who_reads_the_protocols_messages(name: str, karate: Graph) -> None:
     more = split_edges(karate, seed=0, validation=0.2, protocol="TV")
     assert np.array_equal(plain.train.edges, more.train.edges)
     first, second = (
-        candidate(name).method(split, 0).rows(np.arange(34)) for split in (plain, more)
+        candidate(name).method(split.training, 0).rows(np.arange(34)) for split in (plain, more)
     )
     # Vectors that are what was trained know the training edges alone, under both.
     assert np.array_equal(first, second) == (name in ("spectral", "deepwalk"))
     if name in HEURISTICS:
-        whole = Split.without_holdout(more.message_graph())
+        whole = Split.without_holdout(more.message_graph()).training
         assert np.array_equal(second, candidate(name).method(whole, 0).rows(np.arange(34)))
 
 

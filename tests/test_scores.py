@@ -1,5 +1,9 @@
-import numpy as np
+from typing import Any
 
+import numpy as np
+import pytest
+
+from vgae.errors import InputError
 from vgae.scores import VectorScores
 
 
@@ -17,6 +21,40 @@ def test_pairs_and_rows_agree_in_both_directions() -> None:
     )
     assert scores.n_nodes == 30
     assert np.array_equal(scores.vectors, vectors)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([[-1, 0]], r"pairs, row 0: \(-1, 0\) is outside the 3 nodes 0 .. 2"),
+        ([[0, 1], [0, 3]], r"pairs, row 1: \(0, 3\) is outside"),
+        ([[[0, 1], [1, 2]]], r"pairs: shape \(1, 2, 2\) is not \(n_pairs, 2\)"),
+        ([[0, 1, 2], [1, 2, 0]], "transpose it"),
+        ([[0.0, 1.0]], "node indices must be integers"),
+        ([["a", "b"]], "node indices must be integers"),
+        (np.array([[True, False]]), "node indices must be integers"),
+    ],
+)
+def test_what_are_no_pairs_of_the_graph_is_refused(pairs: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        VectorScores(np.ones((3, 2), dtype=np.float32)).pairs(pairs)
+
+
+@pytest.mark.parametrize("rows", [[-1], [3], [[0]], [0.0], 1])
+def test_what_are_no_nodes_is_refused(rows: Any) -> None:
+    with pytest.raises(InputError, match="rows: "):
+        VectorScores(np.ones((3, 2), dtype=np.float32)).rows(rows)
+
+
+@pytest.mark.filterwarnings("error")
+def test_lists_narrow_integers_and_read_only_arrays_are_pairs() -> None:
+    scores = VectorScores(np.arange(6, dtype=np.float32).reshape(3, 2))
+    frozen = np.array([[0, 1], [1, 2]])[:1]
+    frozen.flags.writeable = False
+    for pairs in ([(0, 1)], np.array([[0, 1]], dtype=np.uint16), frozen):
+        assert scores.pairs(pairs).tolist() == [3.0]
+    assert scores.rows([1, 1]).shape == scores.rows(np.array([1, 1], np.uint8)).shape == (2, 3)
+    assert scores.pairs([]).shape == (0,)
 
 
 def test_no_pairs_have_no_scores() -> None:

@@ -7,10 +7,12 @@ import threading
 import numpy as np
 import pytest
 import torch
+from graphs import random_graph
 
 from vgae.encoders import EncoderInput
 from vgae.errors import InputError
 from vgae.graph import Graph
+from vgae.metrics import link_metrics
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.split import HeldOut, Split, split_edges
 from vgae.train import (
@@ -113,16 +115,52 @@ def test_a_loss_that_stays_large_is_warned_of(
     assert "of little use; scale the features" in " ".join(caplog.messages)
 
 
-def test_scores_come_from_the_mean_and_from_training_edges(split: Split) -> None:
+@pytest.mark.filterwarnings("error")
+def test_held_out_pairs_are_scored_from_the_mean_and_never_from_a_sample() -> None:
+    split = split_edges(random_graph(60, 0.2, 0), validation=0.2, test=0.2, seed=0)
     model, _ = run(split)
     inputs = EncoderInput.from_graph(split.train)
-    first, second = (held_out_metrics(model, inputs, split.test) for _ in range(2))
-    assert first == second
-    mean = model.encode(inputs).mean.detach().numpy()
-    logits = (mean[split.test.positives[:, 0]] * mean[split.test.positives[:, 1]]).sum(axis=1)
-    pairs = HeldOut(split.test.positives, split.test.positives)
-    assert held_out_metrics(model, inputs, pairs)["auc"] == 0.5
-    assert np.isfinite(logits).all()
+
+    def metrics(vectors: torch.Tensor) -> object:
+        positives, negatives = (
+            (vectors[pairs[:, 0]].double() * vectors[pairs[:, 1]].double()).sum(dim=1).float()
+            for pairs in (torch.tensor(split.test.positives), torch.tensor(split.test.negatives))
+        )
+        return link_metrics(positives.numpy(), negatives.numpy())
+
+    with torch.no_grad():
+        latent = model.encode(inputs)
+        found = held_out_metrics(model, inputs, split.test)
+        assert found == metrics(latent.mean)
+        for seed in range(3):
+            noise = torch.randn(60, 16, generator=torch.Generator().manual_seed(seed))
+            assert found != metrics(latent.rsample(noise))
+
+
+def test_held_out_pairs_of_another_graph_are_one_clear_line(split: Split) -> None:
+    model, _ = run(split, steps=1)
+    inputs = EncoderInput.from_graph(split.train)
+    with pytest.raises(InputError, match=r"pairs, row 0: \(0, 34\) is outside the 34 nodes"):
+        held_out_metrics(model, inputs, HeldOut([(0, 34)], [(0, 1)]))
+
+
+@pytest.mark.parametrize("leave", ["steps run out", "closed early"])
+def test_the_best_weights_are_back_however_training_ends(split: Split, leave: str) -> None:
+    model = GraphAutoEncoder(ModelSettings(), n_inputs=34, seed=0)
+    settings = TrainSettings(steps=25, validate_every=1, patience=25, learning_rate=0.5)
+    steps = train(model, split.train, settings, seed=0, validation=split.validation)
+    found = []
+    for record in steps:
+        assert record.validation is not None
+        found.append(record.validation["average_precision"])
+        if leave == "closed early" and record.step == 20:
+            break
+    steps.close()  # type: ignore[attr-defined]
+    best = max(score for score in found if score is not None)
+    assert len(found) == (20 if leave == "closed early" else 25)
+    assert found[-1] != best
+    metrics = held_out_metrics(model, EncoderInput.from_graph(split.train), split.validation)
+    assert metrics["average_precision"] == best
 
 
 @pytest.mark.parametrize("module", ["torch._dynamo", "triton"])

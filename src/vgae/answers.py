@@ -19,7 +19,7 @@ from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
 from vgae.scores import Scores, VectorScores
-from vgae.split import Split
+from vgae.split import Split, SplitSettings
 
 __all__ = ["FittedLinks", "Link"]
 
@@ -63,8 +63,13 @@ class FittedLinks:
         """
         return VectorScores(self.embedding_)
 
-    def vectors(self, ids: Iterable[NodeId] | IdArray) -> NDArray[np.float32]:
+    def vectors(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.float32]:
         """Posterior means of some nodes, shape (n_ids, latent_dim).
+
+        Parameters
+        ----------
+        ids
+            Node ids; a single one is one node, whose vector is the only row.
 
         Raises
         ------
@@ -154,7 +159,6 @@ class FittedLinks:
         if nodes is None:
             pairs, logits = top_pairs(factor, k, known=known)
         else:
-            nodes = [nodes] if isinstance(nodes, (str, int, np.integer)) else nodes
             pairs, logits = top_partners(factor, self._rows(nodes), k, known=known)
         sources, targets = (self.ids_[pairs[:, side]].tolist() for side in (0, 1))
         probabilities = _probability(logits).tolist()
@@ -321,7 +325,9 @@ class FittedLinks:
         used = self.network_.settings.features != "none"
         return int(self.graph_["n_features"]) if used else 0
 
-    def _rows(self, ids: Iterable[NodeId] | IdArray) -> NDArray[np.int64]:
+    def _rows(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.int64]:
+        if isinstance(ids, (str, int, np.integer)):
+            ids = [ids]
         names = ids if isinstance(ids, np.ndarray) else list(ids)
         rows = self.split_.graph.index(names)
         unknown = np.flatnonzero(rows < 0)
@@ -340,7 +346,13 @@ def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
         Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
         for graph in (split.graph, split.train)
     )
-    return Split(whole, train, split.validation, split.test, split.settings, split.seed)
+    settings = SplitSettings.of_sizes(
+        whole.n_edges,
+        validation=len(split.validation.positives),
+        test=len(split.test.positives),
+        protocol=split.settings.protocol,
+    )
+    return Split(whole, train, split.validation, split.test, settings, split.seed)
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Literal
 
 from vgae.answers import Link
-from vgae.baselines import BASELINES, Baseline, baseline
+from vgae.baselines import BASELINES, baseline
 from vgae.encoders import used_features
 from vgae.errors import InputError, unknown_name
 from vgae.estimators import GAE, MODELS, VGAE, LinkModel, load
@@ -30,7 +29,7 @@ from vgae.evaluation import (
 from vgae.graph import Graph
 from vgae.interop import as_graph
 from vgae.scores import Scores
-from vgae.split import PAPER_SPLIT, NodeSplit, Split, SplitSettings
+from vgae.split import PAPER_SPLIT, NodeSplit, SplitSettings, TrainingView
 
 __all__ = [
     "GAE",
@@ -95,7 +94,7 @@ class Candidate:
     Attributes
     ----------
     method
-        Learns from a split and scores all pairs.
+        Learns from what it may see of a split and scores all pairs.
     preset, overrides, settings
         See `vgae.evaluation.MethodResult`.
     reads_features
@@ -176,8 +175,8 @@ def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidat
     model = make_model(name, preset=preset, **overrides)
     model.engine_here()
 
-    def scores(split: Split, seed: int) -> Scores:
-        fitted = make_model(name, preset=preset, **overrides, seed=seed).fit(split)
+    def scores(view: TrainingView, seed: int) -> Scores:
+        fitted = make_model(name, preset=preset, **overrides, seed=seed).fit(view)
         if fitted.interrupted_:
             raise KeyboardInterrupt
         return fitted.scores()
@@ -198,7 +197,7 @@ def _auto_encoder(name: str, preset: str, overrides: dict[str, Any]) -> Candidat
 def _baseline(name: str, overrides: dict[str, Any]) -> Candidate:
     made = baseline(name, **overrides)
     return Candidate(
-        partial(_baseline_scores, made),
+        lambda view, seed: made.fit(view, seed=seed),
         None,
         overrides,
         made.model_dump(),
@@ -206,10 +205,6 @@ def _baseline(name: str, overrides: dict[str, Any]) -> Candidate:
         check=made.check,
         single_threaded=made.single_threaded,
     )
-
-
-def _baseline_scores(made: Baseline, split: Split, seed: int) -> Scores:
-    return made.fit(split.train, split.message_graph(), seed=seed)
 
 
 def _names(names: Sequence[str] | str) -> list[str]:

@@ -10,7 +10,7 @@ import inspect
 import reprlib
 from typing import Any, Self
 
-from vgae.errors import not_fitted, unknown_name
+from vgae.errors import nearest, not_fitted, unknown_name
 
 __all__ = ["Estimator"]
 
@@ -24,7 +24,8 @@ class Estimator:
     """Base of what scikit-learn's tools can clone, search and chain.
 
     A subclass keeps every parameter of its constructor, as it was given, as an attribute of the
-    same name. What its `fit` learns has names that end in an underscore.
+    same name. What its `fit` learns has names that end in an underscore, each annotated in the
+    body of the class.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -113,6 +114,15 @@ class Estimator:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name.endswith("_") and not name.startswith("_"):
+        learned = self._learned()
+        if name in learned:
             raise not_fitted(type(self).__name__)
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        near = None if name.startswith("_") else nearest(name, {*learned, *dir(self)})
+        hint = "" if near is None else f"; did you mean '{near}'?"
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}")
+
+    @classmethod
+    def _learned(cls) -> set[str]:
+        """Names of what `fit` learns: the annotated ones that end in an underscore."""
+        names = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+        return {name for name in names if name.endswith("_") and not name.startswith("_")}

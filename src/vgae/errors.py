@@ -12,6 +12,7 @@ __all__ = [
     "InputError",
     "NotFittedError",
     "VgaeError",
+    "nearest",
     "newer_format",
     "not_fitted",
     "one_line",
@@ -104,10 +105,22 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     unknown model 'vgea': did you mean 'vgae'? Known: gae, vgae
     """
     names = sorted(known)
-    lowered = {known_name.lower(): known_name for known_name in names}
-    nearest = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
-    hint = f"did you mean '{lowered[nearest[0]]}'? " if nearest else ""
+    near = nearest(name, names)
+    hint = "" if near is None else f"did you mean '{near}'? "
     return InputError(f"unknown {kind} '{name}': {hint}Known: {', '.join(names)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like another one, or None.
+
+    Examples
+    --------
+    >>> nearest("embeddings_", ["embedding_", "ids_"])
+    'embedding_'
+    """
+    lowered = {known_name.lower(): known_name for known_name in known}
+    found = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    return lowered[found[0]] if found else None
 
 
 def newer_format(where: object, found: object, known: int) -> InputError:

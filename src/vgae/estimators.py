@@ -26,7 +26,7 @@ from vgae.kernels import check_engine
 from vgae.metrics import roc_auc
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.objective import ObjectiveName
-from vgae.split import Split, sample_non_edges
+from vgae.split import Split, TrainingView, sample_non_edges
 from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
     StepRecord,
@@ -183,7 +183,8 @@ class LinkModel(Estimator, FittedLinks):
         data
             A graph or anything `vgae.as_graph` takes, all of whose edges are trained on; or a
             `Split`, of which only the training edges are, its validation pairs being looked at
-            and its test pairs scored once at the end.
+            and its test pairs scored once at the end; or the `TrainingView` of a split, without
+            test pairs.
         y
             Ignored.
         nodes
@@ -208,8 +209,9 @@ class LinkModel(Estimator, FittedLinks):
         if nodes is not None:
             data = _graph_of_pairs(data, as_graph(nodes))
         split = as_training_split(data)
-        inputs = EncoderInput.from_graph(split.train, settings.network.features)
-        self.network_, self.history_, self.interrupted_ = _trained(split, inputs, settings, on_step)
+        view = split.training
+        inputs = EncoderInput.from_graph(view.train, settings.network.features)
+        self.network_, self.history_, self.interrupted_ = _trained(view, inputs, settings, on_step)
         self.split_, self.feature_encoding_ = split, split.graph.feature_encoding
         self.engine_, self.settings_ = engine, settings
         self.ids_ = split.graph.ids
@@ -358,24 +360,24 @@ class LinkModel(Estimator, FittedLinks):
 
 
 def _trained(
-    split: Split,
+    view: TrainingView,
     inputs: EncoderInput,
     settings: EstimatorSettings,
     on_step: Callable[[StepRecord], None] | None,
 ) -> tuple[GraphAutoEncoder, list[dict[str, Any]], bool]:
     """The trained network, one dictionary a step, and whether Ctrl-C ended the training."""
-    features = used_features(split.train, settings.network.features)
+    features = used_features(view.train, settings.network.features)
     network = GraphAutoEncoder(
         settings.network,
-        n_inputs=split.train.n_nodes if features is None else features.shape[1],
+        n_inputs=view.train.n_nodes if features is None else features.shape[1],
         seed=settings.seed,
     )
     steps = train(
         network,
-        split.train,
+        view.train,
         settings.training,
         seed=settings.seed,
-        validation=split.validation,
+        validation=view.validation,
         inputs=inputs,
     )
     history = []

@@ -16,7 +16,14 @@ from vgae.errors import InputError, unknown_name
 from vgae.graph import Graph
 from vgae.metrics import HITS_AT, link_metrics
 from vgae.scores import Scores
-from vgae.split import NodeSplit, Split, SplitSettings, node_split, split_edges
+from vgae.split import (
+    NodeSplit,
+    Split,
+    SplitSettings,
+    TrainingView,
+    node_split,
+    split_edges,
+)
 from vgae.tasks import TASK_METRICS, cluster_metrics, node_metrics
 
 __all__ = [
@@ -39,8 +46,8 @@ __all__ = [
     "summarize",
 ]
 
-Method = Callable[[Split, int], Scores]
-"""Learns from the training part of a split with a seed, and scores every pair of nodes."""
+Method = Callable[[TrainingView, int], Scores]
+"""Learns from what it may see of a split with a seed, and scores every pair of nodes."""
 
 logger = logging.getLogger(__name__)
 
@@ -222,7 +229,7 @@ def evaluate_runs(
     graph
         The whole graph.
     methods
-        Methods by name.
+        Methods by name. Each sees the training and validation edges of a split, never a test pair.
     runs
         How many splits.
     seed
@@ -247,9 +254,9 @@ def evaluate_runs(
         for name, method in methods.items():
             metrics: dict[str, float | None] = {}
             if split is not None:
-                metrics |= link_scores(split, method(split, seed + run), protocol.metrics)
+                metrics |= link_scores(split, method(split.training, seed + run), protocol.metrics)
             if set(protocol.tasks) - {"links"}:
-                vectors = method(Split.without_holdout(graph), seed + run).vectors
+                vectors = method(Split.without_holdout(graph).training, seed + run).vectors
                 metrics |= _task_scores(graph, vectors, seed + run, protocol)
             yield RunScores(name, run, metrics)
 

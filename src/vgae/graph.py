@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeAlias, cast
 
@@ -16,10 +16,16 @@ from vgae.adjacency import (
     MOST_NODES,
     Cleaning,
     FloatCSR,
+    check_inside,
+    checked_adjacency,
     checked_csr,
     checked_weights,
     count,
+    index_pairs,
+    matrix_entries,
     normalized,
+    pair_codes,
+    places_of,
     simple_adjacency,
 )
 from vgae.errors import InputError
@@ -45,7 +51,8 @@ class Graph:
     """A simple graph with node ids and, if there are any, features, labels and edge weights.
 
     Make one with `Graph.from_edges`, `Graph.from_pairs`, `Graph.from_scipy`, `vgae.read_graph`,
-    `vgae.from_networkx` or `vgae.load_dataset`. Its arrays are read-only.
+    `vgae.from_networkx` or `vgae.load_dataset`. Its arrays are read-only. Made from its parts,
+    `Graph(adjacency, ids)`, it copies them and checks that they are what is said here.
 
     Attributes
     ----------
@@ -66,6 +73,12 @@ class Graph:
         How the features were made of a table's columns, as plain values (see `vgae.attributes`);
         None where they came as numbers.
 
+    Raises
+    ------
+    InputError
+        The adjacency is not sorted, symmetric, free of a diagonal, positive and finite; an id
+        occurs twice, a feature is not finite, or shapes do not agree.
+
     Examples
     --------
     >>> graph = Graph.from_pairs([("a", "b"), ("b", "a"), ("b", "c"), ("c", "c")])
@@ -84,13 +97,40 @@ class Graph:
     feature_encoding: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        n_nodes = self.adjacency.shape[0]
+        if not isinstance(self.directed, bool) or not isinstance(self.cleaning, Cleaning):
+            raise InputError("directed must be True or False, and cleaning a Cleaning")
+        checked = {
+            "adjacency": checked_adjacency(self.adjacency, directed=self.directed),
+            "ids": unique_ids(as_ids(self.ids)),
+            "features": None if self.features is None else _checked_features(self.features),
+            "labels": None if self.labels is None else np.array(self.labels),
+        }
+        self._take(vars(self) | checked)
+
+    @classmethod
+    def _verified(cls, **parts: Any) -> Graph:
+        """A graph of parts that were checked one by one, and are no one else's to change."""
+        graph = object.__new__(cls)
+        graph._take(parts)
+        return graph
+
+    def _but(self, **changes: Any) -> Graph:
+        """The same graph with some parts exchanged for others that were checked."""
+        kept = {part.name: getattr(self, part.name) for part in fields(self)}
+        return self._verified(**kept | changes)
+
+    def _take(self, parts: dict[str, Any]) -> None:
+        """Make them this graph's, once it is sure that they belong to the same nodes."""
+        vars(self).update(parts)
         for name, rows in (("ids", self.ids), ("features", self.features), ("labels", self.labels)):
-            if rows is not None and rows.shape[0] != n_nodes:
+            if rows is not None and rows.shape[:1] != (self.n_nodes,):
+                found = count(rows.shape[0], "row") if rows.ndim else "a single value"
                 raise InputError(
-                    f"{name}: {rows.shape[0]} rows for {count(n_nodes, 'node')}; "
-                    "give one row a node, in the order of the ids"
+                    f"{name}: {found} for {count(self.n_nodes, 'node')}; "
+                    "give one row per node, in the order of the ids"
                 )
+        if self.labels is not None and self.labels.ndim != 1:
+            raise InputError(f"labels: shape {self.labels.shape} is not (n_nodes,)")
         for array in (*_parts(self.adjacency), *_parts(self.features), self.ids, self.labels):
             if array is not None:
                 _frozen(array)
@@ -114,8 +154,9 @@ class Graph:
         Parameters
         ----------
         edges
-            Integer indices, shape (n_rows, 2). Self loops are dropped; duplicates, and reversed
-            duplicates of an undirected graph, are merged and their weights added.
+            Integer indices, shape (n_rows, 2). Self loops are dropped. Duplicates in the same
+            direction are merged and their weights added. An undirected edge that is there in both
+            directions is one edge with one weight: where the two differ, the larger counts.
         n_nodes
             Number of nodes; by default that of `ids` or `features`, else the largest index + 1.
         weights
@@ -140,7 +181,7 @@ class Graph:
         >>> Graph.from_edges([[0, 1], [1, 2]], n_nodes=4)
         Graph(4 nodes, 2 edges, no features)
         """
-        pairs = _index_pairs(edges)
+        pairs = index_pairs(edges, "edges")
         checked = None if features is None else _checked_features(features)
         names = None if ids is None else as_ids(ids)
         if n_nodes is None:
@@ -152,21 +193,16 @@ class Graph:
                 n_nodes = int(pairs.max(initial=-1)) + 1
         if n_nodes > MOST_NODES:
             raise InputError(f"{count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled")
-        if pairs.size and (pairs.min() < 0 or pairs.max() >= n_nodes):
-            row = int(np.flatnonzero(((pairs < 0) | (pairs >= n_nodes)).any(axis=1))[0])
-            raise InputError(
-                f"edges, row {row}: {tuple(pairs[row].tolist())} is outside the "
-                f"{count(n_nodes, 'node')} 0 .. {n_nodes - 1}"
-            )
+        check_inside(pairs, n_nodes, "edges")
         if weights is not None:
             weights = checked_weights(weights, len(pairs))
         adjacency, cleaning = simple_adjacency(pairs, weights, n_nodes, directed=directed)
-        return cls(
+        return cls._verified(
             adjacency=adjacency,
             ids=np.arange(n_nodes) if names is None else unique_ids(names),
             features=checked,
             labels=None if labels is None else np.array(labels),
-            directed=directed,
+            directed=bool(directed),
             cleaning=cleaning,
         )
 
@@ -232,9 +268,10 @@ class Graph:
         Parameters
         ----------
         matrix
-            Shape (n_nodes, n_nodes). Stored zeros are no edges; values other than 1 are weights.
-            A symmetric matrix holds each undirected edge twice, as usual; of an asymmetric one,
-            read as undirected, the larger weight of the two directions is taken.
+            Shape (n_nodes, n_nodes). Stored zeros are no edges; values other than 1 are weights;
+            values stored at the same place are added. A symmetric matrix holds each undirected
+            edge twice, as usual; of an asymmetric one, read as undirected, the larger weight of
+            the two directions counts.
         ids, features, labels, directed
             As in `Graph.from_edges`.
 
@@ -249,36 +286,18 @@ class Graph:
         >>> Graph.from_scipy(sparse.csr_array([[0, 1], [1, 0]]))
         Graph(2 nodes, 1 edge, no features)
         """
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise InputError(f"adjacency: shape {matrix.shape} is not square")
-        entries = checked_csr(matrix, np.float64, "adjacency")
-        bad = np.flatnonzero(~(np.isfinite(entries.data) & (entries.data > 0)))
-        if bad.size:
-            row = int(np.searchsorted(entries.indptr, bad[0], side="right")) - 1
-            raise InputError(
-                f"adjacency, entry ({row}, {entries.indices[bad[0]]}): {entries.data[bad[0]]} is "
-                "not a positive finite number"
-            )
-        n_merged = 0
-        if not directed:
-            both_ways = entries.maximum(entries.T)
-            if (both_ways != entries).nnz:  # then each entry is an edge that was given
-                n_loops = int((entries.diagonal() != 0).sum())
-                n_merged = int(entries.nnz - n_loops - (both_ways.nnz - n_loops) // 2)
-            entries = sparse.csr_array(sparse.triu(both_ways))
-        found = entries.tocoo()
+        pairs, values, n_repeated = matrix_entries(matrix)
         graph = cls.from_edges(
-            np.stack([found.row, found.col], axis=1),
+            pairs,
             n_nodes=matrix.shape[0],
-            weights=None if bool((found.data == 1).all()) else found.data,
+            weights=None if bool((values == 1).all()) else values,
             ids=ids,
             features=features,
             labels=labels,
             directed=directed,
         )
-        if n_merged:
-            return replace(graph, cleaning=replace(graph.cleaning, reversed_duplicates=n_merged))
-        return graph
+        cleaning = replace(graph.cleaning, duplicates=n_repeated)
+        return graph.with_cleaning(cleaning.of_matrix(graph.n_edges))
 
     # ------------------------------------------------------------ what it is
 
@@ -382,27 +401,92 @@ class Graph:
 
     # -------------------------------------------------------- other versions
 
-    def with_edges(self, edges: NDArray[np.int64]) -> Graph:
+    def places(self, pairs: ArrayLike, name: str = "pairs") -> NDArray[np.int64]:
+        """Where pairs of nodes stand among `edges`, shape (n_pairs,); -1 for one that is no edge.
+
+        Parameters
+        ----------
+        pairs
+            Node indices, shape (n_pairs, 2); of an undirected graph, in either direction.
+        name
+            What errors call them.
+
+        Raises
+        ------
+        InputError
+            They are no pairs of node indices of this graph.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1), (1, 2)]).places([(2, 1), (0, 2)]).tolist()
+        [1, -1]
+        """
+        checked = index_pairs(pairs, name)
+        check_inside(checked, self.n_nodes, name)
+        wanted, known = (
+            pair_codes(some, self.n_nodes, directed=self.directed) for some in (checked, self.edges)
+        )
+        return places_of(wanted, known)
+
+    def with_edges(self, edges: ArrayLike) -> Graph:
         """The same nodes, ids and features with only these of its edges.
 
         Parameters
         ----------
         edges
             Rows of `self.edges`, shape (n_kept, 2), in any order.
-        """
-        mask, _ = simple_adjacency(edges, None, self.n_nodes, directed=self.directed)
-        adjacency = sparse.csr_array(self.adjacency.multiply(mask))
-        adjacency.sort_indices()
-        return replace(self, adjacency=adjacency, cleaning=Cleaning())
 
-    def with_features(self, features: Any) -> Graph:
-        """The same graph with other features, or with None."""
+        Raises
+        ------
+        InputError
+            A pair is no edge of this graph; the row says which.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1), (1, 2)]).with_edges([(1, 2)])
+        Graph(3 nodes, 1 edge, no features)
+        """
+        places = self.places(edges, "edges")
+        strange = np.flatnonzero(places < 0)
+        if strange.size:
+            row = int(strange[0])
+            pair = tuple(np.asarray(edges)[row].tolist())
+            raise InputError(f"edges, row {row}: {pair} is no edge of the graph")
+        kept = np.zeros(self.n_edges, dtype=bool)
+        kept[places] = True
+        weights = None if self.weights is None else self.weights[kept]
+        adjacency, _ = simple_adjacency(
+            self.edges[kept], weights, self.n_nodes, directed=self.directed
+        )
+        return self._but(adjacency=adjacency, cleaning=Cleaning())
+
+    def with_features(self, features: Any, *, encoding: Mapping[str, Any] | None = None) -> Graph:
+        """The same graph with other features, or with None.
+
+        Parameters
+        ----------
+        features
+            Array or SciPy sparse matrix, shape (n_nodes, n_features).
+        encoding
+            How they were made of a table's columns; see `feature_encoding`.
+        """
         checked = None if features is None else _checked_features(features)
-        return replace(self, features=checked, feature_encoding=None)
+        return self._but(features=checked, feature_encoding=encoding)
 
     def with_labels(self, labels: ArrayLike | None) -> Graph:
         """The same graph with other labels, or with None."""
-        return replace(self, labels=None if labels is None else np.array(labels))
+        return self._but(labels=None if labels is None else np.array(labels))
+
+    def with_cleaning(self, cleaning: Cleaning) -> Graph:
+        """The same graph with another account of what was dropped or merged."""
+        return self._but(cleaning=cleaning)
+
+    def same_nodes(self, other: Graph) -> bool:
+        """Whether another graph has the same nodes: ids and features, in the same order."""
+        ours, theirs = ((graph.ids, *_parts(graph.features)) for graph in (self, other))
+        return len(ours) == len(theirs) and all(
+            a is b or np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)
+        )
 
     def __str__(self) -> str:
         parts = [count(self.n_nodes, "node"), count(self.n_edges, "edge")]
@@ -413,17 +497,6 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"Graph({self}{f'; {self.cleaning}' if self.cleaning else ''})"
-
-
-def _index_pairs(edges: ArrayLike) -> NDArray[np.int64]:
-    pairs = np.asarray(edges)
-    if pairs.size == 0:
-        return np.empty((0, 2), dtype=np.int64)
-    if pairs.ndim != 2 or pairs.shape[1] != 2:
-        raise InputError(f"edges: shape {pairs.shape} is not (n_rows, 2)")
-    if pairs.dtype.kind not in "iu":
-        raise InputError("edges: node indices must be integers; for node ids use Graph.from_pairs")
-    return pairs if pairs.dtype.kind == "i" else pairs.astype(np.int64)
 
 
 def _checked_features(features: Any) -> Features:

@@ -131,7 +131,7 @@ def inspect_graph(graph: Graph) -> Inspection:
     """
     n_pairs = graph.n_nodes * (graph.n_nodes - 1) / (1 if graph.directed else 2)
     n_components, members = sparse.csgraph.connected_components(graph.adjacency, directed=False)
-    cleaning = asdict(graph.cleaning)
+    cleaning = graph.cleaning.rows
     weights, features = graph.weights, _features(graph)
     labels = None
     if graph.labels is not None:

@@ -286,7 +286,7 @@ class _Job:
     def _score(self, run: int) -> dict[str, float | None]:
         seed = self.seed + run
         split = split_edges(self.graph, seed=seed, **self.experiment.split.model_dump())
-        return link_scores(split, self.method.method(split, seed), METRICS)
+        return link_scores(split, self.method.method(split.training, seed), METRICS)
 
     def result(self, runs: int) -> CellResult:
         kept = self.done[:runs]

@@ -7,9 +7,11 @@ from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from vgae.adjacency import check_inside, index_pairs
 from vgae.decoders import InnerProductDecoder
+from vgae.errors import InputError
 from vgae.graph import FloatCSR
 from vgae.kernels import count_reaching
 
@@ -29,8 +31,8 @@ class Scores(ABC):
     def vectors(self) -> NDArray[np.float32] | None:
         """Node vectors, shape (n_nodes, dim); None for a method that has none."""
 
-    @abstractmethod
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+    @final
+    def pairs(self, pairs: ArrayLike) -> NDArray[np.floating]:
         """Scores of some pairs.
 
         Parameters
@@ -41,10 +43,18 @@ class Scores(ABC):
         Returns
         -------
         Shape (n_pairs,).
-        """
 
-    @abstractmethod
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        Raises
+        ------
+        InputError
+            They are of another shape or type, or name a node that there is not.
+        """
+        checked = index_pairs(pairs, "pairs").astype(np.int64, copy=False)
+        check_inside(checked, self.n_nodes, "pairs")
+        return self._pairs(checked)
+
+    @final
+    def rows(self, rows: ArrayLike) -> NDArray[np.floating]:
         """Scores of some nodes with every node; ask for few at a time.
 
         Parameters
@@ -55,7 +65,28 @@ class Scores(ABC):
         Returns
         -------
         Shape (n_rows, n_nodes). A node's score with itself means nothing.
+
+        Raises
+        ------
+        InputError
+            They are of another shape or type, or name a node that there is not.
         """
+        nodes = np.asarray(rows)
+        if nodes.ndim != 1 or (nodes.size and nodes.dtype.kind not in "iu"):
+            raise InputError(f"rows: {nodes.dtype} of shape {nodes.shape} are no node indices")
+        if nodes.size and (nodes.min() < 0 or nodes.max() >= self.n_nodes):
+            raise InputError(
+                f"rows: a node is outside the {self.n_nodes:,} 0 .. {self.n_nodes - 1}"
+            )
+        return self._rows(nodes.astype(np.int64, copy=False))
+
+    @abstractmethod
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        """What `pairs` gives, of pairs that were checked."""
+
+    @abstractmethod
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        """What `rows` gives, of rows that were checked."""
 
     def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
         """How many pairs i < j that are not known edges score at least 0, 1, 2, ... of the levels.
@@ -111,15 +142,13 @@ class VectorScores(Scores):
         """Node vectors, shape (n_nodes, dim)."""
         return self._vectors
 
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.pairs`."""
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         with torch.no_grad():
             logits = self._decoder.logits(self._latent, torch.tensor(pairs))
         scores: NDArray[np.float32] = logits.numpy()
         return scores
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.rows`."""
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         scores: NDArray[np.float64] = self._factor[rows] @ self._factor.T
         return scores.astype(np.float32)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from vgae.adjacency import check_inside, index_pairs, pair_codes, places_of
 from vgae.config import Settings, stream_seed, strict_json
 from vgae.errors import InputError, newer_format
 from vgae.files import BAD_ARCHIVE, file_errors, staged_file
@@ -22,6 +25,7 @@ __all__ = [
     "NodeSplit",
     "Split",
     "SplitSettings",
+    "TrainingView",
     "labelled_nodes",
     "load_split",
     "load_split_edges",
@@ -65,19 +69,133 @@ class SplitSettings(Settings):
         parts = {"validation": self.validation, "test": self.test}
         return {name: int(part * n_edges + 1e-9) for name, part in parts.items()}
 
+    def agree(self, n_edges: int, sizes: Mapping[str, int]) -> bool:
+        """Whether held-out sizes by part are these proportions of some edges, but for rounding."""
+        shares = self.proportions
+        return all(abs(shares[name] * n_edges - size) < 1 - 1e-6 for name, size in sizes.items())
+
+    @classmethod
+    def of_sizes(
+        cls, n_edges: int, *, validation: int = 0, test: int = 0, protocol: Protocol = "T"
+    ) -> SplitSettings:
+        """Settings that say the true proportions of a split that is there already.
+
+        Parameters
+        ----------
+        n_edges
+            Edges of the whole graph.
+        validation, test
+            How many of them are held out.
+        protocol
+            As above.
+
+        Raises
+        ------
+        InputError
+            No edge is left to train on.
+
+        Examples
+        --------
+        >>> SplitSettings.of_sizes(80, validation=4, test=8).proportions
+        {'train': 0.85, 'validation': 0.05, 'test': 0.1}
+        """
+        shares = {"validation": validation / max(n_edges, 1), "test": test / max(n_edges, 1)}
+        return cls.parse({**shares, "protocol": protocol}, where="split")
+
 
 PAPER_SPLIT = SplitSettings()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class HeldOut:
-    """Held-out edges and as many pairs without an edge; node indices, shape (n_pairs, 2) each."""
+    """Held-out edges and as many pairs without an edge; node indices, shape (n_pairs, 2) each.
+
+    Both are copied, checked and read-only.
+
+    Raises
+    ------
+    InputError
+        They are no pairs of integers, or one is negative.
+
+    Examples
+    --------
+    >>> HeldOut([(0, 1)], [(0, 2)]).positives.dtype
+    dtype('int64')
+    """
 
     positives: Pairs
     negatives: Pairs
 
+    def __init__(self, positives: ArrayLike, negatives: ArrayLike) -> None:
+        for name, pairs in (("positives", positives), ("negatives", negatives)):
+            own = np.array(index_pairs(pairs, name), dtype=np.int64, order="C")
+            if own.size and own.min() < 0:
+                row = int(np.flatnonzero((own < 0).any(axis=1))[0])
+                raise InputError(f"{name}, row {row}: {tuple(own[row].tolist())} has no such node")
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
+
     def __bool__(self) -> bool:
         return len(self.positives) > 0
+
+    @classmethod
+    def nothing(cls) -> HeldOut:
+        """No pairs."""
+        return cls(*(np.empty((0, 2), dtype=np.int64) for _ in range(2)))
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """What a method sees of a split: everything but the test pairs.
+
+    `Split.training` makes one. No test pair can be reached from it.
+
+    Attributes
+    ----------
+    train
+        The graph to learn from: its edges alone are messages and targets in training.
+    known
+        The same nodes with the training and validation edges.
+    validation
+        Held-out pairs for early stopping and for choosing settings.
+    protocol
+        Which edges carry messages when pairs are scored; see `SplitSettings`.
+
+    Raises
+    ------
+    InputError
+        The parts leak into each other, or `known` is not made of them.
+
+    Examples
+    --------
+    >>> ring = Graph.from_edges([(i, (i + 1) % 40) for i in range(40)])
+    >>> view = split_edges(ring, protocol="TV", seed=0).training
+    >>> view.train.n_edges, view.known.n_edges, view.messages is view.known
+    (34, 36, True)
+    """
+
+    train: Graph
+    known: Graph
+    validation: HeldOut
+    protocol: Protocol
+
+    def __post_init__(self) -> None:
+        SplitSettings.parse({"protocol": self.protocol}, where="split")
+        _check_parts(self.known, self.train, {"validation": self.validation})
+
+    @property
+    def messages(self) -> Graph:
+        """The edges that carry messages when pairs are scored, by the protocol."""
+        return self.train if self.protocol == "T" else self.known
+
+    def as_split(self) -> Split:
+        """A split of the known edges, without test pairs."""
+        settings = SplitSettings.of_sizes(
+            self.known.n_edges,
+            validation=len(self.validation.positives),
+            protocol=self.protocol,
+        )
+        return Split(self.known, self.train, self.validation, HeldOut.nothing(), settings, seed=0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +203,8 @@ class Split:
     """A training graph with its held-out pairs.
 
     A model is trained on `train` alone. Make one with `split_edges`, or, to train on everything,
-    with `Split.without_holdout`.
+    with `Split.without_holdout`. However it is made, it is checked: no pair is in two parts, in
+    either direction, and the three parts of edges are the whole graph.
 
     Attributes
     ----------
@@ -99,6 +218,13 @@ class Split:
         Proportions and protocol.
     seed
         The seed that the split was drawn with.
+
+    Raises
+    ------
+    InputError
+        A pair occurs twice, in whichever parts and direction; training, validation and test edges
+        are not exactly those of `graph`; there is not one negative for each positive; or
+        nodes, weights or proportions do not agree.
     """
 
     graph: Graph
@@ -108,50 +234,114 @@ class Split:
     settings: SplitSettings
     seed: int
 
+    def __post_init__(self) -> None:
+        held_out = {"validation": self.validation, "test": self.test}
+        _check_parts(self.graph, self.train, held_out)
+        if not isinstance(self.settings, SplitSettings):
+            raise InputError("split: settings are no SplitSettings, such as vgae.PAPER_SPLIT")
+        stream_seed(self.seed, "split")
+        sizes = {name: len(part.positives) for name, part in held_out.items()}
+        n_edges, shares = self.graph.n_edges, self.settings.proportions
+        if not self.settings.agree(n_edges, sizes):
+            raise InputError(
+                f"split: {sizes['validation']:,} validation and {sizes['test']:,} test edges of "
+                f"{n_edges:,} are not the {shares['validation']:.3g} and {shares['test']:.3g} of "
+                "the settings; SplitSettings.of_sizes gives the true ones"
+            )
+
     @classmethod
     def without_holdout(cls, graph: Graph) -> Split:
         """All edges train, nothing is held out."""
-        empty = HeldOut(*(np.empty((0, 2), dtype=np.int64) for _ in range(2)))
-        return cls(graph, graph, empty, empty, SplitSettings(validation=0.0, test=0.0), seed=0)
+        nothing = HeldOut.nothing()
+        return cls(graph, graph, nothing, nothing, SplitSettings(validation=0.0, test=0.0), seed=0)
+
+    @cached_property
+    def training(self) -> TrainingView:
+        """All that a method may see: no test pair can be reached from it."""
+        known = self.train
+        if self.validation:
+            known = self.graph.with_edges(
+                np.concatenate([self.train.edges, self.validation.positives])
+            )
+        return TrainingView(self.train, known, self.validation, self.settings.protocol)
 
     def message_graph(self) -> Graph:
         """The edges that carry messages when test pairs are scored, by the protocol."""
-        if self.settings.protocol == "T":
-            return self.train
-        return self.graph.with_edges(np.concatenate([self.train.edges, self.validation.positives]))
+        return self.training.messages
 
-    def verify(self) -> None:
-        """Check that nothing leaks from one part into another.
 
-        Raises
-        ------
-        InputError
-            A pair occurs twice, in whichever parts and direction, or is no pair of this graph.
-        """
-        n_nodes = self.train.n_nodes
-        parts = {
-            "training edges": self.train.edges,
-            "validation edges": self.validation.positives,
-            "test edges": self.test.positives,
-            "validation negatives": self.validation.negatives,
-            "test negatives": self.test.negatives,
-        }
-        for name, pairs in parts.items():
-            if pairs.size and (pairs.min() < 0 or pairs.max() >= n_nodes):
-                raise InputError(f"split: {name} name nodes outside the graph")
-            if (pairs[:, 0] == pairs[:, 1]).any():
-                raise InputError(f"split: {name} hold a self loop")
-        codes = np.concatenate([pair_codes(pairs, n_nodes) for pairs in parts.values()])
-        order = np.argsort(codes, kind="stable")
-        twice = np.flatnonzero(np.diff(codes[order]) == 0)
-        if twice.size:
-            ends = np.cumsum([len(pairs) for pairs in parts.values()])
-            places = np.searchsorted(ends, order[twice[0] : twice[0] + 2], side="right")
-            first, second = (list(parts)[place] for place in places)
-            raise InputError(f"split: a pair is both in the {first} and in the {second}")
-        for name, held_out in (("validation", self.validation), ("test", self.test)):
-            if len(held_out.positives) != len(held_out.negatives):
-                raise InputError(f"split: {name} has not one negative for each positive")
+def _check_kinds(whole: Graph, train: Graph, held_out: Mapping[str, HeldOut]) -> None:
+    """Refuse what are no graphs of the same nodes, or no pairs with as many negatives."""
+    for name, graph in (("graph", whole), ("train", train)):
+        if not isinstance(graph, Graph):
+            raise InputError(f"split: {name} is {type(graph).__name__}, not a Graph")
+    for name, pairs in held_out.items():
+        if not isinstance(pairs, HeldOut):
+            raise InputError(
+                f"split: {name} is {type(pairs).__name__}, not HeldOut(positives, negatives)"
+            )
+        if len(pairs.positives) != len(pairs.negatives):
+            raise InputError(
+                f"split: {name} has {count(len(pairs.negatives), 'negative')} for "
+                f"{count(len(pairs.positives), 'positive')}; give one for each"
+            )
+    if whole is train:
+        return
+    if whole.directed or train.directed:
+        raise InputError("split: a directed graph cannot be split; read it with directed=False")
+    if not train.same_nodes(whole):
+        raise InputError("split: the nodes of the training graph, or their features, are others")
+
+
+def _check_parts(whole: Graph, train: Graph, held_out: Mapping[str, HeldOut]) -> None:
+    """Refuse parts that leak into each other, or are not all of a graph's edges."""
+    _check_kinds(whole, train, held_out)
+    if whole is train and not any(held_out.values()):
+        return
+    parts = {"training edges": train.edges}
+    parts |= {f"{name} edges": pairs.positives for name, pairs in held_out.items()}
+    n_edge_parts = len(parts)
+    parts |= {f"{name} negatives": pairs.negatives for name, pairs in held_out.items()}
+    known = pair_codes(whole.edges, whole.n_nodes)
+    owner = np.full(whole.n_edges, -1, dtype=np.int8)  # the part that has an edge
+    found = []
+    for part, (name, rows) in enumerate(parts.items()):
+        check_inside(rows, whole.n_nodes, f"split: {name}")
+        if (rows[:, 0] == rows[:, 1]).any():
+            raise InputError(f"split: {name} hold a self loop")
+        places = places_of(pair_codes(rows, whole.n_nodes), known)
+        shared = owner[places[places >= 0]].max(initial=-1)
+        if shared >= 0:
+            raise InputError(
+                f"split: a pair is both in the {list(parts)[shared]} and in the {name}"
+            )
+        if part < n_edge_parts:
+            if (places < 0).any():
+                row = int(np.flatnonzero(places < 0)[0])
+                raise InputError(
+                    f"split: {name}, row {row}: {tuple(rows[row].tolist())} is no edge of the "
+                    "whole graph, which holds all edges, held-out ones too"
+                )
+            owner[places] = part
+            if np.count_nonzero(owner == part) < len(rows):
+                raise InputError(f"split: a pair is twice in the {name}")
+        found.append(places)
+    if (owner < 0).any():
+        pair = tuple(whole.edges[np.flatnonzero(owner < 0)[0]].tolist())
+        raise InputError(
+            f"split: the edge {pair} of the whole graph is in no part "
+            f"({count(int(np.count_nonzero(owner < 0)), 'such edge')})"
+        )
+    negatives = np.concatenate([pairs.negatives for pairs in held_out.values()])
+    codes = pair_codes(negatives, whole.n_nodes)
+    if np.unique(codes).size < codes.size:
+        raise InputError("split: a pair is twice among the negatives")
+    if not np.array_equal(_weights(train), _weights(whole)[found[0]]):
+        raise InputError("split: weights of training edges are not those of the whole graph")
+
+
+def _weights(graph: Graph) -> NDArray[np.float32]:
+    return np.ones(graph.n_edges, np.float32) if graph.weights is None else graph.weights
 
 
 def split_edges(
@@ -221,7 +411,7 @@ def split_edges(
         advice="hold out a smaller share (--validation, --test) or none (--no-holdout)",
     )
     cut = sizes["validation"]
-    split = Split(
+    return Split(
         graph=graph,
         train=graph.with_edges(shuffled[n_held_out:]),
         validation=HeldOut(shuffled[:cut], negatives[:cut]),
@@ -229,14 +419,6 @@ def split_edges(
         settings=settings,
         seed=seed,
     )
-    split.verify()
-    return split
-
-
-def pair_codes(pairs: Pairs, n_nodes: int) -> NDArray[np.int64]:
-    """One number for each unordered pair, shape (n_pairs,)."""
-    codes: NDArray[np.int64] = pairs.min(axis=1) * n_nodes + pairs.max(axis=1)
-    return codes
 
 
 def sample_non_edges(
@@ -289,8 +471,8 @@ def sample_non_edges(
             drawn = random.integers(n_nodes, size=(2 * (n_wanted - found.size) + 16, 2))
             drawn = drawn[drawn[:, 0] != drawn[:, 1]]
             codes = pair_codes(drawn, n_nodes)
-            place = np.minimum(np.searchsorted(edge_codes, codes), edge_codes.size - 1)
-            found = _distinct(np.concatenate([found, codes[edge_codes[place] != codes]]))
+            free = codes[places_of(codes, edge_codes) < 0]
+            found = _distinct(np.concatenate([found, free]))
         found = found[:n_wanted]
     return np.stack(np.divmod(found, n_nodes), axis=1)
 
@@ -413,13 +595,15 @@ def load_split(path: str | Path, graph: Graph) -> Split:
     codes = np.sort(pair_codes(edges, graph.n_nodes))
     if not np.array_equal(codes, pair_codes(graph.edges, graph.n_nodes)):
         raise InputError(f"{path}: its edges are not those of this graph; split it again")
-    train = graph.with_edges(arrays["train_edges"])
-    split = Split(graph, train, validation, test, about.settings, about.seed)
+    train, settings = graph.with_edges(arrays["train_edges"]), about.settings
+    sizes = {"validation": len(validation.positives), "test": len(test.positives)}
+    if not settings.agree(graph.n_edges, sizes):
+        # Earlier versions kept the proportions of the fit in models that new nodes had joined.
+        settings = SplitSettings.of_sizes(graph.n_edges, **sizes, protocol=settings.protocol)
     try:
-        split.verify()
+        return Split(graph, train, validation, test, settings, about.seed)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return split
 
 
 def load_split_edges(path: Path, graph: Graph) -> Split:

@@ -26,6 +26,7 @@ from vgae.metrics import link_metrics
 from vgae.model import GraphAutoEncoder
 from vgae.objective import Targets
 from vgae.optimizer import Adam
+from vgae.scores import VectorScores
 from vgae.split import HeldOut
 
 __all__ = [
@@ -243,12 +244,8 @@ def held_out_metrics(
         Held-out edges and pairs without an edge.
     """
     with torch.no_grad():
-        mean = model.encode(inputs).mean
-        positives, negatives = (
-            model.decoder.logits(mean, torch.from_numpy(part).to(mean.device)).cpu().numpy()
-            for part in (pairs.positives, pairs.negatives)
-        )
-    return link_metrics(positives, negatives)
+        scores = VectorScores(model.encode(inputs).mean.cpu().numpy())
+    return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives))
 
 
 @contextmanager

@@ -11,15 +11,15 @@ from vgae.baselines.sdne import Sdne, SdneLoss, SdneNetwork, sdne_loss
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.metrics import link_metrics
-from vgae.split import split_edges
+from vgae.split import HeldOut, TrainingView, split_edges
 
 ALPHA, BETA, L2_PENALTY = 0.7, 5.0, 0.3
 
 quick = Sdne(latent_dim=8, hidden_dim=16, epochs=3, batch_size=16)
 
 
-def fitted(graph: Graph, messages: Graph | None = None, *, seed: int = 0) -> NDArray[np.float32]:
-    vectors = quick.fit(graph, messages, seed=seed).vectors
+def fitted(data: Graph | TrainingView, *, seed: int = 0) -> NDArray[np.float32]:
+    vectors = quick.fit(data, seed=seed).vectors
     assert vectors is not None
     return vectors
 
@@ -181,11 +181,12 @@ def test_weights_matter() -> None:
 
 
 def test_messages_are_read_when_pairs_are_scored() -> None:
-    training = Graph.from_edges([[0, 1], [1, 2], [2, 3]], n_nodes=5)
     messages = Graph.from_edges(
         [[0, 1], [1, 2], [2, 3], [3, 4]], weights=[1.0, 1.0, 1.0, 1e38], n_nodes=5
     )
-    alone, read = fitted(training), fitted(training, messages)
+    training = messages.with_edges([[0, 1], [1, 2], [2, 3]])
+    view = TrainingView(training, messages, HeldOut([(3, 4)], [(0, 4)]), "TV")
+    alone, read = fitted(training), fitted(view)
     changed = (alone != read).any(axis=1)
     assert changed.tolist() == [False, False, False, True, True]
     assert np.isfinite(read).all()

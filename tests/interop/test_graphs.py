@@ -38,7 +38,8 @@ def test_networkx_graphs_keep_the_order_of_their_nodes() -> None:
     weighted.add_edge(2, 1)
     both = from_networkx(weighted)
     assert both.weights is not None
-    assert both.weights.tolist() == [3.0]
+    assert both.weights.tolist() == [2.0]  # one edge, and the larger of its two weights
+    assert both.cleaning.conflicts == 1
     assert from_networkx(weighted, directed=True).n_edges == 2
     assert from_networkx(networkx.Graph()).n_nodes == 0
     with pytest.raises(InputError, match="relabel_nodes"):
@@ -172,7 +173,7 @@ def test_both_directions_of_an_edge_are_one_edge() -> None:
     assert mixed.edges.tolist() == [[0, 1], [1, 2]]
     assert mixed.weights is None
     cleaning = mixed.cleaning
-    assert (cleaning.reversed_duplicates, cleaning.duplicates, cleaning.self_loops) == (1, 1, 1)
+    assert (cleaning.reversed_duplicates, cleaning.duplicates, cleaning.self_loops) == (1, 0, 2)
     repeated = as_graph(
         data(edge_index=[[0, 0, 1], [1, 1, 2]], edge_weight=torch.tensor([1.0, 2.0, 4.0]))
     )

@@ -57,7 +57,7 @@ def test_headers_are_found_by_their_look(tmp_path: Path) -> None:
 
 
 def test_weights_come_from_the_column_called_weight(tmp_path: Path) -> None:
-    path = put(tmp_path, "edges.csv", "source,target,Weight\na,b,2\nb,a,3\nb,c,1\n")
+    path = put(tmp_path, "edges.csv", "source,target,Weight\na,b,2\na,b,3\nb,c,1\n")
     graph = read_graph(path)
     assert graph.weights is not None
     assert graph.weights.tolist() == [5.0, 1.0]
@@ -317,7 +317,7 @@ def test_features_from_an_arrow_stream(tmp_path: Path, edges: Path) -> None:
 
 
 def test_a_sum_of_weights_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
-    path = put(tmp_path, "e.csv", "source,target,weight\na,b,3e38\nb,a,3e38\n")
+    path = put(tmp_path, "e.csv", "source,target,weight\na,b,3e38\na,b,3e38\n")
     with pytest.raises(InputError, match=r"e\.csv: weights: .*does not fit float32"):
         read_graph(path)
 

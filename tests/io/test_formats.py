@@ -368,7 +368,7 @@ def test_what_matrices_store_twice_or_as_zero_is_said(
     graph = read_graph(path)
     assert graph.n_edges == 1
     assert "left out 1 stored value of zero" in caplog.text
-    assert "added 1 stored value to others at the same place" in caplog.text
+    assert "merged 1 duplicate row" in caplog.text
 
 
 def test_dates_are_ids_like_any_other(tmp_path: Path) -> None:

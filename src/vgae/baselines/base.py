@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from vgae.config import Settings
 from vgae.errors import InputError
 from vgae.graph import Graph
+from vgae.interop import as_training_view
 from vgae.scores import Scores
 
 __all__ = ["Baseline"]
@@ -16,9 +17,8 @@ __all__ = ["Baseline"]
 class Baseline(Settings, ABC):
     """A way to score pairs of nodes that is no graph auto-encoder.
 
-    An instance holds the settings and nothing that was learned. It never sees a split: only the
-    graph to learn from and the graph whose edges carry messages, so that no held-out edge can be
-    reached.
+    An instance holds the settings and nothing that was learned. It sees a `TrainingView` alone, so
+    that no test pair can be reached.
     """
 
     name: ClassVar[str]
@@ -28,16 +28,15 @@ class Baseline(Settings, ABC):
     single_threaded: ClassVar[bool] = False
     """Whether a fit keeps to one thread, so that several may well run side by side."""
 
-    def fit(self, training: Graph, messages: Graph | None = None, *, seed: int = 0) -> Scores:
+    def fit(self, data: Any, *, seed: int = 0) -> Scores:
         """Learn from a graph, and score every pair of its nodes.
 
         Parameters
         ----------
-        training
-            The graph to learn from.
-        messages
-            The graph whose neighbourhoods are read when pairs are scored, under protocol TV the
-            training and validation edges; by default `training`.
+        data
+            A graph or anything `vgae.as_graph` takes, all of whose edges are learned from; or a
+            `Split`, of which only the `TrainingView` is seen: neighbourhoods are then read from
+            the edges that its protocol lets carry messages.
         seed
             Seed of all that is random.
 
@@ -45,9 +44,16 @@ class Baseline(Settings, ABC):
         ------
         InputError
             The graph is directed, has no edges, or lacks what the method needs.
+
+        Examples
+        --------
+        >>> from vgae.baselines import baseline
+        >>> baseline("common-neighbors").fit([("a", "b"), ("b", "c")]).pairs([(0, 2)]).tolist()
+        [1.0]
         """
-        self.check(training)
-        return self._fit(training, training if messages is None else messages, seed)
+        view = as_training_view(data)
+        self.check(view.train)
+        return self._fit(view.train, view.messages, seed)
 
     def check(self, graph: Graph) -> None:
         """Refuse a graph that the method cannot learn from, before any work.

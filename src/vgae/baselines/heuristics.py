@@ -69,8 +69,7 @@ class NeighborhoodScores(Scores):
         self._degrees = np.diff(adjacency.indptr)
         self._weight = weight
 
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.pairs`."""
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         ends = self._degrees[pairs]
         longer = (ends[:, 1] > ends[:, 0]).astype(np.intp)
         # The neighbours of the longer end are marked once for all of its pairs, which are then
@@ -91,8 +90,7 @@ class NeighborhoodScores(Scores):
         scores[order] = sums
         return scores
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.rows`."""
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         scores = np.empty((len(rows), self.n_nodes), np.float32)
         own = np.array(rows, dtype=np.int64)  # of the one kind that the loop is compiled for
         run_items(
@@ -123,13 +121,11 @@ class DegreeProducts(Scores):
         self.n_nodes = len(degrees)
         self._degrees = degrees.astype(np.float64)
 
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.pairs`."""
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         products: NDArray[np.float64] = self._degrees[pairs[:, 0]] * self._degrees[pairs[:, 1]]
         return products
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.rows`."""
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         return np.outer(self._degrees[rows], self._degrees)
 
 
@@ -168,8 +164,7 @@ class DiffusionScores(Scores):
         self._n_terms = max(FEWEST_TERMS, math.ceil(math.log(TRUNCATION) / math.log(decay)))
         self._strength = strength
 
-    def pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.pairs`."""
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         sides = [np.unique(side, return_inverse=True) for side in pairs.T]
         near = int(sides[1][0].size < sides[0][0].size)  # the side with fewer nodes to start from
         starts, place = sides[near]
@@ -177,13 +172,12 @@ class DiffusionScores(Scores):
         scores, size = np.empty(len(pairs), dtype=np.float32), block_columns(self.n_nodes)
         ends = np.searchsorted(place, np.arange(0, len(starts) + size, size), sorter=order)
         for block, first in enumerate(range(0, len(starts), size)):
-            reached = self.rows(starts[first : first + size])
+            reached = self._rows(starts[first : first + size])
             chosen = order[ends[block] : ends[block + 1]]
             scores[chosen] = reached[place[chosen] - first, pairs[chosen, 1 - near]]
         return scores
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """See `Scores.rows`."""
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         size = block_columns(self.n_nodes)
         scores = np.empty((len(rows), self.n_nodes), np.float32)
         for first in range(0, len(rows), size):

@@ -16,12 +16,13 @@ from vgae.interop.exports import (
     to_scipy,
 )
 from vgae.interop.graphs import as_graph, from_networkx
-from vgae.interop.splits import as_split, as_training_split
+from vgae.interop.splits import as_split, as_training_split, as_training_view
 
 __all__ = [
     "as_graph",
     "as_split",
     "as_training_split",
+    "as_training_view",
     "from_networkx",
     "to_anndata",
     "to_arrow",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from vgae.adjacency import check_inside
 from vgae.errors import InputError
-from vgae.graph import Graph, checked_weights, count
+from vgae.graph import Graph
 from vgae.ids import as_ids
 from vgae.interop.frames import from_arrow, from_pandas, from_polars
 
@@ -89,7 +89,8 @@ def from_networkx(graph: Any, *, weight: str = "weight", directed: bool = False)
     ----------
     graph
         Any NetworkX graph; its nodes are all strings or all integers. Parallel edges are merged
-        and their weights added; a directed graph is read as undirected unless `directed`.
+        and their weights added. A directed graph is read as undirected unless `directed`; an edge
+        in both directions is then one edge with one weight, the larger of the two.
     weight
         Edge attribute with the weight; edges without it have weight 1.
     directed
@@ -286,21 +287,9 @@ def _from_arcs(
     **nodes: Any,
 ) -> Graph:
     """Graph from arcs, shape (n_arcs, 2): an undirected edge is one, or one each way."""
-    outside = np.flatnonzero((arcs < 0).any(axis=1) | (arcs >= n_nodes).any(axis=1))
-    if outside.size:
-        arc = int(outside[0])
-        raise InputError(
-            f"edge_index, column {arc}: {tuple(arcs[arc].tolist())} is outside the "
-            f"{count(n_nodes, 'node')} 0 .. {n_nodes - 1}"
-        )
-    values = np.ones(len(arcs)) if weights is None else checked_weights(weights, len(arcs))
-    shape = (n_nodes, n_nodes)
-    matrix = sparse.csr_array(sparse.coo_array((values, (arcs[:, 0], arcs[:, 1])), shape=shape))
-    if weights is None:
-        matrix.data[:] = 1.0  # what is repeated was added up
-    graph = Graph.from_scipy(matrix, directed=directed, **nodes)
-    n_repeated = len(arcs) - int(matrix.nnz)
-    return replace(graph, cleaning=replace(graph.cleaning, duplicates=n_repeated))
+    check_inside(arcs, n_nodes, "edge_index", row="column")
+    graph = Graph.from_edges(arcs, n_nodes=n_nodes, weights=weights, directed=directed, **nodes)
+    return graph.with_cleaning(graph.cleaning.of_matrix(graph.n_edges))
 
 
 def _labels(values: Any, n_nodes: int, name: str) -> NDArray[Any] | None:

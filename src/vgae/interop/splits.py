@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vgae.adjacency import pair_codes
 from vgae.errors import InputError
 from vgae.graph import Graph, count
 from vgae.interop.graphs import array, as_graph, is_link_split, pair_rows
-from vgae.split import HeldOut, Pairs, Protocol, Split, SplitSettings, pair_codes
+from vgae.split import HeldOut, Pairs, Protocol, Split, SplitSettings, TrainingView
 
-__all__ = ["as_split", "as_training_split"]
+__all__ = ["as_split", "as_training_split", "as_training_view"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +68,17 @@ def as_split(data: Any) -> Split:
     train = np.stack(np.divmod(codes, nodes.n_nodes), axis=1)
     edges = np.concatenate([train, validation.positives, test.positives])
     graph = Graph.from_edges(edges, ids=nodes.ids, features=nodes.features, labels=nodes.labels)
-    settings = SplitSettings(
-        validation=len(validation.positives) / max(len(edges), 1),
-        test=len(test.positives) / max(len(edges), 1),
+    settings = SplitSettings.of_sizes(
+        graph.n_edges,
+        validation=len(validation.positives),
+        test=len(test.positives),
         protocol=_protocol(data, train, validation, nodes.n_nodes),
     )
-    split = Split(graph, graph.with_edges(train), validation, test, settings, seed=0)
-    _verify(split)
-    return split
+    _check_negatives(validation, test, nodes.n_nodes)
+    try:
+        return Split(graph, graph.with_edges(train), validation, test, settings, seed=0)
+    except InputError as error:
+        raise InputError(f"{error}; {REMEDY}") from error
 
 
 def as_training_split(data: Any) -> Split:
@@ -83,7 +87,8 @@ def as_training_split(data: Any) -> Split:
     Parameters
     ----------
     data
-        Anything that `as_split` or `as_graph` takes.
+        Anything that `as_split` or `as_graph` takes, or a `TrainingView`: a split without test
+        pairs.
 
     Raises
     ------
@@ -97,7 +102,25 @@ def as_training_split(data: Any) -> Split:
     """
     if isinstance(data, Split) or is_link_split(data):
         return as_split(data)
+    if isinstance(data, TrainingView):
+        return data.as_split()
     return Split.without_holdout(as_graph(data))
+
+
+def as_training_view(data: Any) -> TrainingView:
+    """What a method may see of what it is given, which is all that `as_training_split` takes.
+
+    Raises
+    ------
+    InputError
+        It is neither a split nor a graph.
+
+    Examples
+    --------
+    >>> as_training_view([("a", "b"), ("b", "c")]).messages
+    Graph(3 nodes, 2 edges, no features)
+    """
+    return data if isinstance(data, TrainingView) else as_training_split(data).training
 
 
 def _training_graph(data: Any) -> Graph:
@@ -163,16 +186,16 @@ def _protocol(data: Any, train: Pairs, validation: HeldOut, n_nodes: int) -> Pro
     return "TV" if carrying.any() else "T"
 
 
-def _verify(split: Split) -> None:
-    for name, held_out in (("validation", split.validation), ("test", split.test)):
+def _check_negatives(validation: HeldOut, test: HeldOut, n_nodes: int) -> None:
+    for name, held_out in (("validation", validation), ("test", test)):
         n_positives, n_negatives = len(held_out.positives), len(held_out.negatives)
         if n_positives != n_negatives:
             raise InputError(
                 f"{name}: {count(n_negatives, 'negative')} for {count(n_positives, 'positive')}; "
                 "give RandomLinkSplit neg_sampling_ratio=1.0, for one each"
             )
-    negatives = np.concatenate([split.validation.negatives, split.test.negatives])
-    n_repeated = len(negatives) - _codes(negatives, split.graph.n_nodes).size
+    negatives = np.concatenate([validation.negatives, test.negatives])
+    n_repeated = len(negatives) - _codes(negatives, n_nodes).size
     if n_repeated:
         # RandomLinkSplit takes (a, b) and (b, a) for two pairs.
         raise InputError(
@@ -180,7 +203,3 @@ def _verify(split: Split) -> None:
             "other direction; draw again after another torch_geometric.seed_everything, or use "
             "vgae.split_edges"
         )
-    try:
-        split.verify()
-    except InputError as error:
-        raise InputError(f"{error}; {REMEDY}") from error

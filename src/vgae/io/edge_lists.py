@@ -85,7 +85,7 @@ def read_edges(
         graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    graph = replace(graph, cleaning=replace(graph.cleaning, incomplete=n_incomplete))
+    graph = graph.with_cleaning(replace(graph.cleaning, incomplete=n_incomplete))
     if graph.n_edges < n_rows // 4:
         logger.warning(
             "%s: only %s of %s rows are edges of their own; are these the right two columns?",

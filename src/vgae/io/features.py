@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ def _with_nodes(graph: Graph, ids: IdArray, path: Path) -> Graph:
         labels=graph.labels,
         directed=graph.directed,
     )
-    return replace(wider, cleaning=graph.cleaning)
+    return wider.with_cleaning(graph.cleaning)
 
 
 def _open_features(
@@ -269,9 +269,8 @@ def _aligned(graph: Graph, rows: _Rows, edges: Path) -> Graph:
             f"{path}: no features for node {shown(graph.ids[missing[0]])} of {edges} "
             f"({count(missing.size, 'such node')}); add a row for each"
         )
+    encoding = None if rows.encoding is None else rows.encoding.model_dump(mode="json")
     try:
-        whole = graph.with_features(rows.matrix[order])
+        return graph.with_features(rows.matrix[order], encoding=encoding)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    encoding = None if rows.encoding is None else rows.encoding.model_dump(mode="json")
-    return replace(whole, feature_encoding=encoding)

@@ -202,17 +202,13 @@ def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
 
 
 def _from_stored(matrix: Any, **options: Any) -> Graph:
-    """Graph of a matrix; what becomes no edge of its own, zeros and repeated places, is said."""
+    """Graph of a matrix; stored zeros, which are no edges, are said."""
     if hasattr(matrix, "check_format"):
         matrix.check_format(full_check=True)  # broken indices could crash the conversion
     stored = sparse.coo_array(matrix)
     n_zeros = int(np.count_nonzero(stored.data == 0))
-    places = stored.row.astype(np.int64) * stored.shape[1] + stored.col
-    n_repeated = stored.nnz - len(np.unique(places))
     if n_zeros:
         logger.warning("left out %s of zero", count(n_zeros, "stored value"))
-    if n_repeated:
-        logger.warning("added %s to others at the same place", count(n_repeated, "stored value"))
     return Graph.from_scipy(stored, **options)
 
 
