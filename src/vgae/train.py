@@ -21,7 +21,7 @@ from vgae.config import Settings, stream_seed
 from vgae.encoders import EncoderInput
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.kernels import Engine, choose_engine
+from vgae.kernels import Engine, choose_engine, torch_on_one_thread
 from vgae.metrics import link_metrics
 from vgae.model import GraphAutoEncoder
 from vgae.objective import Targets
@@ -164,15 +164,15 @@ def train(
     try:
         for step in range(1, settings.steps + 1):
             started = time.perf_counter()
-            noise = torch.randn(shape, generator=generator, device=device)
-            loss = model.loss(inputs, targets, noise=noise, engine=engine)
-            loss.total.backward()  # type: ignore[no-untyped-call]
-            total, reconstruction, kl = (
-                term.item() for term in (loss.total, loss.reconstruction, loss.kl)
-            )
-            optimizer.step()
-            largest = torch._foreach_norm(list(model.parameters()), torch.inf)
-            if not all(map(math.isfinite, (total, *(norm.item() for norm in largest)))):
+            with torch_on_one_thread():
+                noise = torch.randn(shape, generator=generator, device=device)
+                loss = model.loss(inputs, targets, noise=noise, engine=engine)
+                loss.total.backward()  # type: ignore[no-untyped-call]
+                terms = (loss.total, loss.reconstruction, loss.kl)
+                total, reconstruction, kl = (term.item() for term in terms)
+                optimizer.step()
+                is_finite = math.isfinite(total) and _are_finite(model)
+            if not is_finite:
                 raise InputError(
                     f"step {step}: the loss is {total:.3g}; scale the features (the preset unit, "
                     f"or standardise them) or lower the learning rate ({settings.learning_rate:g})"
@@ -193,6 +193,13 @@ def train(
                 return
     finally:
         best.restore()
+
+
+def _are_finite(model: GraphAutoEncoder) -> bool:
+    """Whether all weights are; what overflows when it is squared counts as infinite."""
+    with torch.no_grad():
+        weights = [parameter.flatten() for parameter in model.parameters()]
+        return all(math.isfinite(torch.dot(weight, weight).item()) for weight in weights)
 
 
 def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engine]:
@@ -229,6 +236,7 @@ def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engin
     return device, choose_engine(settings.engine, device, dim=dim)
 
 
+@torch_on_one_thread()
 def held_out_metrics(
     model: GraphAutoEncoder, inputs: EncoderInput, pairs: HeldOut
 ) -> Mapping[str, float | None]:
