@@ -153,6 +153,17 @@ class Reading:
     drop_incomplete: Annotated[
         bool, typer.Option("--drop-incomplete", help="Leave out rows that lack a node id.")
     ] = False
+    bipartite: Annotated[
+        bool | None,
+        typer.Option(
+            "--bipartite/--no-bipartite",
+            help="Whether the two columns hold nodes of two kinds, such as users and items; "
+            "default: what the header says.",
+        ),
+    ] = None
+    integer_ids: Annotated[
+        bool, typer.Option("--integer-ids", help="Read node ids such as 3.0 as integers.")
+    ] = False
     isolated: Annotated[
         bool, typer.Option("--isolated", help="Keep nodes that are only in the feature table.")
     ] = False
