@@ -42,10 +42,21 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
     finally:
         logger.removeHandler(remarks)
         logger.setLevel(level)
+    said = " ".join(remarks.lines)
+    if "taken for an adjacency matrix" in said:
+        return True  # its entries are the rows
+    if "separated by arrows" in said:
+        lines = content.decode().lstrip("\ufeff").replace("\r", "\n").split("\n")
+        n_arrows = sum(
+            re.search(r"[-=]>|<[-=]|--| - |[\u2190\u2192\u2194]", line) is not None
+            for line in lines
+        )
+        assert rows_of(graph) <= n_arrows
+        return True
     rows, has_header = rows_in(content, remarks.lines, options)
     assert len(rows) - has_header == rows_of(graph)
-    ends = re.search(r"edges run from column (\d+) to column (\d+)", " ".join(remarks.lines))
-    if ends and not graph.cleaning.incomplete:
+    ends = re.search(r"edges run from column (\d+) to column (\d+)", said)
+    if ends and not graph.cleaning.incomplete and "two kinds of nodes, with" not in said:
         cells = {row[int(end) - 1].strip() for row in rows for end in ends.groups()}
         assert {str(name) for name in graph.ids.tolist()} == cells
     return True
@@ -76,11 +87,14 @@ def rows_in(
     named = re.search(r"(tab|semicolon|bar|comma|space|'.')-separated", said)
     delimiter = " " if named is None else DELIMITERS.get(named[1], named[1].strip("'"))
     quote = options.get("quote", '"')
-    text = content.decode().lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = content.decode("utf-16" if ", UTF-16" in said else "utf-8").lstrip("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     parser = _Parser(delimiter, aligned, "" if quote == "none" else quote, options.get("comment"))
     rows = parser.rows(text)
     comments = re.search(r"left out (\d+) comment line", said)
     assert parser.n_comments == (int(comments[1]) if comments else 0)
+    hollow = re.search(r"left out (\d+) blank lines? of delimiters", said)
+    assert parser.n_hollow == (int(hollow[1]) if hollow else 0)
     return rows, "with a header" in said
 
 
@@ -90,7 +104,7 @@ class _Parser:
     def __init__(self, delimiter: str, aligned: bool, quote: str, comment: str | None) -> None:
         self.blanks = " \t" if aligned else delimiter
         self.delimiter, self.aligned, self.quote, self.comment = delimiter, aligned, quote, comment
-        self.n_comments = 0
+        self.n_comments, self.n_hollow = 0, 0
 
     def rows(self, text: str) -> list[list[str]]:
         rows, place = [], 0
@@ -101,6 +115,9 @@ class _Parser:
             elif not text[place : self._line_end(text, place)].strip(
                 " \t" if self.aligned else " "
             ):
+                place = self._line_end(text, place) + 1
+            elif not text[place : self._line_end(text, place)].strip(f" {self.delimiter}"):
+                self.n_hollow += 1
                 place = self._line_end(text, place) + 1
             else:
                 row, place = self._row(text, place)
