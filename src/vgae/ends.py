@@ -132,8 +132,8 @@ def find_ends(
     Ends(source=2, target=1, remarks=())
     >>> rows = [[str(row), f"n{row}", f"n{row * 2 % 7}"] for row in range(7)]
     >>> find_ends(None, rows, 3, str)
-    Ends(source=1, target=2, remarks=('0 differs in every row and is taken for row numbers: \
-not used',))
+    Ends(source=1, target=2, remarks=('0 differs in every row and is taken for row numbers or \
+times: not used',))
     """
     pairs = named_ends(names or ())
     if pairs:
@@ -343,7 +343,7 @@ def _by_look(
             remarks.append(
                 f"{describe(first.column)} "
                 + ("differs in every row and is" if first.all_differ else "is")
-                + " taken for row numbers: not used"
+                + " taken for row numbers or times: not used"
             )
         elif first.counts and len(whole) >= FEW and later[1].is_varied:
             remarks.append(f"{describe(first.column)} counts the rows, but is taken for node ids")
@@ -373,13 +373,16 @@ def _counts_rows(first: _Look, second: _Look, third: _Look, name: str) -> bool:
     before, after = first.likeness(second), second.likeness(third)
     if PERHAPS_COUNTERS.fullmatch(name) and before <= after:
         return True
-    if len(first.cells) < FEW or not third.is_varied:
+    are_words = second.kind == third.kind == "text"
+    are_alike = after > (0.1 if are_words else 0.5)
+    if len(first.cells) < FEW or not (third.is_varied or are_alike):
         return False
     if first.counts:
-        if second.kind == third.kind == "text":
+        if are_words:
             return True
         if first.shared(second) < 0.1:
-            return not second.all_differ or after > 0.1
+            recurs = 1 < len(second.values) < len(second.cells)
+            return after > 0.1 or (recurs and first.cells[0] in ("0", "1"))
         return after >= max(0.5, 2 * before)
     return after > 0.1 and not first.values & (second.values | third.values)
 

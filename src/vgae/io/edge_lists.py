@@ -65,6 +65,8 @@ def read_edges(
     suffix = inner_suffix(path)
     if suffix in RELATION_FORMATS and (suffix != ".edgelist" or ends_in_dictionaries(path)):
         marks = {"header": header, "delimiter": delimiter, "quote": quote, "comment": comment}
+        if suffix != ".edgelist":
+            _refuse(path, suffix, weight=weight)
         _refuse(path, suffix, source=source, target=target, **marks)
         table, alone = read_relations(path, weight=None if weight is None else str(weight))
         weight = None
@@ -144,7 +146,7 @@ def read_new_edges(
     weight = table.column_called(*WEIGHT_NAMES)
     ends = _pair_columns(table, None, None, weight)
     ids, weight_cells = _read_columns(table, ends, weight)
-    ids = ids.check_complete().checked()
+    ids = _as_known(table, ends, ids.check_complete().checked(), known)
     weights = None if weight is None else _positive_weights(table, weight, weight_cells)
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
@@ -174,7 +176,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
     ends = _pair_columns(table, None, None, table.column_called(*WEIGHT_NAMES))
     ids, _ = _read_columns(table, ends, None, what="pairs")
-    ids = ids.check_complete().checked()
+    ids = _as_known(table, ends, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
         raise InputError(f"{path}: has a header but no pairs")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
@@ -330,6 +332,16 @@ def _is_bipartite(table: Table, source: int, target: int) -> bool:
     """Whether the names of the columns, or a comment above them, tell of two kinds of nodes."""
     remarks = () if table.text is None else table.text.remarks
     return two_kinds(table.names, source, target) or any(map(BIPARTITE.match, remarks))
+
+
+def _as_known(table: Table, ends: tuple[int, int], ids: IdColumns, known: Graph) -> IdColumns:
+    """The ids as a graph has them: with the names of their columns, where those tell them apart."""
+    if not _is_bipartite(table, *ends):
+        return ids
+    prefixes = kind_prefixes(table.names, *ends)
+    names = ids.values.cast(pa.string()).to_pylist()
+    is_known = ((known.index([prefix + name for name in names]) >= 0).any() for prefix in prefixes)
+    return ids.prefixed(prefixes) if any(is_known) else ids
 
 
 def _warn_of_two_kinds(table: Table, ends: tuple[int, int], ids: IdColumns) -> None:

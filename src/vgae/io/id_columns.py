@@ -108,10 +108,10 @@ class IdColumns:
         """
         missing, gone = self._missing()
         if gone.any():
-            row, column, name = self._first(missing)
+            place, column, name = self._first(missing)
             said = "is empty" if not name.strip() else f"holds {shown(name)}, the mark of no value"
             raise InputError(
-                f"{self.table.place(row)}: {self.table.describe(column)} {said}; a node id is "
+                f"{place}: {column} {said}; a node id is "
                 f"needed ({count(int(gone.sum()), 'such row')}{advice})"
             )
         return self
@@ -119,7 +119,7 @@ class IdColumns:
     def apart(self, prefixes: tuple[str, str]) -> IdColumns:
         """The ids of two columns as those of two kinds of nodes, which have none in common.
 
-        Where both columns hold an id, each gets a prefix, which is said.
+        Where both columns hold an id, all get the prefix of their column, which is said.
         """
         n_common = self.n_common()
         if not n_common:
@@ -132,9 +132,17 @@ class IdColumns:
             count(n_common, "id"),
             *(shown(f"{prefix}{names[int(codes[0])]}") for prefix, codes in ends),
         )
-        both = [pc.binary_join_element_wise(prefix, names, "") for prefix in prefixes]
-        shifted = self.codes[1] + np.int32(len(names))
-        return replace(self, codes=[self.codes[0], shifted], values=pa.concat_arrays(both))
+        return self.prefixed(prefixes)
+
+    def prefixed(self, prefixes: tuple[str, str]) -> IdColumns:
+        """The ids of two columns, each with the prefix of its column."""
+        names = self.values.cast(pa.string())
+        first, second = (pc.binary_join_element_wise(prefix, names, "") for prefix in prefixes)
+        shifted = self.codes[0] + np.int32(len(names))
+        # Those in no row stand last, and are of the first column's kind.
+        return replace(
+            self, codes=[shifted, self.codes[1]], values=pa.concat_arrays([second, first])
+        )
 
     def n_common(self) -> int:
         """How many ids occur in both of the first two columns."""
@@ -170,10 +178,9 @@ class IdColumns:
         used = self.used
         broken = _mask(pc.match_substring(self.values, "\n")) & used
         if broken.any():
-            row, column, _ = self._first(broken)
+            place, column, _ = self._first(broken)
             raise InputError(
-                f"{self.table.place(row)}: {self.table.describe(column)} holds a line break "
-                "(an unclosed quote?); mend or remove it"
+                f"{place}: {column} holds a line break (an unclosed quote?); mend or remove it"
             )
         trimmed = replace(self, values=pc.utf8_trim_whitespace(self.values))
         self._say_what_was_trimmed(_mask(pc.not_equal(trimmed.values, self.values)))
@@ -190,9 +197,9 @@ class IdColumns:
                     return trimmed
                 is_integer &= _mask(pc.less(pc.utf8_length(trimmed.values), 19))
         if integer_ids:
-            row, column, name = self._first(used & ~is_integer)
+            place, column, name = self._first(used & ~is_integer)
             raise InputError(
-                f"{self.table.place(row)}: {self.table.describe(column)} holds {shown(name)}, "
+                f"{place}: {column} holds {shown(name)}, "
                 "which is no integer of 64 bits; leave --integer-ids out, or mend it"
             )
         trimmed._warn_of_floats(used, is_integer)
@@ -200,13 +207,21 @@ class IdColumns:
         _warn_of_likeness(self.table, trimmed.values.filter(pa.array(used)))
         return trimmed
 
-    def _first(self, marked: NDArray[np.bool_]) -> tuple[int, int, str]:
-        """Row and column of the first cell whose value is marked, and the value."""
-        rows = [np.flatnonzero(marked[column])[:1] for column in self.codes]
-        row, place = min((int(found[0]), place) for place, found in enumerate(rows) if found.size)
+    def _first(self, marked: NDArray[np.bool_]) -> tuple[str, str, str]:
+        """Place and column of the first cell whose value is marked, in words, and the value."""
+        cells = [
+            (int(found[0]), place)
+            for place, codes in enumerate(self.codes)
+            if (found := np.flatnonzero(marked[codes])[:1]).size
+        ]
+        if not cells:  # then it is one that is in no row
+            name = self.values[int(np.argmax(marked))].as_py()
+            return str(self.table.path), "a node without edges", name
+        row, place = min(cells)
         code = int(self.codes[place][row])
+        row = row if self.rows is None else int(self.rows[row])
         name = self.values[code].as_py() if code >= 0 else ""
-        return row if self.rows is None else int(self.rows[row]), self.columns[place], name
+        return self.table.place(row), self.table.describe(self.columns[place]), name
 
     def _say_what_was_trimmed(self, blank: NDArray[np.bool_]) -> None:
         for place, column in enumerate(self.codes if blank.any() else ()):
@@ -234,14 +249,14 @@ class IdColumns:
         n_words, n_integers = int(words.sum()), int(integers.sum())
         if n_integers < 9 * n_words:
             return
-        row, _, name = self._first(words)
+        place, _, name = self._first(words)
         logger.warning(
             "%s: ids are text, not integers, because of %s of %s, such as %s (%s)",
             self.table.path,
             f"{n_words:,}",
             f"{n_words + n_integers:,}",
             shown(name),
-            self.table.place(row),
+            place,
         )
 
 

@@ -65,7 +65,7 @@ def read_square(table: Table, *, directed: bool) -> Graph | None:
     if not agree and (
         width < LEAST_WIDTH
         or (named_rows and has_names)
-        or not all(is_number(cell) for row in body for cell in row[named_rows:])
+        or not all(is_number(cell.replace(",", ".")) for row in body for cell in row[named_rows:])
     ):
         return None
     entries, n_rows, sides = _entries(table, text, corner, named_rows)
