@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vgae.ends import find_ends, kind_prefixes, named_ends, two_kinds
+from vgae.ends import END_NAMES, TWO_KINDS, find_ends, kind_prefixes, named_ends, two_kinds
 
 
 def ends(rows: Sequence[Sequence[Any]], names: Sequence[str] | None = None) -> tuple[int, int, str]:
@@ -182,6 +184,15 @@ def test_two_kinds_are_known_by_their_names() -> None:
     assert two_kinds(["time", "product", "customer_id"], 1, 2)
     assert not two_kinds(["user_id", "friend_id"], 0, 1)
     assert not two_kinds(None, 0, 1)
+
+
+def test_the_documentation_names_all_kinds_and_ends() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
+    plain = "".join(text.lower().split())
+    assert all(f"{a}and{b}" in plain for a, b in END_NAMES if a not in ("start", "follower"))
+    for kind, others in TWO_KINDS.items():
+        for other in others:
+            assert re.search(rf"{kind}and[a-z,()]*{other}", plain), (kind, other)
 
 
 def test_prefixes_can_be_told_apart() -> None:

@@ -184,7 +184,8 @@ class Tidier:
         self._always = aligned
         self._arrow: Any = None
         if dialect.arrows:
-            in_quotes = "(?!)" if quote is None else rf"{quote}[^{quote}\n]*{quote}"
+            around = re.escape(quote or "")
+            in_quotes = rf"{around}[^{around}\n]*{around}" if quote else "(?!)"
             self._arrow = re.compile(text(rf"(?P<quoted>{in_quotes})|{dialect.arrow}"))
             self._delimiter = text(dialect.delimiter)
         self._quote = None if quote is None else text(quote)

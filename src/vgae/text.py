@@ -34,7 +34,7 @@ from vgae.dialects import (
     wide_cells,
 )
 from vgae.ends import is_number, named_ends
-from vgae.errors import InputError
+from vgae.errors import InputError, shown
 from vgae.files import file_errors
 
 __all__ = ["TextFile", "open_text", "text_head"]
@@ -219,7 +219,7 @@ def open_text(
     if delimiter is None:
         _refuse_other_languages(path, head)
     remarks, lines = _after_comments(path, head, dialect)
-    dialect = _with_delimiter(dialect, lines, delimiter)
+    dialect = _with_delimiter(path, dialect, lines, delimiter)
     rows = _sample_rows(lines, dialect)
     if not rows:
         raise InputError(f"{path}, line {len(remarks) + 1}: cannot be read{UNCLOSED}")
@@ -362,11 +362,13 @@ def _sample_rows(lines: list[str], dialect: Dialect) -> list[list[str]]:
     return rows
 
 
-def _with_delimiter(dialect: Dialect, lines: list[str], delimiter: str | None) -> Dialect:
+def _with_delimiter(
+    path: Path, dialect: Dialect, lines: list[str], delimiter: str | None
+) -> Dialect:
     """With the first delimiter that splits all first rows alike, else the first that splits one."""
     lines = lines[:100]
     if delimiter is None:
-        by_arrows = _with_arrows(dialect, lines, APART)
+        by_arrows = _with_arrows(path, dialect, lines, APART)
         if by_arrows is not None:
             return by_arrows
     candidates = [replace(dialect, delimiter=mark) for mark in delimiter or DELIMITERS]
@@ -386,25 +388,42 @@ def _with_delimiter(dialect: Dialect, lines: list[str], delimiter: str | None) -
             if len(set(widths)) == 1:
                 return candidate
     if not present and delimiter is None:
-        by_arrows = _with_arrows(dialect, lines, TOUCHING)
+        by_arrows = _with_arrows(path, dialect, lines, TOUCHING)
         if by_arrows is not None:
             return by_arrows
     return (present or (candidates if delimiter else [dialect]))[0]
 
 
-def _with_arrows(dialect: Dialect, lines: list[str], arrow: re.Pattern[str]) -> Dialect | None:
-    """A dialect in which arrows separate the ends of edges, if each line has exactly one."""
-    comment = re.compile(dialect.comments)
+def _with_arrows(
+    path: Path, dialect: Dialect, lines: list[str], arrow: re.Pattern[str]
+) -> Dialect | None:
+    """A dialect in which arrows separate the ends of edges, if each line has exactly one.
+
+    Raises
+    ------
+    InputError
+        Each has one at least, and one more than that.
+    """
+    comment, quoted = re.compile(dialect.comments), re.compile(r"(?!)")
+    if dialect.quote is not None:
+        mark = re.escape(dialect.quote)
+        quoted = re.compile(f"{mark}[^{mark}]*{mark}")
     rows = [line for line in lines if line.strip() and not comment.match(line)]
-    found = [arrow.findall(row) for row in rows]
-    if not rows or any(len(marks) != 1 for marks in found):
+    found = [arrow.findall(quoted.sub("", row)) for row in rows]
+    if not rows or not all(found):
         return None
+    several = next((row for row, marks in zip(rows, found, strict=True) if len(marks) > 1), None)
+    if several is not None:
+        raise InputError(
+            f"{path}: {shown(several)} holds more than one arrow; write one edge a line, or name "
+            "the --delimiter"
+        )
     made = replace(
         dialect,
         arrows=tuple(sorted({marks[0] for marks in found})),
         arrows_apart=arrow is APART,
     )
-    sides = [re.split(made.arrow, row.strip()) for row in rows]
+    sides = [re.split(made.arrow, quoted.sub("x", row.strip())) for row in rows]
     if any(len(pair) != 2 or not all(pair) for pair in sides):
         return None
     for mark in ("\t", ";", "|", ","):

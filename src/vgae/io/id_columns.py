@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = ["IdColumns"]
 logger = logging.getLogger("vgae.io")
 
 INTEGER = r"^(?:0|-?[1-9][0-9]*)$"
+FIRST_FLOAT = re.compile(r"-?[0-9]+(\.0*)?")
 FLOAT_INTEGER = r"^(0|-?[1-9][0-9]*)\.0*$"
 MISSING = ("", r"\N")
 """What no node is called: an empty cell, and the mark that databases export for one."""
@@ -235,6 +237,8 @@ class IdColumns:
                 )
 
     def _warn_of_floats(self, used: NDArray[np.bool_], is_integer: NDArray[np.bool_]) -> None:
+        if not FIRST_FLOAT.fullmatch(self.values[int(np.argmax(used))].as_py()):
+            return  # most files, without a look at each id
         is_float = _mask(pc.match_substring_regex(self.values, FLOAT_INTEGER)) & used
         if is_float.any() and (is_float | is_integer)[used].all():
             _, _, name = self._first(is_float)

@@ -34,6 +34,7 @@ TOKEN = re.compile(
     r"""|(?P<word>[^\s'"{}\[\]():,]+))"""
 )
 NUMPY_NUMBER = re.compile(r"^np\.\w+\((.*)\)$")
+QUOTES = ("'", '"')
 DEEPEST = 20
 
 
@@ -231,7 +232,7 @@ def dictionary(text: str) -> dict[str, str]:
         depth += {"{": 1, "[": 1, "(": 1, "}": -1, "]": -1, ")": -1}.get(mark, 0)
         entry = text[start : token.start("mark")].strip() if mark else ""
         if mark == ":" and depth == 1 and key is None:
-            key, start = entry.strip("'\""), place
+            key, start = entry[1:-1] if entry[:1] in QUOTES else entry, place
         elif (mark == "," and depth == 1) or depth == 0:
             if key is not None:
                 found[key] = entry
