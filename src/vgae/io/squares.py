@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,84 +47,111 @@ def read_square(table: Table, *, directed: bool) -> Graph | None:
     text = table.text
     if text is None or table.n_columns < 3 or not table.rows:
         return None
-    corner, named_rows = _layout(table)
-    width = table.n_columns - named_rows
-    n_unread = 0 if text.is_whole else 1
-    height = len(table.rows) - corner
-    if width < 2 or height > width or (height != width and not n_unread):
+    layout = _Layout.of(table)
+    if not _may_be_square(table, text, layout):
         return None
-    first_row = [*(table.names or ())] if table.names is not None else table.rows[0]
-    header = [cell.strip() for cell in first_row[named_rows:]]
-    has_names = corner or table.names is not None
-    if has_names and not named_rows and named_ends(header):
-        return None
-    body = table.rows[corner:]
-    if any(len(row) != table.n_columns for row in body):
-        return None
-    sides = [row[0].strip() for row in body]
-    agree = bool(has_names and named_rows and sides == header[: len(sides)])
-    if not agree and (
-        width < LEAST_WIDTH
-        or (named_rows and has_names)
-        or not all(is_number(cell.replace(",", ".")) for row in body for cell in row[named_rows:])
-    ):
-        return None
-    entries, n_rows, sides = _entries(table, text, corner, named_rows)
-    if n_rows != width or (agree and sides != header):
+    entries, n_rows, sides = _entries(table, text, layout)
+    width, agree = layout.width, layout.has_names_twice
+    if n_rows != width or (agree and sides != layout.header):
         return None
     matrix: Any = sparse.csr_array(
         sparse.coo_array(entries, shape=(width, width)), dtype=np.float64
     )
     is_symmetric = (matrix != matrix.T).nnz == 0
-    if not agree and not (
-        is_symmetric or matrix.nnz * 2 <= width * width or not matrix.diagonal().any()
-    ):
-        if has_names:
+    is_sparse = matrix.nnz * 2 <= width * width or not matrix.diagonal().any()
+    if not (agree or is_symmetric or is_sparse):
+        if layout.header:
             return None
         raise InputError(
             f"{table.path}: {width} columns and as many rows of numbers may be an adjacency matrix "
             f"or a list of edges; {NOT_EDGES}, and a matrix can be saved as .mtx or .npz"
         )
-    names = header if has_names else sides if named_rows else None
-    return _graph(table, matrix, names, is_symmetric=is_symmetric, directed=directed)
+    names = layout.header or sides
+    return _graph(table, layout, matrix, names, is_symmetric=is_symmetric, directed=directed)
 
 
-def _layout(table: Table) -> tuple[int, int]:
-    """Whether the first row, though taken for one of numbers, and the first column hold names."""
-    rows = table.rows
-    corner = int(table.names is None and rows[0][0].strip() == "")
-    first = [row[0].strip() for row in rows[corner:] if row]
-    has_header = corner or (table.names is not None and table.names[0].strip() == "")
-    counts = first in (list(map(str, range(n, n + len(first)))) for n in (0, 1))
-    taller = len(first) == table.n_columns - 1
-    words = len(set(first)) == len(first) and not any(map(is_number, first))
-    return corner, int(bool(has_header or words or (counts and taller)))
+@dataclass(frozen=True)
+class _Layout:
+    """Where the names of a matrix stand.
+
+    Attributes
+    ----------
+    n_above
+        1 if the first row holds names, though numbers made it pass for one of entries; otherwise 0.
+    n_before
+        1 if the first column holds names; otherwise 0.
+    header
+        The names of the columns of entries, if there are any.
+    width
+        How many those are.
+    """
+
+    n_above: int
+    n_before: int
+    header: list[str]
+    width: int
+
+    @classmethod
+    def of(cls, table: Table) -> _Layout:
+        above = table.rows[0] if table.names is None else table.names
+        has_corner = above[0].strip() == ""
+        n_above = int(has_corner and table.names is None)
+        first = [row[0].strip() for row in table.rows[n_above:]]
+        are_words = len(set(first)) == len(first) and not any(map(is_number, first))
+        count_rows = len(first) == table.n_columns - 1 and any(
+            first == [str(start + row) for row in range(len(first))] for start in (0, 1)
+        )
+        n_before = int(has_corner or are_words or count_rows)
+        has_header = n_above or table.names is not None
+        header = [cell.strip() for cell in above[n_before:]] if has_header else []
+        return cls(n_above, n_before, header, table.n_columns - n_before)
+
+    @property
+    def has_names_twice(self) -> bool:
+        return bool(self.header and self.n_before)
+
+
+def _may_be_square(table: Table, text: TextFile, layout: _Layout) -> bool:
+    """Whether the first rows are those of a matrix; names that agree excuse cells that are none."""
+    rows = table.rows[layout.n_above :]
+    if len(rows) > layout.width or (text.is_whole and len(rows) < layout.width):
+        return False
+    if any(len(row) != table.n_columns for row in rows):
+        return False
+    if layout.has_names_twice:
+        return layout.width > 1 and [r[0].strip() for r in rows] == layout.header[: len(rows)]
+    return (
+        layout.width >= LEAST_WIDTH
+        and not named_ends(layout.header)
+        and all(is_number(c.replace(",", ".")) for row in rows for c in row[layout.n_before :])
+    )
 
 
 def _entries(
-    table: Table, text: TextFile, corner: int, named_rows: int
+    table: Table, text: TextFile, layout: _Layout
 ) -> tuple[tuple[Any, tuple[Any, Any]], int, list[str]]:
     """The entries that are not zero with their places, the number of rows, and their names."""
-    values, rows, columns, sides, n_rows = [], [], [], [], -corner
-    wanted = list(range(table.n_columns))
-    for part in text.parts(wanted):
-        if named_rows:
+    values, rows, columns, sides = [], [], [], []
+    n_rows = -layout.n_above
+    for part in text.parts(list(range(table.n_columns))):
+        if layout.n_before:
             sides += [name.strip() for name in part.column("f0").to_pylist()]
-        numbers = np.empty((len(part), table.n_columns - named_rows))
-        for place, column in enumerate(wanted[named_rows:]):
+        numbers = np.empty((len(part), layout.width))
+        for place in range(layout.width):
+            column = place + layout.n_before
             cells = part.column(f"f{column}")
             if n_rows < 0:  # its first cell is a name
                 cells = pa.chunked_array([["0"], *cells.slice(1).chunks], pa.string())
-            numbers[:, place] = _numbers(table, column, cells, n_rows + corner)
-        row, column_of = np.nonzero(numbers)
-        values.append(numbers[row, column_of])
+            numbers[:, place] = _numbers(table, column, cells, n_rows + layout.n_above)
+        row, place_of = np.nonzero(numbers)
+        values.append(numbers[row, place_of])
         rows.append(row + n_rows)
-        columns.append(column_of)
+        columns.append(place_of)
         n_rows += len(part)
-        if n_rows > table.n_columns:
+        if n_rows > layout.width:
             break
     found = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return found, n_rows, sides[corner:]
+    return found, n_rows, sides[layout.n_above :]
 
 
 def _numbers(table: Table, column: int, cells: pa.ChunkedArray, row: int) -> NDArray[np.float64]:
@@ -146,14 +174,15 @@ def _numbers(table: Table, column: int, cells: pa.ChunkedArray, row: int) -> NDA
 
 def _graph(
     table: Table,
+    layout: _Layout,
     matrix: Any,
-    names: Sequence[str] | None,
+    names: Sequence[str],
     *,
     is_symmetric: bool,
     directed: bool,
 ) -> Graph:
     ids: list[NodeId] | None = None
-    if names is not None:
+    if names:
         integers = [canonical_int(name) for name in names]
         ids = integers if all(isinstance(name, int) for name in integers) else list(names)
     said = f"0 to {matrix.shape[0] - 1}, as it has no names" if ids is None else "its names"
@@ -168,11 +197,10 @@ def _graph(
     negative = np.flatnonzero(matrix.data < 0)
     if negative.size:
         row = int(np.searchsorted(matrix.indptr, negative[0], side="right")) - 1
-        corner, named_rows = _layout(table)
-        column = table.describe(int(matrix.indices[negative[0]]) + named_rows)
+        column = table.describe(int(matrix.indices[negative[0]]) + layout.n_before)
         raise InputError(
-            f"{table.place(row + corner)}: {column} holds {matrix.data[negative[0]]:g}; signed "
-            "graphs are not supported yet: an entry must not be negative"
+            f"{table.place(row + layout.n_above)}: {column} holds {matrix.data[negative[0]]:g}; "
+            "signed graphs are not supported yet: an entry must not be negative"
         )
     if not is_symmetric and not directed:
         logger.warning(
