@@ -90,6 +90,10 @@ class Table:
         """The first rows below the header, as text."""
         return self._first_rows()
 
+    def first_cells(self, column: int) -> list[str]:
+        """The cells of a column in those rows."""
+        return [row[column] for row in self.rows if len(row) == self.n_columns]
+
     def column(self, wanted: str) -> int:
         """Position of a column given by its name, or by its number from 1.
 

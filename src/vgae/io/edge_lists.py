@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
-from vgae.ends import (
-    WEIGHT_NAMES,
-    are_ratings,
-    find_ends,
-    is_number,
-    kind_prefixes,
-    named_ends,
-    two_kinds,
-)
+from vgae.ends import WEIGHT_NAMES, find_ends, is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.files import local_path
 from vgae.graph import Graph
 from vgae.ids import IdArray, NodeId, as_ids, number_ids
 from vgae.io.id_columns import IdColumns
-from vgae.io.relations import RELATION_FORMATS, ends_in_dictionaries, read_relations
+from vgae.io.relations import has_relations, read_relations
 from vgae.io.squares import read_square
+from vgae.io.two_kinds import as_known, tell_kinds_apart
 from vgae.tables import Table, inner_suffix, open_table
 
 __all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 
 logger = logging.getLogger("vgae.io")
-
-BIPARTITE = re.compile(r"%\s*bip\b")
-"""How KONECT's files of two kinds of nodes begin."""
 
 
 def read_edges(
@@ -62,24 +52,16 @@ def read_edges(
         The file cannot be read as an edge list; the line names the place.
     """
     alone: list[str] = []
-    suffix = inner_suffix(path)
-    if suffix in RELATION_FORMATS and (suffix != ".edgelist" or ends_in_dictionaries(path)):
-        marks = {"header": header, "delimiter": delimiter, "quote": quote, "comment": comment}
-        if suffix != ".edgelist":
-            _refuse(path, suffix, weight=weight)
-        _refuse(path, suffix, source=source, target=target, **marks)
-        table, alone = read_relations(path, weight=None if weight is None else str(weight))
+    marks: dict[str, Any] = {
+        "header": header, "delimiter": delimiter, "quote": quote, "comment": comment
+    }  # fmt: skip
+    if has_relations(path):
+        refused = {"source": source, "target": target, **marks}
+        table, alone = read_relations(path, weight=weight, refused=refused)
         weight = None
     else:
-        table = open_table(
-            path,
-            header=header,
-            delimiter=delimiter,
-            quote=quote,
-            comment=comment,
-            guess_header=looks_like_header,
-        )
-        if source is None and target is None and weight is None:
+        table = open_table(path, guess_header=looks_like_header, **marks)
+        if source is None and target is None and weight is None and not bipartite:
             graph = read_square(table, directed=directed)
             if graph is not None:
                 return graph
@@ -99,13 +81,7 @@ def read_edges(
         weights = weights if ids.rows is None else weights[ids.rows]
     del weight_cells
     ids = ids.joined_by(alone).checked(integer_ids=integer_ids)
-    if bipartite is None and _is_bipartite(table, *ends):
-        logger.info("%s: two kinds of nodes, as its names of columns or first lines say", path)
-        bipartite = True
-    if bipartite:
-        ids = ids.apart(kind_prefixes(table.names, *ends))
-    elif bipartite is None:
-        _warn_of_two_kinds(table, ends, ids)
+    ids = tell_kinds_apart(table, ids, bipartite=bipartite)
     names, places = number_ids(ids.values, ids.used)
     pairs = np.stack([places[column] for column in ids.codes[:2]], axis=1)
     n_incomplete = n_rows - len(pairs)
@@ -146,7 +122,7 @@ def read_new_edges(
     weight = table.column_called(*WEIGHT_NAMES)
     ends = _pair_columns(table, None, None, weight)
     ids, weight_cells = _read_columns(table, ends, weight)
-    ids = _as_known(table, ends, ids.check_complete().checked(), known)
+    ids = as_known(table, ids.check_complete().checked(), known)
     weights = None if weight is None else _positive_weights(table, weight, weight_cells)
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
@@ -176,7 +152,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
     ends = _pair_columns(table, None, None, table.column_called(*WEIGHT_NAMES))
     ids, _ = _read_columns(table, ends, None, what="pairs")
-    ids = _as_known(table, ends, ids.check_complete().checked(), graph)
+    ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
         raise InputError(f"{path}: has a header but no pairs")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
@@ -303,7 +279,7 @@ def _say_what_is_read(
 
 def _is_empty(table: Table, column: int) -> bool:
     """Whether a column has neither a name nor a cell, as spreadsheets leave them."""
-    cells = _cells(table, column)
+    cells = table.first_cells(column)
     named = table.names is not None and table.names[column].strip() != ""
     return bool(cells) and not named and not any(map(str.strip, cells))
 
@@ -326,53 +302,6 @@ def _say_direction(table: Table, *, directed: bool) -> None:
             "(in Python: the command line reads undirected graphs)",
             table.path,
         )
-
-
-def _is_bipartite(table: Table, source: int, target: int) -> bool:
-    """Whether the names of the columns, or a comment above them, tell of two kinds of nodes."""
-    remarks = () if table.text is None else table.text.remarks
-    return two_kinds(table.names, source, target) or any(map(BIPARTITE.match, remarks))
-
-
-def _as_known(table: Table, ends: tuple[int, int], ids: IdColumns, known: Graph) -> IdColumns:
-    """The ids as a graph has them: with the names of their columns, where those tell them apart."""
-    if not _is_bipartite(table, *ends):
-        return ids
-    prefixes = kind_prefixes(table.names, *ends)
-    names = ids.values.cast(pa.string()).to_pylist()
-    is_known = ((known.index([prefix + name for name in names]) >= 0).any() for prefix in prefixes)
-    return ids.prefixed(prefixes) if any(is_known) else ids
-
-
-def _warn_of_two_kinds(table: Table, ends: tuple[int, int], ids: IdColumns) -> None:
-    """Say that users and items may have the same numbers: beside ratings they mostly do."""
-    if not pa.types.is_integer(ids.values.type) or named_ends(table.names or ()):
-        return
-    ratings = [
-        column
-        for column in range(table.n_columns)
-        if column not in ends
-        if are_ratings(table.names[column] if table.names else None, _cells(table, column))
-    ]
-    if ratings and ids.n_common():
-        logger.warning(
-            "%s: both columns use the same numbers (%s), and %s looks like ratings: if nodes are "
-            "of two kinds, such as users and items, say --bipartite (bipartite=True); if not, "
-            "--no-bipartite",
-            table.path,
-            f"{ids.n_common():,}",
-            table.describe(ratings[0]),
-        )
-
-
-def _cells(table: Table, column: int) -> Sequence[str]:
-    return [row[column] for row in table.rows if len(row) == table.n_columns]
-
-
-def _refuse(path: Path, suffix: str, **options: object) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
 
 
 def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:

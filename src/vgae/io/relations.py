@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from array import array
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from vgae.files import file_errors
 from vgae.tables import Table, inner_suffix
 from vgae.text import text_head
 
-__all__ = ["RELATION_FORMATS", "ends_in_dictionaries", "read_relations"]
+__all__ = ["RELATION_FORMATS", "has_relations", "read_relations"]
 
 logger = logging.getLogger("vgae.io")
 
@@ -57,7 +57,27 @@ class _Edges:
         self.line.append(line)
 
 
-def read_relations(path: Path, *, weight: str | None = None) -> tuple[Table, list[str]]:
+def has_relations(path: Path) -> bool:
+    """Whether a file is in one of `RELATION_FORMATS`; an edge list without dictionaries is a table.
+
+    Raises
+    ------
+    InputError
+        It is an edge list that cannot be read.
+    """
+    suffix = inner_suffix(path)
+    if suffix != ".edgelist":
+        return suffix in RELATION_FORMATS
+    with file_errors(path):
+        head, _, _ = text_head(path, Dialect(" "))
+    lines = (line.split("#")[0] for line in head.splitlines())
+    first = next((line for line in lines if line.strip()), "")
+    return WITH_DICTIONARY.match(first) is not None
+
+
+def read_relations(
+    path: Path, *, weight: str | int | None = None, refused: Mapping[str, object]
+) -> tuple[Table, list[str]]:
     """Read a file in one of `RELATION_FORMATS`.
 
     Parameters
@@ -66,6 +86,8 @@ def read_relations(path: Path, *, weight: str | None = None) -> tuple[Table, lis
         The file; its suffix tells the format.
     weight
         The key of the weight in an edge's dictionary; by default "weight".
+    refused
+        Options by name that make no sense here: an error unless all are None.
 
     Returns
     -------
@@ -74,12 +96,17 @@ def read_relations(path: Path, *, weight: str | None = None) -> tuple[Table, lis
     Raises
     ------
     InputError
-        A line cannot be read; it is named.
+        A line cannot be read, and is named; or an option makes no sense.
     """
-    form, parse = RELATION_FORMATS[inner_suffix(path)]
+    suffix = inner_suffix(path)
+    form, parse = RELATION_FORMATS[suffix]
+    senseless = dict(refused) if suffix == ".edgelist" else {**refused, "weight": weight}
+    for name, value in senseless.items():
+        if value is not None:
+            raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
     with file_errors(path):
         _, dialect, _ = text_head(path, Dialect(" "))
-        edges = parse(path, dialect, weight)
+        edges = parse(path, dialect, None if weight is None else str(weight))
     if not edges.names:
         raise InputError(f"{path}: is empty but for comments")
     linked = {*edges.source, *edges.target}
@@ -87,15 +114,6 @@ def read_relations(path: Path, *, weight: str | None = None) -> tuple[Table, lis
     if alone:
         logger.info("%s: %s without edges", path, count(len(alone), "node"))
     return _table(path, form, edges), alone
-
-
-def ends_in_dictionaries(path: Path) -> bool:
-    """Whether the first edge of a file ends in a dictionary, as NetworkX writes its edge lists."""
-    with file_errors(path):
-        head, _, _ = text_head(path, Dialect(" "))
-    lines = (line.split("#")[0] for line in head.splitlines())
-    first = next((line for line in lines if line.strip()), "")
-    return WITH_DICTIONARY.match(first) is not None
 
 
 def _table(path: Path, form: str, edges: _Edges) -> Table:
