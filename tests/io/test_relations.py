@@ -192,14 +192,14 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.text("abc'\"\\ :,{}[]", max_size=5), VALUES, max_size=4))
 def test_any_dictionary_is_parsed(values: dict[str, Any]) -> None:
     found = dictionary(repr(values))
     assert found == {repr(key)[1:-1]: repr(value) for key, value in values.items()}
 
 
-@settings(max_examples=600, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(
     content=st.text(st.sampled_from("ab01 \t\n#{}':,.\\é\r"), max_size=60),
     suffix=st.sampled_from(["sif", "adjlist", "edgelist"]),
