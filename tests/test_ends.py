@@ -83,6 +83,12 @@ def test_row_numbers_before_a_large_sparse_graph() -> None:
     assert ends([*rows, (2000, rows[0][1], 7)])[:2] == (1, 2)
 
 
+def test_row_numbers_from_0_or_1_before_nodes_of_two_kinds() -> None:
+    for start, wanted in ((0, (1, 2)), (1, (1, 2)), (100, (0, 1))):
+        rows = [(start + i, 1000 + i % 7, 5000 + i % 30) for i in range(90)]
+        assert ends(rows)[:2] == wanted
+
+
 def test_keys_that_no_other_column_has_are_no_nodes() -> None:
     draw = chance(2)
     rows = [(f"{draw(2**60):x}", f"n{draw(30)}", f"n{draw(30)}") for _ in range(60)]

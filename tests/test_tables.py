@@ -284,8 +284,9 @@ def test_utf16_with_a_mark_is_read_in_blocks(
         table.numbers(1, *table.read([1]))
 
 
-def test_utf16_that_breaks_off_later_is_one_line(tmp_path: Path) -> None:
-    content = ("\ufeff" + "a,b\n" * 400_000).encode("utf-16-le") + b"\0\xdca\0\n\0"
+@pytest.mark.parametrize("end", [b"\0\xdca\0\n\0", b"a"])
+def test_utf16_that_breaks_off_later_is_one_line(tmp_path: Path, end: bytes) -> None:
+    content = ("\ufeff" + "a,b\n" * 400_000).encode("utf-16-le") + end
     with pytest.raises(InputError, match=r"t\.csv: not UTF-16 text after line"):
         open_table(written(tmp_path, content)).read([0, 1])
 

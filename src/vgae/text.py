@@ -337,7 +337,7 @@ def _names_above(
     guess_header: Callable[[list[list[str]]], bool],
 ) -> list[str] | None:
     """The names of columns that the comment line directly above the rows gives, if it does."""
-    if not remarks or not remarks[-1].strip():
+    if not remarks:
         return None
     mark = r"[#%]+[ \t]*" if dialect.comment is None else dialect.comments
     line = re.sub(f"^{mark}", "", remarks[-1])
