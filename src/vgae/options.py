@@ -24,8 +24,9 @@ GraphArgument = Annotated[
     str,
     typer.Argument(
         metavar="GRAPH",
-        help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; Matrix Market, "
-        ".npz, .npy, GraphML, GEXF, GML, Pajek) or the name of a data set; see `vgae datasets`.",
+        help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; SIF, .adjlist, "
+        ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek) or the name of a data "
+        "set; see `vgae datasets`.",
     ),
 ]
 HeaderOption = Annotated[
