@@ -42,11 +42,24 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
     finally:
         logger.removeHandler(remarks)
         logger.setLevel(level)
+    said = " ".join(remarks.lines)
+    if "taken for an adjacency matrix" in said:
+        return True  # its entries are the rows
+    if "separated by arrows" in said:
+        lines = text_of(content, said).split("\n")
+        n_arrows = sum(
+            re.search(r"[-=]>|<[-=]|--| - |[\u2190\u2192\u2194]", line) is not None
+            for line in lines
+        )
+        assert rows_of(graph) <= n_arrows
+        return True
     rows, has_header = rows_in(content, remarks.lines, options)
     assert len(rows) - has_header == rows_of(graph)
-    ends = re.search(r"edges run from column (\d+) to column (\d+)", " ".join(remarks.lines))
-    if ends and not graph.cleaning.incomplete:
+    ends = re.search(r"edges run from column (\d+) to column (\d+)", said)
+    if ends and not graph.cleaning.incomplete and "two kinds of nodes, with" not in said:
         cells = {row[int(end) - 1].strip() for row in rows for end in ends.groups()}
+        if options.get("integer_ids"):
+            cells = {re.sub(r"\.0*$", "", cell) for cell in cells}
         assert {str(name) for name in graph.ids.tolist()} == cells
     return True
 
@@ -69,19 +82,27 @@ def rows_in(
 
     Also says whether the first of them is a header.
     """
-    if content.startswith(b"\x1f\x8b"):
-        content = gzip.decompress(content)
     said = " ".join(remarks)
     aligned = "runs of blanks" in said
     named = re.search(r"(tab|semicolon|bar|comma|space|'.')-separated", said)
     delimiter = " " if named is None else DELIMITERS.get(named[1], named[1].strip("'"))
     quote = options.get("quote", '"')
-    text = content.decode().lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = text_of(content, said)
     parser = _Parser(delimiter, aligned, "" if quote == "none" else quote, options.get("comment"))
     rows = parser.rows(text)
     comments = re.search(r"left out (\d+) comment line", said)
     assert parser.n_comments == (int(comments[1]) if comments else 0)
+    hollow = re.search(r"left out (\d+) blank lines? of delimiters", said)
+    assert parser.n_hollow == (int(hollow[1]) if hollow else 0)
     return rows, "with a header" in said
+
+
+def text_of(content: bytes, said: str) -> str:
+    """The text of a file, with line feeds alone."""
+    if content.startswith(b"\x1f\x8b"):
+        content = gzip.decompress(content)
+    text = content.decode("utf-16" if ", UTF-16" in said else "utf-8").lstrip("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class _Parser:
@@ -90,7 +111,7 @@ class _Parser:
     def __init__(self, delimiter: str, aligned: bool, quote: str, comment: str | None) -> None:
         self.blanks = " \t" if aligned else delimiter
         self.delimiter, self.aligned, self.quote, self.comment = delimiter, aligned, quote, comment
-        self.n_comments = 0
+        self.n_comments, self.n_hollow = 0, 0
 
     def rows(self, text: str) -> list[list[str]]:
         rows, place = [], 0
@@ -101,6 +122,9 @@ class _Parser:
             elif not text[place : self._line_end(text, place)].strip(
                 " \t" if self.aligned else " "
             ):
+                place = self._line_end(text, place) + 1
+            elif not text[place : self._line_end(text, place)].strip(f" {self.delimiter}"):
+                self.n_hollow += 1
                 place = self._line_end(text, place) + 1
             else:
                 row, place = self._row(text, place)

@@ -16,7 +16,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(
-    include=["vgae.dialects", "vgae.text", "vgae.tables", "vgae.io", "vgae.ids"]
+    include=["vgae.dialects", "vgae.ends", "vgae.text", "vgae.tables", "vgae.io", "vgae.ids"]
 ):
     import vgae.io  # noqa: F401 - instrumented as it is imported
 
@@ -35,6 +35,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"drop_incomplete": True},
     {"weight": 3},
     {"source": 2, "target": 1},
+    {"bipartite": True},
+    {"integer_ids": True},
 ]
 SEEDS = [
     b"a,b\nb,c\n",
@@ -45,6 +47,11 @@ SEEDS = [
     b"1|2\r2|3\r",
     b"\xef\xbb\xbfu,v\r\n1,2\r\n",
     b"a,\\N\n007,7\n",
+    b"a -> b\nb -> c\n",
+    b"0.0;1.0;0,5\n1.0;2.0;1,25\n",
+    b"0,1,0,1\n1,0,1,0\n0,1,0,0\n1,0,0,0\n",
+    b"source,target,,\na,b,,\n,,,\n",
+    "u,v\n1,2\n".encode("utf-16"),
     b"PAR1",
     b"ARROW1",
     b"\x1f\x8b\x08\x00",

@@ -45,12 +45,42 @@ def test_inspect_tells_a_person_and_a_program(call: Caller, edges: Path, nodes: 
     assert rows["rows"] == "80 = 80 edges"
     assert rows["held out"] == "4 edges for validation, 8 for the test"
     assert "comma-separated, 2 columns, with a header; edges run from column 'source'" in result.err
-    assert "(first: 'n0' to 'n1')" in result.err
+    assert "(first: 'n0' to 'n1', 'n0' to 'n5', 'n1' to 'n2')" in result.err
     assert "column 'age': 1 of 40 cells missing, taken as the mean" in result.err
     found = json.loads(call("inspect", edges, *options, "--json", "--quiet").out)
     assert found["graph"] == str(edges)
     assert found["n_edges"] == 80
     assert found["plan"]["steps"] == 200
+
+
+def test_inspect_shows_edges_as_understood_and_offers_what_changes_them(
+    call: Caller, folder: Path
+) -> None:
+    path = folder / "u.data"
+    path.write_text("".join(f"{i % 9 + 1}\t{i % 7 + 1}\t{i % 5 + 1}\t88{i}\n" for i in range(60)))
+    result = call("inspect", path, "--json")
+    assert "column 1 to column 2 (first: '1' to '1', '2' to '2', '3' to '3')" in result.err
+    assert "say --bipartite" in result.err
+    found = json.loads(result.out)
+    assert (found["n_nodes"], found["rows"]) == (9, 60)
+    found = json.loads(call("inspect", path, "--json", "--bipartite").out)
+    assert (found["n_nodes"], found["n_edges"], found["rows"]) == (16, 60, 60)
+    assert "two kinds" not in call("inspect", path, "--no-bipartite").err
+    path.write_text("0.0,1.0\n1.0,2.0\n")
+    assert "--integer-ids" in call("inspect", path).err
+    assert call("inspect", path, "--integer-ids").status == 0
+
+
+def test_predictions_know_users_and_items_by_the_names_of_columns(
+    call: Caller, folder: Path
+) -> None:
+    path = folder / "ratings.csv"
+    rows = "".join(f"{i % 9},{i % 7}\n" for i in range(60))
+    path.write_text("user_id,item_id\n" + rows)
+    assert call("fit", path, "--steps", 1, "--out", folder / "run").status == 0
+    (folder / "pairs.csv").write_text("item_id,user_id\n1,8\n")
+    out = call("predict", folder / "run", folder / "pairs.csv").out
+    assert out.splitlines()[1].split()[:2] == ["user_id:8", "item_id:1"]
 
 
 def test_inspect_of_a_data_set(call: Caller) -> None:
@@ -205,7 +235,7 @@ def test_links_as_json_lines(call: Caller, run: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("routes.dat", ("--source", 3, "--target", 5), "(first: 'AER' to 'KZN')"),
+        ("routes.dat", ("--source", 3, "--target", 5), "(first: 'AER' to 'KZN', 'ASF'"),
         ("wiki-Vote.txt", (), "left out 4 comment lines"),
     ],
 )

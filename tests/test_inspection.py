@@ -40,7 +40,7 @@ def test_routes_and_their_surprises(data_folder: Path) -> None:
 def test_votes_and_their_surprises(data_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         graph = read_graph(data_folder / "messy" / "wiki-Vote.txt")
-    assert "tab-separated, 2 columns, no header" in caplog.text
+    assert "tab-separated, 2 columns, names of columns from the comment above" in caplog.text
     assert "left out 4 comment lines" in caplog.text
     found = inspect_graph(graph)
     assert (found.n_nodes, found.n_edges, found.rows) == (7115, 100_762, 103_689)

@@ -64,6 +64,12 @@ class Dialect:
         Whether lines end in a carriage return alone.
     compression
         "gzip", "zstd" or "bz2", or None.
+    encoding
+        "UTF-8", or "UTF-16" with a byte order mark.
+    arrows
+        The arrows that stand between the ends of edges, such as "->", in place of delimiters.
+    arrows_apart
+        Whether blanks stand around those, so that an id may hold one.
     header
         Whether the first row names the columns.
     """
@@ -74,13 +80,20 @@ class Dialect:
     comment: str | None = None
     bare_returns: bool = False
     compression: str | None = None
+    encoding: str = "UTF-8"
+    arrows: tuple[str, ...] = ()
+    arrows_apart: bool = False
     header: bool = False
 
     def __str__(self) -> str:
         between = DELIMITERS.get(self.delimiter, repr(self.delimiter)) + "-separated"
         said = ["separated by runs of blanks" if self.aligned else between]
+        if self.arrows:
+            said = [f"separated by arrows ({', '.join(self.arrows)})"]
         if self.compression:
             said.append(self.compression)
+        if self.encoding != "UTF-8":
+            said.append(self.encoding)
         if self.bare_returns:
             said.append("lines end in a carriage return")
         return ", ".join(said)
@@ -91,6 +104,13 @@ class Dialect:
         if self.comment is None:
             return r"[#%](?:[ \t\r\x0b\x0c%]|(?=\n|$))"
         return "(?!)" if self.comment == NO_MARK else re.escape(self.comment)
+
+    @property
+    def arrow(self) -> str:
+        """Pattern of what stands between the two ends of an edge, blanks included."""
+        blanks = "[ \t]+" if self.arrows_apart else "[ \t]*"
+        longest_first = sorted(self.arrows, key=len, reverse=True)
+        return f"{blanks}(?:{'|'.join(map(re.escape, longest_first))}){blanks}"
 
 
 def refuse_pipe(path: Path) -> None:
@@ -130,21 +150,24 @@ class Tidier:
     """Takes comments, blank lines and runs of blanks out of lines, but not out of quoted cells.
 
     A quote opens a cell only where a cell begins, as in PyArrow and in Python's csv; a doubled one
-    stands for itself. The lines are bytes, or text.
+    stands for itself. A line of delimiters alone, as spreadsheets leave them, is blank too. Arrows
+    become delimiters. The lines are bytes, or text.
 
     Attributes
     ----------
-    n_comments
-        Comment lines that were left out so far.
+    n_comments, n_hollow
+        Comment lines, and lines of delimiters alone, that were left out so far.
     is_open
         Whether a quoted cell goes on beyond the lines seen so far.
     """
 
     def __init__(self, dialect: Dialect, *, of_bytes: bool) -> None:
-        self.n_comments, self.is_open = 0, False
+        self.n_comments, self.n_hollow, self.is_open = 0, 0, False
         aligned, quote = dialect.aligned, dialect.quote
+        mark = re.escape(dialect.delimiter)
         pieces = {
             "comment": rf"(?<![^\n]){dialect.comments}[^\n]*\n",
+            "hollow": "(?!)" if dialect.delimiter == " " else rf"(?<![^\n]) *{mark}[ {mark}]*\n",
             "edge": r"(?<![^\n])[ \t]+|[ \t]+(?=\n)" if aligned else r"(?<![^\n]) +\n",
             "run": r"[ \t]+" if aligned else "(?!)",
         }
@@ -158,16 +181,23 @@ class Tidier:
             return plain.encode() if of_bytes else plain
 
         self._pieces: dict[str, Any] = {
-            name: re.compile(text(pieces[name])) for name in ("comment", "edge")
+            name: re.compile(text(pieces[name])) for name in ("comment", "hollow", "edge")
         }
         named = "|".join(f"(?P<{name}>{piece})" for name, piece in pieces.items())
         self._pattern: Any = re.compile(text(named))
         self._inside: Any = re.compile(text(inside))
         signs = ["#", "%"] if dialect.comment is None else [dialect.comment]
         signs = [] if dialect.comment == NO_MARK else signs
-        self._starts = [text(sign) for sign in [*signs, " "]]
-        self._after = [text(f"\n{sign}") for sign in [*signs, " "]]
+        signs = [*dict.fromkeys([*signs, " ", dialect.delimiter])]
+        self._starts = [text(sign) for sign in signs]
+        self._after = [text(f"\n{sign}") for sign in signs]
         self._always = aligned
+        self._arrow: Any = None
+        if dialect.arrows:
+            around = re.escape(quote or "")
+            in_quotes = rf"{around}[^{around}\n]*{around}" if quote else "(?!)"
+            self._arrow = re.compile(text(rf"(?P<quoted>{in_quotes})|{dialect.arrow}"))
+            self._delimiter = text(dialect.delimiter)
         self._quote = None if quote is None else text(quote)
         ends = [] if quote is None else [dialect.delimiter, "\n"]
         self._opening: list[Any] = [text(f"{end}{quote}") for end in ends]
@@ -177,6 +207,8 @@ class Tidier:
 
     def tidy(self, lines: Any) -> Any:
         """Whole lines, each with its line feed, without what is no part of a row."""
+        if self._arrow is not None:
+            lines = self._arrow.sub(lambda found: found["quoted"] or self._delimiter, lines)
         untidy = (
             self._always
             or any(lines.startswith(start) for start in self._starts)
@@ -189,6 +221,8 @@ class Tidier:
             self.n_comments += n_comments
             if self._always:
                 return self._without_runs(lines)
+            lines, n_hollow = self._pieces["hollow"].subn(self._nothing, lines)
+            self.n_hollow += n_hollow
             return self._pieces["edge"].sub(self._nothing, lines)
         return self._tidy_around_quotes(lines)
 
@@ -216,6 +250,8 @@ class Tidier:
                 kept.append(self._blank)
             elif match.lastgroup == "comment":
                 self.n_comments += 1
+            elif match.lastgroup == "hollow":
+                self.n_hollow += 1
         kept.append(lines[end:])
         return self._nothing.join(kept)
 
@@ -246,6 +282,11 @@ class TidyBlocks:
         """Comment lines that were left out so far."""
         return self._tidier.n_comments
 
+    @property
+    def n_hollow(self) -> int:
+        """Lines of delimiters alone that were left out so far."""
+        return self._tidier.n_hollow
+
     def __iter__(self) -> Iterator[tuple[bytes, int]]:
         """Blocks that hold rows, and how many lines of each are not blank.
 
@@ -275,17 +316,17 @@ class TidyBlocks:
             yield b"".join(held), n_rows
 
     def whole_lines(self) -> Iterator[bytes]:
-        """The file in blocks of whole lines, each with its line feed.
+        """Blocks of whole lines in UTF-8 as they stand, each with a line feed at its end.
 
         Raises
         ------
         InputError
-            A line is too long or holds zero bytes.
+            A line is too long, holds zero bytes, or is not in the file's encoding.
         """
         stream, _ = byte_stream(self.path)
         tail = b""
         with stream:
-            while block := stream.read(BLOCK_BYTES):
+            for block in self._in_utf8(stream):
                 self._check(tail, block)
                 if self.dialect.bare_returns:
                     block = block.replace(b"\r", b"\n")
@@ -306,6 +347,22 @@ class TidyBlocks:
                     )
         if tail:
             yield tail.replace(b"\r", b"\n") + b"\n"
+
+    def _in_utf8(self, stream: Any) -> Iterator[bytes]:
+        if self.dialect.encoding == "UTF-8":
+            while block := stream.read(BLOCK_BYTES):
+                yield block
+            return
+        decoder = codecs.getincrementaldecoder(self.dialect.encoding)()
+        try:
+            while block := stream.read(BLOCK_BYTES):
+                yield decoder.decode(block).encode()
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{self.path}: not {self.dialect.encoding} text after line {self._n_lines}; save "
+                "the file as UTF-8"
+            ) from error
 
     def _check(self, tail: bytes, block: bytes) -> None:
         if b"\0" in block:
@@ -329,9 +386,11 @@ def _n_filled_lines(lines: bytes) -> int:
     return n_lines
 
 
-def _line_stream(path: Path) -> io.TextIOWrapper:
-    """The file's lines as text, with damaged characters kept as surrogates."""
+def _line_stream(path: Path, encoding: str = "UTF-8") -> io.TextIOWrapper:
+    """The file's lines as text, with damaged characters kept as surrogates in UTF-8."""
     raw: Any = io.BufferedReader(_Raw(byte_stream(path)[0]))
+    if encoding != "UTF-8":
+        return io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
     return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
@@ -415,7 +474,7 @@ def numbered_rows(
             start = start or (0 if line is None else n_read)
             yield line
 
-    with _line_stream(path) as text:
+    with _line_stream(path, dialect.encoding) as text:
         rows = rows_of(counted(text), dialect, strict=strict)
         while True:
             start = 0

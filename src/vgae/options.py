@@ -24,9 +24,9 @@ GraphArgument = Annotated[
     str,
     typer.Argument(
         metavar="GRAPH",
-        help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; Matrix Market, "
-        ".npz, .npy, GraphML, GEXF, GML, Pajek, JSON) or the name of a data set; see "
-        "`vgae datasets`.",
+        help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; SIF, .adjlist, "
+        ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek, JSON) or the name of a "
+        "data set; see `vgae datasets`.",
     ),
 ]
 HeaderOption = Annotated[
@@ -153,6 +153,17 @@ class Reading:
     ] = None
     drop_incomplete: Annotated[
         bool, typer.Option("--drop-incomplete", help="Leave out rows that lack a node id.")
+    ] = False
+    bipartite: Annotated[
+        bool | None,
+        typer.Option(
+            "--bipartite/--no-bipartite",
+            help="Whether the two columns hold nodes of two kinds, such as users and items; "
+            "default: what the header says.",
+        ),
+    ] = None
+    integer_ids: Annotated[
+        bool, typer.Option("--integer-ids", help="Read node ids such as 3.0 as integers.")
     ] = False
     isolated: Annotated[
         bool, typer.Option("--isolated", help="Keep nodes that are only in the feature table.")

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,38 +22,35 @@ from numpy.typing import NDArray
 from vgae.adjacency import count
 from vgae.columnar import StoredColumns, open_arrow, open_json_lines, open_parquet
 from vgae.dialects import refuse_pipe
+from vgae.ends import column_called, is_number
 from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
 from vgae.text import TextFile, open_text
 
 __all__ = [
     "NODE_NAMES",
-    "SOURCE_NAMES",
+    "SEEN_ROWS",
     "TABLE_SUFFIXES",
-    "TARGET_NAMES",
-    "WEIGHT_NAMES",
     "Table",
+    "as_text_rows",
     "check_output",
-    "column_called",
-    "first_two",
     "inner_suffix",
-    "is_number",
-    "is_row_number",
     "open_table",
     "write_table",
 ]
 
 logger = logging.getLogger(__name__)
 
-SOURCE_NAMES = ("source", "src", "from", "u", "node1", "node_1", "source_id", "from_id", "head")
-TARGET_NAMES = ("target", "dst", "to", "v", "node2", "node_2", "target_id", "to_id", "tail")
-WEIGHT_NAMES = ("weight",)
 NODE_NAMES = ("node", "id", "node_id")
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
+SEEN_ROWS = 2000
+DECIMAL_COMMA = r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?"
+GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+NUMBER_WITH_COMMA = re.compile(rf"{DECIMAL_COMMA}|{GROUPED.pattern}")
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,8 @@ class Table:
         Number of columns.
     about
         How the file was understood, in words.
-    first
-        The first row below the header as text, where that is known without reading the table.
+    text
+        The text that it is read from, if it is one.
     """
 
     path: Path
@@ -79,7 +77,17 @@ class Table:
     about: str
     _read: Callable[[list[int], Collection[int]], list[pa.ChunkedArray]]
     _lines: Callable[[], Iterator[int]]
-    first: list[str] | None = None
+    _first_rows: Callable[[], list[list[str]]]
+    text: TextFile | None = None
+
+    @cached_property
+    def rows(self) -> list[list[str]]:
+        """The first rows below the header, as text."""
+        return self._first_rows()
+
+    def first_cells(self, column: int) -> list[str]:
+        """The cells of a column in those rows."""
+        return [row[column] for row in self.rows if len(row) == self.n_columns]
 
     def column(self, wanted: str) -> int:
         """Position of a column given by its name, or by its number from 1.
@@ -110,14 +118,6 @@ class Table:
         """A column in words: its name, or its number from 1."""
         return f"column {column + 1}" if self.names is None else f"column '{self.names[column]}'"
 
-    def say_row_numbers(self, column: int) -> None:
-        """Say that a column is left out, as it is a data frame's index."""
-        logger.warning(
-            "%s: %s is taken for row numbers of a data frame: not used",
-            self.path,
-            self.describe(column),
-        )
-
     def read(
         self, columns: Sequence[int], *, encoded: Collection[int] = ()
     ) -> list[pa.ChunkedArray]:
@@ -143,6 +143,8 @@ class Table:
     def numbers(self, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
         """A column, already read, as finite numbers, shape (n_rows,).
 
+        A comma is a decimal one where it cannot be anything else, which is said.
+
         Raises
         ------
         InputError
@@ -150,6 +152,8 @@ class Table:
         """
         if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
             cells = pc.utf8_trim_whitespace(cells)
+            if pc.any(pc.match_substring(cells, ",")).as_py():
+                cells = self._with_decimal_points(column, cells)
         elif pa.types.is_dictionary(cells.type) or pa.types.is_nested(cells.type):
             raise InputError(f"{self.path}: {self.describe(column)} is not numeric")
         try:
@@ -168,17 +172,31 @@ class Table:
         numbers: NDArray[np.float64] = values
         return numbers
 
-
-def column_called(names: Sequence[str], *wanted: str) -> int | None:
-    """Position of the first of the wanted names among these, in any case of letters.
-
-    Examples
-    --------
-    >>> column_called(["When", " To ", "From"], "source", "from")
-    2
-    """
-    lowered = [name.strip().lower() for name in names]
-    return next((lowered.index(name) for name in wanted if name in lowered), None)
+    def _with_decimal_points(self, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Decimal commas as points; what else has commas is refused, or left as no number."""
+        texts = cells.unique().to_pylist()
+        with_comma = [text for text in texts if text and "," in text]
+        numbers = [text for text in with_comma if NUMBER_WITH_COMMA.fullmatch(text)]
+        grouped = [text for text in numbers if GROUPED.fullmatch(text)]
+        in_commas = self.text is not None and self.text.dialect.delimiter == ","
+        if not numbers or (in_commas and not grouped):
+            return cells  # words, or a decimal comma where commas separate: no numbers
+        if in_commas or len(grouped) == len(numbers) or any("." in (text or "") for text in texts):
+            row = pc.index(cells, (grouped or numbers)[0]).as_py()
+            raise InputError(
+                f"{self.place(row)}: {self.describe(column)} holds {shown(cells[row].as_py())}, "
+                "whose comma may group thousands or begin the decimals; write numbers with a "
+                "point, and without commas"
+            )
+        logger.warning(
+            "%s: %s has decimal commas: %s is read as %s",
+            self.path,
+            self.describe(column),
+            numbers[0],
+            numbers[0].replace(",", "."),
+        )
+        decimal = pc.match_substring_regex(cells, f"^(?:{DECIMAL_COMMA})$")
+        return pc.if_else(decimal, pc.replace_substring(cells, ",", "."), cells)
 
 
 def open_table(
@@ -307,48 +325,16 @@ def check_output(path: Path) -> None:
 
 
 def _text_table(text: TextFile) -> Table:
-    def read(columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
-        cells, n_comments = text.read(columns, encoded)
-        if n_comments:
-            logger.info("%s: left out %s", text.path, count(n_comments, "comment line"))
-        return cells
-
-    names = text.first_row if text.dialect.header else None
-    n_columns = len(text.first_row)
-    about = f"{text.dialect}, {count(n_columns, 'column')}, {'with a' if names else 'no'} header"
-    return Table(text.path, names, n_columns, about, read, text.lines, text.first)
-
-
-def first_two(names: Sequence[str]) -> tuple[int, int]:
-    """The first two columns that are not a data frame's row numbers, if there are three.
-
-    Examples
-    --------
-    >>> first_two(["", "from", "to"]), first_two(["", "to"])
-    ((1, 2), (0, 1))
-    """
-    others = [column for column, name in enumerate(names) if not is_row_number(name)]
-    return (others[0], others[1]) if len(others) > 1 else (0, 1)
-
-
-def is_row_number(name: str) -> bool:
-    """Whether a column of this name is a data frame's index, which was written along.
-
-    Examples
-    --------
-    >>> is_row_number(""), is_row_number("Unnamed: 0"), is_row_number("index")
-    (True, True, False)
-    """
-    return re.fullmatch(r"|Unnamed: \d+|__index_level_\d+__", name.strip()) is not None
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell spells a number, finite or not."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell  # 1_0 is ten in Python only
+    return Table(
+        text.path,
+        text.names,
+        text.n_columns,
+        str(text),
+        text.read,
+        text.lines,
+        lambda: text.rows,
+        text=text,
+    )
 
 
 def _number(cell: Any) -> float:
@@ -359,6 +345,26 @@ def _number(cell: Any) -> float:
 
 
 def _stored_table(columns: StoredColumns) -> Table:
+    """A table of typed columns."""
     about = f"{columns.kind}, {count(len(columns.names), 'column')}"
-    names, width = columns.names, len(columns.names)
-    return Table(columns.path, names, width, about, columns.read, lambda: iter(()))
+    return Table(
+        columns.path,
+        columns.names,
+        len(columns.names),
+        about,
+        columns.read,
+        lambda: iter(()),
+        lambda: as_text_rows(columns.head(SEEN_ROWS)),
+    )
+
+
+def as_text_rows(columns: Sequence[Any]) -> list[list[str]]:
+    """The first rows of some columns in PyArrow's form, as text.
+
+    Examples
+    --------
+    >>> as_text_rows([pa.array([1, None]), pa.array(["a", "b"])])
+    [['1', 'a'], ['', 'b']]
+    """
+    cells = [column[:SEEN_ROWS].to_pylist() for column in columns]
+    return [["" if cell is None else str(cell) for cell in row] for row in zip(*cells, strict=True)]

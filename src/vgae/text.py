@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import codecs
 import csv
+import logging
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
+from vgae.adjacency import count
 from vgae.dialects import (
     DELIMITERS,
     NO_MARK,
@@ -30,10 +33,13 @@ from vgae.dialects import (
     tidy_lines,
     wide_cells,
 )
-from vgae.errors import InputError
+from vgae.ends import is_number, named_ends
+from vgae.errors import InputError, shown
 from vgae.files import file_errors
 
-__all__ = ["TextFile", "open_text"]
+__all__ = ["TextFile", "open_text", "text_head"]
+
+logger = logging.getLogger("vgae.io")
 
 SAMPLE_BYTES, SAMPLE_ROWS = 2**20, 2000
 PARSED_BYTES = 2**20
@@ -53,6 +59,11 @@ OTHER_LANGUAGES = {
 """What other files begin with, and what is said of them."""
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines, which knows seven more
 BLANKS = re.compile(r"^ | {2}| $")
+ARROW = r"<?[-=]{1,2}>|<[-=]{1,2}|[\u2190\u2192\u2194]"
+APART = re.compile(rf"(?<=[ \t])(?:{ARROW}|--)(?=[ \t])|(?<= )-(?= )")
+TOUCHING = re.compile(ARROW)
+BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+BOMS_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 @dataclass(frozen=True)
@@ -63,44 +74,66 @@ class TextFile:
     ----------
     path, dialect
         The file, and how it is written.
-    first_row
-        Its first row: the names of the columns where there is a header.
-    first
-        Its first row below the header, if there is one.
+    n_columns
+        How many columns the first row has.
+    names
+        The names of the columns, from a header or from the comment above the rows, if any.
+    rows
+        The first rows below the header.
+    is_whole
+        Whether those are all.
+    remarks
+        The comment lines above the first row.
     """
 
     path: Path
     dialect: Dialect
-    first_row: list[str]
-    first: list[str] | None
+    n_columns: int
+    names: list[str] | None
+    rows: list[list[str]]
+    is_whole: bool
+    remarks: list[str]
 
-    def read(
-        self, columns: list[int], encoded: Collection[int]
-    ) -> tuple[list[pa.ChunkedArray], int]:
+    def __str__(self) -> str:
+        """How the file is written, in words."""
+        if self.dialect.header or self.names is None:
+            said = f"{'with a' if self.dialect.header else 'no'} header"
+        else:
+            said = "names of columns from the comment above"
+        return f"{self.dialect}, {count(self.n_columns, 'column')}, {said}"
+
+    def read(self, columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
         """Columns by position, as strings, those in `encoded` with a dictionary.
 
-        Returns
-        -------
-        The columns, and the number of comment lines in the whole file.
+        Comment lines, and lines of delimiters alone, are left out, counted and said.
 
         Raises
         ------
         InputError
             A row cannot be read; the line says which.
         """
+        whole = pa.concat_tables(list(self.parts(columns, encoded)))
+        return [whole.column(f"f{column}") for column in columns]
+
+    def parts(self, columns: list[int], encoded: Collection[int] = ()) -> Iterator[pa.Table]:
+        """The same columns, called f0, f1, ..., a block of rows at a time."""
         blocks = TidyBlocks(self.path, self.dialect)
-        tables: list[pa.Table] = []
-        swallowed = False
+        header, swallowed = self.dialect.header, False
         with file_errors(self.path):
             for block, n_lines in blocks:
-                header = self.dialect.header and not tables
                 table = self._parsed(block, columns, encoded, header=header)
                 swallowed = swallowed or len(table) + header < n_lines
-                tables.append(table)
+                header = False
+                yield table
         if swallowed:
             self._check_quotes()
-        whole = pa.concat_tables(tables)
-        return [whole.column(f"f{column}") for column in columns], blocks.n_comments
+        for number, what in (
+            (blocks.n_comments, "comment line"),
+            (blocks.n_hollow, "blank line"),
+        ):
+            if number:
+                of = " of delimiters alone" if what == "blank line" else ""
+                logger.info("%s: left out %s%s", self.path, count(number, what), of)
 
     def _parsed(
         self, block: bytes, columns: list[int], encoded: Collection[int], *, header: bool
@@ -118,7 +151,7 @@ class TextFile:
         )
         for size in (PARSED_BYTES, len(block) + 1):
             reading = pa.csv.ReadOptions(
-                column_names=[f"f{place}" for place in range(len(self.first_row))],
+                column_names=[f"f{place}" for place in range(self.n_columns)],
                 skip_rows_after_names=int(header),
                 block_size=size,
             )
@@ -145,7 +178,7 @@ class TextFile:
         """The line behind PyArrow's complaint."""
         if "UTF8" in str(error) and (explained := not_utf8(self.path)):
             return explained
-        width = len(self.first_row)
+        width = self.n_columns
         for line, row in numbered_rows(self.path, self.dialect):
             if len(row) != width:
                 found = "1 column" if len(row) == 1 else f"{len(row)} columns"
@@ -181,56 +214,103 @@ def open_text(
         raise InputError(f"delimiter {delimiter!r}: is the quote too; name another quote")
     if comment == "":
         raise InputError("comment: must be what comments begin with, or 'none'")
-    head, compression = _head(path)
+    marks = Dialect(delimiter or ",", quote=quote, comment=comment)
+    head, dialect, is_whole = text_head(path, marks)
     if delimiter is None:
         _refuse_other_languages(path, head)
-    dialect = Dialect(
-        delimiter or ",",
-        quote=quote,
-        comment=comment,
-        bare_returns="\r" in head and "\n" not in head,
-        compression=compression,
-    )
-    n_skipped, lines = _after_comments(path, head, dialect)
-    dialect = _with_delimiter(dialect, lines, delimiter)
+    remarks, lines = _after_comments(path, head, dialect)
+    dialect = _with_delimiter(path, dialect, lines, delimiter)
     rows = _sample_rows(lines, dialect)
     if not rows:
-        raise InputError(f"{path}, line {n_skipped + 1}: cannot be read{UNCLOSED}")
-    has_header = guess_header(rows) if header is None else header
-    first = next(iter(rows[int(has_header) :]), None)
-    return TextFile(path, replace(dialect, header=has_header), rows[0], first)
+        raise InputError(f"{path}, line {len(remarks) + 1}: cannot be read{UNCLOSED}")
+    n_columns, names = len(rows[0]), None
+    if header is None:
+        names = _names_above(remarks, dialect, rows, guess_header)
+        header = names is None and guess_header(rows)
+    if header:
+        names, *rows = rows
+        names = [names[0].lstrip("#"), *names[1:]]
+    return TextFile(
+        path,
+        replace(dialect, header=header),
+        n_columns,
+        names,
+        rows,
+        is_whole and len(rows) < SAMPLE_ROWS - 1,
+        [line for line in remarks if line.strip()],
+    )
 
 
 # ------------------------------------------------------------------- detection
 
 
-def _head(path: Path) -> tuple[str, str | None]:
-    """The first lines of a file as text, only whole ones where there are more; its compression."""
+def text_head(path: Path, dialect: Dialect) -> tuple[str, Dialect, bool]:
+    """The first lines of a file as text, what they say of its dialect, and whether they are all.
+
+    Raises
+    ------
+    InputError
+        The file is empty, not text, or in another encoding than UTF-8 and UTF-16 with a mark.
+    """
     stream, compression = byte_stream(path)
     with stream:
         sample: bytes = stream.read(SAMPLE_BYTES)
     if not sample.strip():
         raise InputError(f"{path}: is empty")
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(f"{path}, line 1: not UTF-8 text but UTF-16; save the file as UTF-8")
+    if sample.startswith(BOMS_32):
+        raise InputError(f"{path}, line 1: not UTF-8 text but UTF-32; save the file as UTF-8")
     for magic, said in ARCHIVES.items():
         if sample.startswith(magic):
             raise InputError(f"{path}: {said}")
-    if b"\0" in sample:
-        raise InputError(f"{path}: is not a text file (it holds zero bytes)")
-    if len(sample) == SAMPLE_BYTES:
-        whole = max(sample.rfind(b"\n"), sample.rfind(b"\r")) + 1
-        if not whole:
-            raise InputError(
-                f"{path}, line 1: is longer than {SAMPLE_BYTES:,} bytes; is this a table, one row "
-                "a line?"
-            )
-        sample = sample[:whole]
+    is_whole = len(sample) < SAMPLE_BYTES
+    encoding = "UTF-16" if sample.startswith(BOMS) else "UTF-8"
+    decode = _decoded_utf16 if encoding == "UTF-16" else _decoded_utf8
+    head = decode(path, sample, is_whole)
+    found = replace(
+        dialect,
+        compression=compression,
+        encoding=encoding,
+        bare_returns="\r" in head and "\n" not in head,
+    )
+    return head, found, is_whole
+
+
+def _decoded_utf16(path: Path, sample: bytes, is_whole: bool) -> str:
     try:
-        return sample.decode("utf-8-sig").lstrip("\ufeff"), compression
+        head = codecs.getincrementaldecoder("utf-16")().decode(sample, final=is_whole)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-16 text, as its first bytes say") from error
+    if not head.strip():
+        raise InputError(f"{path}: is empty")
+    _refuse_zeros(path, "\0" in head)
+    return head if is_whole else head[: _whole_lines(path, head, "\n", "\r")]
+
+
+def _decoded_utf8(path: Path, sample: bytes, is_whole: bool) -> str:
+    _refuse_zeros(path, b"\0" in sample)
+    if not is_whole:
+        sample = sample[: _whole_lines(path, sample, b"\n", b"\r")]
+    try:
+        return sample.decode("utf-8-sig").lstrip("\ufeff")
     except UnicodeDecodeError as error:
         # A lone beginning of a byte order mark is no line's fault.
         raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from error
+
+
+def _refuse_zeros(path: Path, has_zeros: bool) -> None:
+    if has_zeros:
+        raise InputError(f"{path}: is not a text file (it holds zero bytes)")
+
+
+def _whole_lines(path: Path, head: Any, *line_ends: Any) -> int:
+    """Where the last whole line of a beginning ends."""
+    end: int = max(map(head.rfind, line_ends)) + 1
+    if not end:
+        raise InputError(
+            f"{path}, line 1: is longer than {SAMPLE_BYTES:,} bytes; is this a table, one row a "
+            "line?"
+        )
+    return end
 
 
 def _refuse_other_languages(path: Path, head: str) -> None:
@@ -240,14 +320,36 @@ def _refuse_other_languages(path: Path, head: str) -> None:
             raise InputError(f"{path}: {said} (if it is a table, name its --delimiter)")
 
 
-def _after_comments(path: Path, head: str, dialect: Dialect) -> tuple[int, list[str]]:
-    """Number of leading comment and blank lines, and the lines after them."""
+def _after_comments(path: Path, head: str, dialect: Dialect) -> tuple[list[str], list[str]]:
+    """Leading comment and blank lines, and the lines after them."""
     comment = re.compile(dialect.comments)
     lines = LINE_END.split(head)
     for number, line in enumerate(lines):
         if line.strip(" ") and not comment.match(line):
-            return number, lines[number:]
+            return lines[:number], lines[number:]
     raise InputError(f"{path}: is empty but for comments")
+
+
+def _names_above(
+    remarks: list[str],
+    dialect: Dialect,
+    rows: list[list[str]],
+    guess_header: Callable[[list[list[str]]], bool],
+) -> list[str] | None:
+    """The names of columns that the comment line directly above the rows gives, if it does."""
+    if not remarks:
+        return None
+    mark = r"[#%]+[ \t]*" if dialect.comment is None else dialect.comments
+    line = re.sub(f"^{mark}", "", remarks[-1])
+    named = _sample_rows([line], replace(dialect, comment=NO_MARK))
+    if not named or len(named[0]) != len(rows[0]) or not all(cell.strip() for cell in named[0]):
+        return None
+    names = named[0]
+    if any(map(is_number, names)) or len(names) < 2:
+        return None
+    if dialect.delimiter == " " and not named_ends(names):
+        return None  # two words of a sentence
+    return names if guess_header([names, *rows]) else None
 
 
 def _sample_rows(lines: list[str], dialect: Dialect) -> list[list[str]]:
@@ -260,9 +362,15 @@ def _sample_rows(lines: list[str], dialect: Dialect) -> list[list[str]]:
     return rows
 
 
-def _with_delimiter(dialect: Dialect, lines: list[str], delimiter: str | None) -> Dialect:
+def _with_delimiter(
+    path: Path, dialect: Dialect, lines: list[str], delimiter: str | None
+) -> Dialect:
     """With the first delimiter that splits all first rows alike, else the first that splits one."""
     lines = lines[:100]
+    if delimiter is None:
+        by_arrows = _with_arrows(path, dialect, lines, APART)
+        if by_arrows is not None:
+            return by_arrows
     candidates = [replace(dialect, delimiter=mark) for mark in delimiter or DELIMITERS]
     aligned = replace(dialect, delimiter=" ", aligned=True)
     if any(BLANKS.search(line) for line in lines):
@@ -279,7 +387,56 @@ def _with_delimiter(dialect: Dialect, lines: list[str], delimiter: str | None) -
             present.append(candidate)
             if len(set(widths)) == 1:
                 return candidate
+    if not present and delimiter is None:
+        by_arrows = _with_arrows(path, dialect, lines, TOUCHING)
+        if by_arrows is not None:
+            return by_arrows
     return (present or (candidates if delimiter else [dialect]))[0]
+
+
+def _with_arrows(
+    path: Path, dialect: Dialect, lines: list[str], arrow: re.Pattern[str]
+) -> Dialect | None:
+    """A dialect in which arrows separate the ends of edges, if each line has exactly one.
+
+    Raises
+    ------
+    InputError
+        Each has one at least, and one more than that.
+    """
+    comment, quoted = re.compile(dialect.comments), re.compile(r"(?!)")
+    if dialect.quote is not None:
+        mark = re.escape(dialect.quote)
+        quoted = re.compile(f"{mark}[^{mark}]*{mark}")
+    rows = [line for line in lines if line.strip() and not comment.match(line)]
+    found = [arrow.findall(quoted.sub("", row)) for row in rows]
+    if not rows or not all(found):
+        return None
+    several = next((row for row, marks in zip(rows, found, strict=True) if len(marks) > 1), None)
+    if several is not None:
+        raise InputError(
+            f"{path}: {shown(several)} holds more than one arrow; write one edge a line, or name "
+            "the --delimiter"
+        )
+    made = replace(
+        dialect,
+        arrows=tuple(sorted({marks[0] for marks in found})),
+        arrows_apart=arrow is APART,
+    )
+    sides = [re.split(made.arrow, quoted.sub("x", row.strip())) for row in rows]
+    if any(len(pair) != 2 or not all(pair) for pair in sides):
+        return None
+    for mark in ("\t", ";", "|", ","):
+        if all(mark in end for _, end in sides):
+            return replace(made, delimiter=mark)
+    # Ids may hold blanks; but what ends in a number everywhere is an id and its weight.
+    words = [end.split() for _, end in sides]
+    if len(words[0]) > 1 and all(
+        len(row) == len(words[0]) and is_number(row[-1]) and " " not in start
+        for row, (start, _) in zip(words, sides, strict=True)
+    ):
+        return replace(made, delimiter=" ", aligned=True)
+    return replace(made, delimiter="\t")
 
 
 def _end_in_marks(rows: list[list[str]]) -> bool:

@@ -132,3 +132,30 @@ def test_row_numbers_are_no_nodes(
     graph = as_graph(frame({name: [0, 1], "a": ["ann", "bob"], "b": ["bob", "cid"]}))
     assert graph.ids.tolist() == ["ann", "bob", "cid"]
     assert "is taken for row numbers" in caplog.text
+
+
+@every_frame
+def test_frames_and_files_choose_the_same_columns(
+    frame: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    columns: dict[str, list[Any]] = {
+        "k": list(range(80)),
+        "a": [f"n{7 * i % 40}" for i in range(80)],
+        "b": [f"n{(3 * i + 1) % 40}" for i in range(80)],
+    }
+    assert as_graph(frame(columns)).n_nodes == 40
+    assert "column 'k' differs in every row and is taken for row numbers" in caplog.text
+    named = frame({"rank": [1, 2], "Sender": ["a", "b"], "Receiver": ["b", "c"]})
+    assert as_graph(named).ids.tolist() == ["a", "b", "c"]
+
+
+@every_frame
+def test_users_and_items_of_one_number_are_two_nodes(
+    frame: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = as_graph(frame({"rating": [5, 4], "item_id": [2, 2], "user_id": [1, 2]}))
+    assert graph.ids.tolist() == ["item_id:2", "user_id:1", "user_id:2"]
+    assert graph.n_edges == 2
+    assert "two kinds of nodes, with 1 id in common" in caplog.text
+    apart = as_graph(frame({"user_id": [1, 2], "item_id": [7, 8]}))
+    assert apart.ids.tolist() == [1, 2, 7, 8]

@@ -86,7 +86,7 @@ def test_everything_dropped_or_merged_is_said(
         ("a,b\nc,\n", "line 2: column 2 is empty"),
         ("source,target,weight\na,b,nan\n", "line 2: column 'weight' holds 'nan'"),
         ("source,target,weight\na,b,1\nb,c,inf\n", "line 3: column 'weight' holds 'inf'"),
-        ("source,target,weight\na,b,-1\n", "line 2: weight -1 is not positive"),
+        ("source,target,weight\na,b,-1\n", "line 2: weight -1 is negative; signed graphs are not"),
         ("source,target,weight\na,b,heavy\n", "'heavy', not a finite number"),
         ("source,target\n", "has a header but no edges"),
         ('a,b\n"c\nd",e\n', "line 2: column 1 holds a line break"),
@@ -354,7 +354,10 @@ def test_pairs_of_known_nodes_are_no_header(
     with caplog.at_level("INFO"):
         assert read_pairs(put(tmp_path, "p.csv", "a,b\n1,4\n"), graph) == [["a", "b"], ["1", "4"]]
         assert len(read_pairs(put(tmp_path, "p.csv", "from,to\na,b\n"), graph)) == 2
-    assert "no header; pairs run from column 1 to column 2 (first: 'a' to 'b')" in caplog.text
+    assert (
+        "no header; pairs run from column 1 to column 2 (first: 'a' to 'b', '1' to '4')"
+        in caplog.text
+    )
 
 
 def test_pipes_are_refused_before_they_are_read(tmp_path: Path) -> None:

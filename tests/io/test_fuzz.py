@@ -25,24 +25,30 @@ CELL = st.one_of(
     ),
 )
 LINE_END = st.sampled_from(["\n", "\r\n", "\r"])
-NOISE = st.sampled_from(["", "", "", "# a comment", "% more", "#", "   ", "%%x", "#1,2"])
+NOISE = st.sampled_from(
+    ["", "", "", "# a comment", "% more", "#", "   ", "%%x", "#1,2", ",,", "\t ", "# u,v"]
+)
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
     """A file and the options it is read with."""
-    delimiter = draw(st.sampled_from([",", "\t", ";", "|", " ", ":", "  "]))
-    width = draw(st.integers(1, 4))
+    delimiter = draw(st.sampled_from([",", "\t", ";", "|", " ", ":", "  ", " -> "]))
+    width = draw(st.integers(1, 5))
     quoted = draw(st.booleans())
     end = draw(LINE_END)
-    lines = draw(st.sampled_from([[], ["source,target"], ["# head"], [delimiter.join("uvwx")]]))
+    lines = draw(
+        st.sampled_from(
+            [[], ["source,target"], ["# head"], [delimiter.join("uvwx")], ["user,item"], ["% bip"]]
+        )
+    )
     for row in draw(st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=12)):
         lines = [*lines, delimiter.join(f'"{c}"' if quoted and "a" in c else c for c in row)]
         noise = draw(NOISE)
         lines += [noise] if noise else []
     content = end.join(lines) + draw(st.sampled_from(["", end, end + end]))
     encoded = content.encode(
-        draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "latin-1"])), "replace"
+        draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "latin-1", "utf-16"])), "replace"
     )
     for place, byte in draw(
         st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=2)
@@ -63,6 +69,8 @@ def tables(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
                 "drop_incomplete": st.booleans(),
                 "weight": st.sampled_from(["3", "w"]),
                 "source": st.sampled_from(["2", "u"]),
+                "bipartite": st.booleans(),
+                "integer_ids": st.booleans(),
             },
         )
     )

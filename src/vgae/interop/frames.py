@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from vgae.errors import InputError
+from vgae.ends import WEIGHT_NAMES, column_called, find_ends, kind_prefixes, two_kinds
+from vgae.errors import InputError, shown
 from vgae.graph import Graph, count
-from vgae.tables import (
-    SOURCE_NAMES,
-    TARGET_NAMES,
-    WEIGHT_NAMES,
-    column_called,
-    first_two,
-)
+from vgae.tables import SEEN_ROWS, as_text_rows
 
 __all__ = ["from_arrow", "from_pandas", "from_polars"]
 
@@ -26,11 +22,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Frame:
-    """A table in memory: what errors call it, its columns' names, and how one is read."""
+    """A table in memory: what errors call it, its columns' names, and how one is read.
+
+    `read` takes the place of a column, and whether its first rows will do.
+    """
 
     where: str
     names: Sequence[str]
-    read: Callable[[int], Any]
+    read: Callable[[int, bool], Any]
 
     def graph(self, *, directed: bool) -> Graph:
         """The graph of an edge list, one edge a row.
@@ -41,7 +40,7 @@ class _Frame:
             There are no two columns of node ids, or a row lacks an id or a positive weight.
         """
         source, target, weight = self._edge_columns()
-        ends = (self._ids(source), self._ids(target))
+        ends = self._apart(source, target, self._ids(source), self._ids(target))
         weights = None if weight is None else self._numbers(weight)
         try:
             return Graph.from_pairs(ends, weights=weights, directed=directed)
@@ -54,13 +53,12 @@ class _Frame:
                 f"{self.where}: {count(len(self.names), 'column')}; two are needed, one for each "
                 "end of an edge"
             )
-        source = column_called(self.names, *SOURCE_NAMES)
-        target = column_called(self.names, *TARGET_NAMES)
-        if source is None or target is None:
-            source, target = first_two(self.names)
-            if source:
-                logger.warning("%s: %s is taken for row numbers", self.where, self._column(0))
         weight = column_called(self.names, *WEIGHT_NAMES)
+        n_columns = len(self.names)
+        found = find_ends(self.names, self._first_rows(), n_columns, self._column, weight=weight)
+        for remark in found.remarks:
+            logger.warning("%s: %s; call others source and target if need be", self.where, remark)
+        source, target = found.source, found.target
         if weight in (source, target):
             raise InputError(
                 f"{self.where}: {self._column(weight or 0)} is one of the first two, which hold "
@@ -75,13 +73,40 @@ class _Frame:
         logger.info("%s: edges run from %s", self.where, said)
         return source, target, weight
 
+    def _first_rows(self) -> list[list[str]]:
+        try:
+            return as_text_rows([self.read(column, True) for column in range(len(self.names))])
+        except (pa.ArrowException, OverflowError):
+            return []  # a column of other objects: refused if it is read
+
+    def _apart(self, source: int, target: int, first: Any, second: Any) -> tuple[Any, Any]:
+        """The ids of both ends, told apart where the columns' names say two kinds of nodes."""
+        if not two_kinds(self.names, source, target):
+            return first, second
+        common = pc.is_in(second.unique(), first.unique())
+        n_common = pc.sum(common).as_py() or 0
+        if not n_common:
+            return first, second
+        prefixes = kind_prefixes(self.names, source, target)
+        parts = [
+            pc.binary_join_element_wise(prefix, cells.cast(pa.string()), "")
+            for prefix, cells in zip(prefixes, (first, second), strict=True)
+        ]
+        logger.warning(
+            "%s: two kinds of nodes, with %s in common: ids are written %s, %s",
+            self.where,
+            count(n_common, "id"),
+            *(shown(part[0].as_py()) for part in parts),
+        )
+        return parts[0], parts[1]
+
     def _column(self, column: int) -> str:
         return f"column '{self.names[column]}'"
 
     def _cells(self, column: int) -> Any:
         """A column none of whose cells is missing."""
         try:
-            cells = self.read(column)
+            cells = self.read(column, False)
         except (pa.ArrowException, OverflowError) as error:
             raise InputError(
                 f"{self.where}: {self._column(column)} mixes types, or holds other objects; "
@@ -130,8 +155,9 @@ class _Frame:
 def from_pandas(frame: Any, directed: bool) -> Graph:
     """Graph from a pandas DataFrame of edges."""
 
-    def read(column: int) -> Any:
-        return pa.array(frame.iloc[:, column], from_pandas=True)
+    def read(column: int, first: bool) -> Any:
+        cells = frame.iloc[:SEEN_ROWS, column] if first else frame.iloc[:, column]
+        return pa.array(cells, from_pandas=True)
 
     names = list(frame.columns)
     if names and all(isinstance(name, str) for name in names) and list(frame.index) == names:
@@ -145,12 +171,17 @@ def from_pandas(frame: Any, directed: bool) -> Graph:
 def from_polars(frame: Any, directed: bool) -> Graph:
     """Graph from a Polars DataFrame of edges."""
 
-    def read(column: int) -> Any:
-        return frame.to_series(column).to_arrow()
+    def read(column: int, first: bool) -> Any:
+        cells = frame.to_series(column)
+        return (cells.head(SEEN_ROWS) if first else cells).to_arrow()
 
     return _Frame("DataFrame", frame.columns, read).graph(directed=directed)
 
 
 def from_arrow(table: Any, directed: bool) -> Graph:
     """Graph from a PyArrow table of edges."""
-    return _Frame("Table", table.column_names, table.column).graph(directed=directed)
+
+    def read(column: int, _first: bool) -> Any:
+        return table.column(column)
+
+    return _Frame("Table", table.column_names, read).graph(directed=directed)

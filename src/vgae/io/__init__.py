@@ -53,6 +53,8 @@ def read_graph(
     drop_incomplete: bool = False,
     isolated: bool = False,
     directed: bool = False,
+    bipartite: bool | None = None,
+    integer_ids: bool = False,
     attributes: Mapping[str, str] | None = None,
     standardize: bool = False,
     missing: str = "error",
@@ -67,14 +69,15 @@ def read_graph(
     ----------
     path
         One edge a row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
-        or a Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file, or nodes
-        and links in JSON, as NetworkX and D3 write them.
+        an adjacency matrix in such text; Cytoscape's .sif, NetworkX's .adjlist or .edgelist; a
+        Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file; or nodes and links
+        in JSON, as NetworkX and D3 write them.
     features
         CSV, Parquet or Arrow with a node's id in its first column (or one called node or id) and
         its attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
     source, target
         Columns of the two ends, by name or by number from 1. By default those with usual names
-        (source and target, from and to, ...), else the first two.
+        (source and target, from and to, ...), otherwise the first two that do not number the rows.
     weight
         Column of the edge weights; by default one called weight, if there is one.
     header
@@ -92,6 +95,13 @@ def read_graph(
         default they are an error.
     directed
         Whether an edge has a direction.
+    bipartite
+        Whether the two columns hold nodes of two kinds, such as users and items. Ids that are in
+        both columns are then two nodes: every id gets the name of its column before it, as in
+        "user_id:1" and "item_id:1" ("source:1" and "target:1" without a header). By default true
+        where the names of the columns (user and item, ...) or a first line "% bip" say so.
+    integer_ids
+        Whether ids such as "3.0" become integers, as which they began.
     attributes, standardize, missing
         How columns of `features` become numbers; see `vgae.attributes.fit_encoding`.
     max_bytes
@@ -139,13 +149,25 @@ def read_graph(
         for name, value in columns.items():
             if value is not None:
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
-        if drop_incomplete:
-            raise InputError(f"{path}: --drop-incomplete makes no sense with a {suffix} file")
+        for name, is_set in (
+            ("drop-incomplete", drop_incomplete),
+            ("bipartite", bipartite),
+            ("integer-ids", integer_ids),
+        ):
+            if is_set:
+                raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
         with most_bytes(max_bytes):
             graph = read_format(path, directed=directed)
     else:
         with most_bytes(max_bytes):
-            graph = read_edges(path, drop_incomplete=drop_incomplete, directed=directed, **columns)
+            graph = read_edges(
+                path,
+                drop_incomplete=drop_incomplete,
+                directed=directed,
+                bipartite=bipartite,
+                integer_ids=integer_ids,
+                **columns,
+            )
     if features is not None:
         with most_bytes(max_bytes):
             graph = with_features_from(
@@ -153,6 +175,7 @@ def read_graph(
                 features,
                 edges=path,
                 isolated=isolated,
+                integer_ids=integer_ids,
                 attributes=attributes,
                 standardize=standardize,
                 missing=missing,

@@ -6,26 +6,23 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vgae.adjacency import count
+from vgae.ends import WEIGHT_NAMES, find_ends, is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.files import local_path
 from vgae.graph import Graph
 from vgae.ids import IdArray, NodeId, as_ids, number_ids
 from vgae.io.id_columns import IdColumns
-from vgae.tables import (
-    SOURCE_NAMES,
-    TARGET_NAMES,
-    WEIGHT_NAMES,
-    Table,
-    column_called,
-    first_two,
-    is_number,
-    open_table,
-)
+from vgae.io.relations import has_relations, read_relations
+from vgae.io.squares import read_square
+from vgae.io.two_kinds import as_known, tell_kinds_apart
+from vgae.tables import Table, inner_suffix, open_table
 
 __all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 
@@ -44,6 +41,8 @@ def read_edges(
     comment: str | None = None,
     drop_incomplete: bool = False,
     directed: bool = False,
+    bipartite: bool | None = None,
+    integer_ids: bool = False,
 ) -> Graph:
     """Read a table with one edge a row; see `vgae.read_graph` for the parameters.
 
@@ -52,21 +51,26 @@ def read_edges(
     InputError
         The file cannot be read as an edge list; the line names the place.
     """
-    table = open_table(
-        path,
-        header=header,
-        delimiter=delimiter,
-        quote=quote,
-        comment=comment,
-        guess_header=looks_like_header,
-    )
-    ends = _pair_columns(table, source, target)
-    weight_column = (
-        table.column_called(*WEIGHT_NAMES) if weight is None else table.column(str(weight))
-    )
-    ids, weight_cells = _read_columns(table, ends, weight_column)
+    alone: list[str] = []
+    marks: dict[str, Any] = {
+        "header": header, "delimiter": delimiter, "quote": quote, "comment": comment
+    }  # fmt: skip
+    if has_relations(path):
+        refused = {"source": source, "target": target, **marks}
+        table, alone = read_relations(path, weight=weight, refused=refused)
+        weight = None
+    else:
+        table = open_table(path, guess_header=looks_like_header, **marks)
+        if source is None and target is None and weight is None and not bipartite:
+            graph = read_square(table, directed=directed)
+            if graph is not None:
+                return graph
+    weight_column = _weight_column(table, weight)
+    ends = _pair_columns(table, source, target, weight_column)
+    _say_direction(table, directed=directed)
+    ids, weight_cells = _read_columns(table, ends, weight_column, integer_ids=integer_ids)
     n_rows = len(ids.codes[0])
-    if n_rows == 0:
+    if n_rows == 0 and not alone:
         raise InputError(f"{path}: has a header but no edges")
     if not drop_incomplete:
         ids.check_complete("; --drop-incomplete leaves them out")
@@ -76,9 +80,10 @@ def read_edges(
         weights = _positive_weights(table, weight_column, weight_cells)
         weights = weights if ids.rows is None else weights[ids.rows]
     del weight_cells
-    ids = ids.checked()
+    ids = ids.joined_by(alone).checked(integer_ids=integer_ids)
+    ids = tell_kinds_apart(table, ids, bipartite=bipartite)
     names, places = number_ids(ids.values, ids.used)
-    pairs = np.stack([places[column] for column in ids.codes], axis=1)
+    pairs = np.stack([places[column] for column in ids.codes[:2]], axis=1)
     n_incomplete = n_rows - len(pairs)
     del ids, places
     try:
@@ -114,10 +119,10 @@ def read_new_edges(
         The file cannot be read as an edge list; the line names the place.
     """
     table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
-    ends = _pair_columns(table, None, None)
     weight = table.column_called(*WEIGHT_NAMES)
+    ends = _pair_columns(table, None, None, weight)
     ids, weight_cells = _read_columns(table, ends, weight)
-    ids = ids.check_complete().checked()
+    ids = as_known(table, ids.check_complete().checked(), known)
     weights = None if weight is None else _positive_weights(table, weight, weight_cells)
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
@@ -145,9 +150,9 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
         The file cannot be read, or a pair names an unknown node; the line names it.
     """
     table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
-    ends = _pair_columns(table, None, None)
+    ends = _pair_columns(table, None, None, table.column_called(*WEIGHT_NAMES))
     ids, _ = _read_columns(table, ends, None, what="pairs")
-    ids = ids.check_complete().checked()
+    ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
         raise InputError(f"{path}: has a header but no pairs")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
@@ -169,16 +174,17 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
 def looks_like_header(rows: list[list[str]]) -> bool:
     """Whether the first row names columns: usual names, text above numbers, or ids unlike all."""
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
-    ends = column_called(first, *SOURCE_NAMES), column_called(first, *TARGET_NAMES)
     rest = [row for row in rest if len(row) == len(first)]
-    if None not in ends:  # unless nodes are called so: those recur
-        below = {row[end].strip() for row in rest for end in ends if end is not None}
-        return not any(first[end] in below for end in ends if end is not None)
+    for ends in named_ends(first)[:1]:  # unless nodes are called so: those recur
+        below = {row[end].strip() for row in rest for end in ends}
+        return not any(first[end] in below for end in ends)
     if not rest:
         return False
     if any(map(is_number, first)):
         return False
     if any(all(is_number(row[column]) for row in rest) for column in range(len(first))):
+        return True
+    if first[0].startswith("#") and not any(row[0].startswith("#") for row in rest):
         return True
     # Ids of a graph recur. Two that never do, above rows that mostly do, are names.
     seen: dict[str, int] = {}
@@ -199,44 +205,56 @@ def _unlike_nodes_of(graph: Graph) -> Callable[[list[list[str]]], bool]:
     return names_columns
 
 
+def _weight_column(table: Table, weight: str | int | None) -> int | None:
+    """The column of the weights: as named, one that is called so, or an edge list's third."""
+    if weight is not None:
+        return table.column(str(weight))
+    third = [row[2] for row in table.rows if len(row) == 3]
+    if (
+        inner_suffix(table.path) == ".edgelist"
+        and table.names is None
+        and table.n_columns == 3
+        and all(map(is_number, third))
+    ):
+        return 2  # as NetworkX writes weighted ones
+    return table.column_called(*WEIGHT_NAMES)
+
+
 def _pair_columns(
-    table: Table, source: str | int | None, target: str | int | None
+    table: Table, source: str | int | None, target: str | int | None, weight: int | None
 ) -> tuple[int, int]:
     if table.n_columns < 2:
         start = table.names[0] if table.names else table.read([0])[0][0].as_py()
-        advice = "" if table.first is None else ": name the delimiter with --delimiter"
+        advice = "" if table.text is None else ": name the delimiter with --delimiter"
         raise InputError(
             f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
             f"two are needed, one for each end of an edge{advice}"
         )
-    first, second = table.column_called(*SOURCE_NAMES), table.column_called(*TARGET_NAMES)
-    if first is None or second is None:
-        first, second = _first_named(table)
-    if source is not None:
-        first = table.column(str(source))
-    if target is not None:
-        second = table.column(str(target))
+    if source is None or target is None:
+        found = find_ends(table.names, table.rows, table.n_columns, table.describe, weight=weight)
+        for remark in found.remarks:
+            logger.warning("%s: %s; --source and --target name others", table.path, remark)
+    first = found.source if source is None else table.column(str(source))
+    second = found.target if target is None else table.column(str(target))
     if first == second:
         raise InputError(f"{table.path}: source and target are both {table.describe(first)}")
     return first, second
 
 
-def _first_named(table: Table) -> tuple[int, int]:
-    """The first two columns; a data frame's row numbers are passed over."""
-    first, second = first_two(table.names or ["x", "y"])
-    if first:
-        table.say_row_numbers(0)
-    return first, second
-
-
 def _read_columns(
-    table: Table, ends: tuple[int, int], weight: int | None, *, what: str = "edges"
+    table: Table,
+    ends: tuple[int, int],
+    weight: int | None,
+    *,
+    what: str = "edges",
+    integer_ids: bool = False,
 ) -> tuple[IdColumns, pa.ChunkedArray | None]:
     """The ids of both ends and, as they stand, the weights; what is read is said before."""
     _say_what_is_read(table, *ends, weight, what)
     read = [*ends, *([] if weight is None else [weight])]
     cells = table.read(read, encoded=set(ends))
-    return IdColumns.of(table, ends, cells[:2]), None if weight is None else cells[2]
+    ids = IdColumns.of(table, ends, cells[:2], integer_ids=integer_ids)
+    return ids, None if weight is None else cells[2]
 
 
 def _say_what_is_read(
@@ -244,13 +262,46 @@ def _say_what_is_read(
 ) -> None:
     used = [source, target] if weight is None else [source, target, weight]
     said = f"{table.describe(source)} to {table.describe(target)}"
-    if table.first is not None and len(table.first) == table.n_columns:
-        said += f" (first: {shown(table.first[source])} to {shown(table.first[target])})"
+    rows = [row for row in table.rows[:3] if len(row) == table.n_columns]
+    if rows:
+        edges = (f"{shown(row[source])} to {shown(row[target])}" for row in rows)
+        said += f" (first: {', '.join(edges)})"
     said += "" if weight is None else f", weights from {table.describe(weight)}"
-    unused = [table.describe(column) for column in range(table.n_columns) if column not in used]
-    if unused:
-        said += f"; not used: {', '.join(unused[:8])}{', ...' if len(unused) > 8 else ''}"
+    unused = [column for column in range(table.n_columns) if column not in used]
+    empty = [column for column in unused if _is_empty(table, column)]
+    named = [table.describe(column) for column in unused if column not in empty]
+    named = [*named[:8], *(["..."] if len(named) > 8 else [])]
+    named += [count(len(empty), "empty column")] if empty else []
+    if named:
+        said += f"; not used: {', '.join(named)}"
     logger.info("%s: %s; %s run from %s", table.path, table.about, what, said)
+
+
+def _is_empty(table: Table, column: int) -> bool:
+    """Whether a column has neither a name nor a cell, as spreadsheets leave them."""
+    cells = table.first_cells(column)
+    named = table.names is not None and table.names[column].strip() != ""
+    return bool(cells) and not named and not any(map(str.strip, cells))
+
+
+def _say_direction(table: Table, *, directed: bool) -> None:
+    """Say what arrows mean, and refuse those that point back where that would turn edges round."""
+    arrows = () if table.text is None else table.text.dialect.arrows
+    if not any(mark in arrow for arrow in arrows for mark in "<>\u2190\u2192"):
+        return
+    if directed:
+        back = [a for a in arrows if a.startswith(("<", "\u2190")) and not a.endswith(">")]
+        if back:
+            raise InputError(
+                f"{table.path}: {shown(back[0])} points from the second node to the first; turn "
+                "those rows round to read them as directed"
+            )
+    else:
+        logger.warning(
+            "%s: arrows say that edges have a direction, which is not kept; directed=True keeps it "
+            "(in Python: the command line reads undirected graphs)",
+            table.path,
+        )
 
 
 def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
@@ -258,6 +309,11 @@ def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDAr
     bad = np.flatnonzero(weights.astype(np.float32) <= 0)
     if bad.size:
         row = int(bad[0])
+        if weights[row] < 0:
+            raise InputError(
+                f"{table.place(row)}: weight {weights[row]:g} is negative; signed graphs are not "
+                "supported yet: leave such rows out, or name another column with --weight"
+            )
         raise InputError(
             f"{table.place(row)}: weight {weights[row]:g} is not positive; remove rows that are "
             "no edges"

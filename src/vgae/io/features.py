@@ -15,6 +15,7 @@ from scipy import sparse
 from vgae.adjacency import count
 from vgae.attributes import AttributeEncoding, encode, fit_encoding, is_missing
 from vgae.dialects import refuse_pipe
+from vgae.ends import column_called, is_number, is_row_number
 from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
@@ -22,15 +23,7 @@ from vgae.ids import IdArray, as_ids
 from vgae.io.arrays import MEMORY_PER_BYTE, load_array, load_sparse
 from vgae.io.id_columns import IdColumns
 from vgae.limits import TooMuchDataError, check_unpacked
-from vgae.tables import (
-    NODE_NAMES,
-    Table,
-    column_called,
-    inner_suffix,
-    is_number,
-    is_row_number,
-    open_table,
-)
+from vgae.tables import NODE_NAMES, Table, inner_suffix, open_table
 
 __all__ = ["read_new_features", "with_features_from"]
 
@@ -43,6 +36,7 @@ def with_features_from(
     *,
     edges: Path,
     isolated: bool,
+    integer_ids: bool = False,
     attributes: Mapping[str, str] | None = None,
     standardize: bool = False,
     missing: str = "error",
@@ -64,7 +58,7 @@ def with_features_from(
         rows = _Rows(np.arange(matrix.shape[0]), matrix, path)
     else:
         guess = partial(_names_columns, path=path, known=graph, warn=isolated)
-        table, columns, ids = _open_features(path, guess)
+        table, columns, ids = _open_features(path, guess, integer_ids=integer_ids)
         encoding = fit_encoding(
             table, columns, kinds=attributes, standardize=standardize, missing=missing
         )
@@ -143,6 +137,8 @@ def _open_features(
     path: Path,
     names_columns: Callable[[list[list[str]]], bool],
     attributes: Collection[str] = (),
+    *,
+    integer_ids: bool = False,
 ) -> tuple[Table, list[int], IdArray]:
     """A table of attributes: the columns that hold some, and the node of each row.
 
@@ -156,10 +152,12 @@ def _open_features(
     columns = [c for c in range(table.n_columns) if c != key and not _is_row_number(table, c)]
     if not columns:
         raise InputError(f"{path}: only one column; one holds node ids, the others attributes")
-    first = "" if table.first is None else f" (first: {shown(table.first[key])})"
+    rows = table.rows if table.text is not None else ()  # reading others' is work
+    first = f" (first: {shown(rows[0][key])})" if rows and key < len(rows[0]) else ""
     logger.info("%s: %s; node ids from %s%s", path, table.about, table.describe(key), first)
     table = table.held([key, *columns])
-    keys = IdColumns.of(table, [key], table.read([key])).check_complete().checked()
+    keys = IdColumns.of(table, [key], table.read([key]), integer_ids=integer_ids)
+    keys = keys.check_complete().checked(integer_ids=integer_ids)
     ids: IdArray = as_ids(keys.values)[keys.codes[0]]
     return table, columns, ids
 
@@ -168,7 +166,11 @@ def _is_row_number(table: Table, column: int) -> bool:
     """Whether a column is a data frame's index, which was written along."""
     if table.names is None or not is_row_number(table.names[column]):
         return False
-    table.say_row_numbers(column)
+    logger.warning(
+        "%s: %s is taken for row numbers of a data frame: not used",
+        table.path,
+        table.describe(column),
+    )
     return True
 
 

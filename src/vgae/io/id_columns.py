@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = ["IdColumns"]
 logger = logging.getLogger("vgae.io")
 
 INTEGER = r"^(?:0|-?[1-9][0-9]*)$"
+FIRST_FLOAT = re.compile(r"-?[0-9]+(\.0*)?")
+FLOAT_INTEGER = r"^(0|-?[1-9][0-9]*)\.0*$"
 MISSING = ("", r"\N")
 """What no node is called: an empty cell, and the mark that databases export for one."""
 
@@ -40,6 +43,8 @@ class IdColumns:
         Distinct ids, as a PyArrow array: text, or integers once that is sure.
     rows
         Rows of the table that are left, shape (n_rows,), or None for all of them.
+    n_alone
+        How many ids at the end of `values` are in no row, but count.
     """
 
     table: Table
@@ -47,19 +52,28 @@ class IdColumns:
     codes: list[NDArray[np.int32]]
     values: pa.Array
     rows: NDArray[np.int64] | None = None
+    n_alone: int = 0
 
     @classmethod
     def of(
-        cls, table: Table, columns: Sequence[int], cells: Sequence[pa.ChunkedArray]
+        cls,
+        table: Table,
+        columns: Sequence[int],
+        cells: Sequence[pa.ChunkedArray],
+        *,
+        integer_ids: bool = False,
     ) -> IdColumns:
         """Columns of a table whose cells have been read.
 
         Raises
         ------
         InputError
-            A column holds neither text nor integers.
+            A column holds neither text nor integers, nor floats that are to become integers.
         """
-        texts = [_as_text(table, *column) for column in zip(columns, cells, strict=True)]
+        texts = [
+            _as_text(table, *column, floats=integer_ids)
+            for column in zip(columns, cells, strict=True)
+        ]
         return cls(table, tuple(columns), *encode_columns(texts))
 
     @property
@@ -68,6 +82,7 @@ class IdColumns:
         used = np.zeros(len(self.values), dtype=bool)
         for column in self.codes:
             used[column] = True
+        used[len(used) - self.n_alone :] = True
         return used
 
     def _missing(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -95,53 +110,120 @@ class IdColumns:
         """
         missing, gone = self._missing()
         if gone.any():
-            row, column, name = self._first(missing)
+            place, column, name = self._first(missing)
             said = "is empty" if not name.strip() else f"holds {shown(name)}, the mark of no value"
             raise InputError(
-                f"{self.table.place(row)}: {self.table.describe(column)} {said}; a node id is "
+                f"{place}: {column} {said}; a node id is "
                 f"needed ({count(int(gone.sum()), 'such row')}{advice})"
             )
         return self
 
-    def checked(self) -> IdColumns:
+    def apart(self, prefixes: tuple[str, str]) -> IdColumns:
+        """The ids of two columns as those of two kinds of nodes, which have none in common.
+
+        Where both columns hold an id, all get the prefix of their column, which is said.
+        """
+        n_common = self.n_common()
+        if not n_common:
+            return self
+        names = self.values.cast(pa.string())
+        ends = zip(prefixes, self.codes, strict=True)
+        logger.warning(
+            "%s: two kinds of nodes, with %s in common: ids are written %s, %s",
+            self.table.path,
+            count(n_common, "id"),
+            *(shown(f"{prefix}{names[int(codes[0])]}") for prefix, codes in ends),
+        )
+        return self.prefixed(prefixes)
+
+    def prefixed(self, prefixes: tuple[str, str]) -> IdColumns:
+        """The ids of two columns, each with the prefix of its column."""
+        names = self.values.cast(pa.string())
+        first, second = (pc.binary_join_element_wise(prefix, names, "") for prefix in prefixes)
+        shifted = self.codes[0] + np.int32(len(names))
+        # Those in no row stand last, and are of the first column's kind.
+        return replace(
+            self, codes=[shifted, self.codes[1]], values=pa.concat_arrays([second, first])
+        )
+
+    def n_common(self) -> int:
+        """How many ids occur in both of the first two columns."""
+        first, second = (
+            self.values.filter(pa.array(replace(self, codes=[codes]).used)).unique()
+            for codes in self.codes[:2]
+        )
+        return int(pc.sum(pc.is_in(second, first)).as_py() or 0)
+
+    def joined_by(self, names: Sequence[str]) -> IdColumns:
+        """With further ids, which are in no row."""
+        if not names:
+            return self
+        more = pa.array(names, pa.string())
+        return replace(
+            self,
+            values=pa.concat_arrays([self.values.cast(pa.string()), more]),
+            n_alone=len(names),
+        )
+
+    def checked(self, *, integer_ids: bool = False) -> IdColumns:
         """Ids without blanks around them: integers if every one is, else text.
 
         What was trimmed is said, and what looks like a slip: ids that differ in case or blanks
-        only, and a few words among integers.
+        only, a few words among integers, and integers that were written as floats. With
+        `integer_ids` those become integers.
 
         Raises
         ------
         InputError
-            An id holds a line break.
+            An id holds a line break, or is no integer where all are to be.
         """
         used = self.used
         broken = _mask(pc.match_substring(self.values, "\n")) & used
         if broken.any():
-            row, column, _ = self._first(broken)
+            place, column, _ = self._first(broken)
             raise InputError(
-                f"{self.table.place(row)}: {self.table.describe(column)} holds a line break "
-                "(an unclosed quote?); mend or remove it"
+                f"{place}: {column} holds a line break (an unclosed quote?); mend or remove it"
             )
         trimmed = replace(self, values=pc.utf8_trim_whitespace(self.values))
         self._say_what_was_trimmed(_mask(pc.not_equal(trimmed.values, self.values)))
+        if integer_ids:
+            plain = pc.replace_substring_regex(trimmed.values, FLOAT_INTEGER, r"\1")
+            trimmed = replace(trimmed, values=plain)
         is_integer = _mask(pc.match_substring_regex(trimmed.values, INTEGER))
         if is_integer[used].all():
             spelt = pc.if_else(pa.array(is_integer), trimmed.values, "0")
             try:
                 return replace(self, values=spelt.cast(pa.int64()))
             except pa.ArrowInvalid:  # longer than 64 bits
-                return trimmed
+                if not integer_ids:
+                    return trimmed
+                is_integer &= _mask(pc.less(pc.utf8_length(trimmed.values), 19))
+        if integer_ids:
+            place, column, name = self._first(used & ~is_integer)
+            raise InputError(
+                f"{place}: {column} holds {shown(name)}, "
+                "which is no integer of 64 bits; leave --integer-ids out, or mend it"
+            )
+        trimmed._warn_of_floats(used, is_integer)
         trimmed._warn_of_words(used & ~is_integer, used & is_integer)
         _warn_of_likeness(self.table, trimmed.values.filter(pa.array(used)))
         return trimmed
 
-    def _first(self, marked: NDArray[np.bool_]) -> tuple[int, int, str]:
-        """Row and column of the first cell whose value is marked, and the value."""
-        rows = [np.flatnonzero(marked[column])[:1] for column in self.codes]
-        row, place = min((int(found[0]), place) for place, found in enumerate(rows) if found.size)
+    def _first(self, marked: NDArray[np.bool_]) -> tuple[str, str, str]:
+        """Place and column of the first cell whose value is marked, in words, and the value."""
+        cells = [
+            (int(found[0]), place)
+            for place, codes in enumerate(self.codes)
+            if (found := np.flatnonzero(marked[codes])[:1]).size
+        ]
+        if not cells:  # then it is one that is in no row
+            name = self.values[int(np.argmax(marked))].as_py()
+            return str(self.table.path), "a node without edges", name
+        row, place = min(cells)
         code = int(self.codes[place][row])
+        row = row if self.rows is None else int(self.rows[row])
         name = self.values[code].as_py() if code >= 0 else ""
-        return row if self.rows is None else int(self.rows[row]), self.columns[place], name
+        return self.table.place(row), self.table.describe(self.columns[place]), name
 
     def _say_what_was_trimmed(self, blank: NDArray[np.bool_]) -> None:
         for place, column in enumerate(self.codes if blank.any() else ()):
@@ -154,18 +236,31 @@ class IdColumns:
                     self.table.describe(self.columns[place]),
                 )
 
+    def _warn_of_floats(self, used: NDArray[np.bool_], is_integer: NDArray[np.bool_]) -> None:
+        if not FIRST_FLOAT.fullmatch(self.values[int(np.argmax(used))].as_py()):
+            return  # most files, without a look at each id
+        is_float = _mask(pc.match_substring_regex(self.values, FLOAT_INTEGER)) & used
+        if is_float.any() and (is_float | is_integer)[used].all():
+            _, _, name = self._first(is_float)
+            logger.warning(
+                "%s: ids look like integers written as floats, such as %s, and are kept as text; "
+                "--integer-ids (integer_ids=True) makes them integers",
+                self.table.path,
+                shown(name),
+            )
+
     def _warn_of_words(self, words: NDArray[np.bool_], integers: NDArray[np.bool_]) -> None:
         n_words, n_integers = int(words.sum()), int(integers.sum())
         if n_integers < 9 * n_words:
             return
-        row, _, name = self._first(words)
+        place, _, name = self._first(words)
         logger.warning(
             "%s: ids are text, not integers, because of %s of %s, such as %s (%s)",
             self.table.path,
             f"{n_words:,}",
             f"{n_words + n_integers:,}",
             shown(name),
-            self.table.place(row),
+            place,
         )
 
 
@@ -174,17 +269,33 @@ def _mask(marks: Any) -> NDArray[np.bool_]:
     return mask
 
 
-def _as_text(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text with a dictionary, integers being written out."""
+def _as_text(table: Table, column: int, cells: pa.ChunkedArray, *, floats: bool) -> pa.ChunkedArray:
+    """A column as text with a dictionary, integers being written out; floats where they may be."""
     kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    if pa.types.is_floating(kind) and floats:
+        return _floats_as_integers(table, column, cells.cast(kind))
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     if not (pa.types.is_integer(kind) or any(is_text(kind) for is_text in texts)):
+        advice = "; --integer-ids makes integers of them" if pa.types.is_floating(kind) else ""
         raise InputError(
             f"{table.path}: {table.describe(column)} holds {kind}, not node ids (text or integers)"
+            f"{advice}"
         )
     if not pa.types.is_dictionary(cells.type):
         cells = cells.cast(pa.string()).dictionary_encode()
     return cells.cast(pa.dictionary(pa.int32(), pa.string()))
+
+
+def _floats_as_integers(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    numbers = cells.cast(pa.float64())
+    exact = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), 2.0**53))
+    row = pc.index(pc.fill_null(exact, True), False).as_py()
+    if row >= 0:
+        raise InputError(
+            f"{table.place(row)}: {table.describe(column)} holds {cells[row].as_py()}, which is no "
+            "integer; leave --integer-ids out, or mend it"
+        )
+    return numbers.cast(pa.int64()).cast(pa.string()).dictionary_encode()
 
 
 def _warn_of_likeness(table: Table, values: pa.Array) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
+from vgae.ends import is_number
 from vgae.errors import InputError, shown
 from vgae.graph import Graph
 from vgae.ids import canonical_int
-from vgae.tables import is_number
 
 __all__ = ["Listing"]
 

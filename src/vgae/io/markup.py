@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from xml.parsers import expat
 
+from vgae.ends import WEIGHT_NAMES
 from vgae.errors import InputError, shown
 from vgae.io.listing import Listing
-from vgae.tables import WEIGHT_NAMES
 
 __all__ = ["read_gexf", "read_graphml"]
 
