@@ -6,6 +6,7 @@ import io
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -165,14 +166,22 @@ def _read_matrix_market(stored: Stored, directed: bool) -> Graph:
     from scipy import io as scipy_io
 
     content = stored.whole() + b"\n"  # SciPy looks for the end of the last line
-    n_rows, n_columns, n_entries, layout, field, _ = scipy_io.mminfo(io.BytesIO(content))
+    n_rows, n_columns, n_entries, layout, field, symmetry = scipy_io.mminfo(io.BytesIO(content))
     if layout != "coordinate" or field == "complex":
         raise InputError(f"is {layout} of {field}; give coordinates of real numbers")
     check_rows(max(n_rows, n_columns), n_entries, "node")
     if n_entries * FEWEST_BYTES > len(content):
         raise InputError(f"promises {n_entries:,} entries; the file is cut short")
     _check_entries(content, field)
-    return _from_stored(scipy_io.mmread(io.BytesIO(content)), directed=directed)
+    matrix = scipy_io.mmread(io.BytesIO(content))
+    graph = _from_stored(matrix, directed=directed)
+    if symmetry == "general" or directed:
+        return graph
+    # The file has one entry per edge, of which one of the matrix is on or below the diagonal.
+    n_entries = int(np.count_nonzero(matrix.data[matrix.row >= matrix.col]))
+    n_merged = n_entries - graph.n_edges - graph.cleaning.self_loops
+    cleaning = replace(graph.cleaning, duplicates=n_merged, reversed_duplicates=0)
+    return graph.with_cleaning(cleaning)
 
 
 def _check_entries(content: bytes, field: str) -> None:
