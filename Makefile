@@ -33,7 +33,7 @@ test: env
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 # Fuzzing by coverage is skipped, and said to be, where its library cannot be installed.
 test-slow: env

@@ -5,8 +5,8 @@
 
 Each row is a process of its own that trains the VGAE with the paper's settings. Beside it run no,
 one or two loops that do nothing but count, each pinned to a core where the system can do that. For
-every situation the step is timed on one thread and on as many as there are cores, in turn and three
-times over; the median of all its steps counts. `--other` names a folder that holds another version
+every situation the step is timed on one thread and on as many as there are cores, in turn and twice
+over; the median of all its steps counts. `--other` names a folder that holds another version
 of the package vgae, which is timed in the same turns.
 
 Prints a Markdown table and writes the figures as JSON. What else ran meanwhile is said: the share
@@ -34,7 +34,7 @@ RESULTS = Path(__file__).with_name("results") / "busy.json"
 LOOP = "while True: pass"
 SECONDS, QUICK_SECONDS = 2.0, 0.2
 """For how long one process trains, its first steps left out."""
-TURNS = 3
+TURNS = 2
 
 Found = dict[str, Any]
 

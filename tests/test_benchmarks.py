@@ -213,6 +213,7 @@ def test_reading_is_measured_beside_others(tmp_path: Path) -> None:
     assert all(row[5].strip().endswith("met") for row in rows[1:] if row[1].strip() == "vgae")
 
 
+@pytest.mark.slow
 def test_heuristics_are_measured_beside_sparse_products() -> None:
     command = [sys.executable, str(BENCHMARKS / "heuristics.py"), "--quick"]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -222,6 +223,7 @@ def test_heuristics_are_measured_beside_sparse_products() -> None:
     assert all(float(row[1]) < 10 and float(row[4].split()[0]) < 100 for row in rows[1:])
 
 
+@pytest.mark.slow
 def test_memory_of_a_fit_is_told_by_stage_and_bounded() -> None:
     if not Path("/proc/self/status").is_file():
         pytest.skip("memory is read from /proc")

@@ -72,14 +72,26 @@ class StoredColumns:
         """
         try:
             cells = self._load(columns, encoded)
-            for part in cells:
-                part.validate(full=True)  # broken offsets could crash the process
+            for column, part in zip(columns, cells, strict=True):
+                self._validate(column, part)
             return [
                 _dictionary(part) if column in encoded else part
                 for column, part in zip(columns, cells, strict=True)
             ]
         except DAMAGED as error:
             raise InputError(f"{self.path}: is damaged: {str(error).splitlines()[0]}") from error
+
+    def _validate(self, column: int, cells: pa.ChunkedArray) -> None:
+        """Refuse cells that lead astray: broken offsets could crash the process."""
+        try:
+            cells.validate(full=True)
+        except pa.ArrowInvalid as error:
+            if "UTF8" not in str(error):
+                raise
+            name = self.names[column]
+            raise InputError(
+                f"{self.path}: column '{name}' holds text that is not UTF-8"
+            ) from error
 
     def head(self, n_rows: int) -> list[pa.ChunkedArray]:
         """The first rows of all columns, without reading the rest; long texts are cut.
