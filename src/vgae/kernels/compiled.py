@@ -19,21 +19,22 @@ _looked_up: set[Any] = set()
 _announced = False
 
 
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def compiled(*, nogil: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function when it is first called, and keep the machine code for later processes.
 
     Parameters
     ----------
+    nogil
+        Whether other Python threads go on while the function runs.
     **options
-        Those of `numba.njit`, such as `fastmath`. Other Python threads go on while the function
-        runs.
+        Others of `numba.njit`, such as `fastmath`.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         try:
-            return numba.njit(cache=True, nogil=True, **options)(function)
+            return numba.njit(cache=True, nogil=nogil, **options)(function)
         except RuntimeError:  # there is no folder that could be written to
-            return numba.njit(nogil=True, **options)(function)
+            return numba.njit(nogil=nogil, **options)(function)
 
     return decorate
 

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vgae.kernels.atomics import read
+from vgae.kernels.atomics import compare_and_set, read
 from vgae.kernels.compiled import compiled, prepared
 
 __all__ = ["LEAST_WORK", "n_threads", "run_items", "run_together", "torch_on_one_thread"]
@@ -38,6 +38,14 @@ WORK_OF_A_TURN = 50_000
 LOOKS = 20_000
 """Looks at a number that another thread is about to change, some microseconds, before sleeping."""
 NAP = 2e-5
+
+ASLEEP, LOOKING_OUT, CALLED = 0, 1, 2
+LOOKS_OUT = 2_000_000
+"""Looks that a helper takes at its state before it sleeps: a few milliseconds."""
+SECONDS_OF_A_LOOK, SECONDS_FOR_NOTHING = 4e-9, 1e-3
+"""What looking takes at most on a core of its own."""
+SLEEPY = 50
+"""Jobs after which a helper that shares its core looks out again."""
 
 
 class _Job:
@@ -55,24 +63,45 @@ class _Job:
 
 
 class _Helper:
-    """A thread that sleeps until it is given a job."""
+    """A thread that is given jobs; between them it looks out for the next, then sleeps.
+
+    A core that sleeps takes long to wake, so that a helper looks out for some milliseconds, about
+    as long as a training step of a small graph leaves it alone. Where another process wants the
+    core, which shows in that looking takes longer than it should, it sleeps at once for a while.
+    """
 
     def __init__(self) -> None:
         self.job: _Job | None = None
+        self.state = np.zeros(1, np.int64)
         self.woken = threading.Lock()
         self.woken.acquire()
+        self.sleepy = 0
         threading.Thread(target=self._serve, name="vgae", daemon=True).start()
 
     def give(self, job: _Job) -> None:
         self.job = job
-        self.woken.release()
+        if not _calls(self.state):
+            self.woken.release()
 
     def _serve(self) -> None:
         while True:
-            self.woken.acquire()
+            if not self._looks_out():
+                self.woken.acquire()
             if self.job is not None:
                 self.job.run()
             self.job = None  # only now can it be given the next one
+
+    def _looks_out(self) -> bool:
+        """Whether a job has come while this thread was awake."""
+        if self.sleepy:
+            self.sleepy -= 1
+            return False
+        self.state[0] = LOOKING_OUT
+        started = time.perf_counter()
+        called, n_looks = _looks_out(self.state, LOOKS_OUT)
+        if time.perf_counter() - started > SECONDS_FOR_NOTHING + n_looks * SECONDS_OF_A_LOOK:
+            self.sleepy = SLEEPY
+        return bool(called)
 
 
 class _Pool:
@@ -199,6 +228,23 @@ def _run(job: _Job, n_helpers: int, own_arguments: tuple[Any, ...]) -> None:
     finally:
         if helped:
             pool.lock.release()
+
+
+@compiled(nogil=False)  # or the helper would keep the calling thread from going on
+def _calls(state: Any) -> Any:
+    """Whether the helper was looking out, and has seen that it is called."""
+    return compare_and_set(state, 0, LOOKING_OUT, CALLED) != 0
+
+
+@compiled()
+def _looks_out(state: Any, n_looks: Any) -> Any:
+    """Look at the state until it says that a job is there, or else fall asleep; and the looks."""
+    look = 0
+    while read(state, 0) == LOOKING_OUT:
+        look += 1
+        if look >= n_looks and compare_and_set(state, 0, LOOKING_OUT, ASLEEP):
+            return False, look
+    return True, look
 
 
 @compiled()
