@@ -33,7 +33,7 @@ HeaderOption = Annotated[
     bool | None,
     typer.Option(
         "--header/--no-header",
-        help="Whether the first row names the columns; default: found out.",
+        help="Whether the first row names the columns; default: detected.",
     ),
 ]
 RunArgument = Annotated[
@@ -110,7 +110,7 @@ class Reading:
             "--attribute",
             metavar="COLUMN=KIND",
             help="What a column of the features is: number, standard (mean 0, deviation 1), "
-            "category, text, tfidf or ignore; default: found out. May be repeated.",
+            "category, text, tfidf or ignore; default: detected. May be repeated.",
         ),
     ] = None
     standardize: Annotated[
@@ -137,7 +137,7 @@ class Reading:
     ] = None
     header: HeaderOption = None
     delimiter: Annotated[
-        str | None, typer.Option(metavar="CHARACTER", help="Between columns; default: found out.")
+        str | None, typer.Option(metavar="CHARACTER", help="Between columns; default: detected.")
     ] = None
     quote: Annotated[
         str | None,

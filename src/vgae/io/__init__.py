@@ -81,9 +81,9 @@ def read_graph(
     weight
         Column of the edge weights; by default one called weight, if there is one.
     header
-        Whether the first row names the columns; by default found out.
+        Whether the first row names the columns; by default detected.
     delimiter
-        One character; by default found out. A blank stands for any run of blanks.
+        One character; by default detected. A blank stands for any run of blanks.
     quote
         The character around cells that hold a delimiter; by default '"'. "none" switches it off.
     comment

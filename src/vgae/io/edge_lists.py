@@ -138,7 +138,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     graph
         The graph that the ids must belong to.
     header
-        Whether the first row names the columns; by default found out.
+        Whether the first row names the columns; by default detected.
 
     Returns
     -------
