@@ -89,7 +89,8 @@ def _package_logger() -> Iterator[None]:
     logger = logging.getLogger("vgae")
     before = logger.handlers, logger.propagate, logger.level
     yield
-    logger.handlers, logger.propagate, logger.level = before[0], before[1], before[2]
+    logger.handlers, logger.propagate = before[0], before[1]
+    logger.setLevel(before[2])  # which also clears what loggers remember of the level
 
 
 def fresh_triton_engine() -> Any:

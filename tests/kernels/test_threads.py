@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -156,11 +155,12 @@ def test_threads_that_meet_give_the_bits_of_one(attempt: int) -> None:
 
 
 class _Counting:
-    """What stands for a compiled loop: notes who does which items."""
+    """What stands for a compiled loop: notes who does which items, after a helper has come."""
 
-    def __init__(self, *, failing: bool = False, slow: bool = False) -> None:
+    def __init__(self, *, failing: bool = False, waiting: bool = False) -> None:
         self.done: list[tuple[int, int]] = []
-        self.failing, self.slow = failing, slow
+        self.failing, self.waiting = failing, waiting
+        self.helped = threading.Event()
 
     def __call__(self, turn: NDArray[np.int64], size: int, n_items: int) -> None:
         while True:
@@ -170,10 +170,12 @@ class _Counting:
             if first >= n_items:
                 return
             helping = threading.current_thread().name == "vgae"
+            if helping:
+                self.helped.set()
+            elif self.waiting:
+                assert self.helped.wait(60)
             if helping and self.failing:
                 raise ValueError("a fault of a helper")
-            if self.slow:
-                time.sleep(0.002)
             stop = min(first + size, n_items)
             with _turns:
                 self.done += [(item, threading.get_ident()) for item in range(first, stop)]
@@ -191,7 +193,7 @@ def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
 @several
 @pytest.mark.usefixtures("_plain")
 def test_every_item_is_done_once_and_threads_share_them() -> None:
-    loop = _Counting(slow=True)
+    loop = _Counting(waiting=True)
     run_items(loop, 40, 40, work=2e6)
     assert sorted(item for item, _ in loop.done) == list(range(40))
     assert len({thread for _, thread in loop.done}) == 2
@@ -208,7 +210,7 @@ def test_little_work_is_left_to_one_thread() -> None:
 @several
 @pytest.mark.usefixtures("_plain")
 def test_the_fault_of_a_helper_is_raised() -> None:
-    loop = _Counting(failing=True, slow=True)
+    loop = _Counting(failing=True, waiting=True)
     with pytest.raises(ValueError, match="a fault of a helper"):
         run_items(loop, 40, 40, work=2e6)
     run_items(_Counting(), 40, 40, work=2e6)  # and helpers live on
