@@ -1,9 +1,9 @@
-"""A training step on a quiet machine and beside busy processes, by number of threads.
+"""A training step on a quiet machine and with other processes busy, by number of threads.
 
     python benchmarks/busy.py [--quick] [--graphs karate,cora,dblp] [--other FOLDER]
         [--out benchmarks/results/busy.json]
 
-Each row is a process of its own that trains the VGAE with the paper's settings. Beside it run no,
+Each row is a separate process that trains the VGAE with the paper's settings. Next to it run no,
 one or two loops that do nothing but count, each pinned to a core where the system can do that. For
 every situation the step is timed on one thread and on as many as there are cores, in turn and twice
 over; the median of all its steps counts. `--other` names a folder that holds another version

@@ -1,4 +1,4 @@
-"""The model as programs with a dense loss have it: N x N logits beside N x N targets, in torch.
+"""The model as programs with a dense loss have it: N x N logits against N x N targets, in torch.
 
 For comparison only. Features and adjacency are sparse, as in those programs; the loss is torch's
 own `binary_cross_entropy_with_logits` over all N^2 pairs, and the optimiser torch's Adam. Formulas:

@@ -1,4 +1,4 @@
-"""Neighbourhood heuristics on a dense graph: compiled loops beside SciPy's sparse products.
+"""Neighbourhood heuristics on a dense graph: compiled loops against SciPy's sparse products.
 
     python benchmarks/heuristics.py [--quick]
 

@@ -204,7 +204,7 @@ def step(engine: str, path: str) -> dict[str, Any]:
 
 
 def sweep(engine: str, nodes: int, latent: int, *, peak_size: int = 4096) -> dict[str, Any]:
-    """Time of the all-pairs sum alone beside the machine's peak, and its error."""
+    """Time of the all-pairs sum alone, against the machine's peak, and its error."""
     import exactness
     import torch
 
@@ -233,7 +233,7 @@ def sweep(engine: str, nodes: int, latent: int, *, peak_size: int = 4096) -> dic
 
 
 def search(nodes: int, latent: int, *, k: int = 100) -> dict[str, Any]:
-    """Time of the exact searches among all pairs, beside the sum over them."""
+    """Time of the exact searches among all pairs, next to the sum over them."""
     import numpy as np
     import torch
 

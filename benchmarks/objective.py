@@ -1,4 +1,4 @@
-"""An exact training epoch beside dense torch and PyTorch Geometric: time, memory and exactness.
+"""An exact training epoch against dense torch and PyTorch Geometric: time, memory and exactness.
 
     python benchmarks/objective.py [--quick] [--engines numba,tiles] [--repeats 1]
         [--graphs cora,random-10k] [--parts epochs,sweep] [--out benchmarks/results/objective.json]
@@ -11,7 +11,7 @@ less what it had taken when torch, numba and SciPy were imported; compiled code 
 by then. What this machine lacks is said and skipped. Real graphs come from the folder that
 VGAE_DATA names.
 
-Prints Markdown tables, the bars last, and writes the figures as JSON and as a plot beside it.
+Prints Markdown tables, the bars last, and writes the figures as JSON and as a plot next to them.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def sweeps(engines: list[str], options: argparse.Namespace) -> list[Found]:
 
 
 def searches(options: argparse.Namespace) -> list[Found]:
-    """The searches among all pairs beside the sum over them."""
+    """The searches among all pairs next to the sum over them."""
     rows = []
     for n_nodes, latent in ((1_000, 16),) if options.quick else SEARCHES:
         row: Found = {"nodes": n_nodes, "latent": latent}

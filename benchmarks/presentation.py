@@ -105,7 +105,7 @@ def sweep_table(results: Found) -> str:
 
 
 def search_table(results: Found) -> str:
-    """Exact searches beside the sum."""
+    """Exact searches next to the sum."""
     if not results.get("search"):
         return ""
     return table(

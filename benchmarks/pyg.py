@@ -1,6 +1,6 @@
 """PyTorch Geometric's VGAE, trained as its documented example does: negatives are sampled.
 
-Two forms. `documented` is the example: dense features, an edge list, normalised anew in each
+Two forms. `documented` is the example: dense features, an edge list, normalised again in each
 layer. `tuned` is what the library takes most favourably: the normalisation is kept
 (`cached=True`), sparse features stay sparse (CSR), and in larger graphs the edges are a CSR
 adjacency, so that no array of messages is made.

@@ -1,4 +1,4 @@
-"""Reading ten million edges, beside NetworkX and pandas, in one run.
+"""Reading ten million edges, compared with NetworkX and pandas, in one run.
 
     python benchmarks/reading.py [--graph PATH] [--only vgae,pandas]
 

@@ -1,4 +1,4 @@
-"""Where the time of the all-pairs sum and of an epoch goes, beside the machine's ceilings.
+"""Where the time of the all-pairs sum and of an epoch goes, against the machine's ceilings.
 
     python benchmarks/roofline.py [--graphs cora,dblp]
 

@@ -1,4 +1,4 @@
-"""Throughput of random walks beside a NetworkX walker and PecanPy, in one run.
+"""Throughput of random walks, compared with a NetworkX walker and PecanPy, in one run.
 
     python benchmarks/walks.py [--graph pubmed] [--repeats 5] [--pecanpy .venv-pecanpy/bin/python]
 
