@@ -133,7 +133,7 @@ def test_without_holdout_takes_no_pairs_in_by_the_back_door(karate: Graph) -> No
         ([[0.0, 1.0]], "positives: node indices must be integers, not float64"),
         ([["a", "b"]], "positives: node indices must be integers"),
         ([[True, False]], "positives: node indices must be integers, not bool"),
-        ([[0, 1], [2]], "positives: not all rows are pairs"),
+        ([[0, 1], [2]], "positives: every row must be a pair"),
         ([[0, 1], [-1, 2]], r"positives, row 1: \(-1, 2\) has a negative node index"),
     ],
 )
