@@ -46,7 +46,7 @@ def test_streams_differ_by_name_and_by_seed() -> None:
     assert len(seeds) == 10
     assert all(0 <= seed < 2**63 for seed in seeds)
     for bad in (-1, 1.5, True, "a"):
-        with pytest.raises(InputError, match="must be a whole number, not negative"):
+        with pytest.raises(InputError, match="must be a whole number, at least 0"):
             stream_seed(bad, "a")  # type: ignore[arg-type]
 
 

@@ -223,14 +223,14 @@ def test_a_run_whose_parts_do_not_belong_together_is_never_made(model: LinkModel
     run = model.as_run()
     changes: list[tuple[dict[str, Any], str]] = [
         ({"metrics": []}, "metrics"),
-        ({"metrics": run.metrics | {"protocol": "TV"}}, "are not those of the split"),
-        ({"metrics": run.metrics | {"test": None}}, "test is not that of the split"),
+        ({"metrics": run.metrics | {"protocol": "TV"}}, "differ from those of the split"),
+        ({"metrics": run.metrics | {"test": None}}, "test does not match the split"),
         ({"history": run.history[1:]}, "step 1 is missing"),
-        ({"graph": run.graph | {"n_nodes": 41}}, "has 41 nodes, its split 40"),
-        ({"embedding": run.embedding[1:]}, "not one for each node"),
-        ({"embedding": np.full_like(run.embedding, np.nan)}, "no finite number"),
+        ({"graph": run.graph | {"n_nodes": 41}}, "has 41 nodes, but its split has 40"),
+        ({"embedding": run.embedding[1:]}, "embeddings: are not one per node"),
+        ({"embedding": np.full_like(run.embedding, np.nan)}, "embeddings|vectors: .*finite"),
         ({"embedding": np.full_like(run.embedding, 1e19)}, "inner products overflow"),
-        ({"weights": {"w": np.array(["x"])}}, "w: holds what is no finite number"),
+        ({"weights": {"w": np.array(["x"])}}, "w: holds a value that is not a finite"),
         ({"feature_encoding": {"columns": []}}, "attributes"),
     ]
     for change, said in changes:

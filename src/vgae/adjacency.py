@@ -1,4 +1,4 @@
-"""Adjacency matrices: rows of node indices merged into one, checked and normalised."""
+"""Adjacency matrices: rows of node indices merged into a matrix, checked and normalised."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ __all__ = [
 FloatCSR: TypeAlias = sparse.csr_array[np.float32]
 
 MOST_NODES = 2**31 - 1
-"""What a pair of node indices can be, coded as one 64-bit number."""
+"""The largest number of nodes for which a pair fits into one 64-bit number."""
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What was dropped or merged to make a simple graph of the rows that were given.
+    """Counts of the rows that were dropped or merged to make a simple graph.
 
     Every row is accounted for: rows = edges + self_loops + duplicates + reversed_duplicates +
     incomplete.
@@ -44,21 +44,24 @@ class Cleaning:
     Attributes
     ----------
     self_loops
-        Rows that join a node with itself: dropped.
+        Rows that link a node to itself: dropped.
     duplicates
-        Rows that repeat an edge in the same direction: merged, their weights added.
+        Rows that repeat an edge in the same direction: merged, with their weights added.
     reversed_duplicates
-        Undirected edges that are there in both directions: merged into one with one weight.
+        Undirected edges given in both directions: merged into one edge with one weight.
     incomplete
         Rows without a node id: dropped.
     conflicts
-        How many of the edges in both directions have two weights: the larger is kept. No rows of
-        their own.
+        Edges whose two directions have different weights: the larger weight is kept. They count
+        as `reversed_duplicates` already.
 
     Examples
     --------
-    >>> print(Cleaning(self_loops=1, duplicates=2))
+    >>> cleaning = Cleaning(self_loops=1, duplicates=2)
+    >>> print(cleaning)
     dropped 1 self loop, merged 2 duplicate rows
+    >>> sum(cleaning.rows.values())
+    3
     """
 
     self_loops: int = 0
@@ -69,20 +72,25 @@ class Cleaning:
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows that are no edges of their own, by what they are."""
+        """Number of rows that did not become an edge, by reason."""
         counts = asdict(self)
         del counts["conflicts"]
         return counts
 
     def of_matrix(self, n_edges: int) -> Cleaning:
-        """The same for a matrix or arcs, where each undirected edge has two entries, as usual.
+        """Adapt the counts to a matrix or a list of arcs, where undirected edges have two entries.
 
-        If all edges have two entries that agree, nothing was merged.
+        If the two entries of every edge agree, nothing was merged.
 
         Parameters
         ----------
         n_edges
             Number of edges.
+
+        Examples
+        --------
+        >>> print(Cleaning(reversed_duplicates=5).of_matrix(n_edges=5))
+        nothing dropped or merged
         """
         usual = self.reversed_duplicates == n_edges and not self.conflicts
         return replace(self, reversed_duplicates=0) if usual else self
@@ -109,7 +117,13 @@ class Cleaning:
 
 
 def count(number: int, noun: str) -> str:
-    """A number with its noun: '1 edge', '5,278 edges'."""
+    """Format a number with its noun.
+
+    Examples
+    --------
+    >>> count(1, "edge"), count(5278, "edge")
+    ('1 edge', '5,278 edges')
+    """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
@@ -117,12 +131,19 @@ def count(number: int, noun: str) -> str:
 
 
 def index_pairs(pairs: ArrayLike, name: str) -> NDArray[np.signedinteger[Any]]:
-    """Pairs of node indices, shape (n_pairs, 2), as signed integers of any width.
+    """Convert pairs of node indices to an array of signed integers, shape (n_pairs, 2).
+
+    Parameters
+    ----------
+    pairs
+        Integers of any width.
+    name
+        The name of the pairs in an error.
 
     Raises
     ------
     InputError
-        They are of another shape or type; the line begins with the name.
+        The pairs have another shape or type.
 
     Examples
     --------
@@ -132,7 +153,7 @@ def index_pairs(pairs: ArrayLike, name: str) -> NDArray[np.signedinteger[Any]]:
     try:
         array = np.asarray(pairs)
     except ValueError as error:  # rows of different lengths
-        raise InputError(f"{name}: not all rows are pairs of node indices") from error
+        raise InputError(f"{name}: every row must be a pair of node indices") from error
     if array.size == 0:
         return np.empty((0, 2), dtype=np.int64)
     if array.ndim != 2 or array.shape[1] != 2:
@@ -141,25 +162,31 @@ def index_pairs(pairs: ArrayLike, name: str) -> NDArray[np.signedinteger[Any]]:
     if array.dtype.kind not in "iu":
         raise InputError(
             f"{name}: node indices must be integers, not {array.dtype} "
-            "(of ids: Graph.from_pairs, Graph.index)"
+            "(for ids use Graph.from_pairs or Graph.index)"
         )
     if array.dtype.kind == "i":
         return array
     wide: NDArray[np.int64] = array.astype(np.int64)
     if array.dtype.itemsize == wide.itemsize and wide.min() < 0:
-        raise InputError(f"{name}: an index does not fit 64 bits with a sign")
+        raise InputError(f"{name}: an index does not fit a signed 64-bit integer")
     return wide
 
 
 def check_inside(
     pairs: NDArray[np.signedinteger[Any]], n_nodes: int, name: str, *, row: str = "row"
 ) -> None:
-    """Refuse pairs of indices that name nodes outside 0 .. n_nodes - 1.
+    """Refuse pairs with a node index outside 0 .. n_nodes - 1.
 
     Raises
     ------
     InputError
-        A pair does; the line says which.
+        An index is outside; the error names the first such pair.
+
+    Examples
+    --------
+    >>> check_inside(np.array([[0, 1], [1, 3]]), 3, "edges")
+    Traceback (most recent call last):
+    vgae.errors.InputError: edges, row 1: (1, 3) is outside the 3 nodes 0 .. 2
     """
     if pairs.size and (pairs.min() < 0 or pairs.max() >= n_nodes):
         first = int(np.flatnonzero(((pairs < 0) | (pairs >= n_nodes)).any(axis=1))[0])
@@ -172,9 +199,17 @@ def check_inside(
 def pair_codes(
     pairs: NDArray[np.signedinteger[Any]], n_nodes: int, *, directed: bool = False
 ) -> NDArray[np.int64]:
-    """One number per pair, shape (n_pairs,), the same for its reverse unless `directed`.
+    """Code each pair as one number, shape (n_pairs,).
 
-    Pairs that are sorted, as those of `Graph.edges` are, have ascending numbers.
+    A pair and its reverse have the same code unless `directed`. Sorted pairs, such as those of
+    `Graph.edges`, have ascending codes.
+
+    Examples
+    --------
+    >>> pair_codes(np.array([[0, 1], [2, 1]]), 3).tolist()
+    [1, 5]
+    >>> pair_codes(np.array([[0, 1], [2, 1]]), 3, directed=True).tolist()
+    [1, 7]
     """
     return _codes(pairs[:, 0], pairs[:, 1], n_nodes, directed=directed)
 
@@ -192,7 +227,7 @@ def _codes(
 
 
 def places_of(codes: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where some numbers stand among ascending ones, shape (n_codes,); -1 for one that does not.
+    """Positions of codes among ascending codes, shape (n_codes,); -1 where a code is missing.
 
     Examples
     --------
@@ -216,17 +251,41 @@ def simple_adjacency(
     *,
     directed: bool,
 ) -> tuple[FloatCSR, Cleaning]:
-    """Merge pairs of valid indices into a CSR adjacency without diagonal, counting what went.
+    """Merge pairs of valid indices into a CSR adjacency without self loops.
 
-    Weights of rows in the same direction are added. An undirected edge that is there in both
-    directions is one edge with one weight; where the two differ, the larger is kept and counted.
-    Each row becomes one number, and equal ones are found by sorting: a graph of ten million edges
-    takes seconds and a few arrays of its length.
+    Weights of rows in the same direction are added. An undirected edge given in both directions
+    becomes one edge with one weight; where the two weights differ, the larger is kept and counted.
+    Each row becomes one number, and sorting brings equal numbers together: a graph of ten million
+    edges takes seconds and a few arrays of that length.
+
+    Parameters
+    ----------
+    pairs
+        Node indices, shape (n_rows, 2).
+    weights
+        Positive weights, shape (n_rows,), or None.
+    n_nodes
+        Number of nodes.
+    directed
+        Whether a pair and its reverse are two edges.
+
+    Returns
+    -------
+    The adjacency, and counts of the rows that were dropped or merged.
 
     Raises
     ------
     InputError
         A weight, or a sum of weights, does not fit float32.
+
+    Examples
+    --------
+    >>> pairs = np.array([[0, 1], [1, 0], [2, 2]])
+    >>> adjacency, cleaning = simple_adjacency(pairs, None, 3, directed=False)
+    >>> adjacency.toarray().tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    >>> print(cleaning)
+    dropped 1 self loop, merged 1 reversed row
     """
     source, target = pairs[:, 0], pairs[:, 1]
     loops = source == target
@@ -249,7 +308,7 @@ def simple_adjacency(
         n_arcs, codes = starts.size, codes[starts]
         values = _as_float32(np.add.reduceat(weights, starts) if n_arcs else weights)
     if not directed:
-        codes >>= 1  # the lowest bit told the direction
+        codes >>= 1  # the lowest bit was the direction
     first = _is_new(codes)
     if values is not None:
         second = np.flatnonzero(~first)  # the other direction of the arc before it
@@ -270,7 +329,7 @@ def simple_adjacency(
 
 
 def _is_new(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each of some sorted numbers differs from the one before it."""
+    """Whether each sorted code differs from the one before it."""
     new = np.ones(codes.size, dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=new[1:])
     return new
@@ -279,12 +338,12 @@ def _is_new(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _csr(
     codes: NDArray[np.int64], values: NDArray[np.float32] | None, n_nodes: int, *, both_ways: bool
 ) -> FloatCSR:
-    """CSR array of sorted, distinct pair numbers."""
+    """Make a CSR array from sorted, distinct pair codes."""
     n_entries = codes.size * (2 if both_ways else 1)
     width = np.int32 if max(n_entries, n_nodes) <= np.iinfo(np.int32).max else np.int64
     lower, upper = (part.astype(width) for part in np.divmod(codes, max(n_nodes, 1)))
     if both_ways:
-        # Reversed pairs first: rows then come out sorted, as the conversion keeps the order.
+        # Reversed pairs first: the conversion keeps the order, so that rows come out sorted.
         rows, columns = np.concatenate([upper, lower]), np.concatenate([lower, upper])
         values = None if values is None else np.concatenate([values, values])
     else:
@@ -308,37 +367,55 @@ def _as_float32(weights: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
-    """Edge weights as positive, finite numbers, one a row.
+    """Check that edge weights are positive finite numbers, one per row.
 
     Raises
     ------
     InputError
-        One is not; the row says which.
+        A weight is not; the error names its row.
+
+    Examples
+    --------
+    >>> checked_weights([1, 2], n_rows=2)
+    array([1., 2.])
+    >>> checked_weights([1, 0], n_rows=2)
+    Traceback (most recent call last):
+    vgae.errors.InputError: weights, row 1: 0.0 is not a positive finite number; ...
     """
     try:
         values = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError("weights: not all are numbers") from error
+        raise InputError("weights: every weight must be a number") from error
     if values.shape != (n_rows,):
         raise InputError(f"weights: shape {values.shape} for {count(n_rows, 'row')}")
     bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if bad.size:
         raise InputError(
             f"weights, row {bad[0]}: {values[bad[0]]} is not a positive finite number; "
-            "leave out pairs that are no edges"
+            "omit pairs that are not edges"
         )
     return values
 
 
 def checked_adjacency(matrix: Any, *, directed: bool) -> FloatCSR:
-    """A copy of an adjacency matrix that is what `Graph.adjacency` says, to the last entry.
+    """Copy an adjacency matrix after checking all that `Graph.adjacency` promises.
 
     Raises
     ------
     InputError
-        It is not; the line says what is wrong.
+        The matrix is not a canonical CSR array of positive float32 numbers without self loops, or
+        is not symmetric although the graph is undirected.
+
+    Examples
+    --------
+    >>> one_way = sparse.csr_array(np.array([[0, 1], [0, 0]], dtype=np.float32))
+    >>> checked_adjacency(one_way, directed=True).nnz
+    1
+    >>> checked_adjacency(one_way, directed=False)
+    Traceback (most recent call last):
+    vgae.errors.InputError: adjacency: entries (0, 1) and (1, 0) differ: it is not symmetric; ...
     """
-    advice = "Graph.from_scipy makes a graph of any square matrix"
+    advice = "Graph.from_scipy makes a graph from any square matrix"
     if not sparse.issparse(matrix) or matrix.format != "csr" or matrix.dtype != np.float32:
         what = f"{matrix.format} of {matrix.dtype}" if sparse.issparse(matrix) else type(matrix)
         raise InputError(f"adjacency: {what} is not a SciPy CSR array of float32; {advice}")
@@ -355,10 +432,10 @@ def checked_adjacency(matrix: Any, *, directed: bool) -> FloatCSR:
     if bad.size:
         raise _bad_entry(own, int(bad[0]))
     if not own.has_canonical_format:
-        raise InputError(f"adjacency: entries are not sorted, or one is there twice; {advice}")
+        raise InputError(f"adjacency: entries are unsorted or repeated; {advice}")
     loops = np.flatnonzero(own.diagonal())
     if loops.size:
-        raise InputError(f"adjacency: node {loops[0]} is joined with itself; {advice}")
+        raise InputError(f"adjacency: node {loops[0]} is linked to itself; {advice}")
     if not directed:
         turned = sparse.csr_array(own.T)
         if not all(
@@ -367,8 +444,8 @@ def checked_adjacency(matrix: Any, *, directed: bool) -> FloatCSR:
         ):
             row, column = (int(ends[0]) for ends in (own != turned).nonzero())
             raise InputError(
-                f"adjacency: entries ({row}, {column}) and ({column}, {row}) differ, so that it is "
-                f"not symmetric; {advice}"
+                f"adjacency: entries ({row}, {column}) and ({column}, {row}) differ: it is not "
+                f"symmetric; {advice}"
             )
     return own
 
@@ -382,17 +459,25 @@ def _bad_entry(matrix: Any, place: int) -> InputError:
 
 
 def matrix_entries(matrix: Any) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """Entries of a square matrix of positive weights, and how many repeated a place.
+    """List the entries of a square matrix of positive weights.
 
     Returns
     -------
-    Pairs of indices, shape (n_entries, 2), each once; their values, those at one place added; and
-    the number of stored values that were added to another one. Stored zeros are no entries.
+    Distinct pairs of indices, shape (n_entries, 2); their values, with repeated entries added up;
+    and the number of stored values that were added to another one. Stored zeros do not count as
+    entries.
 
     Raises
     ------
     InputError
         The matrix is not square, or a value is not a positive finite number.
+
+    Examples
+    --------
+    >>> matrix = sparse.coo_array(([1.0, 2.0], ([0, 0], [1, 1])), shape=(2, 2))
+    >>> pairs, values, n_repeated = matrix_entries(matrix)
+    >>> pairs.tolist(), values.tolist(), n_repeated
+    ([[0, 1]], [3.0], 1)
     """
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise InputError(f"adjacency: shape {matrix.shape} is not square")
@@ -406,15 +491,23 @@ def matrix_entries(matrix: Any) -> tuple[NDArray[np.int64], NDArray[np.float64],
 
 
 def checked_csr(matrix: Any, dtype: type[np.floating[Any]], name: str) -> Any:
-    """A canonical copy of a sparse matrix; broken index arrays could crash the process later.
+    """Make a canonical copy of a sparse matrix, after checking its index arrays.
+
+    SciPy does not check them, and invalid ones could crash the process later.
 
     Raises
     ------
     InputError
-        It holds no real numbers, or its index arrays do not fit each other.
+        The values are not real numbers, or the index arrays are inconsistent.
+
+    Examples
+    --------
+    >>> stored_zero = sparse.csr_array(([1, 0], [1, 0], [0, 1, 2]), shape=(2, 2))
+    >>> checked_csr(stored_zero, np.float32, "features").nnz
+    1
     """
     if matrix.dtype.kind not in "biuf":
-        raise InputError(f"{name}: {matrix.dtype} is not real numbers")
+        raise InputError(f"{name}: values must be real numbers, not {matrix.dtype}")
     try:
         if hasattr(matrix, "check_format"):
             matrix.check_format(full_check=True)
@@ -428,7 +521,14 @@ def checked_csr(matrix: Any, dtype: type[np.floating[Any]], name: str) -> Any:
 
 
 def normalized(adjacency: FloatCSR) -> FloatCSR:
-    """D^-1/2 (A + I) D^-1/2 with D the row sums of A + I (Kipf & Welling 2016, sec. 1)."""
+    """Return D^-1/2 (A + I) D^-1/2, with D the row sums of A + I (Kipf & Welling 2016, sec. 1).
+
+    Examples
+    --------
+    >>> edge = sparse.csr_array(np.array([[0, 1], [1, 0]], dtype=np.float32))
+    >>> normalized(edge).toarray().round(3).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
     with_loops = sparse.csr_array(
         adjacency.astype(np.float64) + sparse.eye_array(adjacency.shape[0], format="csr")
     )

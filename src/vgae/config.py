@@ -1,4 +1,4 @@
-"""Frozen, strict settings: unknown keys are errors that carry the key's path."""
+"""Frozen, strict settings: an unknown key is an error that names the key's path."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from vgae.errors import InputError
 __all__ = ["Dimension", "Settings", "stream_seed", "strict_json"]
 
 Dimension = Annotated[int, Field(ge=1, le=2**16)]
-"""A width of a layer or a length of a vector; what is larger is a slip, and would fill memory."""
+"""Width of a layer or an embedding; a larger number is a slip that would fill the memory."""
 
 
 class Settings(BaseModel):
-    """Base of every settings class; each stage defines its own beside the code it configures.
+    """Base of all settings classes; each stage defines its own next to the code they configure.
 
-    Values cannot be changed after checking, are not converted from other types, and go to and
-    from JSON with `model_dump` and `parse`.
+    Values are checked once and cannot be changed. They are not converted from other types. Use
+    `model_dump` and `parse` to convert settings to and from plain values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @classmethod
     def parse(cls, values: dict[str, Any], *, where: str = "settings") -> Self:
-        """Settings from plain values, such as those of a JSON file.
+        """Make settings from plain values, such as those of a JSON file.
 
         Parameters
         ----------
         values
             Field names and values; nested settings as nested dictionaries.
         where
-            How the source is called in an error, such as a file's name.
+            The name of the source in an error, such as a file name.
 
         Raises
         ------
         InputError
-            A key is unknown or a value is not allowed; the line carries the key's path.
+            A key is unknown or a value is not allowed; the error names the key's path.
 
         Examples
         --------
@@ -65,12 +65,12 @@ class Settings(BaseModel):
 
 
 def strict_json(content: bytes | str) -> Any:
-    """The values of a JSON text in UTF-8, without NaN or infinity, not nested too deeply.
+    """Read the values of a JSON text in UTF-8.
 
     Raises
     ------
     ValueError
-        It is none.
+        The text is not valid JSON (NaN and infinity are not) or is nested too deeply.
 
     Examples
     --------
@@ -92,28 +92,28 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _plain(value: Any) -> Any:
-    """The same values with NumPy's numbers as Python's."""
+    """Convert NumPy numbers to Python numbers."""
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     return value.item() if isinstance(value, np.generic) else value
 
 
 def stream_seed(seed: int, stream: str) -> int:
-    """Seed of one stream of random numbers, such as the weights' or the split's.
+    """Derive the seed of one stream of random numbers, such as the weights or the split.
 
-    Streams of one seed are independent of each other, so that a new one changes no other.
+    Streams of one seed are independent, so that a new stream does not change the others.
 
     Parameters
     ----------
     seed
         The user's seed, not negative.
     stream
-        The stream's name.
+        Name of the stream.
 
     Raises
     ------
     InputError
-        The seed is negative.
+        The seed is negative or not a whole number.
 
     Examples
     --------
@@ -121,6 +121,6 @@ def stream_seed(seed: int, stream: str) -> int:
     True
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed {seed!r}: must be a whole number, not negative")
+        raise InputError(f"seed {seed!r}: must be a whole number, at least 0")
     sequence = np.random.SeedSequence([seed, zlib.crc32(stream.encode())])
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))

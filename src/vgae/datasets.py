@@ -1,4 +1,4 @@
-"""Named graphs: address, checksum, licence and citation; the only room that uses the network."""
+"""Named graphs: address, checksum, licence and citation; the only module that uses the network."""
 
 from __future__ import annotations
 
@@ -77,18 +77,23 @@ PLANETOID_CHECKSUMS = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named graph and what a user should know before using it.
+    """A named graph, with its terms of use and its source.
 
     Attributes
     ----------
     name, about
-        Its name and one line on what nodes and edges are.
+        The name, and one line that says what the nodes and edges are.
     n_nodes, n_edges, n_features
         Sizes after cleaning.
     licence, citation
-        Terms of use and the source to cite.
+        Terms of use, and the source to cite.
     load
-        Makes the graph; its argument says whether features are wanted.
+        Function that makes the graph; its argument says whether to load features.
+
+    Examples
+    --------
+    >>> DATASETS["karate"].about, DATASETS["karate"].n_nodes
+    ('friendships in a karate club', 34)
     """
 
     name: str
@@ -102,25 +107,25 @@ class Dataset:
 
 
 def load_dataset(name: str, *, features: bool = True, require_features: bool = False) -> Graph:
-    """A named graph, downloaded and verified once where it is not embedded.
+    """Load a named graph; if it is not part of the installation, download and verify it once.
 
-    The Planetoid files are looked for in the folder that the environment variable VGAE_DATA names
-    (in it, `planetoid/ind.NAME.*`), then in the user's cache, then downloaded.
+    The Planetoid files are read from the folder that the environment variable VGAE_DATA names
+    (`planetoid/ind.NAME.*` in it), from the user's cache, or from the network, in this order.
 
     Parameters
     ----------
     name
         One of `DATASETS`.
     features
-        Whether node features are wanted.
+        Whether to load node features.
     require_features
-        Whether to raise when Pubmed's features cannot be had; else its graph comes without them
-        and a warning says so.
+        Whether it is an error if Pubmed's features are not available. Otherwise the graph is
+        loaded without them and a warning says so.
 
     Raises
     ------
     InputError
-        The name is unknown, or a file cannot be had or fails its checksum.
+        The name is unknown, or a file is not available or has the wrong checksum.
 
     Examples
     --------
@@ -135,19 +140,24 @@ def load_dataset(name: str, *, features: bool = True, require_features: bool = F
         if name != "pubmed" or not features or require_features:
             raise
         graph = DATASETS[name].load(False)
-        logger.warning("pubmed: goes on without features, as they cannot be had: %s", error)
+        logger.warning("pubmed: loaded without features, which are not available: %s", error)
     if graph.cleaning:
         logger.warning("%s: %s", name, graph.cleaning)
     return graph
 
 
 def public_node_split(name: str) -> NodeSplit | None:
-    """The training and test nodes that are published with a data set, or None.
+    """Load the training and test nodes published with a data set, or None if there are none.
 
     Raises
     ------
     InputError
-        A file cannot be had or fails its checksum.
+        A file is not available or has the wrong checksum.
+
+    Examples
+    --------
+    >>> print(public_node_split("karate"))
+    None
     """
     if name not in PLANETOID_CHECKSUMS:
         return None
@@ -156,13 +166,19 @@ def public_node_split(name: str) -> NodeSplit | None:
 
 
 def is_cached(name: str) -> bool:
-    """Whether a dataset can be loaded whole without the network."""
+    """Whether a data set can be loaded completely without the network.
+
+    Examples
+    --------
+    >>> is_cached("karate")
+    True
+    """
     if name not in PLANETOID_CHECKSUMS:
         return True
     return all(_local_file(name, part) is not None for part in PLANETOID_PARTS)
 
 
-# ------------------------------------------------------------- embedded graphs
+# ------------------------------------------------------------- installed graphs
 
 
 def _digits(features: bool) -> Graph:
@@ -212,8 +228,8 @@ def _planetoid(name: str) -> Callable[[bool], Graph]:
 def _planetoid_graph(parts: dict[str, Any]) -> Graph:
     """Put the parts of a Planetoid data set in order (Yang et al. 2016).
 
-    The files hold the test nodes in shuffled order, with `test.index` naming each one's row. Nodes
-    that no file describes (Citeseer has 15) keep zero features and the label -1.
+    The files hold the test nodes in shuffled order, and `test.index` holds the row of each. Nodes
+    without an entry in any file (Citeseer has 15) get zero features and the label -1.
     """
     neighbours: dict[int, list[int]] = parts["graph"]
     n_nodes = len(neighbours)
@@ -237,7 +253,7 @@ def _planetoid_graph(parts: dict[str, Any]) -> Graph:
             (stacked.data, (row_of[stacked.row], stacked.col)),
             shape=(n_nodes, stacked.shape[1]),
         )
-    # Each edge stands in the lists of both its ends, and so does a self loop, twice in one list.
+    # Each edge is in the lists of both ends; a self loop is twice in the list of its node.
     edges = arcs[arcs[:, 0] < arcs[:, 1]]
     loops = arcs[arcs[:, 0] == arcs[:, 1]][::2]
     return Graph.from_edges(
@@ -249,7 +265,7 @@ def _planetoid_graph(parts: dict[str, Any]) -> Graph:
 
 
 def _fetch(name: str, part: str) -> Path:
-    """A verified local copy of one file, downloaded if there is none."""
+    """Return a verified local copy of one file, downloading it if necessary."""
     local = _local_file(name, part)
     checksum = _checksum(name, part)
     if local is None:
@@ -257,13 +273,13 @@ def _fetch(name: str, part: str) -> Path:
 
         file_name = f"ind.{name}.{part}"
         logger.info("downloading %s%s", PLANETOID_ADDRESS, file_name)
-        pooch_logger = pooch.get_logger()  # says the same, and cannot be told to be quiet
+        pooch_logger = pooch.get_logger()  # logs the same line, and has no option to be quiet
         level = pooch_logger.level
         pooch_logger.setLevel(logging.ERROR)
         try:
             pooch.retrieve(
                 PLANETOID_ADDRESS + file_name,
-                known_hash=None,  # ours is checked below, before the file gets its name
+                known_hash=None,  # the downloader checks ours before the file gets its name
                 fname=file_name,
                 path=_cache(),
                 downloader=_VerifyingDownload(checksum),
@@ -332,7 +348,7 @@ def _verify(path: Path, checksum: str) -> None:
 
 
 class _MatrixParts:
-    """Takes the place of SciPy's matrix class in a pickle: holds its parts and does nothing."""
+    """Stands in for SciPy's matrix class in a pickle: holds its parts and does nothing."""
 
 
 def _allowed() -> dict[tuple[str, str], Any]:
@@ -445,4 +461,4 @@ DATASETS: dict[str, Dataset] = {
         ),
     )
 }
-"""The datasets by name, the embedded ones first."""
+"""The data sets by name, installed ones first."""

@@ -1,4 +1,4 @@
-"""Decoders: (vectors, pairs) -> logits of an edge, plus the form over all pairs."""
+"""Decoders: (embeddings, pairs) -> logits of edges, and a factor for the logits of all pairs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ class InnerProductDecoder:
     Examples
     --------
     >>> latent = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
-    >>> InnerProductDecoder().logits(latent, torch.tensor([[0, 1]])).tolist()
+    >>> decoder = InnerProductDecoder()
+    >>> decoder.logits(latent, torch.tensor([[0, 1]])).tolist()
     [2.0]
+    >>> decoder.factor(latent) @ decoder.factor(latent).T  # the logits of all pairs
+    tensor([[1., 2.], [2., 5.]])
     """
 
     def factor(self, latent: Tensor) -> Tensor:
-        """Vectors f, shape (n_nodes, dim), such that f_i . f_j is the logit of every pair."""
+        """Vectors f, shape (n_nodes, dim), such that f_i . f_j is the logit of each pair (i, j)."""
         return latent
 
     def logits(self, latent: Tensor, pairs: Tensor) -> Tensor:
-        """Logits of some pairs, a chunk at a time.
+        """Compute the logits of pairs, one chunk at a time.
 
         Parameters
         ----------
         latent
-            Node vectors, shape (n_nodes, latent_dim).
+            Embeddings, shape (n_nodes, latent_dim).
         pairs
             Node indices, shape (n_pairs, 2).
 
@@ -44,13 +47,13 @@ class InnerProductDecoder:
         Raises
         ------
         IndexError
-            A pair names a node past the last one.
+            A pair has a node index beyond the last node.
         """
         vectors = self.factor(latent)
         return torch.cat(
             [
-                # Sums in float64 round to one float32 in whatever order they are taken, so that
-                # pairs of equal vectors tie.
+                # Sums in float64 round to the same float32 in any order, so that pairs of equal
+                # embeddings tie.
                 (vectors[chunk[:, 0]].double() * vectors[chunk[:, 1]].double())
                 .sum(dim=1)
                 .to(vectors.dtype)

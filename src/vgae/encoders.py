@@ -1,4 +1,4 @@
-"""Encoders: (features, adjacency) -> the parameters of a distribution over node vectors."""
+"""Encoders: (features, adjacency) -> the parameters of a distribution over embeddings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FeatureUse = Literal["raw", "unit", "none"]
 
 @dataclass(frozen=True)
 class EncoderInput:
-    """What an encoder sees of a graph, as tensors.
+    """A graph as tensors, as an encoder takes it.
 
     Attributes
     ----------
@@ -38,8 +38,17 @@ class EncoderInput:
     features
         Shape (n_nodes, n_features), or None: every node is its own feature (X = I).
     propagated
-        Whether `features` holds the product of adjacency and features already, which the first
-        layer would else form anew at every step.
+        Whether `features` already holds the product of adjacency and features. Otherwise the first
+        layer computes it at every step.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1)], features=[[1.0], [3.0]])
+    >>> inputs = EncoderInput.from_graph(graph)
+    >>> inputs.first_product(torch.ones(1, 1)).tolist()
+    [[2.0], [2.0]]
+    >>> inputs.to(torch.device("cpu")).propagated
+    True
     """
 
     adjacency: SparseMatrix
@@ -48,15 +57,15 @@ class EncoderInput:
 
     @classmethod
     def from_graph(cls, graph: Graph, use: FeatureUse = "raw") -> EncoderInput:
-        """Tensors of a graph whose edges are the messages.
+        """Make the tensors of a message graph.
 
         Parameters
         ----------
         graph
             The message graph.
         use
-            "raw" takes features as they are, "unit" scales each node's to unit length (a node
-            whose features are all zero keeps them), "none" leaves them out.
+            "raw" takes features as they are, "unit" scales the features of each node to unit
+            length (zero features stay zero), "none" omits them.
 
         Raises
         ------
@@ -74,17 +83,17 @@ class EncoderInput:
 
     @classmethod
     def from_own_weights(cls, graph: Graph, rows: NDArray[np.int64], n_inputs: int) -> EncoderInput:
-        """What an encoder that was fitted without features sees of another graph.
+        """Make the tensors of another graph for an encoder that was fitted without features.
 
-        A node that it was fitted to brings its own row of the first layer's weights, any other
-        node nothing but its links.
+        A node that the encoder was fitted to has its own row of the first layer's weights. Any
+        other node has only its links.
 
         Parameters
         ----------
         graph
             The message graph.
         rows
-            Row of each node's weights, shape (n_nodes,); -1 for a node that has none.
+            Row of each node's weights, shape (n_nodes,); -1 for a node without weights.
         n_inputs
             Number of rows of the weights.
 
@@ -92,6 +101,13 @@ class EncoderInput:
         ------
         InputError
             The graph is directed.
+
+        Examples
+        --------
+        >>> known_and_new = Graph.from_edges([(0, 1)])
+        >>> inputs = EncoderInput.from_own_weights(known_and_new, np.array([0, -1]), n_inputs=1)
+        >>> inputs.first_product(torch.ones(1, 1)).tolist()
+        [[0.5], [0.5]]
         """
         known = np.flatnonzero(rows >= 0)
         ones = np.ones(known.size, dtype=np.float32)
@@ -100,12 +116,12 @@ class EncoderInput:
         return cls(adjacency, SparseMatrix.from_scipy(chosen))
 
     def to(self, device: torch.device) -> EncoderInput:
-        """The same on a device."""
+        """Copy the tensors to a device."""
         features = None if self.features is None else self.features.to(device)
         return EncoderInput(self.adjacency.to(device), features, self.propagated)
 
     def first_product(self, weight: Tensor) -> Tensor:
-        """Adjacency times features times a weight, shape (n_nodes, width of the weight)."""
+        """Multiply adjacency, features and a weight, shape (n_nodes, width of the weight)."""
         if self.features is None:
             return self.adjacency @ weight
         product = self.features @ weight
@@ -113,17 +129,30 @@ class EncoderInput:
 
 
 def used_features(graph: Graph, use: FeatureUse) -> Features | None:
-    """The features that an encoder sees, or None where every node is its own."""
+    """The features that an encoder takes, or None where every node is its own feature.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1)], features=[[1.0], [3.0]])
+    >>> used_features(graph, "raw").tolist(), used_features(graph, "none")
+    ([[1.0], [3.0]], None)
+    """
     return None if use == "none" else graph.features
 
 
 def scaled_features(features: Features, use: FeatureUse) -> Features:
-    """Features as an encoder that uses them sees them: each node's at unit length, or raw."""
+    """Scale the features of each node to unit length if `use` is "unit".
+
+    Examples
+    --------
+    >>> scaled_features(np.array([[0.0, 4.0]], dtype=np.float32), "unit").tolist()
+    [[0.0, 1.0]]
+    """
     return _unit_rows(features) if use == "unit" else features
 
 
 def _unit_rows(features: Features) -> Features:
-    """Each node's features at unit length; those that are all zero stay so."""
+    """Scale each row to unit length; zero rows stay zero."""
     sparsely = sparse.issparse(features)
     lengths = (sparse.linalg.norm if sparsely else np.linalg.norm)(features, axis=1)
     scale = (1.0 / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
@@ -134,11 +163,11 @@ def _unit_rows(features: Features) -> Features:
 
 
 def _propagating_saves(adjacency: FloatCSR, features: Any) -> bool:
-    """Whether a step takes fewer multiplications when A X is formed once.
+    """Whether a step takes fewer multiplications if A X is computed once.
 
-    With h the width of the layer, A (X W) takes h for every entry of X and of A, (A X) W takes h
-    for every entry of A X: no more than X itself if X is dense, at most one for every pair of an
-    edge and a feature of its end if X is sparse.
+    With h the width of the layer, A (X W) takes h multiplications per entry of X and of A, and
+    (A X) W takes h per entry of A X. If X is dense, A X has as many entries as X. If X is sparse,
+    it has at most one per pair of an edge and a feature of its end.
     """
     if not sparse.issparse(features):
         return True
@@ -160,12 +189,12 @@ class GraphConvolutionEncoder(nn.Module):
     """Two graph-convolution layers; all outputs share the first (Kipf & Welling 2016, sec. 1).
 
     H = ReLU(A X W + b), output = A H W_output + b_output, with A the normalised adjacency. Without
-    features X is the identity, so that A X W is A W: no identity matrix is ever made.
+    features X is the identity and A X W is A W: no identity matrix is stored.
 
     Parameters
     ----------
     n_inputs
-        Number of features, or of nodes where there are no features.
+        Number of features, or number of nodes if there are no features.
     hidden_dim, latent_dim
         Widths of the two layers.
     outputs
@@ -173,7 +202,7 @@ class GraphConvolutionEncoder(nn.Module):
     bias
         Whether layers add a bias after aggregation, as DGL's `VGAEModel` does.
     generator
-        Source of the Glorot-uniform weights; no global random state is touched.
+        Source of the Glorot-uniform weights; global random state is not used.
 
     Examples
     --------
@@ -181,7 +210,14 @@ class GraphConvolutionEncoder(nn.Module):
     >>> encoder = GraphConvolutionEncoder(
     ...     2, 4, 3, outputs=("mean",), bias=False, generator=torch.Generator()
     ... )
-    >>> encoder(EncoderInput.from_graph(graph))["mean"].shape
+    >>> inputs = EncoderInput.from_graph(graph)
+    >>> encoder(inputs)["mean"].shape  # calls encoder.forward
+    torch.Size([2, 3])
+
+    The same in two steps, of which the first does not need the messages:
+
+    >>> hidden = encoder.hidden_states(inputs.first_product(encoder.weight["hidden"]))
+    >>> encoder.read_out(inputs.adjacency, hidden)["mean"].shape
     torch.Size([2, 3])
     """
 
@@ -209,28 +245,28 @@ class GraphConvolutionEncoder(nn.Module):
         )
 
     def forward(self, inputs: EncoderInput) -> dict[str, Tensor]:
-        """Outputs by name, each of shape (n_nodes, latent_dim)."""
+        """Compute the outputs by name, each of shape (n_nodes, latent_dim)."""
         hidden = self.hidden_states(inputs.first_product(self.weight["hidden"]))
         return self.read_out(inputs.adjacency, hidden)
 
     def hidden_states(self, aggregated: Tensor) -> Tensor:
-        """The hidden layer of nodes whose A X W is given, shape (n_nodes, hidden_dim)."""
+        """Compute the hidden layer from A X W, shape (n_nodes, hidden_dim)."""
         return torch.relu(self._with_bias("hidden", aggregated))
 
     def read_out(self, adjacency: SparseMatrix, hidden: Tensor) -> dict[str, Tensor]:
-        """Outputs by name, each of shape (rows of the adjacency, latent_dim).
+        """Compute the outputs from the hidden layer, each of shape (n_rows, latent_dim).
 
         Parameters
         ----------
         adjacency
             Rows of a normalised adjacency, shape (n_rows, n_nodes).
         hidden
-            The hidden layer of all of its nodes, shape (n_nodes, hidden_dim).
+            The hidden layer of all nodes, shape (n_nodes, hidden_dim).
         """
-        # One product for all outputs: each pass over the edges costs the more, the fewer columns.
+        # One product for all outputs: a pass over the edges costs less per column if it is wide.
         weights = torch.cat([self.weight[name] for name in self.outputs], dim=1)
         outputs = (adjacency @ (hidden @ weights)).chunk(len(self.outputs), dim=1)
-        # Whatever is done with strided halves takes several times as long as with copies of them.
+        # Copies, because operations on strided halves take several times as long.
         return {
             name: self._with_bias(name, values.contiguous())
             for name, values in zip(self.outputs, outputs, strict=True)

@@ -1,4 +1,4 @@
-"""What a graph is and what fitting it would take, told before anyone waits for it."""
+"""A graph in figures, and the time and memory that fitting it would take."""
 
 from __future__ import annotations
 
@@ -25,34 +25,40 @@ from vgae.train import choose_place, train
 __all__ = ["Inspection", "Plan", "inspect_graph"]
 
 MEASURED_NODES = 4096
-"""Steps are timed on a random graph of this many nodes, and the time is carried over from there."""
+"""Steps are timed on a random graph of this many nodes, and the time is extrapolated."""
 WARM_UP_STEPS, FEWEST_STEPS, MOST_STEPS, MEASURED_SECONDS = 2, 5, 40, 0.5
-"""The median of so many steps is that of the machine as it is now, busy or not."""
+"""The median of this many steps measures the machine as it is now, busy or not."""
 LIBRARY_BYTES = 430e6
-"""What torch, numba, SciPy and PyArrow take, fitted or not."""
+"""Memory of torch, numba, SciPy and PyArrow, before anything is fitted."""
 BAG_SHARE = 0.25
-"""Features with a smaller share that is not zero are bags of words, or as good as."""
+"""Features with a smaller share of nonzero entries are treated as bags of words."""
 LARGE_FEATURE = 100.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What `vgae fit` would do with a graph, and what it would take here.
+    """What `vgae fit` would do with a graph, and its estimated time and memory on this machine.
 
     Attributes
     ----------
     preset
-        The better choice of preset.
+        The recommended preset.
     why
         The reason, in words.
     validation, test
-        Edges that would be held out; zero where there are too few.
+        Number of edges that would be held out; zero if there are too few.
     engine
-        What would sum over all pairs.
+        Name of the engine that would compute the sum over all pairs.
     steps, seconds
-        Training steps, and about how long they would take together.
+        Number of training steps, and their estimated total time.
     bytes
-        About how much memory the process would take.
+        Estimated memory of the process.
+
+    Examples
+    --------
+    >>> plan = inspect_graph(Graph.from_edges([(i, i + 1) for i in range(40)])).plan
+    >>> plan.preset, plan.why, plan.validation, plan.test, plan.steps
+    ('paper', 'there are no features to scale', 2, 4, 200)
     """
 
     preset: str
@@ -72,27 +78,35 @@ class Inspection:
     Attributes
     ----------
     n_nodes, n_edges, directed
-        As of the graph.
+        As in the graph.
     density
         Share of the pairs of nodes that have an edge.
     components, largest_component
-        Number of connected components, and nodes in the largest.
+        Number of connected components, and number of nodes in the largest.
     isolated
-        Nodes without an edge.
+        Number of nodes without an edge.
     degrees
-        Least, median, mean, 99th percentile and largest number of neighbours.
+        Smallest, median, mean, 99th percentile and largest number of neighbours.
     degree_counts
-        Nodes by number of neighbours, in steps that double: 0, 1, 2-3, 4-7, ...
+        Number of nodes by number of neighbours, in ranges that double: 0, 1, 2-3, 4-7, ...
     rows, cleaning
-        Rows that were given, and how many of them were dropped or merged, by reason.
+        Number of input rows, and how many were dropped or merged, by reason.
     weights
-        Least and largest weight, or None.
+        Smallest and largest weight, or None.
     features
-        Number, kind ("dense" or "sparse"), share that is not zero, least and largest; or None.
+        Number, kind ("dense" or "sparse"), share of nonzero entries, smallest and largest; or None.
     labels
-        Nodes of each label, most frequent first, or None.
+        Number of nodes by label, most frequent first, or None.
     plan
-        What fitting would do and take.
+        What fitting would do, and its estimated time and memory.
+
+    Examples
+    --------
+    >>> found = inspect_graph(Graph.from_edges([(0, 1), (1, 2)]))
+    >>> found.degree_counts
+    {'1': 2, '2-3': 1}
+    >>> found.as_dict()["degrees"]["mean"]
+    1.333
     """
 
     n_nodes: int
@@ -112,16 +126,16 @@ class Inspection:
     plan: Plan
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Convert to plain values, ready for JSON."""
         return asdict(self)
 
 
 def inspect_graph(graph: Graph) -> Inspection:
-    """Describe a graph, and estimate what fitting it would take on this machine.
+    """Describe a graph, and estimate the time and memory that fitting it would take here.
 
-    Some steps are trained on a small random graph of the same degree, on the machine as it is; the
-    time of the sum over all pairs grows with the square of the number of nodes from there, the
-    rest with the number of edges. Count on a factor of two.
+    A few steps are trained on a small random graph of the same mean degree, on the machine as it
+    is now. The time of the sum over all pairs is scaled with the square of the number of nodes, the
+    rest with the number of edges. Expect the estimate to be right within a factor of two.
 
     Examples
     --------
@@ -171,7 +185,7 @@ def _degrees(graph: Graph) -> dict[str, float]:
 
 
 def _degree_counts(graph: Graph) -> dict[str, int]:
-    # The exponent of the least power of two above a degree: 0 for 0, 1 for 1, 2 for 2 and 3, ...
+    # The exponent of the smallest power of two above a degree: 0 for 0, 1 for 1, 2 for 2 and 3.
     sizes = np.bincount(np.frexp(graph.degrees.astype(np.float64))[1])
     counts = {}
     for exponent, size in enumerate(sizes.tolist()):
@@ -188,7 +202,7 @@ def _features(graph: Graph) -> dict[str, Any] | None:
     sparsely = sparse.issparse(features)
     values = features.data if sparsely else features.ravel()
     n_entries = graph.n_nodes * graph.n_features
-    # What is not stored is zero.
+    # Entries that are not stored are zero.
     ends = values if values.size == n_entries > 0 else np.append(values, 0.0)
     return {
         "number": graph.n_features,
@@ -232,14 +246,14 @@ def _preset(found: Mapping[str, Any] | None) -> tuple[str, str]:
 
 
 def _step_seconds(graph: Graph, settings: EstimatorSettings) -> float:
-    """About how long a training step of a graph takes, by steps on a smaller one like it."""
+    """Estimate the seconds of a training step from steps on a smaller, similar graph."""
     if graph.n_edges == 0:
         return 0.0
     random = np.random.default_rng(0)
     n_nodes = min(graph.n_nodes, MEASURED_NODES)
     n_edges = max(1, round(graph.n_edges * n_nodes / graph.n_nodes))
     pairs = random.integers(n_nodes, size=(min(n_edges, 100 * n_nodes), 2))
-    pairs[0] = 0, 1  # else all could be self loops
+    pairs[0] = 0, 1  # otherwise all could be self loops
     features = used_features(graph, settings.network.features)
     if features is not None:
         features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
@@ -259,7 +273,7 @@ def _step_seconds(graph: Graph, settings: EstimatorSettings) -> float:
 
 
 def _sweep_seconds(engine: Engine, vectors: torch.Tensor) -> Iterator[float]:
-    """Seconds of the sum over all pairs, again and again."""
+    """Time the sum over all pairs, again and again."""
     while True:
         started = time.perf_counter()
         engine.sweep(vectors, None)
@@ -267,7 +281,7 @@ def _sweep_seconds(engine: Engine, vectors: torch.Tensor) -> Iterator[float]:
 
 
 def _median_seconds(taken: Iterable[float]) -> float:
-    """Median of some seconds' worth of measurements, after those that warm up."""
+    """Take the median of repeated measurements, without the first ones, which warm up."""
     found: list[float] = []
     for seconds in islice(taken, WARM_UP_STEPS, WARM_UP_STEPS + MOST_STEPS):
         found.append(seconds)
@@ -277,7 +291,7 @@ def _median_seconds(taken: Iterable[float]) -> float:
 
 
 def _training_bytes(graph: Graph, shape: ModelSettings) -> float:
-    """About what the arrays of a training run take together."""
+    """Estimate the memory of the arrays of a training run."""
     entries = graph.n_nodes + 2 * graph.n_edges
     features: Any = used_features(graph, shape.features)
     n_inputs = graph.n_nodes if features is None else features.shape[1]
@@ -286,8 +300,8 @@ def _training_bytes(graph: Graph, shape: ModelSettings) -> float:
         held = features.nnz * 8.0 if sparse.issparse(features) else features.size * 4.0
     return (
         8.0 * 2 * entries  # adjacency and normalised adjacency
-        + 36.0 * entries  # what normalising it takes for a moment
-        + 2 * held  # as they came, and as the encoder sees them
+        + 36.0 * entries  # normalising it, for a moment
+        + 2 * held  # as given, and as the encoder takes them
         + 4.0 * 4 * n_inputs * shape.hidden_dim  # weights, gradients, two moments
         + 4.0 * graph.n_nodes * (4 * shape.hidden_dim + 12 * shape.latent_dim)  # activations
     )

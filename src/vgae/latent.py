@@ -1,7 +1,7 @@
-"""Distributions over node vectors: what an encoder returns.
+"""Distributions over embeddings, as an encoder returns them.
 
-The objective needs three things of a distribution: its mean, a reparameterised sample and the
-divergence from the prior. A deterministic auto-encoder is the point-mass case of the same code.
+The objective needs three things from a distribution: its mean, a reparameterised sample and its
+divergence from the prior. The non-probabilistic auto-encoder uses the same code with a point mass.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ __all__ = ["LATENTS", "Gaussian", "Latent", "Point"]
 
 
 class Latent(ABC):
-    """A distribution over the vectors of all nodes, independent between nodes."""
+    """A distribution over the embeddings of all nodes, independent between nodes.
+
+    Examples
+    --------
+    >>> latent: Latent = LATENTS["gaussian"](torch.zeros(3, 2), torch.zeros(3, 2))
+    >>> latent.rsample(torch.ones(3, 2))[0], latent.kl(), latent.std()[0]
+    (tensor([1., 1.]), tensor([0., 0., 0.]), tensor([1., 1.]))
+    """
 
     parameters: ClassVar[tuple[str, ...]]
     """Names of the encoder's outputs; each has shape (n_nodes, latent_dim)."""
@@ -26,7 +33,7 @@ class Latent(ABC):
 
     @abstractmethod
     def rsample(self, noise: Tensor) -> Tensor:
-        """A reparameterised sample, shape (n_nodes, latent_dim).
+        """Draw a reparameterised sample, shape (n_nodes, latent_dim).
 
         Parameters
         ----------
@@ -36,11 +43,11 @@ class Latent(ABC):
 
     @abstractmethod
     def kl(self) -> Tensor:
-        """Divergence of each node from the standard normal prior, in nats, shape (n_nodes,)."""
+        """KL divergence per node from the standard normal prior, in nats, shape (n_nodes,)."""
 
     @abstractmethod
     def std(self) -> Tensor | None:
-        """Standard deviations, shape (n_nodes, latent_dim); None where there are none."""
+        """Standard deviations, shape (n_nodes, latent_dim); None for a point mass."""
 
 
 @final
@@ -53,7 +60,7 @@ class Gaussian(Latent):
     mean
         Shape (n_nodes, latent_dim).
     log_std
-        Logarithm of the standard deviation (not of the variance), same shape.
+        Natural logarithm of the standard deviation (not of the variance), same shape.
 
     Examples
     --------
@@ -68,21 +75,21 @@ class Gaussian(Latent):
     log_std: Tensor
 
     def rsample(self, noise: Tensor) -> Tensor:
-        """Mean + std * noise (Kingma & Welling 2014, sec. 2.4)."""
+        """Return mean + std * noise (Kingma & Welling 2014, sec. 2.4)."""
         return self.mean + noise * torch.exp(self.log_std)
 
     def kl(self) -> Tensor:
-        """-1/2 sum_d (1 + 2 log_std - mean^2 - std^2) (Kingma & Welling 2014, app. B)."""
+        """Return -1/2 sum_d (1 + 2 log_std - mean^2 - std^2) (Kingma & Welling 2014, app. B)."""
         kl: Tensor = _GaussianKL.apply(self.mean, self.log_std)  # type: ignore[no-untyped-call]
         return kl
 
     def std(self) -> Tensor:
-        """exp(log_std)."""
+        """Return exp(log_std)."""
         return torch.exp(self.log_std)
 
 
 class _GaussianKL(torch.autograd.Function):
-    """With its gradient in closed form: mean, and std^2 - 1, which the value takes as well."""
+    """The divergence and its gradient in closed form: mean and std^2 - 1, which both share."""
 
     @staticmethod
     def forward(ctx: Any, mean: Tensor, log_std: Tensor) -> Tensor:
@@ -102,7 +109,7 @@ class _GaussianKL(torch.autograd.Function):
 @final
 @dataclass(frozen=True)
 class Point(Latent):
-    """All mass on one vector a node: the non-probabilistic auto-encoder.
+    """A point mass at one embedding per node: the non-probabilistic auto-encoder.
 
     Examples
     --------
@@ -115,17 +122,17 @@ class Point(Latent):
 
     mean: Tensor
 
-    def rsample(self, noise: Tensor) -> Tensor:  # noqa: ARG002 - a point mass has no use for it
-        """The point itself."""
+    def rsample(self, noise: Tensor) -> Tensor:  # noqa: ARG002 - not used by a point mass
+        """Return the point itself."""
         return self.mean
 
     def kl(self) -> Tensor:
-        """Zero: the paper's auto-encoder has no prior."""
+        """Return zero: the paper's auto-encoder has no prior."""
         return torch.zeros(self.mean.shape[0], dtype=self.mean.dtype, device=self.mean.device)
 
     def std(self) -> None:
-        """None: a point has no spread."""
+        """Return None: a point has no spread."""
 
 
 LATENTS: dict[str, type[Latent]] = {"gaussian": Gaussian, "point": Point}
-"""The distributions by the name that settings use."""
+"""The distributions by name, as in `ModelSettings.latent`."""

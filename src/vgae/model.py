@@ -1,4 +1,4 @@
-"""Encoder, decoder and prior put together; no file, no training loop."""
+"""The model: encoder, decoder and prior together, without files or a training loop."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ __all__ = ["GraphAutoEncoder", "ModelSettings"]
 
 
 class ModelSettings(Settings):
-    """Shape and objective of a graph auto-encoder; the defaults are the paper's.
+    """Layers and objective of a graph auto-encoder; the defaults are the paper's.
 
     Attributes
     ----------
     latent
-        "gaussian" for the variational model (VGAE), "point" for the plain one (GAE).
+        "gaussian" for the variational model (VGAE), "point" for the non-probabilistic one (GAE).
     hidden_dim, latent_dim
         Widths of the two graph-convolution layers.
     bias
         Whether layers have biases (the paper's have none, DGL's `VGAEModel` has).
     objective
-        "paper" (positives weighted) or "elbo" (the plain evidence lower bound).
+        "paper" for the class-weighted cross-entropy, "elbo" for the evidence lower bound without
+        class weights.
     features
-        Node features "raw", each node's scaled to "unit" length, or "none"; without features every
-        node is its own.
+        Node features: "raw", scaled to "unit" length per node, or "none". Without features every
+        node is its own feature.
+
+    Examples
+    --------
+    >>> ModelSettings(latent="point", latent_dim=64).hidden_dim
+    32
     """
 
     latent: Literal["gaussian", "point"] = "gaussian"
@@ -50,9 +56,9 @@ class GraphAutoEncoder(nn.Module):
     Parameters
     ----------
     settings
-        Shape and objective.
+        Layers and objective.
     n_inputs
-        Number of features, or of nodes where there are no features.
+        Number of features, or number of nodes if there are no features.
     seed
         Seed of the initial weights.
 
@@ -80,13 +86,13 @@ class GraphAutoEncoder(nn.Module):
         self.decoder = InnerProductDecoder()
 
     def encode(self, inputs: EncoderInput) -> Latent:
-        """The posterior q(Z | X, A) as a distribution object (Kipf & Welling 2016, eq. 1)."""
+        """Compute the posterior q(Z | X, A) (Kipf & Welling 2016, eq. 1)."""
         return self.latent(**self.encoder(inputs))
 
     def loss(
         self, inputs: EncoderInput, targets: Targets, *, noise: Tensor, engine: Engine
     ) -> Loss:
-        """The objective with one reparameterised sample.
+        """Compute the objective with one reparameterised sample.
 
         Parameters
         ----------
@@ -97,7 +103,22 @@ class GraphAutoEncoder(nn.Module):
         noise
             Standard normal numbers, shape (n_nodes, latent_dim).
         engine
-            What computes the sum over all pairs.
+            Computes the sum over all pairs.
+
+        Examples
+        --------
+        >>> from vgae.graph import Graph
+        >>> from vgae.kernels import choose_engine
+        >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+        >>> model = GraphAutoEncoder(ModelSettings(latent_dim=2), n_inputs=3, seed=0)
+        >>> loss = model.loss(
+        ...     EncoderInput.from_graph(graph),
+        ...     Targets.from_graph(graph, "paper"),
+        ...     noise=torch.zeros(3, 2),
+        ...     engine=choose_engine("auto"),
+        ... )
+        >>> bool(loss.total > 0)
+        True
         """
         latent = self.encode(inputs)
         factor = self.decoder.factor(latent.rsample(noise))

@@ -1,13 +1,13 @@
-"""Objectives: vectors and targets -> one loss with its named terms, over all pairs of nodes.
+"""Objectives: embeddings and targets -> one loss with its named terms, over all pairs of nodes.
 
-With s_ij the logit of a pair and P the positive targets (training edges in both directions and
-every node with itself), the sum over all N^2 ordered pairs splits into one part that needs no
-graph and one part over P alone:
+The paper's objective is the class-weighted cross-entropy. With s_ij the logit of a pair and P the
+positive targets (training edges in both directions and every node with itself), the sum over all
+N^2 ordered pairs splits into one part that needs no graph and one part over P alone:
 
     sum_ij softplus(s_ij)  +  sum_P [ pos_weight * softplus(-s_ij) - softplus(s_ij) ]
 
-The first is computed by an engine of `vgae.kernels` in linear memory, the second in closed form.
-Nothing is sampled and nothing is dropped.
+An engine of `vgae.kernels` computes the first in linear memory; the second has a closed form. No
+pair is sampled or dropped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ ObjectiveName = Literal["paper", "elbo"]
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss and its terms; total = reconstruction + kl, each a float64 scalar."""
+    """A loss and its terms; total = reconstruction + kl, each a float64 scalar.
+
+    Examples
+    --------
+    >>> terms = torch.tensor([0.5, 0.25], dtype=torch.float64)
+    >>> Loss(total=terms.sum(), reconstruction=terms[0], kl=terms[1]).total.item()
+    0.75
+    """
 
     total: Tensor
     reconstruction: Tensor
@@ -41,7 +48,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Targets:
-    """What the decoder should answer: the positive pairs and how much each counts.
+    """The pairs that the decoder should call edges, and their weight.
 
     Attributes
     ----------
@@ -50,9 +57,17 @@ class Targets:
     n_nodes
         Number of nodes.
     pos_weight
-        Weight of a positive pair beside a negative one.
+        Weight of a positive pair relative to a negative pair.
     norm
         Factor of the mean over all pairs.
+
+    Examples
+    --------
+    >>> targets = Targets.from_graph(Graph.from_edges([(0, 1), (1, 2)]), "paper")
+    >>> targets.pos_weight, targets.norm
+    (1.25, 0.9)
+    >>> targets.to(torch.device("cpu")).n_nodes
+    3
     """
 
     positive: PairPattern
@@ -62,17 +77,17 @@ class Targets:
 
     @classmethod
     def from_graph(cls, graph: Graph, objective: ObjectiveName) -> Targets:
-        """Targets of a training graph; edge weights play no part: the target of an edge is 1.
+        """Make the targets of a training graph. Edge weights are not used: every edge has target 1.
 
         Parameters
         ----------
         graph
             The training graph: held-out edges are not in it and count as negatives.
         objective
-            "paper": positives weighted by (N^2 - S) / S and the mean by N^2 / (2 (N^2 - S)), where
-            S counts the edges in both directions, as in the published program. "elbo": both are
-            1, so that the loss is the negative evidence lower bound (Kipf & Welling 2016, eq. 3)
-            divided by N^2.
+            "paper", the class-weighted cross-entropy: positives are weighted by (N^2 - S) / S and
+            the mean by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
+            published program. "elbo": both weights are 1, so that the loss is the negative
+            evidence lower bound (Kipf & Welling 2016, eq. 3) divided by N^2.
 
         Raises
         ------
@@ -81,7 +96,7 @@ class Targets:
         """
         n_pairs, n_positive = graph.n_nodes**2, int(graph.adjacency.nnz)
         if n_positive == 0:
-            raise InputError("the training graph has no edges: there is nothing to learn from")
+            raise InputError("the training graph has no edges to learn from")
         pattern = sparse.csr_array(
             graph.adjacency + sparse.eye_array(graph.n_nodes, dtype=np.float32, format="csr")
         )
@@ -97,23 +112,25 @@ class Targets:
         )
 
     def to(self, device: torch.device) -> Targets:
-        """The same on a device."""
+        """Copy the pairs to a device."""
         return replace(self, positive=self.positive.to(device))
 
 
 def link_loss(factor: Tensor, latent: Latent, targets: Targets, *, engine: Engine) -> Loss:
-    """Negative log likelihood of all pairs plus the divergence from the prior, over N^2.
+    """Compute the weighted cross-entropy of all pairs plus the divergence from the prior.
+
+    Both are divided by N^2. With "elbo" targets the cross-entropy is the negative log likelihood.
 
     Parameters
     ----------
     factor
-        Vectors of a sample whose inner products are the logits, shape (n_nodes, dim).
+        Vectors whose inner products are the logits of a sample, shape (n_nodes, dim).
     latent
         The distribution that the sample was drawn from.
     targets
         The positive pairs and the weights.
     engine
-        What computes the sum over all pairs.
+        Computes the sum over all pairs.
 
     Examples
     --------
@@ -122,7 +139,7 @@ def link_loss(factor: Tensor, latent: Latent, targets: Targets, *, engine: Engin
     >>> targets = Targets.from_graph(Graph.from_pairs([("a", "b"), ("b", "c")]), "elbo")
     >>> zero = torch.zeros(3, 2)
     >>> loss = link_loss(zero, Point(zero), targets, engine=choose_engine("auto"))
-    >>> round(loss.total.item(), 4)  # log 2: the coin has not been looked at yet
+    >>> round(loss.total.item(), 4)  # log 2: zero logits give every pair probability 1/2
     0.6931
     """
     n_pairs = targets.n_nodes**2

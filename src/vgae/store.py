@@ -1,4 +1,4 @@
-"""The run folder: everything about a fitted model, written all or nothing, without pickle."""
+"""The run folder: a fitted model in files, written all or nothing, without pickle."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from vgae.split import Protocol, Split, load_split_edges, save_split
 __all__ = ["FORMAT_VERSION", "Run", "check_run_place", "load_run", "save_run", "staged_run"]
 
 FORMAT_VERSION = 3
-"""2 added the states, 3 the checksum of run.json itself. Runs of both and of 1 are still read."""
+"""Format 2 added the states, 3 the checksum of run.json itself. All three can be read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
 EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
 SPLIT, WEIGHTS, STATES = "split.npz", "weights.safetensors", "states.safetensors"
@@ -46,23 +46,23 @@ DAMAGE = (
     TypeError,
     AttributeError,
     RecursionError,
-    MemoryError,  # a size that the file claims and does not have
+    MemoryError,  # a size that the file claims falsely
     pa.ArrowException,
     SafetensorError,
 )
-"""What the readers of JSON, Parquet and safetensors raise on a damaged file."""
+"""The errors that the readers of JSON, Parquet and safetensors raise on a damaged file."""
 
 Vectors = NDArray[np.float32]
 
-# ------------------------------------------------------------ what may stand in it
+# ------------------------------------------------------------------------ contents
 
 Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions round
+Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions are rounded
 Scores = Annotated[dict[str, Fraction | None], Field(min_length=1)]
 
 
-class GraphRecord(Settings):
-    """The whole graph: fingerprint, sizes and, where it has one, its name."""
+class _GraphRecord(Settings):
+    """The whole graph: fingerprint, sizes and, if known, its name."""
 
     name: str | None = None
     fingerprint: Checksum
@@ -74,8 +74,8 @@ class GraphRecord(Settings):
     n_added_edges: int = Field(default=0, ge=0)
 
 
-class MetricsRecord(Settings):
-    """Held-out metrics with protocol and proportions; None where nothing was held out."""
+class _MetricsRecord(Settings):
+    """Held-out metrics with protocol and proportions; None if nothing was held out."""
 
     protocol: Protocol
     proportions: dict[Literal["train", "validation", "test"], Fraction]
@@ -84,7 +84,7 @@ class MetricsRecord(Settings):
     test: Scores | None
 
 
-class StepLine(Settings):
+class _StepLine(Settings):
     """One line of the history; see `vgae.train.StepRecord`."""
 
     step: int = Field(ge=1)
@@ -95,13 +95,13 @@ class StepLine(Settings):
     validation: Scores | None = None
 
 
-class Record(Settings):
-    """What run.json says of the folder; `checksum` is its own, from format 3 on."""
+class _Record(Settings):
+    """The contents of run.json; `checksum` is its own, from format 3 on."""
 
     format_version: int = Field(ge=1)
     settings: dict[str, Any]
     fingerprint: Checksum
-    graph: GraphRecord
+    graph: _GraphRecord
     engine: str
     protocol: Protocol
     proportions: dict[str, Fraction]
@@ -113,40 +113,47 @@ class Record(Settings):
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder holds; checked when it is made, whether from a model or from files.
+    """The contents of a run folder, checked when a `Run` is made from a model or from files.
 
     Attributes
     ----------
     settings
-        Every setting of the model, its training and its seed, as plain values.
+        All settings of the model and its training, and the seed, as plain values.
     graph
-        Fingerprint, sizes and, where it has one, name of the whole graph, as plain values.
+        Fingerprint, sizes and, if known, name of the whole graph, as plain values.
     engine
         Name of the engine that computed the sum over all pairs.
     interrupted
-        Whether training was stopped by hand.
+        Whether the user stopped training.
     split
-        Training and held-out pairs, and through its graph the node ids.
+        Training and held-out pairs; its graph has the node ids.
     history
-        One object a step.
+        One record per step.
     metrics
         Held-out metrics with protocol and proportions.
     weights
         Parameters by name.
     embedding, embedding_std
-        Posterior means and standard deviations, shape (n_nodes, latent_dim); no deviations where
-        the model has none.
+        Posterior means and standard deviations, shape (n_nodes, latent_dim); the deviations are
+        None for a point-mass model.
     states
-        What linking new nodes takes, by name; see `vgae.inductive.States`. None where a run of
-        format 1 is all there is.
+        The arrays that linking new nodes needs, by name; see `vgae.inductive.States`. None if the
+        run was stored in format 1.
     feature_encoding
-        How features were made of a table's columns, as plain values; None where they came as
-        numbers.
+        How features were made from the columns of a table, as plain values; None if the features
+        were given as numbers.
 
     Raises
     ------
     InputError
-        A part is not what it should be, or the parts do not belong together.
+        A part is invalid, or the parts do not belong together.
+
+    Examples
+    --------
+    >>> import vgae
+    >>> run = vgae.GAE(steps=1, latent_dim=2).fit([("a", "b"), ("b", "c")]).as_run()
+    >>> run.graph["n_nodes"], run.embedding.shape, len(run.history)
+    (3, (3, 2), 1)
     """
 
     settings: dict[str, Any]
@@ -163,10 +170,10 @@ class Run:
     feature_encoding: Mapping[str, Any] | None
 
     def __post_init__(self) -> None:
-        graph = GraphRecord.parse(self.graph, where="graph")
-        metrics = MetricsRecord.parse(self.metrics, where="metrics")
+        graph = _GraphRecord.parse(self.graph, where="graph")
+        metrics = _MetricsRecord.parse(self.metrics, where="metrics")
         for place, line in enumerate(self.history, start=1):
-            if StepLine.parse(line, where=f"history, step {place}").step != place:
+            if _StepLine.parse(line, where=f"history, step {place}").step != place:
                 raise InputError(f"history: step {place} is missing")
         if self.feature_encoding is not None:
             AttributeEncoding.parse(dict(self.feature_encoding), where="attributes")
@@ -176,27 +183,27 @@ class Run:
         }
         for name, (told, found) in sizes.items():
             if told != found:
-                raise InputError(f"graph: has {told} {name}, its split {found}")
+                raise InputError(f"graph: has {told} {name}, but its split has {found}")
         made = self.split.settings
-        # Metrics are those of the training, which knew nothing of edges that were added since.
+        # Metrics are those of the training, before any edges were added.
         proportions = metrics.proportions if graph.n_added_edges else made.proportions
         if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
-            raise InputError("metrics: are not those of the split")
+            raise InputError("metrics: protocol or proportions differ from those of the split")
         for name in ("validation", "test"):
             if bool(getattr(self.split, name)) != (getattr(metrics, name) is not None):
-                raise InputError(f"metrics: {name} is not that of the split")
+                raise InputError(f"metrics: {name} does not match the split")
         self._check_arrays()
 
     def _check_arrays(self) -> None:
-        """Refuse what would make an answer that is no number."""
+        """Refuse values that would give answers that are not finite."""
         for name, array in {**self.weights, **(self.states or {})}.items():
             if array.dtype.kind != "f" or not np.isfinite(array).all():
-                raise InputError(f"{name}: holds what is no finite number")
+                raise InputError(f"{name}: holds a value that is not a finite number")
         mean, std = self.embedding, self.embedding_std
         if mean.ndim != 2 or len(mean) != self.split.graph.n_nodes:
-            raise InputError("node vectors: are not one for each node")
+            raise InputError("embeddings: are not one per node")
         if std is not None and (std.shape != mean.shape or (std < 0).any()):
-            raise InputError("deviations: are not those of the node vectors")
+            raise InputError("standard deviations: do not match the embeddings")
         check_vectors(mean, std)
 
 
@@ -204,18 +211,44 @@ class Run:
 
 
 def check_run_place(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place that `staged_run` would refuse, before the work is done."""
-    check_directory(path, overwrite=overwrite, ours=RUN_FILES)
-
-
-@contextmanager
-def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder beside `path` to give to `save_run`; it takes its final name when the block ends.
+    """Refuse a place that `staged_run` would refuse, before any work is done.
 
     Raises
     ------
     InputError
         The place cannot be written, or holds something that may not be replaced.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "notes.txt").touch()
+    ...     check_run_place(Path(folder), overwrite=True)
+    Traceback (most recent call last):
+    vgae.errors.InputError: runs: holds another file, notes.txt; choose another folder
+    """
+    check_directory(path, overwrite=overwrite, ours=RUN_FILES)
+
+
+@contextmanager
+def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Make a temporary folder next to `path`, which gets that name when the block ends.
+
+    Raises
+    ------
+    InputError
+        The place cannot be written, or holds something that may not be replaced.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "run"
+    ...     with staged_run(path, overwrite=False) as staged:
+    ...         (staged / "run.json").write_text("{}"), path.exists()
+    ...     path.exists()
+    (2, False)
+    True
     """
     with staged_directory(path, overwrite=overwrite, ours=RUN_FILES) as staged:
         yield staged
@@ -227,7 +260,17 @@ def save_run(run: Run, staged: Path) -> None:
     Raises
     ------
     InputError
-        A file cannot be written, on a full disk for instance.
+        A file cannot be written, for instance because the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile, vgae
+    >>> run = vgae.GAE(steps=1, latent_dim=2).fit([("a", "b"), ("b", "c")]).as_run()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with staged_run(Path(folder) / "run", overwrite=False) as staged:
+    ...         save_run(run, staged)
+    ...     load_run(Path(folder) / "run").split.graph.ids.tolist()
+    ['a', 'b', 'c']
     """
     save_split(run.split, staged / SPLIT)
     ids = run.split.graph.ids
@@ -278,12 +321,18 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def load_run(path: Path) -> Run:
-    """Read a run folder back, after checking its format, every file and what they say.
+    """Read a run folder back, after checking its format, the files and their contents.
 
     Raises
     ------
     InputError
-        The folder is missing, is no run, is damaged or of a newer format.
+        The folder is missing, is not a run folder, is damaged or has a newer format.
+
+    Examples
+    --------
+    >>> load_run(Path("runs/none"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: runs/none: no such run folder
     """
     restore_folder(path)
     about = _read_record(path)
@@ -299,7 +348,7 @@ def load_run(path: Path) -> Run:
         metrics = dict(strict_json(item.read_bytes()))
         for name in ("protocol", "proportions"):
             if metrics[name] != getattr(about, name):
-                raise ValueError(f"{name} is not that of {RUN_FILE}")
+                raise ValueError(f"{name} differs from {RUN_FILE}")
     with _reading(path / HISTORY) as item:
         history = [strict_json(line) for line in item.read_bytes().splitlines()]
     with _reading(path / WEIGHTS) as item:
@@ -315,7 +364,7 @@ def load_run(path: Path) -> Run:
     if DEVIATIONS in about.files:
         std_ids, std = _read_vectors(path / DEVIATIONS, "s", n_nodes)
         if not np.array_equal(ids, std_ids):
-            raise InputError(f"{path}: is damaged: {DEVIATIONS} is of another run; fit again")
+            raise InputError(f"{path}: is damaged: {DEVIATIONS} belongs to another run; fit again")
     try:
         nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
         return Run(
@@ -339,7 +388,7 @@ def load_run(path: Path) -> Run:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Path]:
-    """Say in one line that a file which has the right checksum cannot be read."""
+    """Turn the errors of an unreadable file, despite its right checksum, into one line."""
     with file_errors(path):
         try:
             yield path
@@ -348,7 +397,7 @@ def _reading(path: Path) -> Iterator[Path]:
             raise InputError(f"{path}: is damaged: {reason}; fit again") from error
 
 
-def _read_record(path: Path) -> Record:
+def _read_record(path: Path) -> _Record:
     source = path / RUN_FILE
     with file_errors(path):
         if not path.exists():
@@ -364,25 +413,25 @@ def _read_record(path: Path) -> Record:
         raise newer_format(source, values["format_version"], FORMAT_VERSION)
     if values.get("checksum") != expected:
         raise InputError(f"{source}: is damaged (checksum differs); fit again")
-    about = Record.parse(values, where=f"{source}: is damaged")
+    about = _Record.parse(values, where=f"{source}: is damaged")
     required = REQUIRED | ({STATES} if about.format_version == 2 else set())
     wrong = (required - about.files.keys()) | (about.files.keys() - RUN_FILES)
     if wrong:
         raise InputError(f"{source}: is damaged: its files are not those of a run; fit again")
     if about.fingerprint != about.graph.fingerprint:
-        raise InputError(f"{source}: is damaged: it is of two graphs; fit again")
+        raise InputError(f"{source}: is damaged: it names two different graphs; fit again")
     return about
 
 
 def _read_vectors(path: Path, prefix: str, n_nodes: int) -> tuple[NDArray[Any], Vectors]:
-    """Ids and vectors of a table whose sizes and columns are looked at before it is decoded."""
+    """Read ids and vectors from a table, after checking its size and columns."""
     with _reading(path), pyarrow.parquet.ParquetFile(path) as file:
         schema, n_rows = file.schema_arrow, file.metadata.num_rows
         if n_rows != n_nodes:
             raise ValueError(f"{n_rows} rows for {n_nodes} nodes")
         names = ["node", *(f"{prefix}{place}" for place in range(len(schema.names) - 1))]
         if schema.names != names or set(schema.types[1:]) != {pa.float32()}:
-            raise ValueError("its columns are not those of vectors")
+            raise ValueError("its columns are not those of embeddings")
         table = file.read()
         if any(column.null_count for column in table.columns):
             raise ValueError("it has empty cells")
@@ -391,7 +440,7 @@ def _read_vectors(path: Path, prefix: str, n_nodes: int) -> tuple[NDArray[Any], 
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
-    """SHA-256 of values however they are laid out: as JSON with sorted keys and no blanks."""
+    """SHA-256 of values as JSON with sorted keys and no blanks, so that layout does not matter."""
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

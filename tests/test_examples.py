@@ -1,0 +1,196 @@
+"""Every public name of the package has an example, which the tests run as a doctest."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "vgae"
+ROOMS = {
+    str(path.relative_to(SOURCE)): ast.parse(path.read_text())
+    for path in sorted(SOURCE.rglob("*.py"))
+}
+STILL_TO_DO = {
+    "answers.py",
+    "api.py",
+    "attributes/columns.py",
+    "attributes/encoding.py",
+    "baselines/base.py",
+    "baselines/heuristics.py",
+    "baselines/layers.py",
+    "baselines/sdne.py",
+    "baselines/vae.py",
+    "cli.py",
+    "columnar.py",
+    "dialects.py",
+    "ends.py",
+    "errors.py",
+    "estimators.py",
+    "evaluation.py",
+    "files.py",
+    "graph.py",
+    "ids.py",
+    "inductive.py",
+    "interop/exports.py",
+    "interop/frames.py",
+    "interop/graphs.py",
+    "io/arrays.py",
+    "io/edge_lists.py",
+    "io/editors.py",
+    "io/features.py",
+    "io/formats.py",
+    "io/id_columns.py",
+    "io/json_graphs.py",
+    "io/listing.py",
+    "io/markup.py",
+    "io/relations.py",
+    "io/squares.py",
+    "io/two_kinds.py",
+    "io/vectors.py",
+    "kernels/atomics.py",
+    "kernels/compiled.py",
+    "kernels/edges.py",
+    "kernels/engines.py",
+    "kernels/first_use.py",
+    "kernels/intrinsics.py",
+    "kernels/lanes.py",
+    "kernels/numba_engine.py",
+    "kernels/ranking.py",
+    "kernels/sparse.py",
+    "kernels/sums.py",
+    "kernels/threads.py",
+    "kernels/triton_engine.py",
+    "limits.py",
+    "options.py",
+    "pipeline.py",
+    "report.py",
+    "reproduction.py",
+    "scores.py",
+    "tables.py",
+    "text.py",
+    "train.py",
+}
+"""Rooms whose examples are still to be written."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def classes(body: list[ast.stmt]) -> dict[str, ast.ClassDef]:
+    return {item.name: item for item in body if isinstance(item, ast.ClassDef)}
+
+
+CLASSES = {name: item for tree in ROOMS.values() for name, item in classes(tree.body).items()}
+
+
+def examples(node: Function | ast.ClassDef) -> str:
+    """The code of the examples in a docstring that are run."""
+    found = doctest.DocTestParser().get_examples(ast.get_docstring(node) or "")
+    return "\n".join(example.source for example in found if doctest.SKIP not in example.options)
+
+
+def methods(node: ast.ClassDef) -> list[Function]:
+    """Public methods and properties, without the setters of properties."""
+    return [
+        item
+        for item in node.body
+        if isinstance(item, Function)
+        and not item.name.startswith("_")
+        and not any(ast.unparse(mark).endswith(".setter") for mark in item.decorator_list)
+    ]
+
+
+def bases(node: ast.ClassDef, same_file: dict[str, ast.ClassDef]) -> Iterator[ast.ClassDef]:
+    """The classes of the package that a class is derived from, near or far."""
+    for base in node.bases:
+        name = ast.unparse(base).split("[")[0].split(".")[-1]
+        found = same_file.get(name) or CLASSES.get(name)
+        if found is not None and found is not node:
+            yield found
+            yield from bases(found, same_file)
+
+
+def is_command(node: Function) -> bool:
+    """Whether Typer makes a command or its options of a function."""
+    marks = [ast.unparse(mark) for mark in node.decorator_list]
+    return any(re.search(r"\.(command|callback)\(", mark) for mark in marks)
+
+
+def without_example(room: str) -> list[str]:
+    """Public functions, classes and methods of a room that no example shows."""
+    tree, found = ROOMS[room], []
+    same_file = classes(tree.body)
+    for node in tree.body:
+        if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if isinstance(node, Function):
+            if not examples(node) and not (room == "cli.py" and is_command(node)):
+                found.append(node.name)
+            continue
+        own = {method.name: examples(method) for method in methods(node)}
+        shown = "\n".join([examples(node), *own.values()])
+        if not shown.strip():
+            found.append(node.name)
+        documented = {
+            method.name
+            for base in bases(node, same_file)
+            for method in methods(base)
+            if ast.get_docstring(method)
+        }
+        found += [
+            f"{node.name}.{name}"
+            for name, example in own.items()
+            if not example and name not in documented and not re.search(rf"\.{name}\b", shown)
+        ]
+    return found
+
+
+@pytest.mark.parametrize("room", [name for name in ROOMS if name not in STILL_TO_DO])
+def test_every_public_name_has_an_example(room: str) -> None:
+    assert without_example(room) == []
+
+
+def test_a_name_without_an_example_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = '''
+class Base:
+    """Shown.
+
+    >>> Base().shown
+    """
+
+    @property
+    def shown(self): ...
+    def hidden(self):
+        """Documented."""
+    @shown.setter
+    def shown(self, value): ...
+
+class Derived(Base):
+    def hidden(self): ...
+    def new(self): ...
+    def own(self):
+        """>>> Derived().own()"""
+
+class Plain:
+    field: int
+
+@app.command()
+def command(): ...
+def plain(): ...
+def skipped():
+    """>>> skipped()  # doctest: +SKIP"""
+def shown():
+    """>>> shown()"""
+def _private(): ...
+class _Private:
+    def method(self): ...
+'''
+    missing = ["Base.hidden", "Derived.new", "Plain", "command", "plain", "skipped"]
+    monkeypatch.setitem(ROOMS, "room.py", ast.parse(code))
+    monkeypatch.setitem(ROOMS, "cli.py", ast.parse(code))
+    assert without_example("room.py") == missing
+    assert without_example("cli.py") == [name for name in missing if name != "command"]
