@@ -311,7 +311,7 @@ def test_datasets_lists_all(call: Caller, folder: Path) -> None:
             b"source,target,weight\na,b,1\nb,c,inf\n",
             "input.csv, line 3: column 'weight' holds 'inf'",
         ),
-        (b"a,b\nb,\xff\n", "input.csv, line 2: not UTF-8 text"),
+        (b"a,b\nb,\xff\n", "input.csv, line 2: is not UTF-8 text"),
         (b"a,a\nb,b\nc,c\n", "0 edges"),
         (b"a,b\nb,c\n", "2 edges: too few to hold out 0.05"),
     ],

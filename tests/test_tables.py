@@ -74,10 +74,10 @@ def test_without_a_header_columns_have_numbers_only(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"  \n\n", "is empty"),
-        (b"# only\n# comments\n", "empty but for comments"),
+        (b"# only\n# comments\n", "nothing but comments"),
         (b"\xef", "is not UTF-8 text"),
-        (b"a,b\nc\xff,d\n", r"line 2: not UTF-8 text \(byte 0xff\)"),
-        (b"a,b\n" * 40_000 + b"\xe9,d\n", "line 40001: not UTF-8"),
+        (b"a,b\nc\xff,d\n", r"line 2: is not UTF-8 text \(byte 0xff\)"),
+        (b"a,b\n" * 40_000 + b"\xe9,d\n", "line 40001: is not UTF-8"),
         ("a,b\n".encode("utf-16")[:-1], "is not UTF-16 text"),
         ("a,b\n".encode("utf-16") + b"\0\xd8,\0", "is not UTF-16 text"),
         ("a,b\n".encode("utf-32"), "UTF-32"),
@@ -149,9 +149,9 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
         open_table(tmp_path)
     with pytest.raises(InputError, match="is not a Parquet file"):
         open_table(written(tmp_path, "a,b\n", "t.parquet"))
-    with pytest.raises(InputError, match="one plain character"):
+    with pytest.raises(InputError, match="one ASCII character"):
         open_table(written(tmp_path, "a,b\n"), delimiter="::")
-    with pytest.raises(InputError, match="one plain character"):
+    with pytest.raises(InputError, match="one ASCII character"):
         open_table(written(tmp_path, "a,b\n"), delimiter="é")
 
 
@@ -287,7 +287,7 @@ def test_utf16_with_a_mark_is_read_in_blocks(
 @pytest.mark.parametrize("end", [b"\0\xdca\0\n\0", b"a"])
 def test_utf16_that_breaks_off_later_is_one_line(tmp_path: Path, end: bytes) -> None:
     content = ("\ufeff" + "a,b\n" * 400_000).encode("utf-16-le") + end
-    with pytest.raises(InputError, match=r"t\.csv: not UTF-16 text after line"):
+    with pytest.raises(InputError, match=r"t\.csv: is not UTF-16 text after line"):
         open_table(written(tmp_path, content)).read([0, 1])
 
 
