@@ -60,7 +60,7 @@ def test_sif_of_nodes_alone_and_in_utf16_and_compressed(tmp_path: Path) -> None:
     [
         ("e.sif", "a pp b\nb pp\n", r"e\.sif, line 2: 'b pp' is neither a node alone"),
         ("e.sif", "a\tpp\t\tb\n", "line 1: .* is neither"),
-        ("e.sif", "# only\n", "is empty but for comments"),
+        ("e.sif", "# only\n", "holds nothing but comments"),
         ("e.sif", b"a pp b\nb pp \xff\n", "line 2: is not UTF-8 text"),
         ("e.adjlist", "a \\N\n", "line 1: column 'target' holds '.*N', the mark"),
         ("e.edgelist", "0 1 {}\n1 2\n", "line 2: '1 2' is not two node ids and a dictionary"),
