@@ -63,7 +63,9 @@ def test_offsets_that_lead_astray_are_refused(tmp_path: Path) -> None:
     path.write_bytes(content.replace(offsets.tobytes(), np.array([0, 2**30, 9], "<i4").tobytes()))
     columns = open_arrow(path)
     assert columns.head(2) == []
-    with pytest.raises(InputError, match=r"edges\.arrow: is damaged \(.*; write or copy the file again"):
+    with pytest.raises(
+        InputError, match=r"edges\.arrow: is damaged \(.*; write or copy the file again"
+    ):
         columns.read([0], [])
 
 

@@ -107,8 +107,7 @@ class StoredColumns:
                 raise
             name = self.names[column]
             raise InputError(
-                f"{self.path}: column '{name}' holds text that is not UTF-8; write its text as "
-                "UTF-8"
+                f"{self.path}: column '{name}' holds text that is not UTF-8; save the text as UTF-8"
             ) from error
 
     def head(self, n_rows: int) -> list[pa.ChunkedArray]:
@@ -179,9 +178,7 @@ def open_parquet(path: Path) -> StoredColumns:
         names: list[str] = file.schema_arrow.names
         groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
     except DAMAGED as error:
-        raise InputError(
-            f"{path}: is not a Parquet file, or is damaged; {WRITE_AGAIN}"
-        ) from error
+        raise InputError(f"{path}: is not a Parquet file, or is damaged; {WRITE_AGAIN}") from error
     n_bytes = sum(max(group.total_byte_size, group.num_rows * ROW_BYTES) for group in groups)
     check_unpacked(path, n_bytes, path.stat().st_size)
 
@@ -384,8 +381,8 @@ def _check_lines(block: bytes, n_before: int, path: Path) -> None:
         for line, text in enumerate(block.split(b"\n"), start=n_before + 1):
             if text.count(b"{") + text.count(b"[") > MOST_NESTED and _depth(text) > MOST_NESTED:
                 raise InputError(
-                    f"{path}, line {line}: is nested too deeply (more than {MOST_NESTED:,} levels); "
-                    "flatten this line"
+                    f"{path}, line {line}: is nested too deeply (more than {MOST_NESTED:,} levels)"
+                    "; flatten this line"
                 )
     try:
         block.decode()

@@ -168,7 +168,8 @@ class _Limit:
             self._refuse(n_bytes, most, f"unpacked from {_size(n_packed)}")
         if self.free is not None:
             each = self.memory_per_byte
-            why = f"{_size(self.free)} of memory are free, and parsing takes {each:g} times the data"
+            free = _size(self.free)
+            why = f"{free} of memory are free, and parsing takes {each:g} times the data"
             self._refuse(n_bytes, int(self.free / each), why)
 
     def _refuse(self, n_bytes: int, most: int, why: str) -> None:
