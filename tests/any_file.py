@@ -43,7 +43,7 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
         logger.removeHandler(remarks)
         logger.setLevel(level)
     said = " ".join(remarks.lines)
-    if "taken for an adjacency matrix" in said:
+    if "read as an adjacency matrix" in said:
         return True  # its entries are the rows
     if "separated by arrows" in said:
         lines = text_of(content, said).split("\n")

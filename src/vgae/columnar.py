@@ -348,7 +348,7 @@ def _json_schema(path: Path) -> pa.Schema:
         except pa.ArrowException as error:
             raise InputError(
                 f"{path}: a column has values of two types ({str(error).splitlines()[0]}); write "
-                "all of them as text, or all as numbers"
+                "all values of a column alike"
             ) from error
     return schema
 
@@ -408,11 +408,20 @@ def _depth(text: bytes) -> int:
 
 def _explained(block: bytes, n_before: int, path: Path, error: pa.ArrowException) -> InputError:
     """The error for the line that PyArrow refused; it counts from the start of the block."""
-    for line, text in enumerate(block.split(b"\n"), start=n_before + 1):
+    filled = [
+        (line, text)
+        for line, text in enumerate(block.split(b"\n"), start=n_before + 1)
+        if text.strip()
+    ]
+    for line, text in filled:
         try:
-            if text.strip():
-                json.loads(text)
+            json.loads(text)
         except ValueError:
             return InputError(f"{path}, line {line}: {NOT_AN_OBJECT}")
-    reason = re.sub(r"^JSON parse error: | in row \d+$", "", str(error).splitlines()[0])
-    return InputError(f"{path}: cannot be read as JSON, one object per line: {reason}")
+    reason = str(error).removeprefix("JSON parse error: ")
+    reason = re.sub(r"^Column\(/(.*)\) (?=changed|was)", r"column '\1' ", reason, flags=re.DOTALL)
+    row = re.search(r" in row (\d+)$", reason)
+    if row is None or int(row[1]) >= len(filled):
+        return InputError(f"{path}: cannot be read as JSON, one object per line: {reason}")
+    line, _ = filled[int(row[1])]
+    return InputError(f"{path}, line {line}: {reason[: row.start()]}; correct this line")
