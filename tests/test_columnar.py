@@ -87,7 +87,7 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
         ('{"s": 1}\n{"s": 1,', "line 2: is not a JSON object; write one object per line"),
         ('{"s": 1}\n\n[1]\n', "line 3: is not a JSON object"),
         (
-            '{"s": 1}\n{"s": "x"}\n',
+            '{"s": 1}\n\n{"s": "x"}\n',
             "line 3: column 's' changed from number to string; correct",
         ),
         (

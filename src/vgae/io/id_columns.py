@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from vgae.adjacency import count
 from vgae.dialects import UNCLOSED
 from vgae.errors import InputError, shown
-from vgae.ids import encode_columns
+from vgae.ids import canonical_int, encode_columns
 from vgae.tables import Table
 
-__all__ = ["IdColumns"]
+__all__ = ["IdColumns", "integers_or_text"]
 
 logger = logging.getLogger("vgae.io")
 
@@ -280,6 +280,20 @@ class IdColumns:
             shown(name),
             place,
         )
+
+
+def integers_or_text(names: Sequence[str]) -> list[int] | list[str]:
+    """Integers if every name spells one that fits 64 bits, otherwise the names.
+
+    Examples
+    --------
+    >>> integers_or_text(["7", "-1"]), integers_or_text(["7", "007"])
+    ([7, -1], ['7', '007'])
+    """
+    numbers = [canonical_int(name) for name in names]
+    if all(isinstance(number, int) and -(2**63) <= number < 2**63 for number in numbers):
+        return numbers
+    return list(names)
 
 
 def _mask(marks: Any) -> NDArray[np.bool_]:

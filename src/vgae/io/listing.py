@@ -15,7 +15,7 @@ from vgae.adjacency import count
 from vgae.ends import is_number
 from vgae.errors import InputError, shown
 from vgae.graph import Graph
-from vgae.ids import canonical_int
+from vgae.io.id_columns import integers_or_text
 
 __all__ = ["Listing"]
 
@@ -175,8 +175,7 @@ class Listing:
                     self.path,
                     shown(repeated),
                 )
-        numbers = [canonical_int(name) for name in names]
-        return numbers if all(isinstance(number, int) for number in numbers) else names
+        return integers_or_text(names)
 
     def _all_weights(self) -> NDArray[np.float64] | None:
         weights = np.asarray(self._weights)

@@ -17,7 +17,7 @@ from vgae.adjacency import count
 from vgae.ends import is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.graph import Graph
-from vgae.ids import NodeId, canonical_int
+from vgae.io.id_columns import integers_or_text
 from vgae.tables import Table
 from vgae.text import TextFile
 
@@ -191,10 +191,7 @@ def _graph(
     is_symmetric: bool,
     directed: bool,
 ) -> Graph:
-    ids: list[NodeId] | None = None
-    if names:
-        integers = [canonical_int(name) for name in names]
-        ids = integers if all(isinstance(name, int) for name in integers) else list(names)
+    ids = integers_or_text(names) if names else None
     said = f"0 to {matrix.shape[0] - 1}, as it has no names" if ids is None else "its names"
     logger.warning(
         "%s: %s; as many rows as columns, all numbers: read as an adjacency matrix; node ids are "
