@@ -92,7 +92,7 @@ def rows_in(
     rows = parser.rows(text)
     comments = re.search(r"left out (\d+) comment line", said)
     assert parser.n_comments == (int(comments[1]) if comments else 0)
-    hollow = re.search(r"left out (\d+) blank lines? of delimiters", said)
+    hollow = re.search(r"left out (\d+) lines? of delimiters", said)
     assert parser.n_hollow == (int(hollow[1]) if hollow else 0)
     return rows, "with a header" in said
 

@@ -203,7 +203,7 @@ def test_lines_of_delimiters_alone_are_blank_and_counted(
         ["", "x", ""],
         [f"\n{delimiter}{delimiter}\n", "y", "z"],
     ]
-    assert "left out 4 blank lines of delimiters alone" in caplog.text
+    assert "left out 4 lines of delimiters only" in caplog.text
     assert open_table(path, delimiter=delimiter).place(3).endswith("line 8")
 
 

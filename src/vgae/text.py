@@ -152,13 +152,12 @@ class TextFile:
                 yield table
         if swallowed:
             self._check_quotes()
-        for number, what in (
-            (blocks.n_comments, "comment line"),
-            (blocks.n_hollow, "blank line"),
+        for number, noun, of in (
+            (blocks.n_comments, "comment line", ""),
+            (blocks.n_hollow, "line", " of delimiters only"),
         ):
             if number:
-                of = " of delimiters alone" if what == "blank line" else ""
-                logger.info("%s: left out %s%s", self.path, count(number, what), of)
+                logger.info("%s: left out %s%s", self.path, count(number, noun), of)
 
     def _parsed(
         self, block: bytes, columns: list[int], encoded: Collection[int], *, header: bool

@@ -166,7 +166,7 @@ def check_konect(case: Case) -> None:
 
 def check_excel(case: Case) -> None:
     has_edges(case.graph(), named("a"))
-    case.says("not used: 3 empty columns", "left out 2 blank lines of delimiters alone")
+    case.says("not used: 3 empty columns", "left out 2 lines of delimiters only")
 
 
 def check_utf16(case: Case) -> None:

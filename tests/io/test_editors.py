@@ -111,8 +111,11 @@ def test_an_id_as_number_and_as_text_is_one_id(
         ("*Vertices 1\n*Vertices 1\n", r"line 2: \*Vertices must stand once"),
         ("1 2\n", "line 1: '1 2' stands before .Vertices, which must come first"),
         ("*Network x\n", r"has no line \*Vertices; add one"),
-        ("*Vertices 3\n1 a\n*Edges\n", r"\*Vertices declares 3 vertices, but 1 have a line; "),
-        ("*Vertices 2000000\n*Edges\n1 2\n", r"declares 2,000,000 vertices, but 0 have a line"),
+        (
+            "*Vertices 3\n1 a\n*Edges\n",
+            r"\*Vertices declares 3 vertices, but the file lists 1; correct",
+        ),
+        ("*Vertices 2000000\n*Edges\n1 2\n", r"declares 2,000,000 vertices, but the file lists 0"),
     ],
 )
 def test_damaged_pajek_is_one_line_with_its_place(tmp_path: Path, content: str, said: str) -> None:

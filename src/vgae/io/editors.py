@@ -370,7 +370,7 @@ def _list_vertices(listing: Listing, n_vertices: int, *, most: int) -> None:
         return
     if listing.n_listed or n_vertices > most:
         raise InputError(
-            f"*Vertices declares {n_vertices:,} vertices, but {listing.n_listed:,} have a line; "
+            f"*Vertices declares {n_vertices:,} vertices, but the file lists {listing.n_listed:,}; "
             "correct the number, or add the missing lines"
         )
     for number in range(1, n_vertices + 1):
