@@ -476,7 +476,8 @@ def test_patience_goes_with_how_often_is_looked(call: Caller, folder: Path) -> N
 def test_a_pair_of_an_unknown_node_names_its_line(call: Caller, folder: Path, run: Path) -> None:
     (folder / "pairs.csv").write_text("n0,n1\nn0,zoe\n")
     line = refused(call, folder, "predict", run, "pairs.csv", "--out", "p.csv")
-    assert line == "Error: pairs.csv, line 2: node 'zoe' is not in the graph"
+    said = "node 'zoe' is not in the graph; correct its id, or remove this pair"
+    assert line == f"Error: pairs.csv, line 2: {said}"
 
 
 def test_an_existing_folder_needs_overwrite(call: Caller, folder: Path, run: Path) -> None:
