@@ -43,7 +43,7 @@ def check(path: Path, content: bytes, options: dict[str, Any]) -> bool:
         logger.removeHandler(remarks)
         logger.setLevel(level)
     said = " ".join(remarks.lines)
-    if "taken for an adjacency matrix" in said:
+    if "read as an adjacency matrix" in said:
         return True  # its entries are the rows
     if "separated by arrows" in said:
         lines = text_of(content, said).split("\n")
@@ -92,7 +92,7 @@ def rows_in(
     rows = parser.rows(text)
     comments = re.search(r"left out (\d+) comment line", said)
     assert parser.n_comments == (int(comments[1]) if comments else 0)
-    hollow = re.search(r"left out (\d+) blank lines? of delimiters", said)
+    hollow = re.search(r"left out (\d+) lines? of delimiters", said)
     assert parser.n_hollow == (int(hollow[1]) if hollow else 0)
     return rows, "with a header" in said
 

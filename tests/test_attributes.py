@@ -297,7 +297,10 @@ def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     table = parquet(tmp_path, id=[1], x=broken)
     with pytest.raises(InputError) as caught:
         fitted(table, kinds={"x": "category"})
-    assert str(caught.value) == f"{table.path}: column 'x' holds text that is not UTF-8"
+    assert (
+        str(caught.value)
+        == f"{table.path}: column 'x' holds text that is not UTF-8; save the text as UTF-8"
+    )
 
 
 # ------------------------------------------------------------- missing cells

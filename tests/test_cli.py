@@ -311,7 +311,7 @@ def test_datasets_lists_all(call: Caller, folder: Path) -> None:
             b"source,target,weight\na,b,1\nb,c,inf\n",
             "input.csv, line 3: column 'weight' holds 'inf'",
         ),
-        (b"a,b\nb,\xff\n", "input.csv, line 2: not UTF-8 text"),
+        (b"a,b\nb,\xff\n", "input.csv, line 2: is not UTF-8 text"),
         (b"a,a\nb,b\nc,c\n", "0 edges"),
         (b"a,b\nb,c\n", "2 edges: too few to hold out 0.05"),
     ],
@@ -476,7 +476,8 @@ def test_patience_goes_with_how_often_is_looked(call: Caller, folder: Path) -> N
 def test_a_pair_of_an_unknown_node_names_its_line(call: Caller, folder: Path, run: Path) -> None:
     (folder / "pairs.csv").write_text("n0,n1\nn0,zoe\n")
     line = refused(call, folder, "predict", run, "pairs.csv", "--out", "p.csv")
-    assert line == "Error: pairs.csv, line 2: node 'zoe' is not in the graph"
+    said = "node 'zoe' is not in the graph; correct its id, or remove this pair"
+    assert line == f"Error: pairs.csv, line 2: {said}"
 
 
 def test_an_existing_folder_needs_overwrite(call: Caller, folder: Path, run: Path) -> None:

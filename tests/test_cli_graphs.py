@@ -60,7 +60,7 @@ def test_inspect_shows_edges_as_understood_and_offers_what_changes_them(
     path.write_text("".join(f"{i % 9 + 1}\t{i % 7 + 1}\t{i % 5 + 1}\t88{i}\n" for i in range(60)))
     result = call("inspect", path, "--json")
     assert "column 1 to column 2 (first: '1' to '1', '2' to '2', '3' to '3')" in result.err
-    assert "say --bipartite" in result.err
+    assert "give --bipartite" in result.err
     found = json.loads(result.out)
     assert (found["n_nodes"], found["rows"]) == (9, 60)
     found = json.loads(call("inspect", path, "--json", "--bipartite").out)
@@ -93,8 +93,8 @@ def test_inspect_of_a_data_set(call: Caller) -> None:
         ("inspect none.csv", "none.csv: no such file or folder"),
         ("inspect coar", "unknown dataset 'coar': did you mean 'cora'?"),
         ("inspect edges.csv --delimiter ;", "only one column (semicolon-separated"),
-        ("inspect edges.csv --delimiter ;;", "must be one plain character"),
-        ("inspect edges.csv --quote ab", "must be one plain character"),
+        ("inspect edges.csv --delimiter ;;", "must be one ASCII character"),
+        ("inspect edges.csv --quote ab", "must be one ASCII character"),
         ("inspect edges.csv --source sauce", "unknown column 'sauce': did you mean 'source'?"),
         ("inspect edges.csv --attribute age=number", "need a feature file"),
         ("inspect edges.csv --features nodes.csv --attribute age", "must read COLUMN=KIND"),

@@ -63,7 +63,9 @@ def test_offsets_that_lead_astray_are_refused(tmp_path: Path) -> None:
     path.write_bytes(content.replace(offsets.tobytes(), np.array([0, 2**30, 9], "<i4").tobytes()))
     columns = open_arrow(path)
     assert columns.head(2) == []
-    with pytest.raises(InputError, match=r"edges\.arrow: is damaged: "):
+    with pytest.raises(
+        InputError, match=r"edges\.arrow: is damaged \(.*; write or copy the file again"
+    ):
         columns.read([0], [])
 
 
@@ -73,3 +75,73 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"source", b"\xf7ource"))
     with pytest.raises(InputError, match="is not a Parquet file, or is damaged"):
         open_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            '{"a":' * 100_000,
+            r"line 1: is nested too deeply \(more than 1,000 levels\); flatten this",
+        ),
+        ('{"s": 1}\n{"s": 1,', "line 2: is not a JSON object; write one object per line"),
+        ('{"s": 1}\n\n[1]\n', "line 3: is not a JSON object"),
+        (
+            '{"s": 1}\n\n{"s": "x"}\n',
+            "line 3: column 's' changed from number to string; correct",
+        ),
+        (
+            b'{"s": 1}\n{"s": "\xff"}\n',
+            r"line 2: is not UTF-8 text \(byte 0xff\); save the file as",
+        ),
+        ('{"s": 1, "s": 2}\n', "line 1: column 's' was specified twice; correct this line"),
+        ("\n\n", "has no columns; name a file that holds data"),
+    ],
+)
+def test_damaged_json_lines_name_their_line(
+    tmp_path: Path, content: str | bytes, said: str
+) -> None:
+    path = tmp_path / "edges.jsonl"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(InputError, match=said) as caught:
+        open_json_lines(path).read([0], [])
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_types_that_differ_between_blocks_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.dialects.BLOCK_BYTES", 16)
+    path = tmp_path / "edges.jsonl"
+    path.write_text('{"source": 1}\n' * 5 + '{"source": "x"}\n')
+    with pytest.raises(
+        InputError, match=r"a column has values of two types \(.*source.*; write all"
+    ):
+        open_json_lines(path)
+
+
+@pytest.mark.parametrize(
+    ("opened", "said"),
+    [
+        (open_parquet, "is not a Parquet file, or is damaged; write or copy the file again"),
+        (open_arrow, "is not an Arrow file, or is damaged; write or copy the file again"),
+    ],
+)
+def test_other_files_say_what_to_do(
+    tmp_path: Path, opened: Callable[[Path], StoredColumns], said: str
+) -> None:
+    path = tmp_path / "edges.bin"
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(InputError, match=said):
+        opened(path)
+
+
+def test_bytes_that_are_no_utf8_name_their_column(tmp_path: Path) -> None:
+    broken = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], np.int32)), pa.py_buffer(b"\xff")]
+    )
+    path = tmp_path / "edges.parquet"
+    pyarrow.parquet.write_table(pa.table({"source": ["a"], "target": broken}), path)
+    with pytest.raises(InputError, match=r"column 'target' holds text that is not UTF-8; save the"):
+        open_parquet(path).read([0, 1], [0, 1])

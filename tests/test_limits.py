@@ -219,7 +219,7 @@ def test_trusted_files_may_unpack_to_more(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(limits, "ALWAYS_ALLOWED", 10_000)
     path = tmp_path / "edges.csv.gz"
     path.write_bytes(_packed(b"", b"a,b\n", 2**22))
-    with pytest.raises(InputError, match=r"raise the limit with --max-bytes \(max_bytes\)"):
+    with pytest.raises(InputError, match=r"raise the limit with --max-bytes \(max_bytes=\)"):
         read_graph(path)
     assert read_graph(path, max_bytes="5MB").n_edges == 1
 
@@ -231,14 +231,14 @@ def test_what_is_parsed_whole_must_fit_the_free_memory(
     path = tmp_path / name
     path.write_bytes(b"x" * 1000)
     monkeypatch.setattr(limits, "free_memory", lambda: 4000)
-    with pytest.raises(InputError, match=r"4 kB of memory are free, and a byte takes about"):
+    with pytest.raises(InputError, match=r"4 kB of memory are free, and parsing takes"):
         read_graph(path)
 
 
 def test_sizes_are_refused_that_are_none() -> None:
     assert size_in_bytes("3 kB") == 3000
     for size in ("much", "", "0", -1, "2 EB"):
-        with pytest.raises(InputError, match=r"must be a size such as 500MB or 2GB"):
+        with pytest.raises(InputError, match=r"is not a size such as 500MB or 2GB"):
             size_in_bytes(size)
 
 

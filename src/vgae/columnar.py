@@ -1,6 +1,6 @@
-"""Files of columns with names and types of their own: Parquet, Arrow and JSON lines, by PyArrow.
+"""Files whose columns have names and types: Parquet, Arrow and JSON lines, read by PyArrow.
 
-What PyArrow could crash on, or unpack into any amount of memory, is refused before it sees it.
+Content that could crash PyArrow, or unpack to any amount of memory, is refused beforehand.
 """
 
 from __future__ import annotations
@@ -27,29 +27,44 @@ from vgae.limits import check_unpacked
 __all__ = ["StoredColumns", "open_arrow", "open_json_lines", "open_parquet"]
 
 DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError, struct.error)
-"""What PyArrow raises on a file that is none of its own; names may be no text."""
+"""What PyArrow raises for a file in another format; its names may not be text."""
 MOST_SHOWN = 1000
 ROW_BYTES = 8
-"""What a row takes in memory at the least."""
+"""The least number of bytes that a row takes in memory."""
 NO_OBJECT = re.compile(rb"(?<![^\n])[ \t\r\f\v]*[^\s{]")
-"""A line of JSON that is no object: PyArrow can crash on it."""
+"""A line of JSON that is not an object: PyArrow can crash on it."""
 JSON_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|([\[{])|[\]}]')
 MOST_NESTED = 1000
-"""Lists and objects of JSON inside each other, of which PyArrow crashes on 100,000."""
+"""Levels of nested lists and objects in JSON; PyArrow crashes on 100,000."""
+NOT_AN_OBJECT = "is not a JSON object; write one object per line"
+WRITE_AGAIN = "write or copy the file again"
 
 
 @dataclass(frozen=True)
 class StoredColumns:
-    """A file whose columns are known by name and read when asked for.
+    r"""A file whose columns are known by name and read on demand.
 
     Attributes
     ----------
     path
         The file.
     kind
-        Its format, in words.
+        The name of its format.
     names
         Names of the columns.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.jsonl")
+    >>> _ = path.write_text('{"from": "ann", "to": "bob"}\n{"from": "bob", "to": "cid"}\n')
+    >>> columns = open_json_lines(path)
+    >>> columns.kind, columns.names
+    ('JSON lines', ['from', 'to'])
+    >>> columns.read([1], encoded=[])[0].to_pylist()
+    ['bob', 'cid']
+    >>> [cells.to_pylist() for cells in columns.head(1)]
+    [['ann'], ['bob']]
     """
 
     path: Path
@@ -60,10 +75,10 @@ class StoredColumns:
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise InputError(f"{self.path}: has no columns")
+            raise InputError(f"{self.path}: has no columns; name a file that holds data")
 
     def read(self, columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
-        """Columns by position, those in `encoded` with a dictionary.
+        """Columns by position; those in `encoded` are dictionary-encoded.
 
         Raises
         ------
@@ -79,10 +94,12 @@ class StoredColumns:
                 for column, part in zip(columns, cells, strict=True)
             ]
         except DAMAGED as error:
-            raise InputError(f"{self.path}: is damaged: {str(error).splitlines()[0]}") from error
+            raise InputError(
+                f"{self.path}: is damaged ({str(error).splitlines()[0]}); {WRITE_AGAIN}"
+            ) from error
 
     def _validate(self, column: int, cells: pa.ChunkedArray) -> None:
-        """Refuse cells that lead astray: broken offsets could crash the process."""
+        """Refuse cells with broken offsets, which could crash the process."""
         try:
             cells.validate(full=True)
         except pa.ArrowInvalid as error:
@@ -90,13 +107,13 @@ class StoredColumns:
                 raise
             name = self.names[column]
             raise InputError(
-                f"{self.path}: column '{name}' holds text that is not UTF-8"
+                f"{self.path}: column '{name}' holds text that is not UTF-8; save the text as UTF-8"
             ) from error
 
     def head(self, n_rows: int) -> list[pa.ChunkedArray]:
         """The first rows of all columns, without reading the rest; long texts are cut.
 
-        None where the file is damaged: reading the columns says what is wrong.
+        An empty list if the file is damaged: reading its columns says what is wrong.
         """
         try:
             table = self._head(n_rows).slice(0, n_rows)
@@ -108,7 +125,7 @@ class StoredColumns:
 
 
 def _shortened(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Texts up to `MOST_SHOWN` letters: a dictionary can make any number of rows of a long one."""
+    """Cells cut to `MOST_SHOWN` characters: a dictionary can repeat a long text in many rows."""
     if _is_text(cells.type):
         return pc.utf8_slice_codeunits(cells, 0, MOST_SHOWN)
     if not pa.types.is_dictionary(cells.type) or not _is_text(cells.type.value_type):
@@ -123,7 +140,7 @@ def _shortened(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _dictionary(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The same cells with a dictionary that holds no null, and no value twice."""
+    """The same cells with a dictionary that holds each value once, and no null."""
     if pa.types.is_nested(cells.type):
         return cells
     if not pa.types.is_dictionary(cells.type):
@@ -145,22 +162,31 @@ def open_parquet(path: Path) -> StoredColumns:
     Raises
     ------
     InputError
-        It is none, or unpacks to more than it may (see `vgae.limits`).
+        The file is not Parquet, or unpacks to more than the limit (see `vgae.limits`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.parquet")
+    >>> pyarrow.parquet.write_table(pa.table({"from": ["ann"], "to": ["bob"]}), path)
+    >>> columns = open_parquet(path)
+    >>> columns.names, columns.read([1], encoded=[])[0].to_pylist()
+    (['from', 'to'], ['bob'])
     """
     try:
         file = pyarrow.parquet.ParquetFile(path)
         names: list[str] = file.schema_arrow.names
         groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
     except DAMAGED as error:
-        raise InputError(f"{path}: is not a Parquet file, or is damaged") from error
+        raise InputError(f"{path}: is not a Parquet file, or is damaged; {WRITE_AGAIN}") from error
     n_bytes = sum(max(group.total_byte_size, group.num_rows * ROW_BYTES) for group in groups)
     check_unpacked(path, n_bytes, path.stat().st_size)
 
     def load(columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
-        if len(set(names)) < len(names):  # then columns cannot be asked for by name
+        if len(set(names)) < len(names):  # then columns cannot be read by name
             table = file.read()
             return [table.column(column) for column in columns]
-        # Texts that recur stay in the dictionary that the file has of them.
+        # Repeated texts stay dictionary-encoded, as they are in the file.
         coded = [names[column] for column in encoded if _is_text(file.schema_arrow.types[column])]
         reader = pyarrow.parquet.ParquetFile(path, metadata=file.metadata, read_dictionary=coded)
         table = reader.read(columns=[names[column] for column in columns])
@@ -182,19 +208,29 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def open_arrow(path: Path) -> StoredColumns:
-    """The columns of an Arrow file, in the format of files or of streams.
+    """The columns of an Arrow file, in the file format or the streaming format.
 
     Raises
     ------
     InputError
-        It is none, or unpacks to more than it may (see `vgae.limits`).
+        The file is not Arrow, or unpacks to more than the limit (see `vgae.limits`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path, table = Path(tempfile.mkdtemp(), "edges.arrow"), pa.table({"from": [1], "to": [2]})
+    >>> with pa.ipc.new_file(str(path), table.schema) as writer:
+    ...     writer.write_table(table)
+    >>> columns = open_arrow(path)
+    >>> columns.names, columns.read([1], encoded=[])[0].to_pylist()
+    (['from', 'to'], [2])
     """
 
     def opened() -> Any:
         source = pa.memory_map(str(path))
         try:
             return pa.ipc.open_file(source)
-        except pa.ArrowInvalid:  # the streaming format has no first bytes of its own
+        except pa.ArrowInvalid:  # the streaming format has no magic bytes
             source.seek(0)
             return pa.ipc.open_stream(source)
 
@@ -202,7 +238,7 @@ def open_arrow(path: Path) -> StoredColumns:
         names = opened().schema.names
         n_bytes = _unpacked_bytes(path)
     except DAMAGED as error:
-        raise InputError(f"{path}: is not an Arrow file, or is damaged") from error
+        raise InputError(f"{path}: is not an Arrow file, or is damaged; {WRITE_AGAIN}") from error
     check_unpacked(path, n_bytes, path.stat().st_size)
 
     def load(columns: list[int], _: Collection[int]) -> list[pa.ChunkedArray]:
@@ -221,10 +257,10 @@ def open_arrow(path: Path) -> StoredColumns:
 
 
 def _unpacked_bytes(path: Path) -> int:
-    """What the batches of an Arrow file take once they are unpacked.
+    """Number of bytes of the batches of an Arrow file once they are unpacked.
 
-    PyArrow does not say, so the messages are looked at: tables of Google's flatbuffers, of which
-    the fields that are needed stand at fixed places (format/Message.fbs in Arrow's specification).
+    PyArrow does not tell, so the messages are inspected: they are Google's flatbuffers, in which
+    the needed fields have fixed numbers (format/Message.fbs in Arrow's specification).
     """
     source = pa.memory_map(str(path))
     source.seek(8 if source.read(6) == b"ARROW1" else 0)
@@ -243,13 +279,13 @@ def _unpacked_bytes(path: Path) -> int:
         (n_buffers,) = struct.unpack_from("<I", table, buffers)
         for place in range(n_buffers):
             start, length = struct.unpack_from("<qq", table, buffers + 4 + 16 * place)
-            if length:  # the first bytes say how long it is unpacked, -1 that it is not packed
+            if length:  # the first bytes hold the unpacked length, or -1 if it is not packed
                 n_bytes += max(length, struct.unpack_from("<q", body, start)[0])
     return n_bytes
 
 
 def _field(table: memoryview, place: int, number: int) -> int:
-    """Where a field of a flatbuffers table is; 0 where it is left out."""
+    """The place of a field in a flatbuffers table; 0 if the field is absent."""
     layout = place - struct.unpack_from("<i", table, place)[0]
     (size,) = struct.unpack_from("<H", table, layout)
     entry = 4 + 2 * number
@@ -258,7 +294,7 @@ def _field(table: memoryview, place: int, number: int) -> int:
 
 
 def _followed(table: memoryview, place: int) -> int:
-    """Where the offset at a place leads to."""
+    """The place that the offset at a place points to."""
     return place + int(struct.unpack_from("<I", table, place)[0])
 
 
@@ -266,15 +302,24 @@ def _followed(table: memoryview, place: int) -> int:
 
 
 def open_json_lines(path: Path) -> StoredColumns:
-    """The columns of a file with a JSON object a line; what a line lacks is null.
+    r"""The columns of a file with one JSON object per line; a missing value is null.
 
-    The file is read twice, block by block: for the names and types of its columns, which any line
-    may add to, then for the columns that are asked for.
+    The file is read twice, block by block: first for the names and types of its columns, to which
+    any line may add, then for the requested columns.
 
     Raises
     ------
     InputError
-        A line is no object, or a column is of two types.
+        A line is not an object, or a column has values of two types.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.jsonl")
+    >>> _ = path.write_text('{"from": 1, "to": 2}\n{"from": 1, "to": 3, "weight": 0.5}\n')
+    >>> columns = open_json_lines(path)
+    >>> columns.names, columns.read([2], encoded=[])[0].to_pylist()
+    (['from', 'to', 'weight'], [None, 0.5])
     """
     schema = _json_schema(path)
 
@@ -293,7 +338,7 @@ def _json_schema(path: Path) -> pa.Schema:
     """Names and types of the columns of all lines."""
     schema = pa.schema([])
     for table in _json_tables(path, None):
-        # What looks like a date is an id like any other.
+        # Text that looks like a date is an id like any other.
         found = [
             pa.field(field.name, pa.string()) if pa.types.is_temporal(field.type) else field
             for field in table.schema
@@ -301,12 +346,15 @@ def _json_schema(path: Path) -> pa.Schema:
         try:
             schema = pa.unify_schemas([schema, pa.schema(found)], promote_options="permissive")
         except pa.ArrowException as error:
-            raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+            raise InputError(
+                f"{path}: a column has values of two types ({str(error).splitlines()[0]}); write "
+                "all values of a column alike"
+            ) from error
     return schema
 
 
 def _json_tables(path: Path, schema: pa.Schema | None) -> Iterator[pa.Table]:
-    """The lines of each block: columns of a schema, or all, of types found in the block."""
+    """The lines of each block as a table: the columns of a schema, or all, of detected types."""
     parsing = pyarrow.json.ParseOptions(
         explicit_schema=schema,
         unexpected_field_behavior="infer" if schema is None else "ignore",
@@ -314,7 +362,7 @@ def _json_tables(path: Path, schema: pa.Schema | None) -> Iterator[pa.Table]:
     n_lines = 0
     for block in TidyBlocks(path, Dialect(NO_MARK)).whole_lines():
         _check_lines(block, n_lines, path)
-        # In one piece, which the longest line fits into.
+        # In one piece, into which the longest line fits.
         reading = pyarrow.json.ReadOptions(block_size=len(block) + 1)
         try:
             yield pyarrow.json.read_json(pa.BufferReader(block), reading, parsing)
@@ -324,24 +372,30 @@ def _json_tables(path: Path, schema: pa.Schema | None) -> Iterator[pa.Table]:
 
 
 def _check_lines(block: bytes, n_before: int, path: Path) -> None:
-    """Refuse what PyArrow could crash on: lines that are no objects, or nested too deeply."""
+    """Refuse lines on which PyArrow could crash: no objects, or deeply nested ones."""
     other = NO_OBJECT.search(block)
     if other:
         line = n_before + block.count(b"\n", 0, other.end()) + 1
-        raise InputError(f"{path}, line {line}: is not a JSON object")
+        raise InputError(f"{path}, line {line}: {NOT_AN_OBJECT}")
     if block.count(b"{") + block.count(b"[") > block.count(b"\n") + MOST_NESTED:
         for line, text in enumerate(block.split(b"\n"), start=n_before + 1):
             if text.count(b"{") + text.count(b"[") > MOST_NESTED and _depth(text) > MOST_NESTED:
-                raise InputError(f"{path}, line {line}: is nested too deeply")
+                raise InputError(
+                    f"{path}, line {line}: is nested too deeply (more than {MOST_NESTED:,} levels)"
+                    "; flatten this line"
+                )
     try:
         block.decode()
     except UnicodeDecodeError as error:
         line = n_before + block.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: is not UTF-8 text") from error
+        byte = block[error.start]
+        raise InputError(
+            f"{path}, line {line}: is not UTF-8 text (byte 0x{byte:02x}); save the file as UTF-8"
+        ) from error
 
 
 def _depth(text: bytes) -> int:
-    """How many lists and objects of JSON are open at once."""
+    """The largest number of lists and objects of JSON that are open at once."""
     depth = deepest = 0
     for token in JSON_BRACKET.finditer(text):
         if token[1]:
@@ -353,12 +407,21 @@ def _depth(text: bytes) -> int:
 
 
 def _explained(block: bytes, n_before: int, path: Path, error: pa.ArrowException) -> InputError:
-    """The line behind PyArrow's complaint, which counts from the start of the block."""
-    for line, text in enumerate(block.split(b"\n"), start=n_before + 1):
+    """The error for the line that PyArrow refused; it counts from the start of the block."""
+    filled = [
+        (line, text)
+        for line, text in enumerate(block.split(b"\n"), start=n_before + 1)
+        if text.strip()
+    ]
+    for line, text in filled:
         try:
-            if text.strip():
-                json.loads(text)
+            json.loads(text)
         except ValueError:
-            return InputError(f"{path}, line {line}: is not a JSON object")
-    reason = re.sub(r"^JSON parse error: | in row \d+$", "", str(error).splitlines()[0])
-    return InputError(f"{path}: is not JSON, one object a line: {reason}")
+            return InputError(f"{path}, line {line}: {NOT_AN_OBJECT}")
+    reason = str(error).removeprefix("JSON parse error: ")
+    reason = re.sub(r"^Column\(/(.*)\) (?=changed|was)", r"column '\1' ", reason, flags=re.DOTALL)
+    row = re.search(r" in row (\d+)$", reason)
+    if row is None or int(row[1]) >= len(filled):
+        return InputError(f"{path}: cannot be read as JSON, one object per line: {reason}")
+    line, _ = filled[int(row[1])]
+    return InputError(f"{path}, line {line}: {reason[: row.start()]}; correct this line")

@@ -1,7 +1,8 @@
-"""How delimited text is written, and its bytes and rows by that.
+"""The dialect of delimited text, and the bytes and rows of a file that is written in it.
 
-A dialect says what a comment, a quote and a blank are. Two readers go by it: `TidyBlocks`, which
-makes a file fit for PyArrow block by block, and `numbered_rows`, slow, which knows their lines.
+A dialect says which characters are delimiters, quotes, comments and blanks. Two readers follow it:
+`TidyBlocks` prepares a file for PyArrow, block by block; `numbered_rows` is slow, but knows the
+line of each row.
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ from vgae.limits import LimitedStream
 
 __all__ = [
     "DELIMITERS",
-    "LONGEST_LINE",
     "NO_MARK",
+    "NO_QUOTES",
     "UNCLOSED",
     "Dialect",
-    "Tidier",
     "TidyBlocks",
     "byte_stream",
     "not_utf8",
@@ -42,13 +42,15 @@ DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "spa
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 BLOCK_BYTES, LONGEST_LINE, LONGEST_CELL = 2**24, 2**24, 2**28
 UNCLOSED = " (an unclosed quote?)"
+NO_QUOTES = '--quote none (quote="none")'
+"""Parts of messages."""
 NO_MARK = "none"
-"""What switches quotes or comments off."""
+"""The value that switches quotes or comments off."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written.
+    r"""How a text file is written.
 
     Attributes
     ----------
@@ -67,11 +69,21 @@ class Dialect:
     encoding
         "UTF-8", or "UTF-16" with a byte order mark.
     arrows
-        The arrows that stand between the ends of edges, such as "->", in place of delimiters.
+        The arrows, such as "->", that separate the two ends of an edge in place of a delimiter.
     arrows_apart
-        Whether blanks stand around those, so that an id may hold one.
+        Whether blanks surround the arrows, so that an id may contain one.
     header
         Whether the first row names the columns.
+
+    Examples
+    --------
+    >>> print(Dialect(";", compression="gzip"))
+    semicolon-separated, gzip
+    >>> import re
+    >>> re.split(Dialect("\t", arrows=("->",)).arrow, "ann -> bob")
+    ['ann', 'bob']
+    >>> [bool(re.match(Dialect(",").comments, line)) for line in ("# a note", "#1,#2")]
+    [True, False]
     """
 
     delimiter: str
@@ -100,40 +112,60 @@ class Dialect:
 
     @property
     def comments(self) -> str:
-        """Pattern of what a comment line begins with."""
+        """Pattern that matches the beginning of a comment line."""
         if self.comment is None:
             return r"[#%](?:[ \t\r\x0b\x0c%]|(?=\n|$))"
         return "(?!)" if self.comment == NO_MARK else re.escape(self.comment)
 
     @property
     def arrow(self) -> str:
-        """Pattern of what stands between the two ends of an edge, blanks included."""
+        """Pattern that matches an arrow between the two ends of an edge, with its blanks."""
         blanks = "[ \t]+" if self.arrows_apart else "[ \t]*"
         longest_first = sorted(self.arrows, key=len, reverse=True)
         return f"{blanks}(?:{'|'.join(map(re.escape, longest_first))}){blanks}"
 
 
 def refuse_pipe(path: Path) -> None:
-    """Refuse what can be read once only, since a file is looked at before it is read.
+    """Refuse a path that can be read only once: the dialect is detected before the file is read.
 
     Raises
     ------
     InputError
         The path is that of a pipe or a device.
+
+    Examples
+    --------
+    >>> refuse_pipe(Path("/dev/null"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: /dev/null: is a pipe or a device; save its output to a file first
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise InputError(f"{path}: is a pipe or a device; save what it gives to a file first")
+        raise InputError(f"{path}: is a pipe or a device; save its output to a file first")
 
 
 def byte_stream(path: Path, *, memory_per_byte: float = 0) -> tuple[LimitedStream, str | None]:
-    """The file's bytes, decompressed, and how they were compressed; known by the first bytes.
+    """Open a file as a stream of unpacked bytes; its first bytes tell how it is compressed.
 
     Parameters
     ----------
     path
         The file.
     memory_per_byte
-        What parsing needs of memory where that grows with the file; see `LimitedStream`.
+        Bytes of memory that parsing takes per byte; see `LimitedStream`.
+
+    Returns
+    -------
+    The stream, and "gzip", "zstd", "bz2" or None.
+
+    Examples
+    --------
+    >>> import gzip, tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv.gz")
+    >>> _ = path.write_bytes(gzip.compress(b"ann,bob"))
+    >>> stream, compression = byte_stream(path)
+    >>> with stream:
+    ...     print(stream.read(100), compression)
+    b'ann,bob' gzip
     """
     refuse_pipe(path)
     with path.open("rb") as handle:
@@ -146,19 +178,19 @@ def byte_stream(path: Path, *, memory_per_byte: float = 0) -> tuple[LimitedStrea
     return LimitedStream(unpacked, path, packed=stored, memory_per_byte=memory_per_byte), name
 
 
-class Tidier:
-    """Takes comments, blank lines and runs of blanks out of lines, but not out of quoted cells.
+class _Tidier:
+    """Removes comments, blank lines and runs of blanks from lines, but not from quoted cells.
 
-    A quote opens a cell only where a cell begins, as in PyArrow and in Python's csv; a doubled one
-    stands for itself. A line of delimiters alone, as spreadsheets leave them, is blank too. Arrows
-    become delimiters. The lines are bytes, or text.
+    A quote opens a cell only where a cell begins, as in PyArrow and in Python's csv; a doubled
+    quote stands for one quote. A line that holds only delimiters, as spreadsheets write them, is
+    blank too. Arrows become delimiters. The lines are bytes or text.
 
     Attributes
     ----------
     n_comments, n_hollow
-        Comment lines, and lines of delimiters alone, that were left out so far.
+        Number of comment lines, and of lines that hold only delimiters, that were left out.
     is_open
-        Whether a quoted cell goes on beyond the lines seen so far.
+        Whether a quoted cell continues beyond the lines seen so far.
     """
 
     def __init__(self, dialect: Dialect, *, of_bytes: bool) -> None:
@@ -206,7 +238,7 @@ class Tidier:
         self._tab, self._end = text("\t"), text("\n")
 
     def tidy(self, lines: Any) -> Any:
-        """Whole lines, each with its line feed, without what is no part of a row."""
+        """Whole lines, each with its line feed, without anything that is not part of a row."""
         if self._arrow is not None:
             lines = self._arrow.sub(lambda found: found["quoted"] or self._delimiter, lines)
         untidy = (
@@ -227,7 +259,7 @@ class Tidier:
         return self._tidy_around_quotes(lines)
 
     def _without_runs(self, lines: Any) -> Any:
-        """Runs of blanks as one, none at the ends of lines; patterns would take twice as long."""
+        """Lines with single blanks, and none at their ends; patterns would take twice as long."""
         blank, end = self._blank, self._end
         lines = end + lines.replace(self._tab, blank)
         while blank + blank in lines:
@@ -256,7 +288,7 @@ class Tidier:
         return self._nothing.join(kept)
 
     def _quotes_are_plain(self, lines: Any) -> bool:
-        """Whether each quote begins or ends a cell, as many the one as the other."""
+        """Whether each quote begins or ends a cell, and as many begin cells as end them."""
         if self._quote is None or self._quote not in lines:
             return True
         n_opening = sum(map(lines.count, self._opening)) + int(lines.startswith(self._quote))
@@ -266,29 +298,47 @@ class Tidier:
 
 
 class TidyBlocks:
-    """A text file as PyArrow can read it, block by block: whole rows, and no comments.
+    r"""A text file as PyArrow can read it, block by block: whole rows, and no comments.
 
-    Where quotes may hold line breaks, a block goes on until its quotes are closed; what stands
-    between them is left as it is.
+    Where quotes may hold line breaks, a block continues until its quotes are closed. Quoted text
+    stays as it is.
+
+    Parameters
+    ----------
+    path, dialect
+        The file, and how it is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_bytes(b"# friends\nann,bob")
+    >>> blocks = TidyBlocks(path, Dialect(","))
+    >>> list(blocks)
+    [(b'ann,bob\n', 1)]
+    >>> blocks.n_comments, blocks.n_hollow
+    (1, 0)
+    >>> list(TidyBlocks(path, Dialect(",")).whole_lines())
+    [b'# friends\n', b'ann,bob\n']
     """
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
-        self._tidier = Tidier(dialect, of_bytes=True)
+        self._tidier = _Tidier(dialect, of_bytes=True)
         self._n_lines, self._started = 0, False
 
     @property
     def n_comments(self) -> int:
-        """Comment lines that were left out so far."""
+        """Number of comment lines that were left out so far."""
         return self._tidier.n_comments
 
     @property
     def n_hollow(self) -> int:
-        """Lines of delimiters alone that were left out so far."""
+        """Number of lines that hold only delimiters and were left out so far."""
         return self._tidier.n_hollow
 
     def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        """Blocks that hold rows, and how many lines of each are not blank.
+        """Blocks that hold rows, each with the number of its lines that are not blank.
 
         Raises
         ------
@@ -310,13 +360,13 @@ class TidyBlocks:
             elif n_bytes > LONGEST_CELL:
                 raise InputError(
                     f"{self.path}: a quote that opens on line {first_line} or later is not closed "
-                    f"within {LONGEST_CELL:,} bytes; close it, or say --quote none"
+                    f"within {LONGEST_CELL:,} bytes; close it, or give {NO_QUOTES}"
                 )
         if n_rows:
             yield b"".join(held), n_rows
 
     def whole_lines(self) -> Iterator[bytes]:
-        """Blocks of whole lines in UTF-8 as they stand, each with a line feed at its end.
+        """Blocks of whole lines in UTF-8, unchanged but for their ends, which are line feeds.
 
         Raises
         ------
@@ -343,7 +393,7 @@ class TidyBlocks:
                 if len(tail) > LONGEST_LINE:
                     raise InputError(
                         f"{self.path}, line {self._n_lines + 1}: is longer than {LONGEST_LINE:,} "
-                        "bytes; is this a table, one row a line?"
+                        "bytes; a table has one row per line"
                     )
         if tail:
             yield tail.replace(b"\r", b"\n") + b"\n"
@@ -360,20 +410,23 @@ class TidyBlocks:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{self.path}: not {self.dialect.encoding} text after line {self._n_lines}; save "
-                "the file as UTF-8"
+                f"{self.path}: is not {self.dialect.encoding} text after line {self._n_lines}; "
+                "save the file as UTF-8"
             ) from error
 
     def _check(self, tail: bytes, block: bytes) -> None:
         if b"\0" in block:
             line = self._n_lines + (tail + block[: block.index(b"\0")]).count(b"\n") + 1
-            raise InputError(f"{self.path}, line {line}: is not text (it holds zero bytes)")
+            raise InputError(
+                f"{self.path}, line {line}: is not text (it holds zero bytes); save the file as "
+                "UTF-8"
+            )
 
     def _tidied(self, lines: bytes) -> bytes:
         while self._n_lines == 0 and lines.startswith(codecs.BOM_UTF8):
             lines = lines.removeprefix(codecs.BOM_UTF8)
         lines = self._tidier.tidy(lines)
-        if not self._started:  # else a blank line would be taken for the header
+        if not self._started:  # otherwise a blank line would be taken for the header
             lines = lines.lstrip(b"\n")
             self._started = bool(lines)
         return lines
@@ -387,7 +440,7 @@ def _n_filled_lines(lines: bytes) -> int:
 
 
 def _line_stream(path: Path, encoding: str = "UTF-8") -> io.TextIOWrapper:
-    """The file's lines as text, with damaged characters kept as surrogates in UTF-8."""
+    """The lines of a file as text; in UTF-8, damaged characters are kept as surrogates."""
     raw: Any = io.BufferedReader(_Raw(byte_stream(path)[0]))
     if encoding != "UTF-8":
         return io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
@@ -395,7 +448,7 @@ def _line_stream(path: Path, encoding: str = "UTF-8") -> io.TextIOWrapper:
 
 
 class _Raw(io.RawIOBase):
-    """PyArrow's streams as Python's: those of compressed files cannot be wrapped otherwise."""
+    """A stream of PyArrow's as one of Python's; that of a compressed file cannot be wrapped."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -410,21 +463,36 @@ class _Raw(io.RawIOBase):
 
 
 def not_utf8(path: Path) -> InputError | None:
-    """The error for the first line that is not UTF-8, if there is one."""
+    """The error for the first line that is not UTF-8; None if there is no such line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_bytes("zoé,bob".encode("latin-1"))
+    >>> print(str(not_utf8(path)).rpartition("edges.csv, ")[2])
+    line 1: is not UTF-8 text (byte 0xe9); save the file as UTF-8
+    """
     with _line_stream(path) as text:
         for number, line in enumerate(text, start=1):
             damaged = [ord(letter) for letter in line if "\udc80" <= letter <= "\udcff"]
             if damaged:
                 return InputError(
-                    f"{path}, line {number}: not UTF-8 text (byte 0x{damaged[0] - 0xDC00:02x}); "
+                    f"{path}, line {number}: is not UTF-8 text (byte 0x{damaged[0] - 0xDC00:02x}); "
                     "save the file as UTF-8"
                 )
     return None
 
 
 def tidy_lines(lines: Iterable[str], dialect: Dialect) -> Iterator[str | None]:
-    """Lines as `TidyBlocks` leaves them, None in the place of each comment."""
-    tidier = Tidier(dialect, of_bytes=False)
+    r"""Lines of text as `TidyBlocks` gives them, with None in the place of each comment.
+
+    Examples
+    --------
+    >>> list(tidy_lines(["# friends", "ann  bob"], Dialect(" ", aligned=True)))
+    [None, 'ann bob\n']
+    """
+    tidier = _Tidier(dialect, of_bytes=False)
     for number, line in enumerate(lines):
         before = tidier.n_comments
         line = line.lstrip("\ufeff") if number == 0 else line
@@ -435,7 +503,13 @@ def tidy_lines(lines: Iterable[str], dialect: Dialect) -> Iterator[str | None]:
 def rows_of(
     lines: Iterable[str | None], dialect: Dialect, *, strict: bool = False
 ) -> Iterator[list[str]]:
-    """Tidy lines as rows of cells; blank lines as rows of none."""
+    """Tidy lines as rows of cells; a blank line is a row without cells.
+
+    Examples
+    --------
+    >>> list(rows_of(["ann,'bob, jr'"], Dialect(",", quote="'")))
+    [['ann', 'bob, jr']]
+    """
     return csv.reader(
         (line for line in lines if line is not None),
         delimiter=dialect.delimiter,
@@ -447,7 +521,14 @@ def rows_of(
 
 @contextmanager
 def wide_cells() -> Iterator[None]:
-    """Let Python's csv read cells as long as `TidyBlocks` lets through."""
+    """Let Python's csv read cells as long as those that `TidyBlocks` accepts.
+
+    Examples
+    --------
+    >>> with wide_cells():
+    ...     csv.field_size_limit()
+    268435456
+    """
     before = csv.field_size_limit(LONGEST_CELL)
     try:
         yield
@@ -458,12 +539,20 @@ def wide_cells() -> Iterator[None]:
 def numbered_rows(
     path: Path, dialect: Dialect, *, strict: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line that each begins on, read slowly: only to explain an error.
+    r"""Rows with the line that each begins on; slow, and therefore read only to explain an error.
 
     Raises
     ------
     InputError
-        A row cannot be read; with `strict` also where a quote is not closed.
+        A row cannot be read; with `strict`, also if a quote is not closed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_bytes(b"# friends\nann,bob")
+    >>> list(numbered_rows(path, Dialect(",")))
+    [(2, ['ann', 'bob'])]
     """
     n_read, start = 0, 0
 
@@ -486,8 +575,8 @@ def numbered_rows(
             except (csv.Error, OSError) as error:
                 reason = str(error).splitlines()[0].lower()
                 raise InputError(
-                    f"{path}, line {start or n_read + 1}: {reason}{UNCLOSED}; mend the line, or "
-                    "say --quote none if quotes are letters like others"
+                    f"{path}, line {start or n_read + 1}: {reason}{UNCLOSED}; correct the line, or "
+                    f"give {NO_QUOTES} if quotes are ordinary characters here"
                 ) from error
             if row:
                 yield start, row

@@ -1,8 +1,8 @@
-"""How much data a file may turn into, so that a small file cannot take the memory of the machine.
+"""Limits on the data that a file may unpack to: a small file cannot fill the machine's memory.
 
-A stream of unpacked bytes counts what it gives. Two limits hold by default: what a compressed file
-holds may be `MOST_TIMES` its own size, and what a format is parsed into must fit into the memory
-that is free. A limit that the caller sets replaces both.
+A stream counts the bytes that it unpacks. Two limits hold by default: a compressed file may hold
+`MOST_TIMES` its own size, and the parsed data must fit into the free memory. A limit that the
+caller sets replaces both.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from vgae.errors import InputError
+from vgae.errors import InputError, shown
 
 __all__ = [
-    "MOST_TIMES",
     "LimitedStream",
     "TooMuchDataError",
     "check_unpacked",
@@ -29,26 +28,42 @@ __all__ = [
 ]
 
 MOST_TIMES, ALWAYS_ALLOWED = 100, 50 * 10**6
-"""How many times its own size a compressed file may hold, and what it may hold in any case."""
+"""How many times its own size a compressed file may hold, and the bytes that are always allowed."""
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 _most_bytes: ContextVar[int | None] = ContextVar("most_bytes", default=None)
 
 
 class TooMuchDataError(InputError):
-    """A file holds more than it may; the line names the file."""
+    """A file holds more data than its limit allows; the message names the file.
+
+    Examples
+    --------
+    >>> with most_bytes("1kB"):
+    ...     check_unpacked(Path("edges.csv.gz"), 5000, 100)
+    Traceback (most recent call last):
+    vgae.limits.TooMuchDataError: edges.csv.gz: holds more than 1 kB of data (the limit that was...
+    """
 
 
 @contextmanager
 def most_bytes(limit: int | str | None) -> Iterator[None]:
-    """Let each file that is read in this block hold up to so many bytes, once it is unpacked.
+    """Limit the unpacked bytes of each file that is read inside this block.
 
-    None keeps the limits that hold by default.
+    Parameters
+    ----------
+    limit
+        A number of bytes, or a text such as "2GB". None keeps the default limits.
 
     Raises
     ------
     InputError
-        The limit is no size.
+        The limit is not a size.
+
+    Examples
+    --------
+    >>> with most_bytes("2GB"):
+    ...     check_unpacked(Path("edges.csv.gz"), 10**9, 10**6)
     """
     token = _most_bytes.set(None if limit is None else size_in_bytes(limit))
     try:
@@ -58,12 +73,14 @@ def most_bytes(limit: int | str | None) -> Iterator[None]:
 
 
 def size_in_bytes(size: int | str) -> int:
-    """A number of bytes, or a text such as '2GB', as a number; units are powers of 1,000.
+    """The number of bytes that a number, or a text such as "2GB", stands for.
+
+    Units are powers of 1,000.
 
     Raises
     ------
     InputError
-        It is no such size, or not positive.
+        The size cannot be read, or is not positive.
 
     Examples
     --------
@@ -73,12 +90,21 @@ def size_in_bytes(size: int | str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", str(size).strip().lower())
     n_bytes = int(float(found[1]) * UNITS[found[2]]) if found else 0
     if n_bytes <= 0:
-        raise InputError(f"max_bytes {size!r}: must be a size such as 500MB or 2GB")
+        raise InputError(
+            f"--max-bytes (max_bytes=): {shown(size)} is not a size such as 500MB or 2GB"
+        )
     return n_bytes
 
 
 def free_memory() -> int | None:
-    """Bytes of memory that can still be had; None where the system does not say."""
+    """Bytes of memory that are still free; None where the system does not say.
+
+    Examples
+    --------
+    >>> free = free_memory()
+    >>> free is None or free > 0
+    True
+    """
     found = []
     try:
         figures = Path("/proc/meminfo").read_text()
@@ -99,27 +125,34 @@ def free_memory() -> int | None:
 
 
 def check_unpacked(path: Path, n_bytes: int, n_packed: int, *, memory_per_byte: float = 0) -> None:
-    """Refuse to unpack bytes of a file that says how many it holds, if they are too many.
+    """Refuse to unpack a file whose declared size is above the limit.
 
     Parameters
     ----------
     path
         The file, for the error.
     n_bytes, n_packed
-        Bytes that it holds, and those of the file that they are unpacked from.
+        Number of unpacked bytes that the file declares, and of the packed bytes that hold them.
     memory_per_byte
         As in `LimitedStream`.
 
     Raises
     ------
     TooMuchDataError
-        They are more than the limit.
+        The unpacked bytes are above the limit.
+
+    Examples
+    --------
+    >>> check_unpacked(Path("edges.csv.gz"), 5000, 100)
+    >>> check_unpacked(Path("edges.csv.gz"), 10**9, 100)
+    Traceback (most recent call last):
+    vgae.limits.TooMuchDataError: edges.csv.gz: holds more than 50 MB of data (unpacked from 100...
     """
     _Limit(path, memory_per_byte).check(n_bytes, n_packed)
 
 
 class _Limit:
-    """What a file may hold, by the limit that was set or by those that hold by default."""
+    """The limit on one file: the one that the caller set, or the default ones."""
 
     def __init__(self, path: Path, memory_per_byte: float) -> None:
         self.path, self.memory_per_byte = path, memory_per_byte
@@ -135,32 +168,42 @@ class _Limit:
             self._refuse(n_bytes, most, f"unpacked from {_size(n_packed)}")
         if self.free is not None:
             each = self.memory_per_byte
-            why = f"{_size(self.free)} of memory are free, and a byte takes about {each:g}"
+            free = _size(self.free)
+            why = f"{free} of memory are free, and parsing takes {each:g} times the data"
             self._refuse(n_bytes, int(self.free / each), why)
 
     def _refuse(self, n_bytes: int, most: int, why: str) -> None:
         if n_bytes > most:
             raise TooMuchDataError(
                 f"{self.path}: holds more than {_size(most)} of data ({why}); if you trust the "
-                "file, raise the limit with --max-bytes (max_bytes)"
+                "file, raise the limit with --max-bytes (max_bytes=)"
             )
 
 
 class LimitedStream:
-    """Bytes of a file, unpacked, which stop with an error when they are too many.
+    """The unpacked bytes of a file, as a stream that raises an error at the limit.
 
     Parameters
     ----------
     stream
-        Gives the unpacked bytes.
+        Its `read` returns unpacked bytes.
     path
         The file, for the error.
     packed
-        Where they are unpacked from: its `tell` says how many bytes of the file were used. None
-        where the file is not compressed.
+        The compressed stream: its `tell` says how many bytes of the file were used. None if the
+        file is not compressed.
     memory_per_byte
-        Bytes of memory that one of them is parsed into; 0 where the parsed data does not grow
+        Bytes of memory that parsing takes per unpacked byte; 0 if the parsed data does not grow
         with the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_bytes(b"ann,bob")
+    >>> with LimitedStream(path.open("rb"), path) as stream:
+    ...     stream.read(3)
+    b'ann'
     """
 
     def __init__(
@@ -183,12 +226,12 @@ class LimitedStream:
         self._stream.close()
 
     def read(self, n_bytes: int) -> bytes:
-        """The next bytes, at most so many; none at the end.
+        """Up to `n_bytes` further bytes; none at the end of the file.
 
         Raises
         ------
         TooMuchDataError
-            The file holds more than it may.
+            The file holds more data than its limit allows.
         """
         block: bytes = self._stream.read(n_bytes)
         self._n_read += len(block)

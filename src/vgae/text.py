@@ -1,6 +1,6 @@
-"""Delimited text: finding out how a file is written, and its columns through PyArrow.
+"""Delimited text: the dialect of a file is detected, and its columns are read through PyArrow.
 
-A row that cannot be read is looked for a second time, slowly, so that every error carries its line.
+If a row cannot be read, the file is read again, slowly, so that every error names its line.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from vgae.adjacency import count
 from vgae.dialects import (
     DELIMITERS,
     NO_MARK,
+    NO_QUOTES,
     UNCLOSED,
     Dialect,
     TidyBlocks,
@@ -37,53 +38,77 @@ from vgae.ends import is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.files import file_errors
 
-__all__ = ["TextFile", "open_text", "text_head"]
+__all__ = ["EMPTY", "ONLY_COMMENTS", "TextFile", "open_text", "text_head"]
 
 logger = logging.getLogger("vgae.io")
 
 SAMPLE_BYTES, SAMPLE_ROWS = 2**20, 2000
 PARSED_BYTES = 2**20
-"""What one thread of PyArrow parses at a time, unless a row is longer."""
+"""Bytes that one thread of PyArrow parses at a time, unless a row is longer."""
 ARCHIVES = {
     b"PK\x03\x04": "is a zip archive, as .xlsx files are; save the table as CSV",
     b"\xfd7zXZ": "is compressed with xz; use gzip, zstd or bz2",
 }
+AS_TABLE = "; to read it as a table, give --delimiter (delimiter=)"
 OTHER_LANGUAGES = {
-    r"<(\?xml|graphml|gexf|html|!DOCTYPE)\b": "is XML; a graph needs the suffix .graphml or .gexf",
-    r"[\[{]\s*[\[{\"']": "is JSON; a graph needs the suffix .json, one object a line .jsonl",
-    r"(strict\s+)?(di)?graph\b\s*\w*\s*\{": "is a DOT graph; convert it to an edge list or GraphML",
-    r"(Creator\b[^\n]*\s+)?(Version\b[^\n]*\s+)?graph\s*\[": "is GML; give it the suffix .gml",
-    r"\*(Vertices|Network)\b\s*\d*\s*\n": "is a Pajek file; give it the suffix .net",
-    r"\"?sep=.\"?\s*\n": "begins with Excel's 'sep=' line; remove it and name the --delimiter",
+    r"<(\?xml|graphml|gexf|html|!DOCTYPE)\b": (
+        f"is XML; a graph needs the suffix .graphml or .gexf{AS_TABLE}"
+    ),
+    r"[\[{]\s*[\[{\"']": (
+        f"is JSON; a graph needs the suffix .json, one object per line .jsonl{AS_TABLE}"
+    ),
+    r"(strict\s+)?(di)?graph\b\s*\w*\s*\{": (
+        f"is a DOT graph; convert it to an edge list or GraphML{AS_TABLE}"
+    ),
+    r"(Creator\b[^\n]*\s+)?(Version\b[^\n]*\s+)?graph\s*\[": (
+        f"is GML; give it the suffix .gml{AS_TABLE}"
+    ),
+    r"\*(Vertices|Network)\b\s*\d*\s*\n": f"is a Pajek file; give it the suffix .net{AS_TABLE}",
+    r"\"?sep=.\"?\s*\n": "begins with Excel's 'sep=' line; remove this line",
 }
-"""What other files begin with, and what is said of them."""
+"""Patterns for the beginnings of other files, and the message for each."""
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines, which knows seven more
 BLANKS = re.compile(r"^ | {2}| $")
 ARROW = r"<?[-=]{1,2}>|<[-=]{1,2}|[\u2190\u2192\u2194]"
 APART = re.compile(rf"(?<=[ \t])(?:{ARROW}|--)(?=[ \t])|(?<= )-(?= )")
 TOUCHING = re.compile(ARROW)
+EMPTY = "is empty; name a file that holds data"
+ONLY_COMMENTS = "holds nothing but comments; name a file that holds data"
 BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 BOMS_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file whose dialect is known and whose columns are read when asked for.
+    r"""A file whose dialect is known and whose columns are read on demand.
 
     Attributes
     ----------
     path, dialect
         The file, and how it is written.
     n_columns
-        How many columns the first row has.
+        Number of columns in the first row.
     names
-        The names of the columns, from a header or from the comment above the rows, if any.
+        Column names, from a header or from the comment above the rows; None if there are none.
     rows
         The first rows below the header.
     is_whole
-        Whether those are all.
+        Whether `rows` holds all rows of the file.
     remarks
         The comment lines above the first row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("# friends\nann;bob\nbob;cid\n")
+    >>> text = open_text(path, guess_header=lambda rows: False)
+    >>> print(text)
+    semicolon-separated, 2 columns, no header
+    >>> text.read([1], encoded=[])[0].to_pylist(), list(text.lines())
+    (['bob', 'cid'], [2, 3])
+    >>> [part.num_rows for part in text.parts([0, 1])]
+    [2]
     """
 
     path: Path
@@ -95,7 +120,7 @@ class TextFile:
     remarks: list[str]
 
     def __str__(self) -> str:
-        """How the file is written, in words."""
+        """A description of how the file is written."""
         if self.dialect.header or self.names is None:
             said = f"{'with a' if self.dialect.header else 'no'} header"
         else:
@@ -103,20 +128,20 @@ class TextFile:
         return f"{self.dialect}, {count(self.n_columns, 'column')}, {said}"
 
     def read(self, columns: list[int], encoded: Collection[int]) -> list[pa.ChunkedArray]:
-        """Columns by position, as strings, those in `encoded` with a dictionary.
+        """Columns by position, as strings; those in `encoded` are dictionary-encoded.
 
-        Comment lines, and lines of delimiters alone, are left out, counted and said.
+        Comment lines, and lines that hold only delimiters, are left out; their number is logged.
 
         Raises
         ------
         InputError
-            A row cannot be read; the line says which.
+            A row cannot be read; the message names its line.
         """
         whole = pa.concat_tables(list(self.parts(columns, encoded)))
         return [whole.column(f"f{column}") for column in columns]
 
     def parts(self, columns: list[int], encoded: Collection[int] = ()) -> Iterator[pa.Table]:
-        """The same columns, called f0, f1, ..., a block of rows at a time."""
+        """The same columns, named f0, f1, ..., one block of rows at a time."""
         blocks = TidyBlocks(self.path, self.dialect)
         header, swallowed = self.dialect.header, False
         with file_errors(self.path):
@@ -127,13 +152,12 @@ class TextFile:
                 yield table
         if swallowed:
             self._check_quotes()
-        for number, what in (
-            (blocks.n_comments, "comment line"),
-            (blocks.n_hollow, "blank line"),
+        for number, noun, of in (
+            (blocks.n_comments, "comment line", ""),
+            (blocks.n_hollow, "line", " of delimiters only"),
         ):
             if number:
-                of = " of delimiters alone" if what == "blank line" else ""
-                logger.info("%s: left out %s%s", self.path, count(number, what), of)
+                logger.info("%s: left out %s%s", self.path, count(number, noun), of)
 
     def _parsed(
         self, block: bytes, columns: list[int], encoded: Collection[int], *, header: bool
@@ -143,7 +167,7 @@ class TextFile:
         parsing = pa.csv.ParseOptions(
             delimiter=self.dialect.delimiter,
             quote_char=self.dialect.quote or False,
-            # Else a stray quote makes the parallel reader drop rows without a word.
+            # Otherwise a stray quote makes the parallel reader drop rows silently.
             newlines_in_values=self.dialect.quote is not None,
         )
         converting = pa.csv.ConvertOptions(
@@ -163,19 +187,22 @@ class TextFile:
         raise AssertionError("a row fits into its own block")
 
     def lines(self) -> Iterator[int]:
-        """The line that each row begins on, the header left out; slow."""
+        """The line on which each row below the header begins; slow."""
         rows = numbered_rows(self.path, self.dialect)
         if self.dialect.header:
             next(rows, None)
         return (line for line, _ in rows)
 
     def _check_quotes(self) -> None:
-        """Line breaks in quoted cells are fine, but a quote left open swallows rows to the end."""
+        """Refuse a quote that stays open, as it swallows all rows to the end of the file.
+
+        Line breaks in quoted cells are allowed.
+        """
         for _ in numbered_rows(self.path, self.dialect, strict=True):
             pass
 
     def _explain(self, error: pa.ArrowInvalid) -> InputError:
-        """The line behind PyArrow's complaint."""
+        """The error for the line that PyArrow refused."""
         if "UTF8" in str(error) and (explained := not_utf8(self.path)):
             return explained
         width = self.n_columns
@@ -185,9 +212,10 @@ class TextFile:
                 cause = UNCLOSED if any("\n" in cell for cell in row) else ""
                 return InputError(
                     f"{self.path}, line {line}: {found} where the first row has {width}{cause}; "
-                    "mend or remove this line"
+                    "correct or remove this line"
                 )
-        return InputError(f"{self.path}: {str(error).splitlines()[0]}")
+        reason = str(error).splitlines()[0]
+        return InputError(f"{self.path}: cannot be read as {self.dialect} text: {reason}")
 
 
 def open_text(
@@ -199,30 +227,47 @@ def open_text(
     comment: str | None = None,
     guess_header: Callable[[list[list[str]]], bool],
 ) -> TextFile:
-    """Find out how a text file is written; see `vgae.tables.open_table` for the parameters.
+    r"""Detect how a text file is written; see `vgae.tables.open_table` for the parameters.
 
     Raises
     ------
     InputError
-        The file is empty, not text in UTF-8, or damaged.
+        The file is empty, is not text in UTF-8 or UTF-16, or is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("from\tto\nann\tbob\n")
+    >>> text = open_text(path, guess_header=lambda rows: rows[0] == ["from", "to"])
+    >>> text.names, text.rows
+    (['from', 'to'], [['ann', 'bob']])
     """
     quote = None if quote == NO_MARK else quote or '"'
     for name, mark in (("delimiter", delimiter), ("quote", quote)):
         if mark is not None and (len(mark) != 1 or not mark.isascii() or mark in "\r\n"):
-            raise InputError(f"{name} {mark!r}: must be one plain character")
+            raise InputError(f"--{name} ({name}=): {shown(mark)} must be one ASCII character")
     if delimiter is not None and delimiter == quote:
-        raise InputError(f"delimiter {delimiter!r}: is the quote too; name another quote")
+        raise InputError(
+            f"--delimiter (delimiter=): {shown(delimiter)} is the quote too; give another --quote "
+            "(quote=)"
+        )
     if comment == "":
-        raise InputError("comment: must be what comments begin with, or 'none'")
+        raise InputError(
+            "--comment (comment=): is empty; give the beginning of a comment, or 'none'"
+        )
     marks = Dialect(delimiter or ",", quote=quote, comment=comment)
     head, dialect, is_whole = text_head(path, marks)
     if delimiter is None:
         _refuse_other_languages(path, head)
     remarks, lines = _after_comments(path, head, dialect)
-    dialect = _with_delimiter(path, dialect, lines, delimiter)
+    dialect = _with_delimiter(path, dialect, lines, len(remarks) + 1, delimiter)
     rows = _sample_rows(lines, dialect)
     if not rows:
-        raise InputError(f"{path}, line {len(remarks) + 1}: cannot be read{UNCLOSED}")
+        raise InputError(
+            f"{path}, line {len(remarks) + 1}: cannot be read{UNCLOSED}; correct the line, or give "
+            f"{NO_QUOTES}"
+        )
     n_columns, names = len(rows[0]), None
     if header is None:
         names = _names_above(remarks, dialect, rows, guess_header)
@@ -245,20 +290,31 @@ def open_text(
 
 
 def text_head(path: Path, dialect: Dialect) -> tuple[str, Dialect, bool]:
-    """The first lines of a file as text, what they say of its dialect, and whether they are all.
+    r"""The first lines of a file as text, its dialect so far, and whether these are all its lines.
+
+    Compression, encoding and line ends are added to the dialect.
 
     Raises
     ------
     InputError
-        The file is empty, not text, or in another encoding than UTF-8 and UTF-16 with a mark.
+        The file is empty, or is not text in UTF-8, or in UTF-16 with a byte order mark.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("zoé,bob\n", "utf-16")
+    >>> head, dialect, is_whole = text_head(path, Dialect(","))
+    >>> head, dialect.encoding, is_whole
+    ('zoé,bob\n', 'UTF-16', True)
     """
     stream, compression = byte_stream(path)
     with stream:
         sample: bytes = stream.read(SAMPLE_BYTES)
     if not sample.strip():
-        raise InputError(f"{path}: is empty")
+        raise InputError(f"{path}: {EMPTY}")
     if sample.startswith(BOMS_32):
-        raise InputError(f"{path}, line 1: not UTF-8 text but UTF-32; save the file as UTF-8")
+        raise InputError(f"{path}, line 1: is UTF-32 text, not UTF-8; save the file as UTF-8")
     for magic, said in ARCHIVES.items():
         if sample.startswith(magic):
             raise InputError(f"{path}: {said}")
@@ -279,9 +335,11 @@ def _decoded_utf16(path: Path, sample: bytes, is_whole: bool) -> str:
     try:
         head = codecs.getincrementaldecoder("utf-16")().decode(sample, final=is_whole)
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-16 text, as its first bytes say") from error
+        raise InputError(
+            f"{path}: is not UTF-16 text, although it begins with that mark; save the file as UTF-8"
+        ) from error
     if not head.strip():
-        raise InputError(f"{path}: is empty")
+        raise InputError(f"{path}: {EMPTY}")
     _refuse_zeros(path, "\0" in head)
     return head if is_whole else head[: _whole_lines(path, head, "\n", "\r")]
 
@@ -293,31 +351,34 @@ def _decoded_utf8(path: Path, sample: bytes, is_whole: bool) -> str:
     try:
         return sample.decode("utf-8-sig").lstrip("\ufeff")
     except UnicodeDecodeError as error:
-        # A lone beginning of a byte order mark is no line's fault.
-        raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from error
+        # An incomplete byte order mark belongs to no line.
+        raise not_utf8(path) or InputError(
+            f"{path}: is not UTF-8 text; save the file as UTF-8"
+        ) from error
 
 
 def _refuse_zeros(path: Path, has_zeros: bool) -> None:
     if has_zeros:
-        raise InputError(f"{path}: is not a text file (it holds zero bytes)")
+        raise InputError(
+            f"{path}: is not a text file (it holds zero bytes); save the table as CSV or Parquet"
+        )
 
 
 def _whole_lines(path: Path, head: Any, *line_ends: Any) -> int:
-    """Where the last whole line of a beginning ends."""
+    """The place after the last whole line of the first bytes."""
     end: int = max(map(head.rfind, line_ends)) + 1
     if not end:
         raise InputError(
-            f"{path}, line 1: is longer than {SAMPLE_BYTES:,} bytes; is this a table, one row a "
-            "line?"
+            f"{path}, line 1: is longer than {SAMPLE_BYTES:,} bytes; a table has one row per line"
         )
     return end
 
 
 def _refuse_other_languages(path: Path, head: str) -> None:
-    """Refuse what would pass for a table of nonsense."""
+    """Refuse a file in another language, which would be read as a table of nonsense."""
     for pattern, said in OTHER_LANGUAGES.items():
         if re.match(pattern, head.lstrip()[:200], re.IGNORECASE):
-            raise InputError(f"{path}: {said} (if it is a table, name its --delimiter)")
+            raise InputError(f"{path}: {said}")
 
 
 def _after_comments(path: Path, head: str, dialect: Dialect) -> tuple[list[str], list[str]]:
@@ -327,7 +388,7 @@ def _after_comments(path: Path, head: str, dialect: Dialect) -> tuple[list[str],
     for number, line in enumerate(lines):
         if line.strip(" ") and not comment.match(line):
             return lines[:number], lines[number:]
-    raise InputError(f"{path}: is empty but for comments")
+    raise InputError(f"{path}: {ONLY_COMMENTS}")
 
 
 def _names_above(
@@ -336,7 +397,7 @@ def _names_above(
     rows: list[list[str]],
     guess_header: Callable[[list[list[str]]], bool],
 ) -> list[str] | None:
-    """The names of columns that the comment line directly above the rows gives, if it does."""
+    """The column names in the comment line directly above the rows; None if it holds none."""
     if not remarks:
         return None
     mark = r"[#%]+[ \t]*" if dialect.comment is None else dialect.comments
@@ -353,7 +414,7 @@ def _names_above(
 
 
 def _sample_rows(lines: list[str], dialect: Dialect) -> list[list[str]]:
-    """The first rows, up to one that cannot be read: reading them all will say which."""
+    """The first rows, up to one that cannot be read: reading the whole file names that one."""
     rows: list[list[str]] = []
     with suppress(csv.Error), wide_cells():
         for row in islice(rows_of(tidy_lines(lines, dialect), dialect), SAMPLE_ROWS):
@@ -363,12 +424,15 @@ def _sample_rows(lines: list[str], dialect: Dialect) -> list[list[str]]:
 
 
 def _with_delimiter(
-    path: Path, dialect: Dialect, lines: list[str], delimiter: str | None
+    path: Path, dialect: Dialect, lines: list[str], first_line: int, delimiter: str | None
 ) -> Dialect:
-    """With the first delimiter that splits all first rows alike, else the first that splits one."""
+    """The dialect with the delimiter that splits all first rows alike, or at least the first row.
+
+    `first_line` is the number of the first of the lines.
+    """
     lines = lines[:100]
     if delimiter is None:
-        by_arrows = _with_arrows(path, dialect, lines, APART)
+        by_arrows = _with_arrows(path, dialect, lines, first_line, APART)
         if by_arrows is not None:
             return by_arrows
     candidates = [replace(dialect, delimiter=mark) for mark in delimiter or DELIMITERS]
@@ -376,7 +440,7 @@ def _with_delimiter(
     if any(BLANKS.search(line) for line in lines):
         candidates = [aligned if made.delimiter == " " else made for made in candidates]
     elif delimiter is None:
-        candidates.append(aligned)  # a blank here, a tab there
+        candidates.append(aligned)  # blanks in some lines, tabs in others
     present = []
     for candidate in candidates:
         rows = _sample_rows(lines, candidate)
@@ -388,36 +452,41 @@ def _with_delimiter(
             if len(set(widths)) == 1:
                 return candidate
     if not present and delimiter is None:
-        by_arrows = _with_arrows(path, dialect, lines, TOUCHING)
+        by_arrows = _with_arrows(path, dialect, lines, first_line, TOUCHING)
         if by_arrows is not None:
             return by_arrows
     return (present or (candidates if delimiter else [dialect]))[0]
 
 
 def _with_arrows(
-    path: Path, dialect: Dialect, lines: list[str], arrow: re.Pattern[str]
+    path: Path, dialect: Dialect, lines: list[str], first_line: int, arrow: re.Pattern[str]
 ) -> Dialect | None:
-    """A dialect in which arrows separate the ends of edges, if each line has exactly one.
+    """A dialect in which arrows separate the ends of edges, if each line has exactly one arrow.
 
     Raises
     ------
     InputError
-        Each has one at least, and one more than that.
+        Each line has an arrow, and one line has several.
     """
     comment, quoted = re.compile(dialect.comments), re.compile(r"(?!)")
     if dialect.quote is not None:
         mark = re.escape(dialect.quote)
         quoted = re.compile(f"{mark}[^{mark}]*{mark}")
-    rows = [line for line in lines if line.strip() and not comment.match(line)]
+    numbered = [
+        (number, line)
+        for number, line in enumerate(lines, start=first_line)
+        if line.strip() and not comment.match(line)
+    ]
+    rows = [row for _, row in numbered]
     found = [arrow.findall(quoted.sub("", row)) for row in rows]
     if not rows or not all(found):
         return None
-    several = next((row for row, marks in zip(rows, found, strict=True) if len(marks) > 1), None)
-    if several is not None:
-        raise InputError(
-            f"{path}: {shown(several)} holds more than one arrow; write one edge a line, or name "
-            "the --delimiter"
-        )
+    for (number, row), marks in zip(numbered, found, strict=True):
+        if len(marks) > 1:
+            raise InputError(
+                f"{path}, line {number}: {shown(row)} holds more than one arrow; write one edge "
+                "per line, or give --delimiter (delimiter=)"
+            )
     made = replace(
         dialect,
         arrows=tuple(sorted({marks[0] for marks in found})),
@@ -429,7 +498,7 @@ def _with_arrows(
     for mark in ("\t", ";", "|", ","):
         if all(mark in end for _, end in sides):
             return replace(made, delimiter=mark)
-    # Ids may hold blanks; but what ends in a number everywhere is an id and its weight.
+    # Ids may contain blanks; but if every end closes with a number, that number is a weight.
     words = [end.split() for _, end in sides]
     if len(words[0]) > 1 and all(
         len(row) == len(words[0]) and is_number(row[-1]) and " " not in start
@@ -440,6 +509,6 @@ def _with_arrows(
 
 
 def _end_in_marks(rows: list[list[str]]) -> bool:
-    """Whether blanks only follow what truly separates: 'a, b' is no row of 'a,' and 'b'."""
+    """Whether a comma or semicolon precedes every blank: 'a, b' is not a row of 'a,' and 'b'."""
     cells = [cell for row in rows for cell in row[:-1]]
     return bool(cells) and all(cell.endswith((",", ";")) for cell in cells)

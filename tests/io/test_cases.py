@@ -96,7 +96,7 @@ def check_sif(case: Case) -> None:
 
 def check_arrows(case: Case) -> None:
     has_edges(case.graph(), named("n"))
-    case.warns("arrows say that edges have a direction")
+    case.warns("arrows give edges a direction")
     assert case.graph(directed=True).n_edges == 80
 
 
@@ -121,7 +121,7 @@ def check_matrix_with_names(case: Case) -> None:
     order = [graph.ids.tolist().index(f"city{i}") for i in range(12)]
     assert graph.n_nodes == 12
     np.testing.assert_array_equal(graph.adjacency.toarray()[np.ix_(order, order)], wanted)
-    case.warns("taken for an adjacency matrix")
+    case.warns("read as an adjacency matrix")
     assert rows(graph) == wanted.sum() / 2
 
 
@@ -144,7 +144,7 @@ def check_user_item(case: Case) -> None:
     graph = case.graph()
     has_edges(graph, named("u", "i"))
     assert (graph.n_nodes, graph.n_edges) == (120, 80)
-    case.says("two kinds of nodes, as")
+    case.says("two kinds of nodes, by its column names")
 
 
 def _ratings(separator: str) -> list[tuple[Any, Any]]:
@@ -166,7 +166,7 @@ def check_konect(case: Case) -> None:
 
 def check_excel(case: Case) -> None:
     has_edges(case.graph(), named("a"))
-    case.says("not used: 3 empty columns", "left out 2 blank lines of delimiters alone")
+    case.says("not used: 3 empty columns", "left out 2 lines of delimiters only")
 
 
 def check_utf16(case: Case) -> None:
@@ -193,7 +193,9 @@ def check_float_ids(case: Case) -> None:
 
 
 def check_signed(case: Case) -> None:
-    case.refused("line 2: weight -10 is negative; signed graphs are not supported yet")
+    case.refused(
+        "line 2: column 'weight' holds -10, a negative weight; signed graphs are not supported yet"
+    )
 
 
 def check_decimal_commas(case: Case) -> None:

@@ -86,11 +86,17 @@ def test_everything_dropped_or_merged_is_said(
         ("a,b\nc,\n", "line 2: column 2 is empty"),
         ("source,target,weight\na,b,nan\n", "line 2: column 'weight' holds 'nan'"),
         ("source,target,weight\na,b,1\nb,c,inf\n", "line 3: column 'weight' holds 'inf'"),
-        ("source,target,weight\na,b,-1\n", "line 2: weight -1 is negative; signed graphs are not"),
+        (
+            "source,target,weight\na,b,-1\n",
+            "line 2: column 'weight' holds -1, a negative weight; signed",
+        ),
         ("source,target,weight\na,b,heavy\n", "'heavy', not a finite number"),
         ("source,target\n", "has a header but no edges"),
         ('a,b\n"c\nd",e\n', "line 2: column 1 holds a line break"),
-        ("source,target,weight\na,b,1e-50\n", "line 2: weight 1e-50 is not positive"),
+        (
+            "source,target,weight\na,b,1e-50\n",
+            "line 2: column 'weight' holds 1e-50, but a weight must be",
+        ),
     ],
 )
 def test_bad_edge_lists_are_one_clear_line(tmp_path: Path, content: str, said: str) -> None:
@@ -114,7 +120,7 @@ def test_gzip_and_parquet_give_the_same_graph(tmp_path: Path) -> None:
     for name in ("e.csv.gz", "e.parquet"):
         assert read_graph(tmp_path / name).fingerprint == plain.fingerprint
     pyarrow.parquet.write_table(pa.table({"u": [1.5], "v": [2.5]}), tmp_path / "f.parquet")
-    with pytest.raises(InputError, match="holds double, not node ids"):
+    with pytest.raises(InputError, match="column 'u' holds values of type double, not node ids"):
         read_graph(tmp_path / "f.parquet")
 
 
@@ -122,22 +128,7 @@ def test_columns_that_are_not_the_ends_of_edges_are_suspected(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     read_graph(put(tmp_path, "e.csv", "AA,24,x\n" * 20 + "BB,25,y\n"))
-    assert "only 2 of 21 rows" in " ".join(caplog.messages)
-
-
-@pytest.mark.parametrize("broken", ["index", "order"])
-def test_a_matrix_with_broken_indices_cannot_crash_us(tmp_path: Path, broken: str) -> None:
-    indices, starts = np.array([0, 1, 0]), np.array([0, 1, 2, 3])
-    if broken == "index":
-        indices[1] = 2_000_000_000
-    else:
-        starts[1] = 9
-    np.savez(
-        tmp_path / "x.npz", indices=indices, indptr=starts, data=np.ones(3),
-        format=b"csr", shape=np.array([3, 2]),
-    )  # fmt: skip
-    with pytest.raises(InputError, match="not a valid sparse matrix|cannot be read"):
-        read_graph(put(tmp_path, "n.csv", "0,1\n1,2\n"), features=tmp_path / "x.npz")
+    assert "only 2 distinct edges in 21 rows" in " ".join(caplog.messages)
 
 
 # -------------------------------------------------------------------- features
@@ -247,7 +238,7 @@ def test_pairs_are_read_in_order(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("a,b\n\nb,zoe\n", "line 3: node 'zoe' is not in the graph"),
-        ("eve,zoe\na,b\n", "line 1: node 'eve' is not in the graph .*--header"),
+        ("eve,zoe\na,b\n", "line 1: node 'eve' is not in the graph; .*--header"),
         ("source,target\na,zoe\n", "line 2: node 'zoe'"),
         ("source,target\n", "no pairs"),
         ("a\n", "only one column"),

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -125,13 +124,15 @@ def test_the_table_in_the_documentation_is_true(
 def test_what_a_format_cannot_hold_is_refused_or_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(InputError, match=r"m\.mtx: a matrix has no node ids, .* write an edge"):
+    with pytest.raises(InputError, match=r"m\.mtx: a matrix holds no node ids, .* write an edge"):
         write_graph(_text_ids(), tmp_path / "m.mtx")
-    with pytest.raises(InputError, match="no place for weights"):
+    with pytest.raises(InputError, match="cannot hold weights"):
         write_graph(_weights(), tmp_path / "m.npy")
     with pytest.raises(InputError, match=r"cannot write '\.docx'; use one of"):
         write_graph(_plain(), tmp_path / "m.docx")
-    with pytest.raises(InputError, match=r"links can be marked in \.graphml, \.gexf, \.gml only"):
+    with pytest.raises(
+        InputError, match=r"cannot mark recommended links; use one of \.graphml, \.gexf, \.gml"
+    ):
         write_graph(_plain(), tmp_path / "m.csv", links=[(0, 2, 0.5)])
     assert not list(tmp_path.iterdir())
     write_graph(_isolated(), tmp_path / "m.csv")
@@ -171,8 +172,14 @@ def test_matrix_market_of_others(tmp_path: Path) -> None:
             "%%MatrixMarket matrix coordinate real general\n3000000000 3000000000 1\n1 2 1\n",
             "3,000,000,000 nodes: at most 2,147,483,647 can be handled",
         ),
-        ("%%MatrixMarket matrix array real general\n1 1\n1\n", "is array of real"),
-        ("%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 1 1\n", "of complex"),
+        (
+            "%%MatrixMarket matrix array real general\n1 1\n1\n",
+            "has the layout 'array' and the field 'real'",
+        ),
+        (
+            "%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 1 1\n",
+            "the field 'complex'; write",
+        ),
         (
             "%%MatrixMarket matrix coordinate real general\n3 3 1\n1 2 -4\n",
             r"entry \(0, 1\): -4.0 is not a positive finite number",
@@ -180,6 +187,14 @@ def test_matrix_market_of_others(tmp_path: Path) -> None:
         ("%%MatrixMarket matrix coordinate real general\n3 2 1\n1 2 1\n", "is not square"),
         ("%%MatrixMarket matrix coordinate real general\n3 3 2\n1 2 1\n", "cannot be read"),
         ("%%MatrixMarket matrix coordinate real general\n3 3 1\n1 9 1\n", "cannot be read"),
+        (
+            "%%MatrixMarket matrix coordinate real general\n2 2 1\n1 2 1.5 7",
+            r"line 3: '1 2 1.5 7' is not an entry \(row, column, real value\); correct this line",
+        ),
+        (
+            "%%MatrixMarket matrix coordinate pattern general\n2 2 1\n1 2 1\n",
+            r"line 3: '1 2 1' is not an entry \(row, column\); correct",
+        ),
     ],
 )
 def test_bad_matrix_market_is_one_line(tmp_path: Path, content: str, said: str) -> None:
@@ -207,15 +222,15 @@ def test_arrays_of_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     assert weighted.edges.tolist() == [[0, 1], [2, 3]]
     assert weighted.weights is not None
     assert weighted.weights.tolist() == [0.5, 2]
-    assert "arrays that are not used: about" in caplog.text
+    assert "arrays not used: about" in caplog.text
     np.save(tmp_path / "g.npy", np.array([[5, 6, 7], [6, 7, 5]]))
     with pytest.raises(InputError, match=r"shape \(2, 3\) is not \(n_edges, 2\)"):
         read_graph(tmp_path / "g.npy")
     np.savez(path, x=source)
-    with pytest.raises(InputError, match=r"g\.npz: holds x; a graph is a matrix of"):
+    with pytest.raises(InputError, match=r"g\.npz: holds x; write a matrix with"):
         read_graph(path)
     np.savez(path, src=source, dst=target[:1], n=5)
-    with pytest.raises(InputError, match="are no pairs"):
+    with pytest.raises(InputError, match="are not pairs; write one source"):
         read_graph(path)
     np.savez(path, src=source, dst=target, n=2**31)
     with pytest.raises(InputError, match="at most 2,147,483,647"):
@@ -259,34 +274,9 @@ def test_options_of_tables_make_no_sense_elsewhere(tmp_path: Path) -> None:
         read_graph(tmp_path / "g.gml", delimiter=";")
 
 
-def test_weights_that_are_none_are_named(tmp_path: Path) -> None:
-    import networkx
-
-    path = tmp_path / "w.gml"
-    networkx.write_gml(networkx.Graph([("a", "b", {"weight": -2})]), path)
-    with pytest.raises(InputError, match=r"w\.gml, line \d+: weight '-2' is not a positive"):
-        read_graph(path)
-
-
 def test_write_graph_is_public(tmp_path: Path) -> None:
     vgae.write_graph(_plain(), tmp_path / "g.parquet")
     assert vgae.read_graph(tmp_path / "g.parquet").n_edges == 4
-
-
-def test_an_id_as_number_and_as_text_is_one_id(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "twice.gml"
-    path.write_text(
-        'graph [ node [ id 7 label "1" ] node [ id 8 label 1 ] node [ id 9 label "a" ]\n'
-        "edge [ source 7 target 9 ] edge [ source 8 target 9 ] ]"
-    )
-    assert read_graph(path).ids.tolist() == [7, 8, 9]
-    assert "several nodes are called '1'; all go by their number" in caplog.text
-    path = tmp_path / "twice.json"
-    path.write_text('{"nodes": [{"id": 1}, {"id": "1"}], "links": []}')
-    with pytest.raises(InputError, match=r"nodes\[1\]: a second node with the id '1'"):
-        read_graph(path)
 
 
 def test_suffixes_are_known_in_any_case(tmp_path: Path) -> None:
@@ -343,23 +333,6 @@ def test_nodes_of_the_attribute_table_follow_those_of_a_matrix(tmp_path: Path) -
         read_graph(tmp_path / "g.npz", features=tmp_path / "n.csv", isolated=True)
 
 
-def test_files_of_other_editors(tmp_path: Path) -> None:
-    path = tmp_path / "plain.gml"
-    path.write_text("graph [ node [ id 5 ] node [ id 7 ] edge [ source 5 target 7 ] ]")
-    assert read_graph(path).ids.tolist() == [5, 7]
-    path.write_text('graph [ node [ id 0 label "zoé" ] node [ id 1 label "b" ] ]', "utf-8")
-    assert read_graph(path).ids.tolist() == ["zoé", "b"]
-    write_graph(_weights(), tmp_path / "new.gexf")
-    content = (tmp_path / "new.gexf").read_text()
-    assert "1.2draft" in content
-    (tmp_path / "new.gexf").write_text(content.replace("1.2draft", "1.3"))
-    assert read_graph(tmp_path / "new.gexf").fingerprint == _weights().fingerprint
-    matrix = tmp_path / "m.net"
-    matrix.write_text('*Vertices 2\n1 "a"\n2 "b"\n*Matrix\n0 1\n1 0\n')
-    with pytest.raises(InputError, match=r"holds \*Matrix, which is not read"):
-        read_graph(matrix)
-
-
 def test_what_matrices_store_twice_or_as_zero_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -367,7 +340,7 @@ def test_what_matrices_store_twice_or_as_zero_is_said(
     path.write_text("%%MatrixMarket matrix coordinate real general\n3 3 3\n1 2 0\n2 3 1\n2 3 5\n")
     graph = read_graph(path)
     assert graph.n_edges == 1
-    assert "left out 1 stored value of zero" in caplog.text
+    assert "left out 1 stored zero" in caplog.text
     assert "merged 1 duplicate row" in caplog.text
 
 
@@ -379,48 +352,3 @@ def test_dates_are_ids_like_any_other(tmp_path: Path) -> None:
     path.write_bytes(b'{"source":"\xff","target":"b"}\n')
     with pytest.raises(InputError, match="is not UTF-8 text"):
         read_graph(path)
-
-
-def test_vertices_of_pajek_may_go_without_lines(tmp_path: Path) -> None:
-    path = tmp_path / "p.net"
-    path.write_text("% made by hand\n*Vertices 3\n*Edges\n1 2\n% the last\n")
-    graph = read_graph(path)
-    assert graph.ids.tolist() == [1, 2, 3]
-    assert graph.edges.tolist() == [[0, 1]]
-
-
-@pytest.mark.parametrize("part", ["*Arcslist", "*Edgeslist", "*Partition x"])
-def test_parts_of_pajek_files_that_are_not_read(tmp_path: Path, part: str) -> None:
-    path = tmp_path / "p.net"
-    path.write_text(f'*Vertices 3\n1 "a"\n2 "b"\n3 "c"\n{part}\n1 2 3\n')
-    with pytest.raises(InputError, match=r"holds \*\w+, which is not read"):
-        read_graph(path)
-
-
-def test_labels_of_gml_may_hold_anything(tmp_path: Path) -> None:
-    path = tmp_path / "g.gml"
-    path.write_text('graph [ node [ id 1 label "node [ x" ] node [ id 2 label "b" ] ]')
-    assert read_graph(path).ids.tolist() == ["node [ x", "b"]
-    path.write_text(
-        'graph [ node [ id 1 ] node [ id 2 ] edge [ source 1 target 2 label "x" ] '
-        'edge [ source 2 target 2 label "y" ] ]'
-    )
-    assert read_graph(path).ids.tolist() == [1, 2]
-
-
-def test_broken_indices_are_refused_before_they_are_followed(tmp_path: Path) -> None:
-    path = tmp_path / "broken.npz"
-    for indptr, indices in (([0, 10**9, 2], [0, 1]), ([0, 1, 2], [0, -(10**9)])):
-        parts: dict[str, Any] = {
-            "data": np.ones(2),
-            "indices": np.array(indices),
-            "indptr": np.array(indptr),
-            "shape": np.array([2, 2]),
-        }
-        adjacency: dict[str, Any] = {f"adj_{name}": part for name, part in parts.items()}
-        np.savez(path, **adjacency)
-        with pytest.raises(InputError, match=r"broken\.npz: "):
-            read_graph(path)
-        np.savez(path, format=np.array(b"csr"), **parts)
-        with pytest.raises(InputError, match=r"broken\.npz: "):
-            read_graph(path)

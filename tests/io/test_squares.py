@@ -48,6 +48,10 @@ def lines(
         (lines(across=range(4), down=range(4)), [0, 1, 2, 3]),
         (lines(across=range(1, 5), down=range(1, 5)), [1, 2, 3, 4]),
         (lines(down=range(4)), [0, 1, 2, 3]),
+        (
+            lines(across=[1, 2, 3, 2**63], down=[1, 2, 3, 2**63]),
+            ["1", "2", "3", str(2**63)],  # too large for 64 bits: all are text
+        ),
     ],
 )
 def test_square_tables_are_matrices(tmp_path: Path, content: str, ids: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""NumPy's and SciPy's files, whose sizes are checked before anything is made of them.
+"""NumPy's and SciPy's files, whose sizes are checked before any array is created.
 
 A header of a few bytes can ask for any amount of memory.
 """
@@ -23,7 +23,7 @@ __all__ = ["MEMORY_PER_BYTE", "check_rows", "load_array", "load_arrays", "load_s
 
 MOST_EMPTY_ROWS = 10**6
 MEMORY_PER_BYTE = 4
-"""What arrays take until they are a matrix of features; graphs take more."""
+"""Bytes of memory per byte of an array that becomes a matrix of features; graphs take more."""
 
 
 def load_array(handle: IO[bytes]) -> NDArray[Any]:
@@ -32,9 +32,17 @@ def load_array(handle: IO[bytes]) -> NDArray[Any]:
     Raises
     ------
     InputError
-        It holds objects, which could run code, or more or fewer bytes than its header says.
+        The array holds objects, which could run code, or its size differs from its header.
     ValueError
-        It is no such file.
+        The file is not .npy.
+
+    Examples
+    --------
+    >>> import io
+    >>> handle = io.BytesIO()
+    >>> np.save(handle, np.array([[0, 1], [1, 2]]))
+    >>> load_array(handle).tolist()
+    [[0, 1], [1, 2]]
     """
     n_bytes = handle.seek(0, 2)
     handle.seek(0)
@@ -45,14 +53,24 @@ def load_array(handle: IO[bytes]) -> NDArray[Any]:
 
 
 def load_arrays(handle: IO[bytes], path: Path) -> Any:
-    """The arrays of an .npz file by name, each read when asked for.
+    """The arrays of an .npz file by name, each read on demand.
 
     Raises
     ------
     InputError
-        They take more memory than they may (see `vgae.limits`), or as in `load_array`.
+        The arrays are above the limit (see `vgae.limits`), two have the same name, or as in
+        `load_array`.
     ValueError, zipfile.BadZipFile
-        It is no such file.
+        The file is not .npz.
+
+    Examples
+    --------
+    >>> import io
+    >>> handle = io.BytesIO()
+    >>> np.savez(handle, edges=np.array([[0, 1]]))
+    >>> with load_arrays(handle, Path("graph.npz")) as archive:
+    ...     archive.files, archive["edges"].tolist()
+    (['edges'], [[0, 1]])
     """
     n_packed = handle.seek(0, 2)
     handle.seek(0)
@@ -61,7 +79,7 @@ def load_arrays(handle: IO[bytes], path: Path) -> Any:
         n_bytes = sum(member.file_size for member in members)
         check_unpacked(path, n_bytes, n_packed, memory_per_byte=MEMORY_PER_BYTE)
         if len({member.filename for member in members}) < len(members):
-            raise InputError("holds two arrays of the same name")
+            raise InputError("holds two arrays of the same name; keep one")
         for member in members:
             with archive.open(member) as stream:
                 _check_header(stream, member.file_size)
@@ -75,9 +93,17 @@ def load_sparse(handle: IO[bytes], path: Path) -> Any:
     Raises
     ------
     InputError
-        As in `load_arrays`, or nearly all of its rows are empty.
+        As in `load_arrays`, or nearly all rows are empty.
     ValueError, zipfile.BadZipFile
-        It is no such file.
+        The file is not such an .npz file.
+
+    Examples
+    --------
+    >>> import io
+    >>> handle = io.BytesIO()
+    >>> sparse.save_npz(handle, sparse.csr_array([[0, 2], [2, 0]]))
+    >>> load_sparse(handle, Path("graph.npz")).toarray().tolist()
+    [[0, 2], [2, 0]]
     """
     load_arrays(handle, path).close()
     handle.seek(0)
@@ -89,29 +115,46 @@ def load_sparse(handle: IO[bytes], path: Path) -> Any:
 
 
 def check_rows(n_rows: int, n_entries: int, noun: str) -> None:
-    """Refuse a size that would take the machine down, as it is mostly a slip.
+    """Refuse a declared size that would exhaust the machine; it is usually a mistake.
+
+    Parameters
+    ----------
+    n_rows
+        The declared size.
+    n_entries
+        Number of entries in these rows.
+    noun
+        The word for a row in the message.
 
     Raises
     ------
     InputError
-        The size is negative, too large, or out of proportion to what it holds.
+        The size is negative, too large, or out of proportion to the number of entries.
+
+    Examples
+    --------
+    >>> check_rows(1000, 20, "node")
+    >>> check_rows(2_000_000, 1, "node")
+    Traceback (most recent call last):
+    vgae.errors.InputError: 2,000,000 nodes for 1 entry: nearly all of them would be empty; ...
     """
     if n_rows < 0:
         raise InputError(f"{n_rows} {noun}s: must be 0 or more")
     if n_rows > MOST_NODES:
         raise InputError(f"{count(n_rows, noun)}: at most {MOST_NODES:,} can be handled")
     if n_rows > MOST_EMPTY_ROWS and n_rows > 100 * n_entries:
+        entries = "1 entry" if n_entries == 1 else f"{n_entries:,} entries"
         raise InputError(
-            f"{count(n_rows, noun)} for {n_entries:,} entries: nearly all of them would be empty; "
-            "is the size right?"
+            f"{count(n_rows, noun)} for {entries}: nearly all of them would be empty; correct the "
+            "size"
         )
 
 
 def _check_header(stream: IO[bytes], n_bytes: int) -> None:
-    """Whether the bytes of an array are those that its header speaks of."""
+    """Refuse an array whose number of bytes is not the one that its header declares."""
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
-        raise InputError("holds an array of a kind that is not read; save plain numbers or text")
+        raise InputError("holds structured records, which are not read; save plain numbers or text")
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(stream)
     if dtype.hasobject:

@@ -28,6 +28,9 @@ __all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 
 logger = logging.getLogger("vgae.io")
 
+ENDS = "--source and --target (source=, target=)"
+HEADER_ALONE = "; if its only row is not a header, give --no-header (header=False)"
+
 
 def read_edges(
     path: Path,
@@ -44,12 +47,20 @@ def read_edges(
     bipartite: bool | None = None,
     integer_ids: bool = False,
 ) -> Graph:
-    """Read a table with one edge a row; see `vgae.read_graph` for the parameters.
+    r"""Read a table with one edge per row; see `vgae.read_graph` for the parameters.
 
     Raises
     ------
     InputError
-        The file cannot be read as an edge list; the line names the place.
+        The file cannot be read as an edge list; the message names the place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("when,from,to\n2024,ann,bob\n2025,bob,cid\n")
+    >>> read_edges(path, source="from", target="to").ids.tolist()
+    ['ann', 'bob', 'cid']
     """
     alone: list[str] = []
     marks: dict[str, Any] = {
@@ -71,9 +82,9 @@ def read_edges(
     ids, weight_cells = _read_columns(table, ends, weight_column, integer_ids=integer_ids)
     n_rows = len(ids.codes[0])
     if n_rows == 0 and not alone:
-        raise InputError(f"{path}: has a header but no edges")
+        raise InputError(f"{path}: has a header but no edges{HEADER_ALONE}")
     if not drop_incomplete:
-        ids.check_complete("; --drop-incomplete leaves them out")
+        ids.check_complete("--drop-incomplete (drop_incomplete=True) drops such rows")
     ids = ids.complete()
     weights = None
     if weight_column is not None:
@@ -93,7 +104,7 @@ def read_edges(
     graph = graph.with_cleaning(replace(graph.cleaning, incomplete=n_incomplete))
     if graph.n_edges < n_rows // 4:
         logger.warning(
-            "%s: only %s of %s rows are edges of their own; are these the right two columns?",
+            "%s: only %s distinct edges in %s rows; check that these are the right two columns",
             path,
             f"{graph.n_edges:,}",
             f"{n_rows:,}",
@@ -104,19 +115,28 @@ def read_edges(
 def read_new_edges(
     path: Path, known: Graph
 ) -> tuple[tuple[IdArray, IdArray], NDArray[np.float64] | None]:
-    """Read links of nodes that join a graph: ids that need not be known, and weights if any.
+    r"""Read links of nodes that join a graph: ids, which may be unknown, and weights if any.
 
     Parameters
     ----------
     path
-        A table as `vgae.read_graph` takes it.
+        A table as in `vgae.read_graph`.
     known
-        The graph that they join; a row with one of its nodes is no header.
+        The graph that the nodes join; a row with one of its nodes is not a header.
 
     Raises
     ------
     InputError
-        The file cannot be read as an edge list; the line names the place.
+        The file cannot be read as an edge list; the message names the place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "links.csv")
+    >>> _ = path.write_text("zoe,ann\n")
+    >>> (source, target), weights = read_new_edges(path, Graph.from_pairs([("ann", "bob")]))
+    >>> source.tolist(), target.tolist(), weights
+    (['zoe'], ['ann'], None)
     """
     table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
     weight = table.column_called(*WEIGHT_NAMES)
@@ -129,40 +149,51 @@ def read_new_edges(
 
 
 def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) -> list[list[NodeId]]:
-    """Read node pairs of a graph from a table.
+    r"""Read pairs of a graph's nodes from a table.
 
     Parameters
     ----------
     path
-        The first two columns, or those called source and target, hold node ids.
+        A table whose first two columns, or those named source and target, hold node ids.
     graph
-        The graph that the ids must belong to.
+        The graph that has these nodes.
     header
         Whether the first row names the columns; by default detected.
 
     Returns
     -------
-    The two ids of each pair, as the graph has them.
+    The two ids of each pair, as they are in the graph.
 
     Raises
     ------
     InputError
-        The file cannot be read, or a pair names an unknown node; the line names it.
+        The file cannot be read, or a node is unknown; the message names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "pairs.csv")
+    >>> _ = path.write_text("source,target\nann,cid\n")
+    >>> read_pairs(path, Graph.from_pairs([("ann", "bob"), ("bob", "cid")]))
+    [['ann', 'cid']]
     """
     table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
     ends = _pair_columns(table, None, None, table.column_called(*WEIGHT_NAMES))
     ids, _ = _read_columns(table, ends, None, what="pairs")
     ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
-        raise InputError(f"{path}: has a header but no pairs")
+        raise InputError(f"{path}: has a header but no pairs{HEADER_ALONE}")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
     rows = graph.index(names)[np.stack(codes, axis=1)]
     unknown = np.argwhere(rows < 0)
     if unknown.size:
         row, end = unknown[0]
-        hint = "" if row or table.names else " (if this line is a header, say --header)"
+        advice = "correct its id, or remove this pair"
+        if not (row or table.names):
+            advice += "; if this line is a header, give --header (header=True)"
         raise InputError(
-            f"{table.place(row)}: node {shown(names[codes[end][row]])} is not in the graph{hint}"
+            f"{table.place(row)}: node {shown(names[codes[end][row]])} is not in the graph; "
+            f"{advice}"
         )
     pairs: list[list[NodeId]] = graph.ids[rows].tolist()
     return pairs
@@ -172,10 +203,21 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
 
 
 def looks_like_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names columns: usual names, text above numbers, or ids unlike all."""
+    """Whether the first row names columns, judged by the rows below it.
+
+    It does if it holds usual names, or text above numbers, or two values that never recur above
+    ids that mostly do.
+
+    Examples
+    --------
+    >>> looks_like_header([["from", "to"], ["ann", "bob"]])
+    True
+    >>> looks_like_header([["ann", "bob"], ["bob", "cid"]])
+    False
+    """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     rest = [row for row in rest if len(row) == len(first)]
-    for ends in named_ends(first)[:1]:  # unless nodes are called so: those recur
+    for ends in named_ends(first)[:1]:  # unless these are ids of nodes, which recur
         below = {row[end].strip() for row in rest for end in ends}
         return not any(first[end] in below for end in ends)
     if not rest:
@@ -186,7 +228,7 @@ def looks_like_header(rows: list[list[str]]) -> bool:
         return True
     if first[0].startswith("#") and not any(row[0].startswith("#") for row in rest):
         return True
-    # Ids of a graph recur. Two that never do, above rows that mostly do, are names.
+    # The ids of a graph recur. Two that never do, above rows whose ids mostly do, are names.
     seen: dict[str, int] = {}
     for row in rest:
         for cell in row[:2]:
@@ -196,7 +238,7 @@ def looks_like_header(rows: list[list[str]]) -> bool:
 
 
 def _unlike_nodes_of(graph: Graph) -> Callable[[list[list[str]]], bool]:
-    """A guess of whether the first row names columns, made by one who knows the nodes."""
+    """A function that says whether the first row names columns, given the nodes of a graph."""
 
     def names_columns(rows: list[list[str]]) -> bool:
         is_node = graph.index([cell.strip() for cell in rows[0][:2]]) >= 0
@@ -206,7 +248,7 @@ def _unlike_nodes_of(graph: Graph) -> Callable[[list[list[str]]], bool]:
 
 
 def _weight_column(table: Table, weight: str | int | None) -> int | None:
-    """The column of the weights: as named, one that is called so, or an edge list's third."""
+    """The column of the weights: the named one, one with a usual name, or an edge list's third."""
     if weight is not None:
         return table.column(str(weight))
     third = [row[2] for row in table.rows if len(row) == 3]
@@ -225,7 +267,7 @@ def _pair_columns(
 ) -> tuple[int, int]:
     if table.n_columns < 2:
         start = table.names[0] if table.names else table.read([0])[0][0].as_py()
-        advice = "" if table.text is None else ": name the delimiter with --delimiter"
+        advice = "" if table.text is None else "; give the delimiter with --delimiter (delimiter=)"
         raise InputError(
             f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
             f"two are needed, one for each end of an edge{advice}"
@@ -233,11 +275,14 @@ def _pair_columns(
     if source is None or target is None:
         found = find_ends(table.names, table.rows, table.n_columns, table.describe, weight=weight)
         for remark in found.remarks:
-            logger.warning("%s: %s; --source and --target name others", table.path, remark)
+            logger.warning("%s: %s; %s name others", table.path, remark, ENDS)
     first = found.source if source is None else table.column(str(source))
     second = found.target if target is None else table.column(str(target))
     if first == second:
-        raise InputError(f"{table.path}: source and target are both {table.describe(first)}")
+        raise InputError(
+            f"{table.path}: source and target are both {table.describe(first)}; give two columns "
+            f"with {ENDS}"
+        )
     return first, second
 
 
@@ -249,7 +294,7 @@ def _read_columns(
     what: str = "edges",
     integer_ids: bool = False,
 ) -> tuple[IdColumns, pa.ChunkedArray | None]:
-    """The ids of both ends and, as they stand, the weights; what is read is said before."""
+    """The ids of both ends, and the cells of the weights; logs beforehand what is read."""
     _say_what_is_read(table, *ends, weight, what)
     read = [*ends, *([] if weight is None else [weight])]
     cells = table.read(read, encoded=set(ends))
@@ -278,14 +323,14 @@ def _say_what_is_read(
 
 
 def _is_empty(table: Table, column: int) -> bool:
-    """Whether a column has neither a name nor a cell, as spreadsheets leave them."""
+    """Whether a column has no name and only empty cells, as spreadsheets write them."""
     cells = table.first_cells(column)
     named = table.names is not None and table.names[column].strip() != ""
     return bool(cells) and not named and not any(map(str.strip, cells))
 
 
 def _say_direction(table: Table, *, directed: bool) -> None:
-    """Say what arrows mean, and refuse those that point back where that would turn edges round."""
+    """Warn that arrows lose their direction; refuse those that would reverse directed edges."""
     arrows = () if table.text is None else table.text.dialect.arrows
     if not any(mark in arrow for arrow in arrows for mark in "<>\u2190\u2192"):
         return
@@ -293,13 +338,13 @@ def _say_direction(table: Table, *, directed: bool) -> None:
         back = [a for a in arrows if a.startswith(("<", "\u2190")) and not a.endswith(">")]
         if back:
             raise InputError(
-                f"{table.path}: {shown(back[0])} points from the second node to the first; turn "
-                "those rows round to read them as directed"
+                f"{table.path}: {shown(back[0])} points from the second node to the first; reverse "
+                "these rows to read them as directed"
             )
     else:
         logger.warning(
-            "%s: arrows say that edges have a direction, which is not kept; directed=True keeps it "
-            "(in Python: the command line reads undirected graphs)",
+            "%s: arrows give edges a direction, which is not kept; directed=True keeps it in "
+            "Python (the command line reads undirected graphs)",
             table.path,
         )
 
@@ -309,13 +354,11 @@ def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDAr
     bad = np.flatnonzero(weights.astype(np.float32) <= 0)
     if bad.size:
         row = int(bad[0])
+        what = f"{table.place(row)}: {table.describe(column)} holds {weights[row]:g}"
         if weights[row] < 0:
             raise InputError(
-                f"{table.place(row)}: weight {weights[row]:g} is negative; signed graphs are not "
-                "supported yet: leave such rows out, or name another column with --weight"
+                f"{what}, a negative weight; signed graphs are not supported yet: remove such "
+                "rows, or name another column with --weight (weight=)"
             )
-        raise InputError(
-            f"{table.place(row)}: weight {weights[row]:g} is not positive; remove rows that are "
-            "no edges"
-        )
+        raise InputError(f"{what}, but a weight must be positive; remove rows that are not edges")
     return weights

@@ -1,4 +1,4 @@
-"""Graph files that are no tables: matrices, pair arrays, and the formats of graph editors."""
+"""Graph files that are not tables: matrices, arrays of pairs, and the formats of graph editors."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from vgae.io.editors import (
 from vgae.io.json_graphs import PLACES, read_json, write_json
 from vgae.limits import TooMuchDataError
 from vgae.tables import TABLE_SUFFIXES, inner_suffix, write_table
+from vgae.text import EMPTY
 
 __all__ = ["GRAPH_FORMATS", "MARKED_FORMATS", "read_format", "write_graph"]
 
@@ -42,13 +43,13 @@ logger = logging.getLogger("vgae.io")
 COLUMN_NAMES = (("src", "dst"), ("source", "target"), ("row", "col"))
 BLOCK_BYTES = 2**20
 FEWEST_BYTES = 4
-"""What an entry of Matrix Market takes at the least: two digits, a blank and a line end."""
+"""The least number of bytes of an entry in Matrix Market: two digits, a blank and a line end."""
 SIZE_LINE = re.compile(rb"^[ \t]*\d+[ \t]+\d+[ \t]+\d+[ \t\r]*\n", re.MULTILINE)
 NUMBERS = {
     "real": rb"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?i:nan|inf))",
     "integer": rb"[-+]?\d+",
 }
-"""Values of Matrix Market by the field that the header names."""
+"""Patterns for the values in Matrix Market, by the field that the header names."""
 CSR_PARTS = ("data", "indices", "indptr", "shape")
 
 
@@ -58,7 +59,15 @@ def read_format(path: Path, *, directed: bool) -> Graph:
     Raises
     ------
     InputError
-        The file is missing or damaged, or holds no such graph.
+        The file is missing or damaged, or does not hold a graph in this format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "graph.npy")
+    >>> np.save(path, np.array([[0, 1], [1, 2]]))
+    >>> read_format(path, directed=False)
+    Graph(3 nodes, 2 edges, no features)
     """
     form = GRAPH_FORMATS[inner_suffix(path)]
     with file_errors(path):
@@ -66,17 +75,17 @@ def read_format(path: Path, *, directed: bool) -> Graph:
         with stream:
             first = stream.read(BLOCK_BYTES)
             if not first:
-                raise InputError(f"{path}: is empty")
+                raise InputError(f"{path}: {EMPTY}")
             blocks = chain([first], iter(lambda: stream.read(BLOCK_BYTES), b""))
             graph = _read(form, Stored(blocks, path), directed=directed)
     if graph.n_nodes == 0:
-        raise InputError(f"{path}: holds no nodes")
+        raise InputError(f"{path}: holds no nodes; name a file that holds a graph")
     logger.info("%s: %s", path, form.name)
     return graph
 
 
 def _read(form: Format, stored: Stored, *, directed: bool) -> Graph:
-    """The graph, or one line that names the file."""
+    """The graph, or an error of one line that names the file."""
     try:
         return form.read(stored, directed)
     except (TooMuchDataError, OSError):
@@ -84,9 +93,10 @@ def _read(form: Format, stored: Stored, *, directed: bool) -> Graph:
     except InputError as error:
         comma = "," if str(error).startswith("line ") else ":"
         raise InputError(f"{stored.path}{comma} {error}") from error
-    except Exception as error:  # whatever a foreign reader trips over
+    except Exception as error:  # foreign readers may raise anything
         raise InputError(
-            f"{stored.path}: cannot be read as {form.name}: {_reason(error)}"
+            f"{stored.path}: cannot be read as {form.name} ({_reason(error)}); the file is damaged "
+            "or cut short, or its suffix names another format"
         ) from error
 
 
@@ -96,8 +106,8 @@ def write_graph(
     """Write a graph's nodes and edges in the format that the file's suffix names.
 
     Features and labels are not written. An edge list (.csv, .tsv, .parquet, .arrow, .npy) holds
-    edges alone, so that nodes without any are left out, which is said. Matrices (.mtx, .npz) hold
-    no ids: they take a graph whose ids are 0, 1, 2, ...
+    edges only: isolated nodes are left out, and their number is logged. Matrices (.mtx, .npz) hold
+    no ids: they need a graph whose ids are 0, 1, 2, ...
 
     Parameters
     ----------
@@ -107,13 +117,13 @@ def write_graph(
         Ends in .csv, .tsv, .jsonl, .parquet, .arrow, .feather, .mtx, .npz, .npy, .graphml, .gexf,
         .gml or .net; text of tables also in .gz, .zst or .bz2 after that.
     links
-        Recommended links with their probabilities, to be added as edges that are marked
-        `recommended`; GraphML, GEXF and GML have a place for such marks.
+        Recommended links with their probabilities, which are added as edges with the mark
+        `recommended`. Only GraphML, GEXF and GML can hold such marks.
 
     Raises
     ------
     InputError
-        The suffix is another one, the format cannot hold this graph, or the file cannot be written.
+        The suffix is unknown, the format cannot hold this graph, or the file cannot be written.
 
     Examples
     --------
@@ -126,7 +136,10 @@ def write_graph(
     path = Path(path)
     suffix = inner_suffix(path)
     if links and suffix not in MARKED_FORMATS:
-        raise InputError(f"{path}: links can be marked in {', '.join(MARKED_FORMATS)} only")
+        raise InputError(
+            f"{path}: this format cannot mark recommended links; use one of "
+            f"{', '.join(MARKED_FORMATS)}"
+        )
     if suffix in TABLE_SUFFIXES:
         say_left_out(graph, str(path), "isolated nodes")
         write_table(path, edge_columns(graph))
@@ -140,8 +153,10 @@ def write_graph(
         GRAPH_FORMATS[suffix].write(Content(graph, links, path), buffer)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # whatever a foreign writer trips over
-        raise InputError(f"{path}: cannot be written: {_reason(error)}") from error
+    except Exception as error:  # foreign writers may raise anything
+        raise InputError(
+            f"{path}: cannot be written ({_reason(error)}); use another format"
+        ) from error
     with staged_file(path) as staged, file_errors(path):
         staged.write_bytes(buffer.getbuffer())
 
@@ -156,8 +171,8 @@ def _reason(error: Exception) -> str:
 def _numbered(graph: Graph) -> Graph:
     if not graph.ids_are_rows:
         raise InputError(
-            "a matrix has no node ids, and the graph's are not 0, 1, 2, ...; write an edge list "
-            "or GraphML"
+            "a matrix holds no node ids, and those of the graph are not 0, 1, 2, ...; write an "
+            "edge list or GraphML"
         )
     return graph
 
@@ -168,16 +183,19 @@ def _read_matrix_market(stored: Stored, directed: bool) -> Graph:
     content = stored.whole() + b"\n"  # SciPy looks for the end of the last line
     n_rows, n_columns, n_entries, layout, field, symmetry = scipy_io.mminfo(io.BytesIO(content))
     if layout != "coordinate" or field == "complex":
-        raise InputError(f"is {layout} of {field}; give coordinates of real numbers")
+        raise InputError(
+            f"has the layout '{layout}' and the field '{field}'; write the layout 'coordinate' "
+            "with real values"
+        )
     check_rows(max(n_rows, n_columns), n_entries, "node")
     if n_entries * FEWEST_BYTES > len(content):
-        raise InputError(f"promises {n_entries:,} entries; the file is cut short")
+        raise InputError(f"declares {n_entries:,} entries, but holds fewer; the file is cut short")
     _check_entries(content, field)
     matrix = scipy_io.mmread(io.BytesIO(content))
     graph = _from_stored(matrix, directed=directed)
     if symmetry == "general" or directed:
         return graph
-    # The file has one entry per edge, of which one of the matrix is on or below the diagonal.
+    # The file has one entry per edge; of its two in the matrix, one is on or below the diagonal.
     n_entries = int(np.count_nonzero(matrix.data[matrix.row >= matrix.col]))
     n_merged = n_entries - graph.n_edges - graph.cleaning.self_loops
     cleaning = replace(graph.cleaning, duplicates=n_merged, reversed_duplicates=0)
@@ -185,7 +203,7 @@ def _read_matrix_market(stored: Stored, directed: bool) -> Graph:
 
 
 def _check_entries(content: bytes, field: str) -> None:
-    """Refuse a line that is no entry: SciPy overlooks what follows one, and can crash there."""
+    """Refuse a line that is not an entry: SciPy ignores text after one, and can crash on it."""
     sizes = SIZE_LINE.search(content)
     value = rb"" if field == "pattern" else rb"[ \t]+" + NUMBERS.get(field, NUMBERS["real"])
     entry = rb"[ \t]*\d+[ \t]+\d+" + value + rb"[ \t\r]*$"
@@ -194,7 +212,8 @@ def _check_entries(content: bytes, field: str) -> None:
     if other:
         line = content.count(b"\n", 0, other.start()) + 1
         text = shown(other[0].decode("utf-8", "replace").strip())
-        raise InputError(f"line {line}: {text} is no entry of a matrix of {field}")
+        wanted = "row, column" if field == "pattern" else f"row, column, {field} value"
+        raise InputError(f"line {line}: {text} is not an entry ({wanted}); correct this line")
 
 
 def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
@@ -205,24 +224,24 @@ def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
         handle,
         graph.adjacency.tocoo(),
         field="pattern" if graph.weights is None else "real",
-        precision=9,  # what a float32 needs
+        precision=9,  # enough for a float32
         symmetry="general" if graph.directed else "symmetric",
     )
 
 
 def _from_stored(matrix: Any, **options: Any) -> Graph:
-    """Graph of a matrix; stored zeros, which are no edges, are said."""
+    """The graph of a matrix; stored zeros, which are not edges, are logged."""
     if hasattr(matrix, "check_format"):
         matrix.check_format(full_check=True)  # broken indices could crash the conversion
     stored = sparse.coo_array(matrix)
     n_zeros = int(np.count_nonzero(stored.data == 0))
     if n_zeros:
-        logger.warning("left out %s of zero", count(n_zeros, "stored value"))
+        logger.warning("left out %s", count(n_zeros, "stored zero"))
     return Graph.from_scipy(stored, **options)
 
 
 def _read_npz(stored: Stored, directed: bool) -> Graph:
-    """SciPy's sparse matrix, CSR pieces called adj_*, attr_* and labels, or pairs in arrays."""
+    """SciPy's sparse matrix, CSR pieces named adj_*, attr_* and labels, or pairs in arrays."""
     content = io.BytesIO(stored.whole())
     with load_arrays(content, stored.path) as archive:
         names = set(archive.files)
@@ -247,7 +266,7 @@ def _read_npz(stored: Stored, directed: bool) -> Graph:
                 return _from_columns(archive, {name}, *columns, directed=directed)
     if "format" not in names:
         raise InputError(
-            f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; a graph is a matrix of "
+            f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; write a matrix with "
             "scipy.sparse.save_npz, arrays src and dst, or an array edges"
         )
     return _from_stored(load_sparse(content, stored.path), directed=directed)
@@ -261,7 +280,7 @@ def _csr_pieces(archive: Any, prefix: str) -> Any:
 def _from_columns(
     archive: Any, used: set[str], source: NDArray[Any], target: NDArray[Any], *, directed: bool
 ) -> Graph:
-    """Graph of columns of node ids; of node indices where the number of nodes is given."""
+    """The graph of two columns of node ids, or of node indices if the number of nodes is given."""
     found: dict[str, Any] = {}
     for meaning, names in (("n_nodes", ("n", "n_nodes")), ("weights", ("weight", "weights"))):
         name = next((name for name in names if name in archive.files), None)
@@ -271,10 +290,13 @@ def _from_columns(
     _say_what_is_not_used(set(archive.files) - used)
     weights, size = found.get("weights"), found.get("n_nodes")
     if size is not None and (size.shape or size.dtype.kind not in "iu"):
-        raise InputError("n, the number of nodes, is not one whole number")
+        raise InputError("array n, the number of nodes, must hold one whole number")
     n_nodes = None if size is None else int(size)
     if source.shape != target.shape or source.ndim != 1:
-        raise InputError(f"columns of shapes {source.shape} and {target.shape} are no pairs")
+        raise InputError(
+            f"columns of shapes {source.shape} and {target.shape} are not pairs; write one source "
+            "and one target per edge"
+        )
     if n_nodes is None:
         return Graph.from_pairs((source, target), weights=weights, directed=directed)
     check_rows(n_nodes, len(source), "node")
@@ -288,14 +310,14 @@ def _write_npz(content: Content, handle: io.BytesIO) -> None:
 
 def _say_what_is_not_used(names: set[str]) -> None:
     if names:
-        logger.warning("arrays that are not used: %s", ", ".join(sorted(names)))
+        logger.warning("arrays not used: %s", ", ".join(sorted(names)))
 
 
 def _columns(pairs: NDArray[Any], ends_axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """The two columns of an array whose axis `ends_axis` runs over the two ends of an edge."""
     if pairs.ndim != 2 or pairs.shape[ends_axis] != 2:
         wanted = "(n_edges, 2)" if ends_axis else "(2, n_edges)"
-        raise InputError(f"shape {pairs.shape} is not {wanted}")
+        raise InputError(f"shape {pairs.shape} is not {wanted}; write one pair per edge")
     source, target = pairs.T if ends_axis else pairs
     return source, target
 
@@ -308,7 +330,7 @@ def _read_npy(stored: Stored, directed: bool) -> Graph:
 def _write_npy(content: Content, handle: io.BytesIO) -> None:
     graph = content.graph
     if graph.weights is not None:
-        raise InputError("an array of pairs has no place for weights; write .csv or .parquet")
+        raise InputError("an array of pairs cannot hold weights; write .csv or .parquet")
     say_left_out(graph, str(content.path), "isolated nodes")
     pairs = graph.ids[graph.edges]
     np.save(handle, pairs.astype(str) if pairs.dtype == object else pairs, allow_pickle=False)

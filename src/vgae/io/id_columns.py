@@ -1,4 +1,4 @@
-"""Columns of node ids: dictionary-encoded, so that what is checked is each distinct id once."""
+"""Columns of node ids, dictionary-encoded, so that each distinct id is checked once."""
 
 from __future__ import annotations
 
@@ -14,37 +14,56 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vgae.adjacency import count
+from vgae.dialects import UNCLOSED
 from vgae.errors import InputError, shown
-from vgae.ids import encode_columns
+from vgae.ids import canonical_int, encode_columns
 from vgae.tables import Table
 
-__all__ = ["IdColumns"]
+__all__ = ["IdColumns", "integers_or_text"]
 
 logger = logging.getLogger("vgae.io")
 
+NOT_INTEGER = "correct it, or omit --integer-ids (integer_ids=True)"
 INTEGER = r"^(?:0|-?[1-9][0-9]*)$"
 FIRST_FLOAT = re.compile(r"-?[0-9]+(\.0*)?")
 FLOAT_INTEGER = r"^(0|-?[1-9][0-9]*)\.0*$"
 MISSING = ("", r"\N")
-"""What no node is called: an empty cell, and the mark that databases export for one."""
+"""Cells that are not ids: empty ones, and the mark that databases export for a missing value."""
 
 
 @dataclass(frozen=True)
 class IdColumns:
-    """Columns of a table that hold node ids.
+    r"""Columns of a table that hold node ids.
 
     Attributes
     ----------
     table, columns
-        Where they come from.
+        The table and the positions of the columns.
     codes
-        For each column the places of its cells in `values`, shape (n_rows,); -1 for null.
+        For each column, the places of its cells in `values`, shape (n_rows,); -1 for null.
     values
-        Distinct ids, as a PyArrow array: text, or integers once that is sure.
+        Distinct ids, as a PyArrow array: text, or integers once all ids are known to be integers.
     rows
-        Rows of the table that are left, shape (n_rows,), or None for all of them.
+        Rows of the table that remain, shape (n_rows,), or None for all of them.
     n_alone
-        How many ids at the end of `values` are in no row, but count.
+        Number of ids at the end of `values` that are in no row, but are nodes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("ann,bob\nbob,\n")
+    >>> table = open_table(path)
+    >>> ids = IdColumns.of(table, (0, 1), table.read([0, 1], encoded={0, 1}))
+    >>> whole = ids.complete().check_complete().joined_by(["cid"]).checked()
+    >>> whole.values.to_pylist(), whole.used.tolist(), whole.n_common()
+    (['ann', 'bob', '', 'cid'], [True, True, False, True], 0)
+    >>> whole.apart(("source:", "target:")) is whole  # no id is in both columns
+    True
+    >>> whole.prefixed(("source:", "target:")).values.to_pylist()[-1]
+    'source:cid'
     """
 
     table: Table
@@ -63,12 +82,12 @@ class IdColumns:
         *,
         integer_ids: bool = False,
     ) -> IdColumns:
-        """Columns of a table whose cells have been read.
+        """The ids in columns of a table whose cells have been read.
 
         Raises
         ------
         InputError
-            A column holds neither text nor integers, nor floats that are to become integers.
+            A column holds neither text nor integers (nor floats, with `integer_ids`).
         """
         texts = [
             _as_text(table, *column, floats=integer_ids)
@@ -78,7 +97,7 @@ class IdColumns:
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Which of the values occur, shape (n_values,)."""
+        """Whether each of the values occurs, shape (n_values,)."""
         used = np.zeros(len(self.values), dtype=bool)
         for column in self.codes:
             used[column] = True
@@ -86,7 +105,7 @@ class IdColumns:
         return used
 
     def _missing(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which values are no id, and one more for null; and which rows have such."""
+        """Whether each value (null comes last) is missing, and whether each row lacks an id."""
         blank = pc.is_in(pc.utf8_trim_whitespace(self.values), pa.array(MISSING))
         missing = np.append(_mask(blank), True)  # null has the code -1, which is the last place
         gone: NDArray[np.bool_] = np.logical_or.reduce([missing[c] for c in self.codes])
@@ -100,28 +119,28 @@ class IdColumns:
         kept = np.flatnonzero(~gone)
         return replace(self, codes=[column[kept] for column in self.codes], rows=kept)
 
-    def check_complete(self, advice: str = "") -> IdColumns:
-        """The columns themselves, once it is sure that no id is missing.
+    def check_complete(self, advice: str = "fill it, or remove such rows") -> IdColumns:
+        """Return these columns if no id is missing.
 
         Raises
         ------
         InputError
-            A row lacks one; the line says which, and what to do if `advice` does.
+            A row lacks an id; the message names it, and ends in `advice`.
         """
         missing, gone = self._missing()
         if gone.any():
             place, column, name = self._first(missing)
-            said = "is empty" if not name.strip() else f"holds {shown(name)}, the mark of no value"
+            said = "is empty" if not name.strip() else f"holds {shown(name)}, a missing value"
             raise InputError(
-                f"{place}: {column} {said}; a node id is "
-                f"needed ({count(int(gone.sum()), 'such row')}{advice})"
+                f"{place}: {column} {said}, but must hold a node id "
+                f"({count(int(gone.sum()), 'such row')}); {advice}"
             )
         return self
 
     def apart(self, prefixes: tuple[str, str]) -> IdColumns:
-        """The ids of two columns as those of two kinds of nodes, which have none in common.
+        """The ids of two columns as those of two kinds of nodes.
 
-        Where both columns hold an id, all get the prefix of their column, which is said.
+        If an id is in both columns, all ids get the prefix of their column, which is logged.
         """
         n_common = self.n_common()
         if not n_common:
@@ -141,21 +160,21 @@ class IdColumns:
         names = self.values.cast(pa.string())
         first, second = (pc.binary_join_element_wise(prefix, names, "") for prefix in prefixes)
         shifted = self.codes[0] + np.int32(len(names))
-        # Those in no row stand last, and are of the first column's kind.
+        # Ids in no row are last, and are of the first column's kind.
         return replace(
             self, codes=[shifted, self.codes[1]], values=pa.concat_arrays([second, first])
         )
 
     def n_common(self) -> int:
-        """How many ids occur in both of the first two columns."""
+        """Number of ids that occur in both columns."""
         first, second = (
-            self.values.filter(pa.array(replace(self, codes=[codes]).used)).unique()
+            self.values.filter(pa.array(replace(self, codes=[codes], n_alone=0).used)).unique()
             for codes in self.codes[:2]
         )
         return int(pc.sum(pc.is_in(second, first)).as_py() or 0)
 
     def joined_by(self, names: Sequence[str]) -> IdColumns:
-        """With further ids, which are in no row."""
+        """The same columns with further ids, which are in no row."""
         if not names:
             return self
         more = pa.array(names, pa.string())
@@ -166,23 +185,23 @@ class IdColumns:
         )
 
     def checked(self, *, integer_ids: bool = False) -> IdColumns:
-        """Ids without blanks around them: integers if every one is, else text.
+        """Ids without blanks around them: integers if all ids are integers, otherwise text.
 
-        What was trimmed is said, and what looks like a slip: ids that differ in case or blanks
-        only, a few words among integers, and integers that were written as floats. With
-        `integer_ids` those become integers.
+        The log says how many were trimmed, and warns of likely mistakes: ids that differ only in
+        case or blanks, a few words among integers, and integers that were written as floats. With
+        `integer_ids` such floats become integers.
 
         Raises
         ------
         InputError
-            An id holds a line break, or is no integer where all are to be.
+            An id holds a line break; or is not an integer, with `integer_ids`.
         """
         used = self.used
         broken = _mask(pc.match_substring(self.values, "\n")) & used
         if broken.any():
             place, column, _ = self._first(broken)
             raise InputError(
-                f"{place}: {column} holds a line break (an unclosed quote?); mend or remove it"
+                f"{place}: {column} holds a line break{UNCLOSED}; correct or remove this row"
             )
         trimmed = replace(self, values=pc.utf8_trim_whitespace(self.values))
         self._say_what_was_trimmed(_mask(pc.not_equal(trimmed.values, self.values)))
@@ -201,8 +220,7 @@ class IdColumns:
         if integer_ids:
             place, column, name = self._first(used & ~is_integer)
             raise InputError(
-                f"{place}: {column} holds {shown(name)}, "
-                "which is no integer of 64 bits; leave --integer-ids out, or mend it"
+                f"{place}: {column} holds {shown(name)}, not an integer of 64 bits; {NOT_INTEGER}"
             )
         trimmed._warn_of_floats(used, is_integer)
         trimmed._warn_of_words(used & ~is_integer, used & is_integer)
@@ -210,15 +228,15 @@ class IdColumns:
         return trimmed
 
     def _first(self, marked: NDArray[np.bool_]) -> tuple[str, str, str]:
-        """Place and column of the first cell whose value is marked, in words, and the value."""
+        """The first cell whose value is marked: its place and column in words, and the value."""
         cells = [
             (int(found[0]), place)
             for place, codes in enumerate(self.codes)
             if (found := np.flatnonzero(marked[codes])[:1]).size
         ]
-        if not cells:  # then it is one that is in no row
+        if not cells:  # then the id is in no row
             name = self.values[int(np.argmax(marked))].as_py()
-            return str(self.table.path), "a node without edges", name
+            return str(self.table.path), "the id of a node without edges", name
         row, place = min(cells)
         code = int(self.codes[place][row])
         row = row if self.rows is None else int(self.rows[row])
@@ -238,7 +256,7 @@ class IdColumns:
 
     def _warn_of_floats(self, used: NDArray[np.bool_], is_integer: NDArray[np.bool_]) -> None:
         if not FIRST_FLOAT.fullmatch(self.values[int(np.argmax(used))].as_py()):
-            return  # most files, without a look at each id
+            return  # as in most files; checking each id would take time
         is_float = _mask(pc.match_substring_regex(self.values, FLOAT_INTEGER)) & used
         if is_float.any() and (is_float | is_integer)[used].all():
             _, _, name = self._first(is_float)
@@ -264,22 +282,38 @@ class IdColumns:
         )
 
 
+def integers_or_text(names: Sequence[str]) -> list[int] | list[str]:
+    """Integers if every name spells one that fits 64 bits, otherwise the names.
+
+    Examples
+    --------
+    >>> integers_or_text(["7", "-1"]), integers_or_text(["7", "007"])
+    ([7, -1], ['7', '007'])
+    """
+    numbers = [canonical_int(name) for name in names]
+    if all(isinstance(number, int) and -(2**63) <= number < 2**63 for number in numbers):
+        return numbers
+    return list(names)
+
+
 def _mask(marks: Any) -> NDArray[np.bool_]:
     mask: NDArray[np.bool_] = marks.to_numpy(zero_copy_only=False)
     return mask
 
 
 def _as_text(table: Table, column: int, cells: pa.ChunkedArray, *, floats: bool) -> pa.ChunkedArray:
-    """A column as text with a dictionary, integers being written out; floats where they may be."""
+    """A column of text or integers as dictionary-encoded text; of floats, if `floats` is true."""
     kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
     if pa.types.is_floating(kind) and floats:
         return _floats_as_integers(table, column, cells.cast(kind))
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     if not (pa.types.is_integer(kind) or any(is_text(kind) for is_text in texts)):
-        advice = "; --integer-ids makes integers of them" if pa.types.is_floating(kind) else ""
+        advice = "name another column"
+        if pa.types.is_floating(kind):
+            advice = "--integer-ids (integer_ids=True) makes them integers"
         raise InputError(
-            f"{table.path}: {table.describe(column)} holds {kind}, not node ids (text or integers)"
-            f"{advice}"
+            f"{table.path}: {table.describe(column)} holds values of type {kind}, not node ids "
+            f"(text or integers); {advice}"
         )
     if not pa.types.is_dictionary(cells.type):
         cells = cells.cast(pa.string()).dictionary_encode()
@@ -292,14 +326,14 @@ def _floats_as_integers(table: Table, column: int, cells: pa.ChunkedArray) -> pa
     row = pc.index(pc.fill_null(exact, True), False).as_py()
     if row >= 0:
         raise InputError(
-            f"{table.place(row)}: {table.describe(column)} holds {cells[row].as_py()}, which is no "
-            "integer; leave --integer-ids out, or mend it"
+            f"{table.place(row)}: {table.describe(column)} holds {cells[row].as_py()}, not an "
+            f"integer; {NOT_INTEGER}"
         )
     return numbers.cast(pa.int64()).cast(pa.string()).dictionary_encode()
 
 
 def _warn_of_likeness(table: Table, values: pa.Array) -> None:
-    """Say that ids differ in case or blanks only, which is mostly a slip."""
+    """Warn of ids that differ only in case or blanks, which is usually a mistake."""
     values = values.unique()
     plain = pc.replace_substring_regex(pc.utf8_lower(values), r"\s+", "").dictionary_encode()
     sizes = np.bincount(plain.indices.to_numpy(), minlength=len(plain.dictionary))
@@ -307,8 +341,8 @@ def _warn_of_likeness(table: Table, values: pa.Array) -> None:
     if n_alike:
         names = values.filter(pc.equal(plain.indices, int(np.argmax(sizes > 1)))).to_pylist()
         logger.warning(
-            "%s: %s in case or blanks only from another, such as %s and %s; they are taken for "
-            "different nodes",
+            "%s: %s from another only in case or blanks, such as %s and %s; they are different "
+            "nodes",
             table.path,
             "1 id differs" if n_alike == 1 else f"{n_alike:,} ids differ",
             *map(shown, names[:2]),

@@ -1,4 +1,4 @@
-"""Graphs in JSON: NetworkX's node-link data, and the lists of nodes and links of D3."""
+"""Graphs in JSON: NetworkX's node-link data, and D3's lists of nodes and links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from vgae.errors import InputError, shown
 from vgae.ids import canonical_int
 from vgae.interop.exports import edge_columns
-from vgae.io.editors import Content
+from vgae.io.editors import Content, undecoded
 from vgae.io.listing import Listing
 
 __all__ = ["PLACES", "read_json", "write_json"]
@@ -20,21 +20,29 @@ logger = logging.getLogger("vgae.io")
 
 PLACES = ("nodes[{}]", "links[{}]")
 FORMS = (
-    "of JSON these are read: an object with a list of nodes (each with 'id' or 'name') and a list "
-    "of links or edges (each with 'source' and 'target'), as NetworkX and D3 write it; and one "
-    "object a line, from .jsonl"
+    "write an object with a list of nodes (each with 'id' or 'name') and a list of links or edges "
+    "(each with 'source' and 'target'), as NetworkX and D3 do, or one object per line in .jsonl"
 )
 
 
 def read_json(blocks: Iterable[bytes], listing: Listing) -> None:
     """List the nodes and links of a JSON file.
 
-    Links name their ends by the ids of nodes, or by their places from 0 where no id is a number.
+    Links name their ends by node ids; or by places in the list of nodes, counted from 0, if all
+    ends are numbers and no id is one.
 
     Raises
     ------
     InputError
-        It holds something else, a link has no such ends, or as in `Listing`.
+        The file holds something else, a link lacks an end, or as in `Listing`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> listing = Listing(Path("graph.json"), places=PLACES)
+    >>> read_json([b'{"nodes": [{"id": "a"}], "links": [{"source": "a", "target": "b"}]}'], listing)
+    >>> listing.ids()
+    ['a', 'b']
     """
     data = _parsed(b"".join(blocks))
     nodes, links = _records(data, "nodes"), _records(data, "links", "edges")
@@ -54,12 +62,14 @@ def read_json(blocks: Iterable[bytes], listing: Listing) -> None:
     for place, (link, (source, target)) in enumerate(zip(links, ends, strict=True)):
         weight = listing.weight(link[weight_name], place) if weight_name in link else None
         if by_place and (str(source) + str(target)).count("-"):
-            raise InputError(f"links[{place}]: a place in the list of nodes is negative")
+            raise InputError(
+                f"links[{place}]: a place in the list of nodes is negative; count places from 0"
+            )
         listing.edge(str(source), str(target), weight, place, directed=directed)
     logger.info(
         "%s: links name nodes by %s%s",
         listing.path,
-        "place, from 0" if by_place else repr(name),
+        "their places, from 0" if by_place else repr(name),
         f"; weights from {weight_name!r}" if any(weight_name in link for link in links) else "",
     )
     _count_not_used(listing, "node", nodes, {name})
@@ -67,7 +77,17 @@ def read_json(blocks: Iterable[bytes], listing: Listing) -> None:
 
 
 def write_json(content: Content, handle: io.BytesIO) -> None:
-    """Write a graph as node-link data, which NetworkX and D3 read."""
+    """Write a graph as node-link data, which NetworkX and D3 read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from vgae.graph import Graph
+    >>> handle = io.BytesIO()
+    >>> write_json(Content(Graph.from_pairs([("a", "b")]), [], Path("graph.json")), handle)
+    >>> json.loads(handle.getvalue())["links"]
+    [{'source': 'a', 'target': 'b'}]
+    """
     graph = content.graph
     columns = edge_columns(graph)
     links = [
@@ -88,11 +108,13 @@ def _parsed(content: bytes) -> dict[str, Any]:
     try:
         data = json.loads(content, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        hint = "; one object a line is read from .jsonl" if error.msg == "Extra data" else ""
-        raise InputError(f"line {error.lineno}: is not JSON: {error.msg.lower()}{hint}") from error
+        advice = "the file is damaged or cut short"
+        if error.msg == "Extra data":
+            advice = "one object per line needs the suffix .jsonl"
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{place}: is not JSON ({error.msg.lower()}); {advice}") from error
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"line {line}: is not UTF-8 text") from error
+        raise undecoded(content, error) from error
     except RecursionError as error:
         raise InputError(f"is nested too deeply; {FORMS}") from error
     if not isinstance(data, dict):
@@ -101,7 +123,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, none of whose values hides another."""
+    """An object in which no name occurs twice."""
     made = dict(pairs)
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
@@ -111,7 +133,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _records(data: dict[str, Any], *names: str) -> list[dict[str, Any]]:
-    """The list of objects that has one of these names."""
+    """The list of objects under one of these names."""
     present = [name for name in names if name in data]
     if not present:
         raise InputError(f"has no list of {' or '.join(names)}; {FORMS}")
@@ -132,17 +154,17 @@ def _id(record: dict[str, Any], name: str, place: str) -> str | int:
         return value
     if name not in record:
         raise InputError(f"{place} has no {name!r}; {FORMS}")
-    raise InputError(f"{place}: {name!r} is {_kind(value)}; ids are texts or whole numbers")
+    raise InputError(f"{place}: {name!r} is {_kind(value)}; write ids as text or whole numbers")
 
 
 def _are_places(ends: list[tuple[str | int, str | int]], ids: list[str | int]) -> bool:
-    """Whether links name nodes by their places: all by numbers, while no id spells a number."""
+    """Whether links name nodes by their places: all ends are numbers, and no id spells one."""
     numbers = bool(ends) and all(isinstance(end, int) for pair in ends for end in pair)
     return numbers and not any(isinstance(canonical_int(node_id), int) for node_id in ids)
 
 
 def _weight_name(links: list[dict[str, Any]]) -> str:
-    """Where weights are: 'weight', or D3's 'value' if each link has a number there instead."""
+    """The name of the weights: 'weight', or D3's 'value' if each link has a number there."""
     values = [link.get("value") for link in links]
     if any("weight" in link for link in links) or None in values:
         return "weight"

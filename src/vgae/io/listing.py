@@ -1,4 +1,4 @@
-"""Nodes and edges one after the other, as graph editors and web pages list them, made a graph."""
+"""The graph of a file that lists its nodes and edges one by one, as graph editors write them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,37 @@ from vgae.adjacency import count
 from vgae.ends import is_number
 from vgae.errors import InputError, shown
 from vgae.graph import Graph
-from vgae.ids import canonical_int
+from vgae.io.id_columns import integers_or_text
 
 __all__ = ["Listing"]
 
 logger = logging.getLogger("vgae.io")
 
 MOST_NAMED = 8
-"""Attributes that are named when they are not used."""
+"""Number of unused attributes that are named."""
 
 
 class Listing:
-    """Collects the nodes and edges of a file by their ids there; every edge becomes a row.
+    """Collects the nodes and edges of a file by their ids in it; every edge becomes a row.
 
     Parameters
     ----------
     path
-        The file, for what is said of it.
+        The file, for messages.
     places
-        How a node's and an edge's place in the file is called, {} standing for its number.
+        Names for the place of a node and of an edge in the file; {} stands for its number.
+
+    Examples
+    --------
+    >>> listing = Listing(Path("graph.gml"))
+    >>> listing.node("1", 2, label="ann")
+    >>> listing.node("2", 3, label="bob")
+    >>> listing.n_listed, listing.ids()
+    (2, ['ann', 'bob'])
+    >>> listing.not_used("node", "color")
+    >>> listing.edge("1", "2", listing.weight("0.5", 4), 4, directed=False)
+    >>> listing.graph(directed=False).weights.tolist()
+    [0.5]
     """
 
     def __init__(self, path: Path, *, places: tuple[str, str] = ("line {}", "line {}")) -> None:
@@ -48,25 +60,28 @@ class Listing:
 
     @property
     def n_listed(self) -> int:
-        """Number of nodes that were listed so far."""
+        """Number of nodes that have been listed."""
         return len(self._places) - len(self._unlisted)
 
     def node(self, key: str, place: int, label: str | None = None) -> None:
-        """A node by its id in the file, and the label that it goes by if all labels are different.
+        """Add a node by its id in the file, with a label that replaces it if no two are the same.
 
         Raises
         ------
         InputError
-            It has no id, or there is such a node already.
+            The id is empty, or another node has it.
         """
         if not key:
-            raise InputError(f"{self.node_place.format(place)}: a node without an id")
+            raise InputError(
+                f"{self.node_place.format(place)}: a node has an empty id; give it an id"
+            )
         if key in self._unlisted:
             del self._unlisted[key]
         else:
             if key in self._places:
                 raise InputError(
-                    f"{self.node_place.format(place)}: a second node with the id {shown(key)}"
+                    f"{self.node_place.format(place)}: a second node with the id {shown(key)}; "
+                    "keep one"
                 )
             self._places[key] = len(self._places)
         if label:
@@ -81,18 +96,21 @@ class Listing:
         *,
         directed: bool,
     ) -> None:
-        """An edge between two nodes, which may be listed later, or not at all.
+        """Add an edge between two nodes, which may be listed later, or not at all.
 
         Raises
         ------
         InputError
-            One of them is named by an empty text.
+            The id of an end is empty.
         """
         for key in (source, target):
             index = self._places.get(key)
             if index is None:
                 if not key:
-                    raise InputError(f"{self.edge_place.format(place)}: names a node by no text")
+                    raise InputError(
+                        f"{self.edge_place.format(place)}: an end of this edge has an empty id; "
+                        "give it a node's id"
+                    )
                 index = self._places[key] = len(self._places)
                 self._unlisted[key] = None
             self._ends.append(index)
@@ -100,37 +118,39 @@ class Listing:
         self._n_undirected += not directed
 
     def weight(self, text: object, place: int) -> float:
-        """A weight from its text in the file.
+        """The weight that a text in the file stands for.
 
         Raises
         ------
         InputError
-            It is no positive, finite number.
+            The text is not a positive, finite number.
         """
         value = float(str(text)) if is_number(str(text)) else nan
         if not (isfinite(value) and value > 0):
             where = self.edge_place.format(place)
-            raise InputError(f"{where}: weight {shown(text)} is not a positive finite number")
+            raise InputError(
+                f"{where}: weight {shown(text)} is not a positive finite number; correct it, or "
+                "remove this edge"
+            )
         return value
 
     def not_used(self, of: str, name: str) -> None:
-        """Count an attribute that is left where it is, to be said in the end."""
+        """Count an attribute that is not read; `graph` logs these."""
         self._unused[of, name] += 1
 
     def graph(self, *, directed: bool) -> Graph:
-        """The graph of all that was listed; what was not used or not plain is said."""
+        """The graph of all listed nodes and edges; what was guessed or not used is logged."""
         if self._unlisted:
             logger.warning(
-                "%s: %s only, such as %s; taken as %s",
+                "%s: added %s that only edges name, such as %s",
                 self.path,
-                f"{count(len(self._unlisted), 'node')} {_are(len(self._unlisted))} named by edges",
+                count(len(self._unlisted), "node"),
                 shown(next(iter(self._unlisted))),
-                "it is" if len(self._unlisted) == 1 else "they are",
             )
         self._say_not_used()
         if directed and self._n_undirected:
             logger.warning(
-                "%s: %s undirected; taken to run from source to target",
+                "%s: %s undirected; read as running from source to target",
                 self.path,
                 f"{count(self._n_undirected, 'edge')} {_are(self._n_undirected)}",
             )
@@ -142,7 +162,7 @@ class Listing:
         )
 
     def ids(self) -> list[str] | list[int]:
-        """Integers if all of them spell one, otherwise text; labels if all are different."""
+        """The node ids: labels if no two are the same; integers if all of them spell one."""
         names = list(self._places)
         if self._labels:
             labels = [self._labels.get(name, name) for name in names]
@@ -151,12 +171,11 @@ class Listing:
                 names = labels
             else:
                 logger.warning(
-                    "%s: several nodes are called %s; all go by their number in the file instead",
+                    "%s: several nodes are labelled %s; the ids in the file are used for all nodes",
                     self.path,
                     shown(repeated),
                 )
-        numbers = [canonical_int(name) for name in names]
-        return numbers if all(isinstance(number, int) for number in numbers) else names
+        return integers_or_text(names)
 
     def _all_weights(self) -> NDArray[np.float64] | None:
         weights = np.asarray(self._weights)
@@ -166,7 +185,7 @@ class Listing:
         n_bare = int(np.count_nonzero(bare))
         if n_bare:
             logger.warning(
-                "%s: %s no weight; taken as 1",
+                "%s: %s no weight; 1 is used",
                 self.path,
                 f"{count(n_bare, 'edge')} {'has' if n_bare == 1 else 'have'}",
             )

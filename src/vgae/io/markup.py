@@ -1,7 +1,7 @@
-"""GraphML and GEXF, read element by element.
+"""GraphML and GEXF, read element by element from the events of Python's expat.
 
-NetworkX reads both too, but as a whole tree first, and of edges with the same ends and the same id
-it keeps the last: rows would not add up. So they are read here, from the events of Python's expat.
+NetworkX reads both too. But it builds the whole tree first, and keeps only the last of several
+edges with the same ends and the same id, so that the counts of rows would not add up.
 """
 
 from __future__ import annotations
@@ -19,41 +19,57 @@ __all__ = ["read_gexf", "read_graphml"]
 Attributes = dict[str, str]
 LONGEST_PIECE = 2**24
 MOST_NESTED = 1000
-"""Elements inside each other; each that is open takes memory."""
+"""Levels of nested elements; each open element takes memory."""
 
 
 def read_graphml(blocks: Iterable[bytes], listing: Listing) -> None:
-    """List the nodes and edges of a GraphML file, those of graphs inside nodes too.
+    """List the nodes and edges of a GraphML file, including those of graphs inside nodes.
 
     Raises
     ------
     InputError
-        It is not GraphML, holds several graphs or edges of more than two ends, or as in `Listing`.
+        The file is not GraphML, holds several graphs or hyperedges, or as in `Listing`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> listing = Listing(Path("graph.graphml"))
+    >>> read_graphml([b"<graphml><graph><node id='a'/><node id='b'/></graph></graphml>"], listing)
+    >>> listing.ids()
+    ['a', 'b']
     """
     _GraphML(listing).read(blocks)
 
 
 def read_gexf(blocks: Iterable[bytes], listing: Listing) -> None:
-    """List the nodes and edges of a GEXF file, those of nodes inside nodes too.
+    """List the nodes and edges of a GEXF file, including those of nodes inside nodes.
 
     Raises
     ------
     InputError
-        It is not GEXF, holds several graphs, or as in `Listing`.
+        The file is not GEXF, holds several graphs, or as in `Listing`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> listing = Listing(Path("graph.gexf"))
+    >>> read_gexf([b"<gexf><graph><node id='a'/><node id='b'/></graph></gexf>"], listing)
+    >>> listing.ids()
+    ['a', 'b']
     """
     _GEXF(listing).read(blocks)
 
 
 class _Markup:
-    """An XML file of nodes and edges; a subclass knows its elements by name.
+    """An XML file of nodes and edges; a subclass knows the names of its elements.
 
-    Elements of other namespaces, such as the drawings of yEd, are passed over. Declared entities
-    are refused, since a few of them can stand for gigabytes.
+    Elements of other namespaces, such as the drawings of yEd, are ignored. Declared entities are
+    refused, since a few of them can expand to gigabytes.
     """
 
     root = ""
     direction_name = ""
-    """Attribute of <graph> that says whether edges have a direction."""
+    """The attribute of <graph> that says whether edges are directed."""
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
@@ -85,35 +101,37 @@ class _Markup:
             for block in blocks:
                 self._parser.Parse(block, False)
                 n_bytes += len(block)
-                if n_bytes - self._parser.CurrentByteIndex > LONGEST_PIECE:  # it begins again
-                    what = f"a name or a value is longer than {LONGEST_PIECE:,} bytes"
+                if n_bytes - self._parser.CurrentByteIndex > LONGEST_PIECE:  # the parser rescans
+                    what = f"a name or a value is longer than {LONGEST_PIECE:,} bytes; shorten it"
                     raise InputError(f"line {self.line}: {what}")
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
             reason = expat.ErrorString(error.code)
-            raise InputError(f"line {error.lineno}: is not XML: {reason}") from error
+            raise InputError(
+                f"line {error.lineno}: is not XML ({reason}); the file is damaged or cut short"
+            ) from error
         if not self._n_graphs:
-            raise InputError(f"holds no graph inside <{self.root}>")
+            raise InputError(f"has no <graph> inside <{self.root}>; add one")
 
     @property
     def line(self) -> int:
-        """The line that the parser is on."""
+        """The line that is being parsed."""
         return int(self._parser.CurrentLineNumber)
 
     def needed(self, attributes: Attributes, name: str, of: str) -> str:
-        """An attribute of an element that makes no sense without it."""
+        """An attribute that an element must have."""
         if name not in attributes:
-            raise InputError(f"line {self.line}: {of} without the attribute {name!r}")
+            raise InputError(f"line {self.line}: {of} has no attribute {name!r}; add it")
         return attributes[name]
 
     def distinct(self, name: str, key: str) -> str:
-        """The name of an attribute, with its key where another has that name too."""
+        """The name of an attribute, followed by its key if another attribute has the same name."""
         named = f"{name} ({key})" if name in self._taken else name
         self._taken.add(name)
         return named
 
     def collect_text(self) -> None:
-        """Keep the text of the element that begins here."""
+        """Start to keep the text of the element that begins here."""
         self.text = []
         self._parser.CharacterDataHandler = self.text.append
 
@@ -124,25 +142,28 @@ class _Markup:
 
     @property
     def in_edge(self) -> bool:
-        """Whether an edge has begun and not ended."""
+        """Whether an edge has begun and has not ended."""
         return self._edge is not None
 
     def take_weight(self, text: str) -> None:
-        """The weight of the edge that has begun."""
+        """Set the weight of the edge that has begun."""
         weight = self.listing.weight(text.strip(), self.line)
         if self._weight is not None and self._weight != weight:
             both = f"{self._weight:g} and {weight:g}"
-            raise InputError(f"line {self.line}: an edge with two weights, {both}; keep one")
+            raise InputError(f"line {self.line}: an edge has two weights, {both}; keep one")
         self._weight = weight
 
     def is_directed(self, edge: Attributes) -> bool:
-        """Whether an edge has a direction, by itself or as edges of the graph do."""
+        """Whether an edge is directed, by its own attribute or by that of the graph."""
         raise NotImplementedError
 
     def _first(self, name: str, _: Attributes) -> None:
         namespace, mark, root = name.rpartition("}")
         if root != self.root:
-            raise InputError(f"is XML of <{root}>, not of <{self.root}>")
+            raise InputError(
+                f"line {self.line}: begins with <{root}>, not with <{self.root}>; give the file "
+                "the suffix of its format"
+            )
         prefix = namespace + mark
         self.starts = {prefix + known: handler for known, handler in self.starts.items()}
         self.ends = {prefix + known: handler for known, handler in self.ends.items()}
@@ -151,7 +172,10 @@ class _Markup:
     def _start(self, name: str, attributes: Attributes) -> None:
         self._n_open += 1
         if self._n_open > MOST_NESTED:
-            raise InputError(f"line {self.line}: is nested too deeply")
+            raise InputError(
+                f"line {self.line}: is nested too deeply (more than {MOST_NESTED:,} levels); "
+                "flatten this element"
+            )
         handler = self.starts.get(name)
         if handler is not None:
             handler(attributes)
@@ -164,8 +188,8 @@ class _Markup:
 
     def _refuse_entity(self, name: str, *_: Any) -> None:
         raise InputError(
-            f"line {self.line}: declares the entity {shown(name)}; entities are not read, as they "
-            "can stand for any amount of text: remove the declaration"
+            f"line {self.line}: declares the entity {shown(name)}, which could expand to any "
+            "amount of text; replace it by its text, and remove the declaration"
         )
 
     def _start_graph(self, attributes: Attributes) -> None:
@@ -182,7 +206,7 @@ class _Markup:
     def _start_edge(self, attributes: Attributes) -> None:
         if self.in_edge or not self._depth:
             where = "inside another" if self.in_edge else "outside the graph"
-            raise InputError(f"line {self.line}: an edge {where}")
+            raise InputError(f"line {self.line}: an edge {where}; move it into the graph")
         self._edge, self._edge_line, self._weight = attributes, self.line, None
 
     def _end_edge(self) -> None:
@@ -198,7 +222,7 @@ class _Markup:
 
 
 class _GraphML(_Markup):
-    """Weights are the <data> of a <key> of that name."""
+    """Weights are the <data> of a <key> that is named weight."""
 
     root = "graphml"
     direction_name = "edgedefault"
@@ -255,11 +279,11 @@ class _GraphML(_Markup):
         self._data = ""
 
     def _refuse_hyperedge(self, _: Attributes) -> None:
-        raise InputError(f"line {self.line}: a hyperedge; edges of two ends are read")
+        raise InputError(f"line {self.line}: a hyperedge; replace it by edges with two ends")
 
 
 class _GEXF(_Markup):
-    """Weights are attributes of <edge>, or the <attvalue> of an attribute of that title."""
+    """Weights are attributes of <edge>, or <attvalue>s of an attribute that is titled weight."""
 
     root = "gexf"
     direction_name = "defaultedgetype"

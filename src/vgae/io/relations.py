@@ -1,7 +1,7 @@
-"""Text whose lines are no rows of one width: Cytoscape's SIF, and NetworkX's lists.
+"""Text whose lines differ in width: Cytoscape's SIF, and NetworkX's adjacency and edge lists.
 
-Each becomes a table of edges with the columns source, target and, where there are weights, weight,
-so that ids and weights are checked as those of any table are; and the nodes without edges.
+Each becomes a list of nodes without edges and a table of edges, with the columns source, target
+and, if there are weights, weight. Ids and weights are then checked as in any table.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from vgae.ends import is_number
 from vgae.errors import InputError, shown
 from vgae.files import file_errors
 from vgae.tables import Table, inner_suffix
-from vgae.text import text_head
+from vgae.text import ONLY_COMMENTS, text_head
 
-__all__ = ["RELATION_FORMATS", "has_relations", "read_relations"]
+__all__ = ["has_relations", "read_relations"]
 
 logger = logging.getLogger("vgae.io")
 
@@ -40,7 +40,7 @@ DEEPEST = 20
 
 @dataclass
 class _Edges:
-    """Edges as they are read, each name kept once."""
+    """The edges that have been read; each name is kept once."""
 
     names: dict[str, int] = field(default_factory=dict)
     source: array[int] = field(default_factory=lambda: array("i"))
@@ -58,16 +58,28 @@ class _Edges:
 
 
 def has_relations(path: Path) -> bool:
-    """Whether a file is in one of `RELATION_FORMATS`; an edge list without dictionaries is a table.
+    r"""Whether a file is SIF, an adjacency list, or an edge list with dictionaries.
+
+    An edge list without dictionaries is a table.
 
     Raises
     ------
     InputError
-        It is an edge list that cannot be read.
+        The file is an edge list that cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> has_relations(Path("friends.sif")), has_relations(Path("friends.csv"))
+    (True, False)
+    >>> path = Path(tempfile.mkdtemp(), "friends.edgelist")
+    >>> _ = path.write_text("ann bob {'weight': 2}\n")
+    >>> has_relations(path)
+    True
     """
     suffix = inner_suffix(path)
     if suffix != ".edgelist":
-        return suffix in RELATION_FORMATS
+        return suffix in FORMATS
     with file_errors(path):
         head, _, _ = text_head(path, Dialect(" "))
     lines = (line.split("#")[0] for line in head.splitlines())
@@ -78,7 +90,7 @@ def has_relations(path: Path) -> bool:
 def read_relations(
     path: Path, *, weight: str | int | None = None, refused: Mapping[str, object]
 ) -> tuple[Table, list[str]]:
-    """Read a file in one of `RELATION_FORMATS`.
+    r"""Read SIF, an adjacency list, or an edge list with dictionaries.
 
     Parameters
     ----------
@@ -87,28 +99,39 @@ def read_relations(
     weight
         The key of the weight in an edge's dictionary; by default "weight".
     refused
-        Options by name that make no sense here: an error unless all are None.
+        Options by name that have no meaning here: an error unless all are None.
 
     Returns
     -------
-    A table of edges, and the nodes that have none.
+    A table of edges, and the ids of nodes without edges.
 
     Raises
     ------
     InputError
-        A line cannot be read, and is named; or an option makes no sense.
+        A line cannot be read; the message names it. Or an option has no meaning here.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "friends.sif")
+    >>> _ = path.write_text("ann knows bob cid\ndan\n")
+    >>> table, alone = read_relations(path, refused={})
+    >>> table.names, table.rows, alone
+    (['source', 'target'], [['ann', 'bob'], ['ann', 'cid']], ['dan'])
     """
     suffix = inner_suffix(path)
-    form, parse = RELATION_FORMATS[suffix]
+    form, parse = FORMATS[suffix]
     senseless = dict(refused) if suffix == ".edgelist" else {**refused, "weight": weight}
     for name, value in senseless.items():
         if value is not None:
-            raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
+            raise InputError(
+                f"{path}: --{name} ({name}=) makes no sense with a {suffix} file; omit it"
+            )
     with file_errors(path):
         _, dialect, _ = text_head(path, Dialect(" "))
         edges = parse(path, dialect, None if weight is None else str(weight))
     if not edges.names:
-        raise InputError(f"{path}: is empty but for comments")
+        raise InputError(f"{path}: {ONLY_COMMENTS}")
     linked = {*edges.source, *edges.target}
     alone = [name for name, code in edges.names.items() if code not in linked]
     if alone:
@@ -126,7 +149,8 @@ def _table(path: Path, form: str, edges: _Edges) -> Table:
     if any(value is not None for value in edges.weights):
         n_without = sum(value is None for value in edges.weights)
         if n_without:
-            logger.warning("%s: %s without a weight: 1 is taken", path, count(n_without, "edge"))
+            have = "has" if n_without == 1 else "have"
+            logger.warning("%s: %s %s no weight; 1 is used", path, count(n_without, "edge"), have)
         titles.append("weight")
         weights = ["1" if value is None else value for value in edges.weights]
         columns.append(pa.chunked_array([pa.array(weights, pa.string())]))
@@ -141,13 +165,15 @@ def _table(path: Path, form: str, edges: _Edges) -> Table:
 
 
 def _lines(path: Path, dialect: Dialect) -> Iterator[tuple[int, str]]:
-    """Numbered lines, without their ends."""
+    """Numbered lines, without their line ends."""
     number = 0
     for block in TidyBlocks(path, dialect).whole_lines():
         try:
             text = block.decode("utf-8-sig" if number == 0 else "utf-8")
         except UnicodeDecodeError as error:
-            raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from error
+            raise not_utf8(path) or InputError(
+                f"{path}: is not UTF-8 text; save the file as UTF-8"
+            ) from error
         for line in text[:-1].split("\n"):
             number += 1
             yield number, line
@@ -157,7 +183,7 @@ def _lines(path: Path, dialect: Dialect) -> Iterator[tuple[int, str]]:
 
 
 def _parse_sif(path: Path, dialect: Dialect, _weight: str | None) -> _Edges:
-    """Source, relation and one or more targets; a source alone is a node without edges."""
+    """Per line: source, relation and one or more targets, or a node without edges."""
     edges, relations, comment = _Edges(), set(), re.compile(dialect.comments)
     in_tabs = any("\t" in line for _, line in _lines(path, dialect))
     for number, line in _lines(path, dialect):
@@ -170,8 +196,8 @@ def _parse_sif(path: Path, dialect: Dialect, _weight: str | None) -> _Edges:
             continue
         if len(cells) == 2 or not all(cells):
             raise InputError(
-                f"{path}, line {number}: {shown(line)} is neither a node alone nor a source, a "
-                "relation and targets"
+                f"{path}, line {number}: {shown(line)} is not a source, a relation and targets, "
+                "nor a single node; correct this line"
             )
         edges.code(cells[0])
         relations.update(cells[1:2])
@@ -179,7 +205,7 @@ def _parse_sif(path: Path, dialect: Dialect, _weight: str | None) -> _Edges:
             edges.add(cells[0], target, number)
     if len(relations) > 1:
         logger.warning(
-            "%s: %s (%s%s) are read alike",
+            "%s: %s (%s%s); the graph does not distinguish them",
             path,
             count(len(relations), "kind") + " of edges",
             ", ".join(map(shown, sorted(relations)[:3])),
@@ -189,7 +215,7 @@ def _parse_sif(path: Path, dialect: Dialect, _weight: str | None) -> _Edges:
 
 
 def _parse_adjacency_list(path: Path, dialect: Dialect, _weight: str | None) -> _Edges:
-    """A node and all its neighbours a line; what follows a # is a comment."""
+    """Per line: a node and its neighbours; text after a # is a comment."""
     edges = _Edges()
     for number, line in _lines(path, dialect):
         source, *targets = line.split("#")[0].split() or [""]
@@ -201,7 +227,7 @@ def _parse_adjacency_list(path: Path, dialect: Dialect, _weight: str | None) -> 
 
 
 def _parse_edge_list(path: Path, dialect: Dialect, weight: str | None) -> _Edges:
-    """Two nodes and a dictionary a line; what begins with a # is a comment."""
+    """Per line: two nodes and a dictionary; a line that begins with a # is a comment."""
     edges, key = _Edges(), weight or "weight"
     for number, line in _lines(path, dialect):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -210,24 +236,30 @@ def _parse_edge_list(path: Path, dialect: Dialect, weight: str | None) -> _Edges
         if start is None:
             raise InputError(
                 f"{path}, line {number}: {shown(line)} is not two node ids and a dictionary, as "
-                "the first line is"
+                "the first line is; correct this line"
             )
         try:
-            values = dictionary(line[start.end() :])
+            values = _dictionary(line[start.end() :])
         except ValueError as error:
             raise InputError(f"{path}, line {number}: {error}") from error
         value = NUMPY_NUMBER.sub(r"\1", values[key]) if key in values else None
         if value is not None and not is_number(value):
-            raise InputError(f"{path}, line {number}: {key} is {shown(value)}, not a finite number")
+            raise InputError(
+                f"{path}, line {number}: {shown(key)} holds {shown(value)}, not a finite number; "
+                "correct it, or remove this edge"
+            )
         source, target = line[: start.end()].split()
         edges.add(source, target, number)
         edges.weights.append(value)
     if weight is not None and all(value is None for value in edges.weights):
-        raise InputError(f"{path}: no edge has {shown(weight)} in its dictionary")
+        raise InputError(
+            f"{path}: no edge has {shown(weight)} in its dictionary; give another --weight "
+            "(weight=)"
+        )
     return edges
 
 
-def dictionary(text: str) -> dict[str, str]:
+def _dictionary(text: str) -> dict[str, str]:
     """The entries of a Python dictionary as they are written; nothing is evaluated.
 
     Keys lose their quotes.
@@ -235,11 +267,11 @@ def dictionary(text: str) -> dict[str, str]:
     Raises
     ------
     ValueError
-        The text is no dictionary.
+        The text is not a dictionary.
 
     Examples
     --------
-    >>> dictionary("{'weight': 1.5, 'tags': [1, {'x': 2}], 'kind': 'a, b'}")
+    >>> _dictionary("{'weight': 1.5, 'tags': [1, {'x': 2}], 'kind': 'a, b'}")
     {'weight': '1.5', 'tags': "[1, {'x': 2}]", 'kind': "'a, b'"}
     """
     text = text.strip()
@@ -261,13 +293,13 @@ def dictionary(text: str) -> dict[str, str]:
         if depth == 0:
             break
     if place < len(text) or depth or not text.startswith("{"):
-        raise ValueError(f"{shown(text)} is no dictionary that can be read")
+        raise ValueError(f"{shown(text)} is not a plain Python dictionary; correct it")
     return found
 
 
-RELATION_FORMATS: dict[str, tuple[str, Callable[[Path, Dialect, str | None], _Edges]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Path, Dialect, str | None], _Edges]]] = {
     ".sif": ("SIF", _parse_sif),
     ".adjlist": ("adjacency list", _parse_adjacency_list),
     ".edgelist": ("edge list with dictionaries", _parse_edge_list),
 }
-"""Name and parser of each format, by suffix."""
+"""The name and the parser of each format, by suffix."""

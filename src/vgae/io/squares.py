@@ -1,4 +1,4 @@
-"""Square tables of numbers: adjacency matrices that were written as text."""
+"""Square tables of numbers: adjacency matrices in text files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vgae.adjacency import count
 from vgae.ends import is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.graph import Graph
-from vgae.ids import NodeId, canonical_int
+from vgae.io.id_columns import integers_or_text
 from vgae.tables import Table
 from vgae.text import TextFile
 
@@ -26,23 +26,33 @@ __all__ = ["read_square"]
 logger = logging.getLogger("vgae.io")
 
 LEAST_WIDTH = 4
-"""Fewer columns of numbers, without names, are a list of edges as likely as a matrix."""
-NOT_EDGES = "--source 1 --target 2 reads it as a list of edges"
+"""Fewer columns of numbers, without names, are as likely to be a list of edges as a matrix."""
+AS_EDGES = "--source 1 --target 2 (source=1, target=2) reads a list of edges"
 
 
 def read_square(table: Table, *, directed: bool) -> Graph | None:
-    """The graph of a table that is an adjacency matrix; None of one that is not.
+    r"""The graph of a table that is an adjacency matrix; None for any other table.
 
-    A matrix has as many rows as columns, all numbers, of which the names of its rows and columns
-    may be the first column and the header. Names on both sides that agree are sure; without, at
-    least four columns are needed, and a matrix is symmetric, or mostly zeros, or zero on its
-    diagonal. It is read in blocks: no dense array of all its cells is made.
+    A matrix has as many rows as columns, all numbers; its header and its first column may hold
+    names. If the names of rows and columns agree, the table is a matrix. Without names on both
+    sides, a matrix has at least four columns, and is symmetric, or mostly zeros, or zero on its
+    diagonal. It is read in blocks: no dense array of all its cells is created.
 
     Raises
     ------
     InputError
-        It is square and of numbers, but neither a matrix nor a list of edges beyond doubt; or an
-        entry is negative.
+        The table is square and holds numbers, but may be a matrix or a list of edges; or an entry
+        is negative or not a number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> path = Path(tempfile.mkdtemp(), "matrix.csv")
+    >>> _ = path.write_text(",ann,bob\nann,0,1\nbob,1,0\n")
+    >>> read_square(open_table(path, header=True), directed=False).ids.tolist()
+    ['ann', 'bob']
     """
     text = table.text
     if text is None or table.n_columns < 3 or not table.rows:
@@ -64,7 +74,7 @@ def read_square(table: Table, *, directed: bool) -> Graph | None:
             return None
         raise InputError(
             f"{table.path}: {width} columns and as many rows of numbers may be an adjacency matrix "
-            f"or a list of edges; {NOT_EDGES}, and a matrix can be saved as .mtx or .npz"
+            f"or a list of edges; {AS_EDGES}, and a matrix can be saved as .mtx or .npz"
         )
     names = layout.header or sides
     return _graph(table, layout, matrix, names, is_symmetric=is_symmetric, directed=directed)
@@ -72,18 +82,18 @@ def read_square(table: Table, *, directed: bool) -> Graph | None:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the names of a matrix stand.
+    """The places of the names in a matrix.
 
     Attributes
     ----------
     n_above
-        1 if the first row holds names, though numbers made it pass for one of entries; otherwise 0.
+        1 if the first row holds names, although they are numbers like entries; otherwise 0.
     n_before
         1 if the first column holds names; otherwise 0.
     header
         The names of the columns of entries, if there are any.
     width
-        How many those are.
+        Number of columns of entries.
     """
 
     n_above: int
@@ -112,7 +122,7 @@ class _Layout:
 
 
 def _may_be_square(table: Table, text: TextFile, layout: _Layout) -> bool:
-    """Whether the first rows are those of a matrix; names that agree excuse cells that are none."""
+    """Whether the first rows are those of a matrix; if names agree, their cells are not checked."""
     rows = table.rows[layout.n_above :]
     if len(rows) > layout.width or (text.is_whole and len(rows) < layout.width):
         return False
@@ -130,7 +140,7 @@ def _may_be_square(table: Table, text: TextFile, layout: _Layout) -> bool:
 def _entries(
     table: Table, text: TextFile, layout: _Layout
 ) -> tuple[tuple[Any, tuple[Any, Any]], int, list[str]]:
-    """The entries that are not zero with their places, the number of rows, and their names."""
+    """The nonzero entries with their places, the number of rows, and the names of the rows."""
     values, rows, columns, sides = [], [], [], []
     n_rows = -layout.n_above
     for part in text.parts(list(range(table.n_columns))):
@@ -155,7 +165,7 @@ def _entries(
 
 
 def _numbers(table: Table, column: int, cells: pa.ChunkedArray, row: int) -> NDArray[np.float64]:
-    """A part of a column, which begins at a row, as numbers."""
+    """A part of a column as numbers; `row` is the row of its first cell."""
     try:
         values: NDArray[np.float64] = pc.utf8_trim_whitespace(cells).cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid:
@@ -167,7 +177,7 @@ def _numbers(table: Table, column: int, cells: pa.ChunkedArray, row: int) -> NDA
         said = "is empty" if not cell.strip() else f"holds {shown(cell)}"
         raise InputError(
             f"{table.place(row + int(bad[0]))}: {table.describe(column)} {said}; an adjacency "
-            f"matrix needs a number, 0 where there is no edge ({NOT_EDGES})"
+            f"matrix needs a number, 0 for no edge; {AS_EDGES}"
         )
     return values
 
@@ -181,18 +191,15 @@ def _graph(
     is_symmetric: bool,
     directed: bool,
 ) -> Graph:
-    ids: list[NodeId] | None = None
-    if names:
-        integers = [canonical_int(name) for name in names]
-        ids = integers if all(isinstance(name, int) for name in integers) else list(names)
+    ids = integers_or_text(names) if names else None
     said = f"0 to {matrix.shape[0] - 1}, as it has no names" if ids is None else "its names"
     logger.warning(
-        "%s: %s; as many rows as columns, all numbers: taken for an adjacency matrix; node ids are "
+        "%s: %s; as many rows as columns, all numbers: read as an adjacency matrix; node ids are "
         "%s; %s",
         table.path,
         table.about,
         said,
-        NOT_EDGES,
+        AS_EDGES,
     )
     negative = np.flatnonzero(matrix.data < 0)
     if negative.size:
@@ -200,11 +207,11 @@ def _graph(
         column = table.describe(int(matrix.indices[negative[0]]) + layout.n_before)
         raise InputError(
             f"{table.place(row + layout.n_above)}: {column} holds {matrix.data[negative[0]]:g}; "
-            "signed graphs are not supported yet: an entry must not be negative"
+            "signed graphs are not supported yet: remove negative entries"
         )
     if not is_symmetric and not directed:
         logger.warning(
-            "%s: the matrix is not symmetric; the larger entry of two directions is taken",
+            "%s: the matrix is not symmetric; the larger of each two opposite entries is used",
             table.path,
         )
     try:

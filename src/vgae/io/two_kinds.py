@@ -1,4 +1,4 @@
-"""Tables whose two columns hold nodes of two kinds, such as users and items of the same numbers."""
+"""Tables whose two columns hold nodes of two kinds, such as users and items."""
 
 from __future__ import annotations
 
@@ -17,19 +17,36 @@ __all__ = ["as_known", "tell_kinds_apart"]
 logger = logging.getLogger("vgae.io")
 
 BIPARTITE = re.compile(r"%\s*bip\b")
-"""How KONECT's files of two kinds of nodes begin."""
+"""The first line of KONECT's files with two kinds of nodes."""
 
 
 def tell_kinds_apart(table: Table, ids: IdColumns, *, bipartite: bool | None) -> IdColumns:
-    """The ids of two columns, told apart if nodes are known to be of two kinds.
+    r"""The ids of two columns, distinguished if their nodes are of two kinds.
 
-    They are known to be if `bipartite` says so; or the table does, where that is None. What only
-    looks like users and items is a warning then.
+    Parameters
+    ----------
+    table
+        The table.
+    ids
+        The ids of its two columns.
+    bipartite
+        Whether nodes are of two kinds. None goes by the names of the columns and by the lines
+        above them, and warns of columns that only look like users and items.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("user,item\n1,2\n2,1\n")
+    >>> table = open_table(path, header=True)
+    >>> ids = IdColumns.of(table, (0, 1), table.read([0, 1], encoded={0, 1})).checked()
+    >>> tell_kinds_apart(table, ids, bipartite=None).values.to_pylist()
+    ['item:1', 'item:2', 'user:1', 'user:2']
     """
     if bipartite is None and _says_two_kinds(table, ids):
-        logger.info(
-            "%s: two kinds of nodes, as its names of columns or first lines say", table.path
-        )
+        logger.info("%s: two kinds of nodes, by its column names or its first lines", table.path)
         bipartite = True
     if bipartite:
         return ids.apart(kind_prefixes(table.names, *ids.columns))
@@ -39,7 +56,22 @@ def tell_kinds_apart(table: Table, ids: IdColumns, *, bipartite: bool | None) ->
 
 
 def as_known(table: Table, ids: IdColumns, known: Graph) -> IdColumns:
-    """The ids of two columns as a graph has them: told apart if its own are."""
+    r"""The ids of two columns as a known graph has them: with prefixes if its ids have them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> path = Path(tempfile.mkdtemp(), "pairs.csv")
+    >>> _ = path.write_text("user,item\n1,2\n")
+    >>> table = open_table(path, header=True)
+    >>> ids = IdColumns.of(table, (0, 1), table.read([0, 1], encoded={0, 1})).checked()
+    >>> known = Graph.from_pairs([("user:1", "item:1"), ("user:2", "item:2")])
+    >>> known_ids = as_known(table, ids, known)
+    >>> known_ids.values.filter(known_ids.used).to_pylist()
+    ['item:2', 'user:1']
+    """
     if not _says_two_kinds(table, ids):
         return ids
     prefixes = kind_prefixes(table.names, *ids.columns)
@@ -49,13 +81,13 @@ def as_known(table: Table, ids: IdColumns, known: Graph) -> IdColumns:
 
 
 def _says_two_kinds(table: Table, ids: IdColumns) -> bool:
-    """Whether the names of the columns, or a comment above them, tell of two kinds of nodes."""
+    """Whether the column names, or a comment above them, tell that nodes are of two kinds."""
     remarks = () if table.text is None else table.text.remarks
     return two_kinds(table.names, *ids.columns) or any(map(BIPARTITE.match, remarks))
 
 
 def _warn_of_two_kinds(table: Table, ids: IdColumns) -> None:
-    """Say that users and items may have the same numbers: next to ratings they mostly do."""
+    """Warn if the columns may hold users and items: they often share numbers next to ratings."""
     if not pa.types.is_integer(ids.values.type) or named_ends(table.names or ()):
         return
     ratings = [
@@ -68,8 +100,8 @@ def _warn_of_two_kinds(table: Table, ids: IdColumns) -> None:
     if n_common:
         logger.warning(
             "%s: both columns use the same numbers (%s), and %s looks like ratings: if nodes are "
-            "of two kinds, such as users and items, say --bipartite (bipartite=True); if not, "
-            "--no-bipartite",
+            "of two kinds, such as users and items, give --bipartite (bipartite=True); otherwise "
+            "--no-bipartite (bipartite=False)",
             table.path,
             f"{n_common:,}",
             table.describe(ratings[0]),

@@ -1,4 +1,4 @@
-"""Node vectors out: tables, NumPy, word2vec's text, TensorBoard's projector."""
+"""Writing embeddings: tables, NumPy, word2vec's text format, TensorBoard's projector."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ PROJECTOR_FILES = (TENSOR, METADATA, CONFIG)
 def write_vectors(
     path: str | Path, ids: NDArray[Any], vectors: NDArray[np.floating], *, prefix: str = "z"
 ) -> None:
-    """Write node vectors in the format that the suffix names, all or nothing.
+    """Write an embedding in the format that the suffix names, all or nothing.
 
     Parameters
     ----------
     path
-        A table (.csv, .tsv, .jsonl, .parquet, .arrow, .feather): node, then z0, z1, ...; .npz:
-        arrays ids and vectors; .w2v: word2vec's text format; .projector: a folder for
-        TensorBoard's projector.
+        A table (.csv, .tsv, .jsonl, .parquet, .arrow, .feather) with the columns node, z0, z1, ...;
+        .npz with the arrays ids and vectors; .w2v for word2vec's text format; or .projector for a
+        folder that TensorBoard's projector reads.
     ids
         Node ids, shape (n_nodes,).
     vectors
-        Shape (n_nodes, dim).
+        The embedding, one row per node, shape (n_nodes, dim).
     prefix
-        What the names of a table's columns begin with.
+        The beginning of the names of a table's columns.
 
     Raises
     ------
     InputError
-        The suffix is another one, the format cannot hold an id, or the file cannot be written.
+        The suffix is unknown, the format cannot hold an id, or the file cannot be written.
 
     Examples
     --------
@@ -93,37 +93,50 @@ def write_vectors(
 def vector_columns(
     ids: NDArray[Any], vectors: NDArray[np.floating], *, prefix: str = "z"
 ) -> dict[str, NDArray[Any]]:
-    """Columns of a table of node vectors: node, then one a coordinate."""
+    """The columns of a table with an embedding: node ids, then one column per dimension.
+
+    Examples
+    --------
+    >>> columns = vector_columns(np.array([7, 9]), np.array([[1.0, 2.5], [0.0, 3.0]]))
+    >>> list(columns), columns["z1"].tolist()
+    (['node', 'z0', 'z1'], [2.5, 3.0])
+    """
     columns = {f"{prefix}{place}": vectors[:, place] for place in range(vectors.shape[1])}
     return {"node": ids, **columns}
 
 
 def check_vectors(mean: NDArray[np.floating], std: NDArray[np.floating] | None) -> None:
-    """Refuse node vectors that give some answer which is no number.
+    """Refuse an embedding that could give an answer that is not a number.
 
     Raises
     ------
     InputError
-        A vector or deviation is not finite, or an inner product could be too large for float32.
+        A value is not finite, or an inner product could overflow float32.
 
     Examples
     --------
     >>> check_vectors(np.array([[1.0, 2.0]], np.float32), None)
     """
     if not np.isfinite(mean).all() or not (std is None or np.isfinite(std).all()):
-        raise InputError("node vectors: hold what is no finite number")
+        raise InputError("embedding: holds a value that is not finite")
     with np.errstate(over="ignore"):  # no inner product is larger than the largest square
         if not np.isfinite(np.square(mean, dtype=np.float32).sum(axis=1)).all():
-            raise InputError("node vectors: are so large that their inner products overflow")
+            raise InputError("embedding: is so large that inner products overflow float32")
 
 
 def check_vectors_output(path: Path) -> None:
-    """Refuse an output name before the work is done.
+    """Refuse an output path before the work is done.
 
     Raises
     ------
     InputError
-        The suffix is none that can be written, or a file cannot be made in that folder.
+        The suffix is unknown, or a file cannot be created in that folder.
+
+    Examples
+    --------
+    >>> check_vectors_output(Path("vectors.docx"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: vectors.docx: cannot write '.docx'; use one of .csv, .tsv, ...
     """
     suffix = inner_suffix(path)
     if suffix not in VECTOR_SUFFIXES:
@@ -138,13 +151,13 @@ def check_vectors_output(path: Path) -> None:
 
 
 def _rows(ids: NDArray[Any], vectors: NDArray[np.floating], delimiter: str) -> Any:
-    # Nine digits are what a float32 needs to come back the same.
+    # Nine digits give back the same float32.
     for name, row in zip(ids.tolist(), vectors.tolist(), strict=True):
         yield name, delimiter.join(f"{number:.9g}" for number in row)
 
 
 def _check_words(path: Path, ids: NDArray[Any], delimiter: str) -> None:
-    """Refuse ids that would fall apart: these formats know no quotes."""
+    """Refuse ids that would be split: these formats have no quotes."""
     for name in ids.tolist() if ids.dtype.kind == "O" else ():
         if (
             delimiter in name
