@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vgae.kernels.atomics import items
-from vgae.kernels.compiled import compiled
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.sparse import csr_tensor
 from vgae.kernels.threads import run_items
 
@@ -147,6 +147,12 @@ def _walk_rows(
         for d in range(dim):
             gradient[row, d] = 2.0 * slopes[d]
         totals[row] = linear + (pos_weight - 1.0) * (logarithms + math.log1p(product))
+
+
+@rehearsal
+def _rehearse() -> None:
+    starts, columns = torch.arange(2, dtype=torch.int32), torch.zeros(1, dtype=torch.int32)
+    positive_terms(torch.ones(1, 1), PairPattern(starts, columns), 1.0)
 
 
 def _on_device(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vgae.kernels.atomics import compare_and_set, fetch_add, read, write
-from vgae.kernels.compiled import compiled, prepared
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.engines import PairSum, TileEngine, check_factors, multiple
 from vgae.kernels.lanes import (
     N_LANES,
@@ -137,7 +137,6 @@ class NumbaEngine:
             both = _Packed.of(left)
             total, by_row, by_column = _blocked_sweep(both, both)
             gradient = np.empty(left.shape, np.float32)
-            prepared(_add_sides)
             _add_sides(by_row, by_column, gradient)
             return PairSum(total, torch.from_numpy(gradient), None)
         sides = _Packed.of(left), _Packed.of(right)
@@ -183,6 +182,11 @@ def _add_sides(by_row: Any, by_column: Any, gradient: Any) -> None:
                 by_row[node // block, node % block, d] + by_column[node // block, d, node % block]
             )
             gradient[node, d] = np.float32(2.0) * both
+
+
+@rehearsal
+def _rehearse() -> None:
+    NumbaEngine().sweep(torch.ones(2, 1), None)
 
 
 # A task has the number shift * n_row_blocks + row, and this is what threads share:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
 from vgae.graph import FloatCSR
 from vgae.kernels.atomics import items
-from vgae.kernels.compiled import compiled
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "top_pairs", "top_partners"]
@@ -291,6 +293,17 @@ def _count_rows(
                 own_counts[reached] += 1
             # Known pairs, at minus infinity, were counted among those that reach nothing.
             own_counts[0] -= n_known
+
+
+@rehearsal
+def _rehearse() -> None:
+    known = sparse.csr_array(np.eye(2, dtype=np.float32))
+    for part in (known.indptr, known.indices, known.data):
+        part.flags.writeable = False  # as a graph's are, which is another type to the compiler
+    factor = torch.ones(2, 1)
+    top_pairs(factor, 1, known=known)
+    top_partners(factor, np.zeros(1, np.int64), 1, known=known)
+    count_reaching(factor, np.zeros(1, np.float32), known=known)
 
 
 @numba.njit

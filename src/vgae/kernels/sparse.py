@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vgae.graph import FloatCSR
 from vgae.kernels.atomics import items
-from vgae.kernels.compiled import compiled
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, store
 from vgae.kernels.threads import run_items
 
@@ -37,10 +37,12 @@ class _Rows(NamedTuple):
 
     @classmethod
     def of(cls, matrix: FloatCSR) -> _Rows:
-        # SciPy's own choice of 32 or 64 bits for indices: what is large enough for this matrix.
-        parts = (matrix.indptr, matrix.indices, matrix.data)
-        row_starts, columns, values = (torch.from_numpy(part.copy()) for part in parts)
-        return cls(row_starts, columns, values, matrix.shape[1])
+        # Indices of 32 bits wherever they are large enough, or the loop is compiled twice.
+        index = sparse.get_index_dtype(maxval=max(matrix.nnz, matrix.shape[1]))
+        row_starts, columns = (
+            torch.from_numpy(part.astype(index)) for part in (matrix.indptr, matrix.indices)
+        )
+        return cls(row_starts, columns, torch.from_numpy(matrix.data.copy()), matrix.shape[1])
 
     def to(self, device: torch.device) -> _Rows:
         row_starts, columns, values = (part.to(device) for part in self[:3])
@@ -151,6 +153,11 @@ def _multiply(
                 total += values[place] * dense[columns[place] * width + column]
             product[own + column] = total
             column += 1
+
+
+@rehearsal
+def _rehearse() -> None:
+    _ = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, dtype=np.float32))) @ torch.ones(2, 1)
 
 
 def csr_tensor(

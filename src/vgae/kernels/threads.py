@@ -24,7 +24,8 @@ import torch
 from numpy.typing import NDArray
 
 from vgae.kernels.atomics import compare_and_set, read
-from vgae.kernels.compiled import compiled, prepared
+from vgae.kernels.compiled import compiled, rehearsal
+from vgae.kernels.first_use import compile_once
 
 __all__ = ["LEAST_WORK", "n_threads", "run_items", "run_together", "torch_on_one_thread"]
 
@@ -179,7 +180,7 @@ def run_items(function: Any, n_items: int, *arguments: Any, work: float) -> None
     work
         About how many nanoseconds all of it takes on one thread.
     """
-    prepared(function)
+    compile_once()
     turn = np.zeros(2, np.int64)
     if work < LEAST_WORK or n_threads() == 1:
         function(turn, max(n_items, 1), *arguments)
@@ -208,7 +209,7 @@ def run_together(function: Any, *arguments: Any, n_turns: int, work: float) -> N
     work
         About how many nanoseconds all of it takes on one thread.
     """
-    prepared(function)
+    compile_once()
     job = _Job(function, (True, *arguments))
     _run(job, _n_helpers(n_turns) if work >= LEAST_WORK else 0, (False, *arguments))
 
@@ -254,3 +255,11 @@ def _reaches(turn: NDArray[np.int64], n_items: int, n_looks: int) -> bool:
         if read(turn, 1) >= n_items:
             return True
     return False
+
+
+@rehearsal
+def _rehearse() -> None:
+    state = np.full(1, LOOKING_OUT, np.int64)
+    _calls(state)
+    _looks_out(state, 1)
+    _reaches(np.zeros(2, np.int64), 0, 1)
