@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import llvmlite
+import numba
 import pytest
+from llvmlite import binding
 
 import vgae
 from vgae.kernels import first_use as module
@@ -94,12 +97,12 @@ def test_what_is_kept_counts_only_for_the_same_code_and_processor(
     compile_all()
     assert is_compiled()
     assert all(any(folder.glob("*.nbi")) for folder in folders())
-    for room, name in ((module.numba, "__version__"), (module.llvmlite, "__version__")):
+    for room, name in ((numba, "__version__"), (llvmlite, "__version__")):
         with monkeypatch.context() as patch:
             patch.setattr(room, name, "0")
             assert not is_compiled()
     with monkeypatch.context() as patch:
-        patch.setattr(module.binding, "get_host_cpu_name", lambda: "another")
+        patch.setattr(binding, "get_host_cpu_name", lambda: "another")
         assert not is_compiled()
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", lambda _: b"changed")
