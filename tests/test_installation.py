@@ -63,7 +63,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     output(sys.executable, "-m", "venv", folder / "venv", folder=folder)
     commands = folder / "venv" / "bin"
-    install = [commands / "python", "-m", "pip", "install", "--quiet", "--no-compile"]
+    install: list[str | Path] = [
+        commands / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+    ]
     output(*install, "-c", ROOT / "constraints.txt", wheel, folder=folder)
     return commands
 

@@ -29,7 +29,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    """A terminal of 40 columns as standard error. No fixture: pytest sets the stream after those."""
+    """A terminal of 40 columns as standard error; no fixture, after which pytest sets it again."""
     shown = Screen()
     monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setenv("TERM", "xterm")

@@ -20,15 +20,15 @@ from vgae.kernels.threads import run_items
 __all__ = ["SparseMatrix", "csr_tensor"]
 
 
-EMITTED = "f0bb4ea5e2e2"
+EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 WORK_OF_AN_ENTRY, WORK_OF_A_PRODUCT = 2.0, 0.15
-"""Nanoseconds that an entry takes, and one of its products."""
+"""Nanoseconds per entry, and per product of an entry."""
 
 
 class _Rows(NamedTuple):
-    """A CSR matrix of some width, by its parts."""
+    """The parts of a CSR matrix, and its number of columns."""
 
     row_starts: Tensor
     columns: Tensor
@@ -37,7 +37,7 @@ class _Rows(NamedTuple):
 
     @classmethod
     def of(cls, matrix: FloatCSR) -> _Rows:
-        # Indices of 32 bits wherever they are large enough, or the loop is compiled twice.
+        # Indices of 32 bits wherever they suffice: the loop is compiled for each type of index.
         index = sparse.get_index_dtype(maxval=max(matrix.nnz, matrix.shape[1]))
         row_starts, columns = (
             torch.from_numpy(part.astype(index)) for part in (matrix.indptr, matrix.indices)
@@ -70,14 +70,21 @@ class _Rows(NamedTuple):
 @final
 @dataclass(frozen=True)
 class SparseMatrix:
-    """A constant CSR matrix that multiplies dense ones, with its transpose for the gradient."""
+    """A constant CSR matrix that multiplies dense ones, with its transpose for the gradient.
+
+    Examples
+    --------
+    >>> matrix = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, 3, dtype=np.float32)))
+    >>> (matrix.to(torch.device("cpu")) @ torch.ones(3, 1)).tolist()
+    [[1.0], [1.0]]
+    """
 
     forward: _Rows
     transposed: _Rows
 
     @classmethod
     def from_scipy(cls, matrix: FloatCSR) -> SparseMatrix:
-        """Copy of a SciPy matrix; one that is symmetric to the bit is stored once."""
+        """Copy a SciPy matrix; one that equals its transpose to the bit is stored once."""
         forward = _Rows.of(matrix)
         mirrored = sparse.csr_array(matrix.T)
         mirrored.sort_indices()
@@ -86,7 +93,7 @@ class SparseMatrix:
         return cls(forward, _Rows.of(mirrored))
 
     def to(self, device: torch.device) -> SparseMatrix:
-        """The same on a device."""
+        """Copy the matrix to a device."""
         forward = self.forward.to(device)
         same = self.transposed is self.forward
         return SparseMatrix(forward, forward if same else self.transposed.to(device))
@@ -97,7 +104,7 @@ class SparseMatrix:
 
 
 class _SparseProduct(torch.autograd.Function):
-    """Constant sparse times dense; both directions are row-wise sums, hence deterministic."""
+    """A constant sparse matrix times a dense one; value and gradient are deterministic row sums."""
 
     @staticmethod
     def forward(ctx: Any, matrix: SparseMatrix, dense: Tensor) -> Tensor:
@@ -121,7 +128,7 @@ def _multiply(
     product: Any,
     width: Any,
 ) -> None:
-    """Rows of the product, 32 columns at a time in registers, then 8, then one."""
+    """Compute rows of the product, 32 columns at a time in registers, then 8, then one."""
     for row in items(turn, size, row_starts.size - 1):
         first, stop = row_starts[row], row_starts[row + 1]
         own = row * width
@@ -163,10 +170,17 @@ def _rehearse() -> None:
 def csr_tensor(
     row_starts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]
 ) -> Tensor:
-    """A torch CSR matrix from parts that are known to be valid."""
+    """Make a torch CSR matrix from parts that are known to be valid.
+
+    Examples
+    --------
+    >>> matrix = csr_tensor(torch.tensor([0, 1]), torch.tensor([1]), torch.ones(1), (1, 2))
+    >>> matrix.to_dense().tolist()
+    [[0.0, 1.0]]
+    """
     with warnings.catch_warnings():
-        # torch says once per process that CSR is in beta, and that it does not check what it is
-        # told not to check; neither is news to a user of this library.
+        # Once per process, torch warns that CSR is in beta and that invariants are not checked;
+        # users of this library need neither warning.
         warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)", category=UserWarning)
         return torch.sparse_csr_tensor(
             row_starts, columns, values, size=shape, check_invariants=False
