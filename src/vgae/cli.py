@@ -255,13 +255,15 @@ def reproduce(
     from vgae.kernels.first_use import compile_once
 
     compile_once(reporter.working)
+    names = ", ".join(dict.fromkeys(one.dataset for one in wanted))
     try:
-        for result in reproduction.reproduce(wanted, out, runs=runs, seed=seed, on_run=show):
-            results.append(result)
-            reproduction.write_results(results, out)
-            if result.why_empty is not None:
-                cell = f"{result.experiment.dataset} {result.cell.row}"
-                reporter.say(f"{cell}: not run; {result.why_empty}")
+        with reporter.working(f"reproducing {names}"):
+            for result in reproduction.reproduce(wanted, out, runs=runs, seed=seed, on_run=show):
+                results.append(result)
+                reproduction.write_results(results, out)
+                if result.why_empty is not None:
+                    cell = f"{result.experiment.dataset} {result.cell.row}"
+                    reporter.say(f"{cell}: not run; {result.why_empty}")
     except KeyboardInterrupt:
         reporter.say(f"finished runs are kept in {out}: the same command goes on from there")
         raise

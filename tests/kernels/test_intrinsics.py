@@ -6,6 +6,7 @@ import numba
 import numpy as np
 import pytest
 from numba import types
+from numpy.typing import NDArray
 
 from vgae.kernels.intrinsics import address, intrinsic
 
@@ -27,6 +28,6 @@ def elements(array: Any) -> Any:
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32, np.float64])
 def test_elements_are_found_by_their_address(dtype: type) -> None:
-    array = np.arange(5, dtype=dtype)
+    array: NDArray[Any] = np.arange(5, dtype=dtype)
     assert elements(array) == [0, 1, 2, 3, 4]
     assert elements(array[2:]) == [2, 3, 4]
