@@ -13,14 +13,30 @@ ifneq ($(GOLDEN),)
 export VGAE_GOLDEN ?= $(abspath $(GOLDEN))
 endif
 
-.PHONY: env demo test test-slow bench docs clean
+.PHONY: env dev demo test test-wheel test-slow bench docs clean
+
+# Python compiles modules when it first imports them: most are never imported, and take up space.
+PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 env: .venv/.ready
+dev: .venv/.ready-dev
 
-.venv/.ready: pyproject.toml constraints.txt
+.venv/bin/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'vgae needs Python 3.11 or newer')"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+
+# What `vgae` needs and no more. PyPI's torch for Linux brings gigabytes of CUDA along, so that the
+# build for processors comes first, where it can be reached; loops are compiled before they are used.
+.venv/.ready: pyproject.toml constraints.txt | .venv/bin/python
+	-$(PIP) --no-deps --retries 0 --index-url $(TORCH_INDEX) torch
+	$(PIP) -e .
+	$(BIN)/vgae warm-up
+	@touch $@
+
+# What tests, types and style need on top of it.
+.venv/.ready-dev: .venv/.ready
+	$(PIP) -e ".[dev]"
 	@touch $@
 
 demo: env
@@ -28,17 +44,23 @@ demo: env
 	$(BIN)/vgae recommend runs/demo --top 10
 	@echo "results: runs/demo (run.json, metrics.json, embeddings.parquet, ...)"
 
-test: env
+test: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
+# The package as others get it: built, checked, installed into an environment of its own and run.
+test-wheel: dev
+	$(PIP) -e ".[release]"
+	$(BIN)/pytest -m slow tests/test_installation.py
+
 # Fuzzing by coverage is skipped, and said to be, where its library cannot be installed.
-test-slow: env
+test-slow: dev
+	$(PIP) -e ".[release]"
 	$(BIN)/pytest -m slow
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
+	-$(PIP) -e ".[fuzz]"
 	if $(BIN)/python -c "import atheris" 2>/dev/null; \
 	    then $(BIN)/python tests/fuzz_tables.py -runs=40000 -max_len=400 -artifact_prefix=/tmp/; \
 	    else echo "skipped: atheris is not installed"; fi
@@ -46,8 +68,8 @@ test-slow: env
 	    tests/split tests/test_graph.py tests/test_metrics.py tests/test_attributes.py tests/io
 
 # What the benchmarks compare with is skipped, and said to be, where it cannot be installed.
-bench: env .venv-pecanpy/.ready
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+bench: dev .venv-pecanpy/.ready
+	-$(PIP) -e ".[bench]"
 	$(BIN)/python benchmarks/objective.py
 	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/walks.py
@@ -61,8 +83,8 @@ bench: env .venv-pecanpy/.ready
 	-.venv-pecanpy/bin/python -m pip install --quiet --disable-pip-version-check pecanpy==2.0.9 "numpy<2"
 	@touch $@
 
-docs: env
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+docs: dev
+	$(PIP) -e ".[docs]"
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -53,8 +54,9 @@ def inspect(
     """Say how a file is understood, what was dropped or merged, and what fitting would take."""
     from vgae.report import Reporter, print_inspection, print_json
 
-    Reporter(quiet=quiet)
-    data = reading.graph(graph)
+    reporter = Reporter(quiet=quiet)
+    with reporter.working(f"reading {graph}"):
+        data = reading.graph(graph)
     from vgae.inspection import inspect_graph
 
     found = inspect_graph(data)
@@ -107,13 +109,16 @@ def fit(
 
     check_run_place(out, overwrite=overwrite)
     from vgae.api import check_patience, make_model
+    from vgae.kernels.first_use import compile_once
     from vgae.store import save_run, staged_run
 
     estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
     check_patience(estimator.settings.training.patience, held_out.validation if holdout else 0.0)
     estimator.engine_here()
-    data = reading.graph(graph)
+    with reporter.working(f"reading {graph}"):
+        data = reading.graph(graph)
     reporter.say(f"{graph}: {data}")
+    compile_once(reporter.working)
     split = (
         split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
     )
@@ -121,7 +126,9 @@ def fit(
         with reporter.training(estimator.settings.training.steps) as on_step:
             estimator.fit(split, on_step=on_step)
         save_run(estimator.as_run(graph_name=graph), staged)
-    print_fit(estimator.metrics_, estimator.recommend(top) if top else None, json=json)
+    with reporter.working("ranking all pairs"):
+        links = estimator.recommend(top) if top else None
+    print_fit(estimator.metrics_, links, json=json)
     if estimator.metrics_["test"]:
         made = split_words(split.settings.protocol, split.settings.proportions)
         reporter.say(f"{made}, seed {seed}; scores in percent")
@@ -178,10 +185,13 @@ def evaluate(
     }
     from vgae import api
     from vgae.datasets import public_node_split
+    from vgae.kernels.first_use import compile_once
 
     api.check_evaluation(names, **settings)  # before the work of reading
-    data = reading.graph(graph)
+    with reporter.working(f"reading {graph}"):
+        data = reading.graph(graph)
     reporter.say(f"{graph}: {data}")
+    compile_once(reporter.working)
     with reporter.counting("run", runs * len(names)) as tick:
         result = api.evaluate(
             data,
@@ -242,13 +252,18 @@ def reproduce(
             f"{scores_words(done.metrics)} | {time_words(done.seconds_left)} left"
         )
 
+    from vgae.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    names = ", ".join(dict.fromkeys(one.dataset for one in wanted))
     try:
-        for result in reproduction.reproduce(wanted, out, runs=runs, seed=seed, on_run=show):
-            results.append(result)
-            reproduction.write_results(results, out)
-            if result.why_empty is not None:
-                cell = f"{result.experiment.dataset} {result.cell.row}"
-                reporter.say(f"{cell}: not run; {result.why_empty}")
+        with reporter.working(f"reproducing {names}"):
+            for result in reproduction.reproduce(wanted, out, runs=runs, seed=seed, on_run=show):
+                results.append(result)
+                reproduction.write_results(results, out)
+                if result.why_empty is not None:
+                    cell = f"{result.experiment.dataset} {result.cell.row}"
+                    reporter.say(f"{cell}: not run; {result.why_empty}")
     except KeyboardInterrupt:
         reporter.say(f"finished runs are kept in {out}: the same command goes on from there")
         raise
@@ -289,17 +304,19 @@ def predict(
     """Give the probability of an edge for each pair of a file."""
     from vgae.report import Reporter
 
-    Reporter(quiet=quiet)
+    reporter = Reporter(quiet=quiet)
     if out is not None:
         from vgae.tables import check_output
 
         check_output(out)
     from vgae.api import Link, load
 
-    model = newcomers.join(load(run))
+    with reporter.working(f"opening {run}"):
+        model = newcomers.join(load(run))
     from vgae.io import read_pairs
 
-    asked = read_pairs(pairs, model.split_.graph, header=header)
+    with reporter.working(f"reading {pairs}"):
+        asked = read_pairs(pairs, model.split_.graph, header=header)
     probabilities = model.predict_proba(asked).tolist()
     links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
     _give_links(links, json, out)
@@ -348,8 +365,13 @@ def recommend(
         (check_file if marked else check_output)(out)
     from vgae.api import load
 
-    model = newcomers.join(load(run))
-    links = model.recommend(top, nodes=node or None)
+    with reporter.working(f"opening {run}"):
+        model = newcomers.join(load(run))
+    from vgae.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("ranking all pairs"):
+        links = model.recommend(top, nodes=node or None)
     if out is not None and marked:
         if model.graph_.get("weighted"):
             reporter.say(f"{out}: without edge weights, which a run folder does not keep")
@@ -381,14 +403,15 @@ def embed(
     """Write the node vectors: column node, then z0, z1, ..."""
     from vgae.report import Reporter, print_json, print_table
 
-    Reporter(quiet=quiet)
+    reporter = Reporter(quiet=quiet)
     if out is not None:
         from vgae.io import check_vectors_output
 
         check_vectors_output(out)
     from vgae.api import load
 
-    model = newcomers.join(load(run))
+    with reporter.working(f"opening {run}"):
+        model = newcomers.join(load(run))
     vectors = model.embedding_std_ if std else model.embedding_
     if vectors is None:
         raise InputError(f"{run}: a {model.name} has no posterior standard deviations")
@@ -439,6 +462,29 @@ def datasets(json: options.JsonOption = False, out: options.TableOption = None) 
             list(rows[0]),
             [[words[v] if isinstance(v, bool) else str(v) for v in row.values()] for row in rows],
         )
+
+
+@app.command("warm-up")
+def warm_up(quiet: options.QuietOption = False) -> None:
+    """Compile all loops for this processor now, so that no later command waits for it."""
+    from vgae.report import Reporter, time_words
+
+    reporter = Reporter(quiet=quiet)
+    started, words = time.perf_counter(), "compiling loops for this processor"
+    with reporter.working(words) as change:
+        from vgae.kernels.first_use import compile_all, folders
+
+        if not folders():
+            raise InputError(
+                "warm-up: there is no folder to keep compiled loops in; set NUMBA_CACHE_DIR to one "
+                "that can be written to"
+            )
+        number = compile_all(lambda done, total: change(f"{words}, part {done + 1} of {total}"))
+    spent = time_words(time.perf_counter() - started)
+    did = (
+        f"compiled {number} loops in {spent}" if number else "nothing to do: all loops are compiled"
+    )
+    reporter.say(f"{did}; they are kept in {' and '.join(map(str, folders()))}")
 
 
 class _NoPandas:

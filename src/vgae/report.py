@@ -6,15 +6,22 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import (
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
 from rich.text import Text
 
 from vgae.errors import InputError, one_line
@@ -53,6 +60,9 @@ METRIC_TITLES = {
     "ari": "ARI",
 }
 
+
+PATIENCE = 2.0
+"""Seconds of silence after which a command says what it is doing."""
 
 ROW_WORDS = {
     "self_loops": "self loops (dropped)",
@@ -358,6 +368,27 @@ class Reporter:
             _say(Text(one_line(line)))
 
     @contextmanager
+    def working(self, words: str) -> Iterator[Callable[[str], None]]:
+        """Say what is going on where it takes longer than two seconds.
+
+        A terminal shows a live line with the time that has passed, which disappears at the end; a
+        pipe gets the words once. Call what it yields to change the words.
+        """
+        if self.quiet:
+            yield lambda _: None
+            return
+        display = _Waiting(words)
+        timer = threading.Timer(PATIENCE, display.show)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield display.change
+        finally:
+            timer.cancel()
+            timer.join()
+            display.hide()
+
+    @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
         """A display to give to `fit` as `on_step`: a live line, or some lines in a pipe."""
         console = _ErrorConsole()
@@ -388,14 +419,45 @@ class Reporter:
     def counting(self, title: str, total: int) -> Iterator[Any]:
         """A display of `total` pieces of work; call what it yields with each piece's words."""
         done, started = 0, time.perf_counter()
+        with self.working(f"{title} 1/{total}") as change:
 
-        def tick(words: str) -> None:
-            nonlocal done
-            done += 1
-            left = (time.perf_counter() - started) / done * (total - done)
-            self.say(f"{title} {done}/{total}: {words} | {time_words(left)} left")
+            def tick(words: str) -> None:
+                nonlocal done
+                done += 1
+                left = (time.perf_counter() - started) / done * (total - done)
+                self.say(f"{title} {done}/{total}: {words} | {time_words(left)} left")
+                change(f"{title} {min(done + 1, total)}/{total}")
 
-        yield tick
+            yield tick
+
+
+class _Waiting:
+    """What a person sees while nothing else is printed: shown late, by a thread of its own."""
+
+    def __init__(self, words: str) -> None:
+        self.words = one_line(words)
+        self.console = _ErrorConsole()
+        # One line at any width, and no markup: names of files may hold brackets.
+        column = Column(no_wrap=True, overflow="ellipsis")
+        text = TextColumn("{task.description}", markup=False, table_column=column)
+        self.progress = Progress(
+            SpinnerColumn(), text, TimeElapsedColumn(), console=self.console, transient=True
+        )
+        self.task = self.progress.add_task(self.words)
+
+    def show(self) -> None:
+        if self.console.is_terminal:
+            self.progress.start()
+        else:
+            _say(Text(self.words))
+
+    def change(self, words: str) -> None:
+        self.words = one_line(words)
+        self.progress.update(self.task, description=self.words)
+
+    def hide(self) -> None:
+        if self.progress.live.is_started:
+            self.progress.stop()
 
 
 class _StepLine:

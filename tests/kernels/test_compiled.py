@@ -1,7 +1,4 @@
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numba
@@ -10,33 +7,6 @@ import pytest
 import vgae
 from vgae.kernels import compiled as module
 from vgae.kernels.compiled import compiled
-
-PROGRAM = """
-import logging, sys
-logging.basicConfig(format="%(message)s", stream=sys.stdout)
-import vgae
-model = vgae.GAE(steps=1).fit([("a", "b"), ("b", "c")])
-if "recommend" in sys.argv:
-    model.recommend(1), model.recommend(1, nodes="a")
-"""
-
-
-def said(cache: Path, *arguments: str) -> str:
-    """What a fresh process says, with compiled code in a folder of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
-        check=True,
-    ).stdout
-
-
-def test_compiling_is_said_once_whatever_comes_later(tmp_path: Path) -> None:
-    assert said(tmp_path) == (
-        "compiling loops for this processor, once after installation: up to fifteen seconds\n"
-    )
-    assert said(tmp_path, "recommend") == ""
 
 
 def test_what_cannot_be_kept_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +19,7 @@ def test_what_cannot_be_kept_is_compiled_all_the_same(monkeypatch: pytest.Monkey
         return lambda function: function
 
     monkeypatch.setattr(numba, "njit", njit)
+    monkeypatch.setattr(module, "loops", [])
     assert compiled(fastmath=True)(max) is max
     assert [(options.get("cache"), options["fastmath"]) for options in given] == [
         (True, True),
@@ -70,11 +41,3 @@ def test_files_name_the_state_of_the_instructions_that_they_use() -> None:
     assert len(users) >= 8
     for path in set(users) - set(emitting):
         assert f'EMITTED = "{state}"' in path.read_text(), path.name
-
-
-def test_every_room_with_loops_is_compiled_at_first_use() -> None:
-    from vgae.kernels.first_use import LOOPS
-
-    rooms = Path(module.__file__).parent
-    with_loops = [path.stem for path in rooms.glob("*.py") if "\n@compiled(" in path.read_text()]
-    assert sorted(LOOPS) == sorted(f"vgae.kernels.{room}" for room in with_loops)

@@ -187,7 +187,7 @@ _turns = threading.Lock()
 
 @pytest.fixture
 def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "prepared", lambda _: None)
+    monkeypatch.setattr(module, "compile_once", lambda: None)
 
 
 @several

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from vgae.graph import Graph
 from vgae.kernels.atomics import items
-from vgae.kernels.compiled import compiled
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.threads import run_items
 
 __all__ = ["random_walks"]
 
-EMITTED = "f0bb4ea5e2e2"
+EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Walks = NDArray[np.int32]
@@ -132,6 +132,13 @@ def _accumulate(starts: Any, weights: Any) -> None:
     for row in range(len(starts) - 1):
         for place in range(starts[row] + 1, starts[row + 1]):
             weights[place] += weights[place - 1]
+
+
+@rehearsal
+def _rehearse() -> None:
+    for weights in (None, [2.0]):
+        graph = Graph.from_edges([(0, 1)], weights=weights)
+        random_walks(graph, np.zeros(1, np.int64), length=2, seed=0)
 
 
 @compiled()

@@ -1,8 +1,8 @@
-"""Sums and searches over all pairs of nodes, in memory linear in the nodes.
+"""Sums and searches over all pairs of nodes, in memory linear in the number of nodes.
 
-`choose_engine` is the door of the exact objective: an engine's `sweep` gives the sum over all pairs
-with its gradient, and `softplus_sum` makes it differentiable. A new engine goes into `ENGINES`, and
-the contract test in tests/kernels runs over it.
+`choose_engine` is where the exact objective enters: an engine's `sweep` computes the sum over all
+pairs with its gradient, and `softplus_sum` makes the sum differentiable. Add a new engine to
+`ENGINES`; the contract test in tests/kernels then covers it.
 """
 
 from vgae.kernels.edges import PairPattern, positive_terms

@@ -1,8 +1,8 @@
 """Numbers that several threads read and change at the same time, for compiled loops.
 
-Each operation is indivisible, and what a thread wrote before one is seen by every thread that reads
-the result after it (sequentially consistent). Arrays hold int64 and are contiguous. Only code
-compiled by numba can use these names.
+Each operation is atomic and sequentially consistent: a thread that reads the result of an operation
+also sees everything that was written before it. Arrays are contiguous and hold int64. Only code
+that numba compiles can call these functions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ _ORDER, _BYTES = "seq_cst", 8
 
 @intrinsic
 def fetch_add(typing: Any, array: Any, index: Any, number: Any) -> Any:  # noqa: ARG001
-    """Add to the number at `index`; what it was before."""
+    """Add to the number at `index` and return what it was before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counter = np.array([5])
+    >>> numba.njit(lambda array: fetch_add(array, 0, 2))(counter), counter.tolist()
+    (5, [7])
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = address(context, builder, sig.args[0], *args[:2])
@@ -33,7 +41,14 @@ def fetch_add(typing: Any, array: Any, index: Any, number: Any) -> Any:  # noqa:
 
 @intrinsic
 def read(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
-    """The number at `index`, as the last thread left it."""
+    """Read the number at `index`, as the last thread left it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> numba.njit(lambda array: read(array, 1))(np.array([4, 5]))
+    5
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = address(context, builder, sig.args[0], *args)
@@ -44,7 +59,16 @@ def read(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def write(typing: Any, array: Any, index: Any, number: Any) -> Any:  # noqa: ARG001
-    """Put a number at `index`."""
+    """Write a number at `index`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> array = np.zeros(2, np.int64)
+    >>> numba.njit(lambda array: write(array, 1, 7))(array)
+    >>> array.tolist()
+    [0, 7]
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = address(context, builder, sig.args[0], *args[:2])
@@ -62,7 +86,16 @@ def compare_and_set(
     expected: Any,  # noqa: ARG001
     number: Any,  # noqa: ARG001
 ) -> Any:
-    """Put a number at `index` if `expected` is there; whether it was."""
+    """Write a number at `index` if `expected` is there, and return whether it was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> array = np.array([1])
+    >>> replace = numba.njit(lambda array: compare_and_set(array, 0, 1, 9))
+    >>> replace(array), replace(array), array.tolist()
+    (1, 0, [9])
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = address(context, builder, sig.args[0], *args[:2])
@@ -74,9 +107,18 @@ def compare_and_set(
 
 @numba.njit
 def items(turn: Any, size: Any, n_items: Any) -> Any:
-    """Items that no other thread has taken, `size` at a time, until all are taken.
+    """Take items that no other thread has taken, `size` at a time, until none is left.
 
-    `turn` holds how many have been taken, and how many of them are done.
+    `turn` holds the number of items taken and the number of items done.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> turn = np.zeros(2, np.int64)
+    >>> numba.njit(lambda turn: [item for item in items(turn, 2, 5)])(turn)
+    [0, 1, 2, 3, 4]
+    >>> int(turn[1])
+    5
     """
     first = fetch_add(turn, 0, size)
     while first < n_items:

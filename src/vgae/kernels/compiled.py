@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 
-__all__ = ["compiled", "prepared"]
+__all__ = ["compiled", "loops", "rehearsal", "rehearsals"]
 
-logger = logging.getLogger(__name__)
-
-_looked_up: set[Any] = set()
-"""Functions that were looked up among those that earlier processes compiled."""
-_announced = False
+loops: list[Any] = []
+"""All loops of the modules that have been imported."""
+rehearsals: dict[str, Callable[[], None]] = {}
+"""For each module with loops, a function that calls all of them once."""
 
 
 def compiled(*, nogil: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -27,50 +23,38 @@ def compiled(*, nogil: bool = True, **options: Any) -> Callable[[Callable[..., A
     nogil
         Whether other Python threads go on while the function runs.
     **options
-        Others of `numba.njit`, such as `fastmath`.
+        Further options of `numba.njit`, such as `fastmath`.
+
+    Examples
+    --------
+    The loops of this package are made so:
+
+    >>> from vgae.kernels.threads import _reaches
+    >>> _reaches in loops
+    True
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         try:
-            return numba.njit(cache=True, nogil=nogil, **options)(function)
-        except RuntimeError:  # there is no folder that could be written to
-            return numba.njit(nogil=nogil, **options)(function)
+            loop = numba.njit(cache=True, nogil=nogil, **options)(function)
+        except RuntimeError:  # no folder can be written to
+            loop = numba.njit(nogil=nogil, **options)(function)
+        loops.append(loop)
+        return loop
 
     return decorate
 
 
-def prepared(function: Any) -> None:
-    """Make sure that a function can be called without a wait for the compiler, but for the first.
+def rehearsal(call: Callable[[], None]) -> Callable[[], None]:
+    """Register a function that calls each loop of its module once, on next to no data.
 
-    Where no earlier process has compiled it, all loops of this package are compiled at once, so
-    that this is said and waited for once per installation.
+    Loops are compiled for the types of their arguments, so that a rehearsal must call them with
+    the types of a real fit.
 
-    Parameters
-    ----------
-    function
-        What `compiled` made.
+    Examples
+    --------
+    >>> from vgae.kernels import threads
+    >>> rehearsals[threads.__name__]()
     """
-    if function in _looked_up:
-        return
-    _looked_up.add(function)
-    if _is_kept(function):
-        return
-    from vgae.kernels.first_use import LOOPS, compile_all
-
-    if function.__module__ not in LOOPS:  # a baseline's: a second or two
-        return
-    global _announced
-    if not _announced:
-        _announced = True
-        kept = function.stats.cache_path
-        often = "once after installation" if kept else "as there is no folder to keep the result in"
-        logger.warning("compiling loops for this processor, %s: up to fifteen seconds", often)
-    compile_all()
-
-
-def _is_kept(function: Any) -> bool:
-    """Whether the machine code of an earlier process is there."""
-    folder, code = function.stats.cache_path, function.py_func.__code__
-    version = f"py{sys.version_info.major}{sys.version_info.minor}"
-    name = f"*.{function.__name__}-{code.co_firstlineno}.{version}*.nbi"
-    return bool(folder) and any(Path(folder).glob(name))
+    rehearsals[call.__module__] = call
+    return call

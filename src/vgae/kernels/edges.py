@@ -1,4 +1,4 @@
-"""The terms of the objective that only positive pairs have: a closed form, value and gradient."""
+"""The terms of the objective for positive pairs: value and gradient in closed form."""
 
 from __future__ import annotations
 
@@ -12,54 +12,71 @@ from torch import Tensor
 from torch.nn import functional
 
 from vgae.kernels.atomics import items
-from vgae.kernels.compiled import compiled
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.sparse import csr_tensor
 from vgae.kernels.threads import run_items
 
 __all__ = ["PairPattern", "PositiveTerms", "positive_terms"]
 
-EMITTED = "f0bb4ea5e2e2"
+EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 CHUNK_PAIRS = 2**16
 
 WORK_OF_A_PAIR, WORK_OF_A_PRODUCT = 15.0, 0.8
-"""Nanoseconds that a pair takes, and each of its dimensions."""
+"""Nanoseconds per pair, and per dimension of a pair."""
 
 
 @dataclass(frozen=True)
 class PairPattern:
-    """Which ordered pairs are positive: a symmetric pattern of n_nodes x n_nodes in CSR form.
+    """The ordered pairs that are positive: a symmetric pattern of n_nodes x n_nodes in CSR form.
 
     Attributes
     ----------
     row_starts
-        Where each row's columns start, shape (n_nodes + 1,).
+        Where the columns of each row start, shape (n_nodes + 1,).
     columns
         The second node of each pair, ascending within a row, shape (n_pairs,), of the same type.
+
+    Examples
+    --------
+    An edge between two nodes, in both directions:
+
+    >>> pattern = PairPattern(torch.tensor([0, 1, 2]), torch.tensor([1, 0]))
+    >>> pattern.to(torch.device("cpu")).columns.tolist()
+    [1, 0]
     """
 
     row_starts: Tensor
     columns: Tensor
 
     def to(self, device: torch.device) -> PairPattern:
-        """The same on a device."""
+        """Copy the pattern to a device."""
         return PairPattern(self.row_starts.to(device), self.columns.to(device))
 
 
 class PositiveTerms(NamedTuple):
-    """A sum over positive pairs, a float64 scalar, and its gradient in the factor."""
+    """A sum over positive pairs, a float64 scalar, and its gradient with respect to the factor.
+
+    Examples
+    --------
+    >>> itself = PairPattern(torch.tensor([0, 1]), torch.tensor([0]))
+    >>> terms = positive_terms(torch.zeros(1, 2), itself, 3.0)
+    >>> isinstance(terms, PositiveTerms), terms.gradient.tolist()
+    (True, [[0.0, 0.0]])
+    """
 
     total: Tensor
     gradient: Tensor
 
 
 def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
-    """Sum over positive pairs of pos_weight * softplus(-s) - softplus(s), with its gradient.
+    """Sum pos_weight * softplus(-s) - softplus(s) over positive pairs, with the gradient.
 
-    Both sides of a pair give the same gradient, a sum over each node's neighbours: deterministic
-    on any number of threads, which the gradient of a gather is not. Logits are taken in float64,
-    so that they cancel as exactly as they can against the sum over all pairs.
+    Both ends of a pair contribute the same gradient, so that it is a sum over the neighbours of
+    each node. Unlike the gradient of a gather, this is deterministic on any number of threads.
+    Logits are computed in float64, so that they cancel as exactly as possible against the sum over
+    all pairs.
 
     Parameters
     ----------
@@ -68,7 +85,7 @@ def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> P
     pattern
         The positive pairs.
     pos_weight
-        Weight of a positive pair beside a negative one.
+        Weight of a positive pair relative to a negative one.
 
     Examples
     --------
@@ -113,10 +130,10 @@ def _walk_rows(
     gradient: Any,
     totals: Any,
 ) -> None:
-    """Totals and gradients of the rows.
+    """Compute the total and the gradient of each row.
 
     pos_weight * softplus(-s) - softplus(s) is pos_weight * max(-s, 0) - max(s, 0), and
-    (pos_weight - 1) log(1 + e) with e = exp(-|s|); the logarithms of a row are taken of products.
+    (pos_weight - 1) log(1 + e) with e = exp(-|s|); a row takes the logarithms of products.
     """
     n_nodes, dim = vectors.shape
     slopes = np.empty(dim)
@@ -149,8 +166,14 @@ def _walk_rows(
         totals[row] = linear + (pos_weight - 1.0) * (logarithms + math.log1p(product))
 
 
+@rehearsal
+def _rehearse() -> None:
+    starts, columns = torch.arange(2, dtype=torch.int32), torch.zeros(1, dtype=torch.int32)
+    positive_terms(torch.ones(1, 1), PairPattern(starts, columns), 1.0)
+
+
 def _on_device(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
-    """The same by torch's own operations, some pairs at a time, on any device."""
+    """Compute the same with torch's operations, in chunks of pairs, on any device."""
     n_nodes = len(factor)
     counts = pattern.row_starts.diff()
     rows = torch.repeat_interleave(torch.arange(n_nodes, device=factor.device), counts)

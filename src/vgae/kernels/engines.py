@@ -1,4 +1,4 @@
-"""What computes the sum of softplus over the logits of all pairs, and the plain torch ways to."""
+"""The interface of engines, which sum softplus over the logits of all pairs, and two plain ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ class PairSum(NamedTuple):
     total
         sum_ij softplus(left_i . right_j), a float64 scalar.
     grad_left
-        Its gradient in `left`, shape (n_left, dim). In the symmetric case, the whole gradient.
+        The gradient with respect to `left`, shape (n_left, dim); in the symmetric case, the whole
+        gradient.
     grad_right
-        Its gradient in `right`, shape (n_right, dim); None in the symmetric case.
+        The gradient with respect to `right`, shape (n_right, dim); None in the symmetric case.
+
+    Examples
+    --------
+    >>> result = TileEngine().sweep(torch.zeros(2, 1), None)
+    >>> round(float(result.total), 4), result.grad_left.tolist(), result.grad_right  # 4 log 2
+    (2.7726, [[0.0], [0.0]], None)
     """
 
     total: Tensor
@@ -30,14 +37,23 @@ class PairSum(NamedTuple):
 
 
 class Engine(Protocol):
-    """One way to compute the sum of softplus over all pairs."""
+    """One way to compute the sum of softplus over all pairs.
+
+    Examples
+    --------
+    >>> engine: Engine = TileEngine()
+    >>> engine.name, engine.unavailable(torch.device("cpu"), 16)
+    ('tiles', None)
+    >>> engine.sweep(torch.zeros(1, 1), None).grad_left.tolist()
+    [[0.0]]
+    """
 
     @property
     def name(self) -> str:
-        """What settings and run records call it."""
+        """The engine's name in settings and run records."""
 
     def unavailable(self, device: torch.device, dim: int) -> str | None:
-        """Why it cannot work on factors of this device and dimension, here; None where it can."""
+        """Why the engine cannot process factors of this device and dimension; None if it can."""
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """Sum softplus(left_i . right_j) over all i, j, with the gradient.
@@ -51,7 +67,7 @@ class Engine(Protocol):
 
         Returns
         -------
-        Tensors that are the caller's to change.
+        New tensors, which the caller may change.
         """
 
 
@@ -59,14 +75,22 @@ class Engine(Protocol):
 class TileEngine:
     """Square tiles in plain torch, in the precision of the factors, on any device.
 
-    A tile of logits is used for the sum and both gradients, then forgotten. In the symmetric case
-    tiles below the diagonal are the mirror of those above it and are not computed. The sum is
-    accumulated in float64.
+    Each tile of logits contributes to the sum and both gradients and is then discarded. In the
+    symmetric case the tiles below the diagonal mirror those above it and are not computed. The sum
+    is accumulated in float64.
+
+    Examples
+    --------
+    >>> engine = TileEngine()
+    >>> engine.name, engine.tile_size, engine.unavailable(torch.device("cuda"), 16)
+    ('tiles', 512, None)
+    >>> round(float(engine.sweep(torch.zeros(2, 3), torch.zeros(5, 3)).total), 4)  # 10 log 2
+    6.9315
     """
 
     name: ClassVar[str] = "tiles"
     tile_size: ClassVar[int] = 512
-    """Rows and columns of a tile: 1 MB in float32, which stays in the cache of a current CPU."""
+    """Rows and columns of a tile: 1 MB in float32, which fits the cache of a current CPU."""
 
     def unavailable(self, device: torch.device, dim: int) -> str | None:  # noqa: ARG002 - anywhere
         """See `Engine.unavailable`."""
@@ -80,7 +104,7 @@ class TileEngine:
         grad_left = torch.zeros_like(left)
         grad_right = torch.zeros_like(columns)
         size = self.tile_size
-        # One buffer for all tiles: a new one for each would fragment the heap.
+        # One buffer for all tiles: a new one per tile would fragment the heap.
         tile = left.new_empty(min(size, left.shape[0]) * min(size, columns.shape[0]))
         for top in range(0, left.shape[0], size):
             rows = slice(top, top + size)
@@ -103,7 +127,16 @@ class TileEngine:
 
 @final
 class ReferenceEngine:
-    """One row of logits at a time in float64: slow, and what the others are measured against."""
+    """One row of logits at a time in float64: slow, and the reference for all other engines.
+
+    Examples
+    --------
+    >>> engine = ReferenceEngine()
+    >>> engine.name, engine.unavailable(torch.device("cpu"), 16)
+    ('reference', None)
+    >>> round(float(engine.sweep(torch.zeros(2, 1), None).total), 4)  # 4 log 2
+    2.7726
+    """
 
     name: ClassVar[str] = "reference"
 
@@ -120,7 +153,7 @@ class ReferenceEngine:
         grad_right = torch.zeros_like(columns)
         for index, row in enumerate(rows):
             logits = columns @ row
-            # Not functional.softplus, which becomes the identity above 20.
+            # functional.softplus would become the identity above 20.
             total += torch.logaddexp(logits, torch.zeros_like(logits)).sum()
             probabilities = torch.sigmoid(logits)
             grad_left[index] = probabilities @ columns
@@ -131,17 +164,30 @@ class ReferenceEngine:
 
 
 def multiple(number: int, of: int) -> int:
-    """The smallest multiple that is not below a number."""
+    """Round a number up to a multiple.
+
+    Examples
+    --------
+    >>> multiple(10, 4), multiple(12, 4)
+    (12, 12)
+    """
     return -(-number // of) * of
 
 
 def check_factors(left: Tensor, right: Tensor) -> None:
-    """Refuse factors whose rows have no inner products, before compiled code meets them.
+    """Refuse factors whose dimensions differ, before they reach compiled code.
 
     Raises
     ------
     ValueError
-        Their dimensions differ.
+        The factors are not two matrices with the same number of columns.
+
+    Examples
+    --------
+    >>> check_factors(torch.zeros(2, 3), torch.zeros(5, 3))
+    >>> check_factors(torch.zeros(2, 3), torch.zeros(5, 4))
+    Traceback (most recent call last):
+    ValueError: factors of shapes (2, 3) and (5, 4): they must have as many columns
     """
     if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
         shapes = f"{tuple(left.shape)} and {tuple(right.shape)}"

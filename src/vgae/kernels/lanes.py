@@ -1,9 +1,9 @@
 """Eight float32 numbers that move together: vector registers for compiled kernels.
 
-Whether a compiler turns a scalar loop into vector instructions depends on what it can prove about
-it. A kernel written with these names is vectorised because it says so, on every processor: LLVM
-maps the eight lanes to one AVX register, or to two of SSE or NEON. Only code compiled by numba can
-use them. `+`, `-`, `*` and `/` work lane by lane.
+A compiler turns a scalar loop into vector instructions only if it can prove that this is safe. A
+kernel written with these functions is vectorised on every processor: LLVM maps the eight lanes to
+one AVX register, or to two of SSE or NEON. Only code that numba compiles can call them. `+`, `-`,
+`*` and `/` work lane by lane.
 """
 
 from __future__ import annotations
@@ -81,7 +81,15 @@ def _broadcast(builder: Any, number: Any) -> Any:
 
 @intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
-    """Eight neighbours of a flat array, from `index` on."""
+    """Load eight consecutive numbers of a flat array, starting at `index`.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> eight = numba.njit(lambda array: lane_sum(load(array, 1)))
+    >>> eight(np.arange(10, dtype=np.float32))  # 1 + ... + 8
+    36.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = address(context, builder, sig.args[0], *args)
@@ -94,7 +102,16 @@ def load(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:  # noqa: ARG001
-    """Put eight numbers into a flat array, from `index` on."""
+    """Store eight numbers into a flat array, starting at `index`.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> array = np.zeros(9, np.float32)
+    >>> numba.njit(lambda array: store(array, 1, splat(np.float32(2))))(array)
+    >>> array.tolist()
+    [0.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = address(context, builder, sig.args[0], *args[:2])
@@ -107,7 +124,14 @@ def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:  # noqa: ARG0
 
 @intrinsic
 def splat(typing: Any, number: Any) -> Any:  # noqa: ARG001
-    """A float32 number in all lanes."""
+    """Copy a float32 number to all lanes.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> numba.njit(lambda number: lane_sum(splat(number)))(np.float32(1.5))
+    12.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         return _broadcast(builder, args[0])
@@ -117,7 +141,14 @@ def splat(typing: Any, number: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def splat_at(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
-    """The number at `index` of a flat array in all lanes."""
+    """Copy the number at `index` of a flat array to all lanes.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> numba.njit(lambda array: lane_sum(splat_at(array, 1)))(np.array([0, 3], np.float32))
+    24.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _broadcast(builder, builder.load(address(context, builder, sig.args[0], *args)))
@@ -127,7 +158,17 @@ def splat_at(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001
-    """A * b + c, rounded once where the processor can."""
+    """Compute a * b + c, rounded once where the processor can do so.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> @numba.njit
+    ... def total(a, b, c):
+    ...     return lane_sum(multiply_add(splat(a), splat(b), splat(c)))
+    >>> total(*np.array([2, 3, 1], np.float32))  # 8 * (2 * 3 + 1)
+    56.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
@@ -139,7 +180,15 @@ def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def positive_part(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
-    """The larger of each number and zero; what is not a number stays none."""
+    """Take the larger of each number and zero; NaN stays NaN.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> positive = numba.njit(lambda array: lane_sum(positive_part(load(array, 0))))
+    >>> positive(np.array([-3, -2, -1, 0, 1, 2, 3, 4], np.float32))
+    10.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         return builder.select(builder.fcmp_ordered("<", args[0], _ZEROS), _ZEROS, args[0])
@@ -149,7 +198,18 @@ def positive_part(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def not_negative(typing: Any, lanes: Any, yes: Any, no: Any) -> Any:  # noqa: ARG001
-    """In each lane `yes` where the number is 0 or above, else `no`."""
+    """Take `yes` in each lane whose number is 0 or more, and `no` otherwise.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> @numba.njit
+    ... def count(array):
+    ...     one, zero = splat(np.float32(1)), splat(np.float32(0))
+    ...     return lane_sum(not_negative(load(array, 0), one, zero))
+    >>> count(np.array([-3, -2, -1, 0, 1, 2, 3, np.nan], np.float32))
+    4.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         return builder.select(builder.fcmp_ordered(">=", args[0], _ZEROS), args[1], args[2])
@@ -159,7 +219,17 @@ def not_negative(typing: Any, lanes: Any, yes: Any, no: Any) -> Any:  # noqa: AR
 
 @intrinsic
 def minus_magnitude(typing: Any, lanes: Any, lowest: Any) -> Any:  # noqa: ARG001
-    """The larger of -|x| and `lowest`."""
+    """Take the larger of -|x| and `lowest` in each lane.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> @numba.njit
+    ... def total(array):
+    ...     return lane_sum(minus_magnitude(load(array, 0), splat(np.float32(-2))))
+    >>> total(np.array([-3, 3, -1, 1, 0, 0, 0, 0], np.float32))  # -2 - 2 - 1 - 1
+    -6.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         sign = ir.Constant(_INTEGERS, [-(2**31)] * N_LANES)
@@ -171,7 +241,18 @@ def minus_magnitude(typing: Any, lanes: Any, lowest: Any) -> Any:  # noqa: ARG00
 
 @intrinsic
 def add_exponent(typing: Any, lanes: Any, shifted: Any) -> Any:  # noqa: ARG001
-    """Multiply by 2 to the n, where n is in the low bits of each `shifted` number's mantissa."""
+    """Multiply by 2 to the n, where the low bits of each `shifted` number's mantissa hold n.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> @numba.njit
+    ... def scaled(number, n):
+    ...     shifted = splat(np.float32(1.5 * 2.0**23 + n))
+    ...     return lane_sum(add_exponent(splat(number), shifted))
+    >>> scaled(np.float32(1.5), 3)  # 8 * 1.5 * 2**3
+    96.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         bits, shifted_bits = (builder.bitcast(value, _INTEGERS) for value in args)
@@ -183,7 +264,14 @@ def add_exponent(typing: Any, lanes: Any, shifted: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def lane_sum(typing: Any, lanes: Any) -> Any:  # noqa: ARG001
-    """The sum of the eight numbers, in an order that depends on the processor alone."""
+    """Add up the eight numbers, in an order that depends only on the processor.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> numba.njit(lambda array: lane_sum(load(array, 0)))(np.ones(8, np.float32))
+    8.0
+    """
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
         number = ir.FloatType()

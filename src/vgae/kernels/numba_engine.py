@@ -1,18 +1,18 @@
 """The sum over all pairs on the processor's cores: tiles of logits that never leave its registers.
 
-Both factors are cut into blocks; a task is a block of rows with a block of columns. Four rows at a
-time meet sixteen columns: their 64 logits are summed up in eight registers, become softplus and
-sigmoid there, and are added to the columns' gradient before they are stored for the rows'. So a
-pair costs 6 * dim multiplications and additions, as many as the mathematics has, and memory sees
-the factors and gradients alone.
+Both factors are cut into blocks; a task combines a block of rows with a block of columns. Four rows
+at a time meet sixteen columns: their 64 logits are summed in eight registers, become softplus and
+sigmoid there, and are added to the gradient of the columns before they are stored for that of the
+rows. A pair thus costs 6 * dim multiplications and additions, the mathematical minimum, and only
+factors and gradients pass through memory.
 
 Tasks come in rounds: a round pairs block i with block i + shift, so that its tasks share neither
-rows nor columns. In the symmetric case half the shifts meet every pair of blocks. Threads take
-tasks in this order, and add what one gives to the gradients of its blocks only when the task before
-it of the same rows, and that of the same columns, have done so. The order of every sum is thereby
-fixed by the sizes alone: results are the same to the bit on any number of threads. No thread waits
-for one that has lost its core to another process: whoever finds a task undone for too long
-does it too, and only the first to finish adds its result.
+rows nor columns. In the symmetric case half of the shifts cover every pair of blocks. Threads take
+tasks in this order. A task adds to the gradients of its blocks only after the previous task of the
+same rows and that of the same columns have done so. The sizes alone therefore fix the order of
+every sum, and results are the same to the bit on any number of threads. No thread waits for one
+that has lost its core to another process: a thread that finds a task undone for too long does it as
+well, and only the first to finish adds its result.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vgae.kernels.atomics import compare_and_set, fetch_add, read, write
-from vgae.kernels.compiled import compiled, prepared
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.engines import PairSum, TileEngine, check_factors, multiple
 from vgae.kernels.lanes import (
     N_LANES,
@@ -46,21 +46,21 @@ from vgae.kernels.threads import run_together
 
 __all__ = ["NumbaEngine"]
 
-EMITTED = "f0bb4ea5e2e2"
+EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Floats = NDArray[np.float32]
 
 N_ROWS = 4
-"""Rows that are worked on together; with two registers of columns each, eight sums at a time keep
-two multiply-add units busy whose results take four cycles."""
+"""Rows that are processed together. With two registers of columns per row, eight sums at a time
+keep two multiply-add units busy, whose results take four cycles."""
 N_COLUMNS = 2 * N_LANES
 
 LARGEST_BLOCK = 192
 """Rows and columns of a block: 12 kB of a factor of dimension 16, so that columns, their gradient
-and the probabilities of four rows fit a cache of 32 kB. 128 to 384 take the same time."""
+and the probabilities of four rows fit a cache of 32 kB. Sizes from 128 to 384 are equally fast."""
 FEWEST_BLOCKS = 16
-"""A small graph is cut into smaller blocks, for the sake of threads."""
+"""A small graph is cut into smaller blocks, so that threads can share it."""
 
 ROWS_A_LOGARITHM = 64
 """A product of this many factors from 1 to 2 is a float32 number; twelve such products are a
@@ -68,13 +68,14 @@ float64 number, whose logarithm is then taken."""
 PRODUCTS_A_LOGARITHM = 12
 
 WORK_OF_A_PAIR, WORK_OF_A_DIMENSION = 0.7, 0.065
-"""Nanoseconds that an unordered pair takes on one thread, and each of its dimensions."""
+"""Nanoseconds per unordered pair on one thread, and per dimension of a pair."""
 
 LOOKS = 50_000
-"""Looks at a task that another thread has, some tens of microseconds, before doing it too."""
+"""How often a thread looks at a task that another has taken before it does the task as well: some
+tens of microseconds."""
 
 NEVER = np.float32(-1e30)
-"""The logit of rows that are there to fill a group of four: their softplus and sigmoid are 0."""
+"""The logit of rows that only fill up a group of four: their softplus and sigmoid are 0."""
 
 
 class _Packed(NamedTuple):
@@ -104,16 +105,24 @@ class _Packed(NamedTuple):
         return cls(blocks, bias.reshape(n_blocks, block), columns, n_nodes, dim)
 
     def unpacked(self, gradient: Floats) -> Tensor:
-        """A gradient, in blocks as `rows` are, as a tensor of the factor's shape."""
+        """Turn a gradient in blocks, like `rows`, into a tensor of the factor's shape."""
         flat = gradient.reshape(-1, gradient.shape[2])
         return torch.from_numpy(flat[: self.n_nodes, : self.dim])
 
 
 @final
 class NumbaEngine:
-    """Fused tiles, compiled by numba: the fastest on a processor, in float32.
+    """Fused tiles, compiled by numba: the fastest engine on a processor, in float32.
 
-    Factors of another type are left to `TileEngine`.
+    `TileEngine` processes factors of any other type.
+
+    Examples
+    --------
+    >>> engine = NumbaEngine()
+    >>> engine.name, engine.unavailable(torch.device("cuda"), 16)
+    ('numba', 'it works on the processor alone (device cpu)')
+    >>> round(float(engine.sweep(torch.zeros(2, 1), None).total), 4)  # 4 log 2
+    2.7726
     """
 
     name: ClassVar[str] = "numba"
@@ -137,11 +146,10 @@ class NumbaEngine:
             both = _Packed.of(left)
             total, by_row, by_column = _blocked_sweep(both, both)
             gradient = np.empty(left.shape, np.float32)
-            prepared(_add_sides)
             _add_sides(by_row, by_column, gradient)
             return PairSum(total, torch.from_numpy(gradient), None)
         sides = _Packed.of(left), _Packed.of(right)
-        # Tasks of a round are apart if there are not more blocks of rows than of columns.
+        # The tasks of a round share nothing if there are no more blocks of rows than of columns.
         fewer, more = sorted(sides, key=lambda side: len(side.rows))
         total, by_row, by_column = _blocked_sweep(fewer, more)
         gradients = fewer.unpacked(by_row), more.unpacked(by_column.swapaxes(1, 2))
@@ -149,7 +157,7 @@ class NumbaEngine:
 
 
 def _blocked_sweep(left: _Packed, right: _Packed) -> tuple[Tensor, Floats, Floats]:
-    """Total, and in blocks what rows and columns add to the gradient; half if they are the same."""
+    """Total, and in blocks the gradients as rows and as columns; half of each if symmetric."""
     symmetric, (n_blocks, _, dim) = left is right, left.rows.shape
     by_row, by_column = np.zeros_like(left.rows), np.zeros_like(right.columns)
     totals = np.zeros(n_blocks)
@@ -175,7 +183,7 @@ def _blocked_sweep(left: _Packed, right: _Packed) -> tuple[Tensor, Floats, Float
 
 @compiled()
 def _add_sides(by_row: Any, by_column: Any, gradient: Any) -> None:
-    """Twice what a factor's blocks add to the gradient as rows and as columns."""
+    """Add up a factor's two gradients, as rows and as columns, and double the sum."""
     block = by_row.shape[1]
     for node in range(gradient.shape[0]):
         for d in range(gradient.shape[1]):
@@ -185,11 +193,16 @@ def _add_sides(by_row: Any, by_column: Any, gradient: Any) -> None:
             gradient[node, d] = np.float32(2.0) * both
 
 
-# A task has the number shift * n_row_blocks + row, and this is what threads share:
+@rehearsal
+def _rehearse() -> None:
+    NumbaEngine().sweep(torch.ones(2, 1), None)
+
+
+# A task has the number shift * n_row_blocks + row. Threads share:
 #
-# turn[0]            how many tasks have been taken
-# row_states[row]    twice the number of tasks of this block of rows that are done; one more while a
-#                    thread adds the result of the next
+# turn[0]            the number of tasks that have been taken
+# row_states[row]    twice the number of finished tasks of this block of rows, and one more while a
+#                    thread adds the result of the next task
 # column_states[c]   the last task that was added to this block of columns, counted from 1
 
 
@@ -208,9 +221,9 @@ def _sweep(
     row_states: Any,
     column_states: Any,
 ) -> None:
-    """Take tasks until none is left, and unless `helping` see to it that those of others are done.
+    """Do tasks until none is left; unless `helping`, return only when all tasks are done.
 
-    Totals of the blocks of rows, and gradients of rows and columns, are added to. There must not be
+    Results are added to the totals of the blocks of rows and to both gradients. There must be no
     more blocks of rows than of columns.
     """
     n_rows, n_columns = len(rows), len(columns)
@@ -242,7 +255,7 @@ def _sweep(
             min(sizes[1] - column * columns.shape[2], columns.shape[2]),
         )
         if compare_and_set(row_states, row, 2 * shift, 2 * shift + 1):
-            # A block with itself has met both of its triangles, and its rows have the gradient.
+            # A block paired with itself covers both triangles, and its rows have the gradient.
             with_itself = symmetric and shift == 0
             totals[row] += 2.0 * total if symmetric and not with_itself else total
             _add(own_rows, row_gradient[row])
@@ -256,10 +269,10 @@ def _sweep(
 
 @numba.njit
 def _is_ready(task: Any, n_rows: Any, n_columns: Any, row_states: Any, column_states: Any) -> Any:
-    """Whether the tasks before it of the same rows and of the same columns are done."""
+    """Whether the previous tasks of the same rows and of the same columns are done."""
     row, shift = task % n_rows, task // n_rows
     column = (row + shift) % n_columns
-    # Going back in time, a block of columns meets later and later rows, and then the first again.
+    # Backwards in time, a block of columns meets later and later rows, then the first row again.
     before = task - n_rows + 1
     if row + 1 == n_rows:
         before = task - row - (n_columns - n_rows + 1) * n_rows
@@ -268,7 +281,7 @@ def _is_ready(task: Any, n_rows: Any, n_columns: Any, row_states: Any, column_st
 
 @numba.njit
 def _oldest(row_states: Any, n_tasks: Any) -> Any:
-    """The first task that is not done; all before it are."""
+    """Find the first task that is not done."""
     n_rows = len(row_states)
     oldest = n_tasks
     for row in range(n_rows):
@@ -278,7 +291,7 @@ def _oldest(row_states: Any, n_tasks: Any) -> Any:
 
 @numba.njit
 def _is_done_soon(task: Any, n_rows: Any, row_states: Any) -> Any:
-    """Whether another thread does the task within about the time that one takes."""
+    """Whether another thread finishes the task within about the duration of a task."""
     row, shift = task % n_rows, task // n_rows
     for _ in range(LOOKS):  # noqa: SIM110 - compiled, where generators cost more
         if read(row_states, row) >= 2 * shift + 2:
@@ -288,7 +301,7 @@ def _is_done_soon(task: Any, n_rows: Any, row_states: Any) -> Any:
 
 @numba.njit
 def _clear(what: Any) -> None:
-    # A loop: assigning to a slice takes numba a second longer to compile.
+    # A loop, since numba takes a second longer to compile an assignment to a slice.
     for place in range(what.size):
         what[place] = 0.0
 
@@ -309,7 +322,7 @@ def _tile(
     n_rows: Any,
     n_columns: Any,
 ) -> Any:
-    """Total of a block of rows with a block of columns; adds to both gradients."""
+    """Compute the total of a block of rows with a block of columns; add to both gradients."""
     dim = rows.size // bias.size
     width = columns.size // dim
     probabilities = np.empty(N_ROWS * width, np.float32)
@@ -337,7 +350,7 @@ def _meet(
     first: Any,
     n_met: Any,
 ) -> None:
-    """Four rows with the first columns of a block: probabilities, softplus, columns' gradient."""
+    """Combine four rows with a block's columns: probabilities, softplus, columns' gradient."""
     dim = rows.size // bias.size
     width = products.size
     row0 = first * dim
@@ -399,13 +412,13 @@ def _meet(
 
 @numba.njit
 def _activate(logits: Any, product: Any, above: Any) -> Any:
-    """Sigmoid of eight logits, and what their softplus adds to the two sums of each column.
+    """Compute the sigmoid of eight logits, and add their softplus to two sums per column.
 
     softplus(s) = max(s, 0) + log(1 + e), e = exp(-|s|). The logarithms are those of a product:
     `product` holds prod (1 + e) - 1, which keeps the digits of small e that 1 + e would lose.
     """
     one = splat(np.float32(1.0))
-    # Below -80 e is next to nothing, and its products would be too small for a normal number.
+    # Below -80, e is negligible, and its products would be too small for a normal number.
     e = _exponential(minus_magnitude(logits, splat(np.float32(-80.0))))
     denominator = one + e
     product = multiply_add(product, denominator, e)
@@ -413,8 +426,8 @@ def _activate(logits: Any, product: Any, above: Any) -> Any:
 
 
 # 2^x = 1 + x (C1 + ...) on [-1/2, 1/2], relative error 9.2e-8: least squares of the relative error,
-# weighted anew until its extremes are level (Lawson's algorithm). It is 1 at 0, where the logits of
-# the first steps are.
+# reweighted until its extremes are level (Lawson's algorithm). The value at 0, where the logits of
+# the first steps are, is exactly 1.
 _C1 = np.float32(0.6931469775989931)
 _C2 = np.float32(0.24022242085262388)
 _C3 = np.float32(0.05550733743497152)
@@ -424,9 +437,9 @@ _C5 = np.float32(0.0013264727123540113)
 
 @numba.njit
 def _exponential(x: Any) -> Any:
-    """exp(x) of numbers from -80 to 0, as 2^n 2^f with n whole and |f| <= 1/2."""
+    """Compute exp(x) of numbers from -80 to 0, as 2^n 2^f with n whole and |f| <= 1/2."""
     log2_e = splat(np.float32(1.4426950408889634))
-    # 1.5 * 2^23: adding it leaves no bits for a fraction, so that the sum is rounded to n.
+    # 1.5 * 2^23: the sum with it has no bits for a fraction, and is therefore rounded to n.
     rounder = splat(np.float32(12582912.0))
     shifted = multiply_add(x, log2_e, rounder)
     f = multiply_add(x, log2_e, rounder - shifted)
@@ -474,7 +487,7 @@ def _add_to_rows(
 
 @numba.njit
 def _logarithms(products: Any, positive: Any, n_columns: Any) -> Any:
-    """Sum of softplus since the last time; the two sums of each column begin again at zero."""
+    """Sum softplus since the last call, and reset the two sums of each column to zero."""
     total = 0.0
     product = 0.0
     for column in range(n_columns):

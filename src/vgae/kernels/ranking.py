@@ -1,8 +1,8 @@
 """Exact searches among the logits of all pairs, by tiles that stay in cache.
 
-Logits are summed in float64 and rounded to float32, as the decoder does it for single pairs: equal
-vectors tie, and a pair's logit is the same here and there but where the order of a float64 sum, of
-which float32 keeps half the digits, decides how it is rounded.
+Logits are summed in float64 and rounded to float32, as the decoder does for single pairs. Equal
+embeddings tie. A pair has the same logit here and in the decoder, except where the order of a
+float64 sum, of which float32 keeps half the digits, decides how the sum is rounded.
 """
 
 from __future__ import annotations
@@ -11,59 +11,69 @@ from typing import Any
 
 import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
 from vgae.graph import FloatCSR
 from vgae.kernels.atomics import items
-from vgae.kernels.compiled import compiled
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "top_pairs", "top_partners"]
 
-EMITTED = "f0bb4ea5e2e2"
+EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 ROUND_LOGITS = 2**26
-"""Logits between two looks of all threads at what the k-th best pair has reached."""
+"""Number of logits after which all threads learn the logit of the k-th best pair so far."""
 
 SPARE_CANDIDATES = 4096
-"""What a list of candidates holds beside twice the k that are wanted, before it is thinned."""
+"""Candidates that a list holds on top of twice the k that are wanted, before it is reduced to k."""
 
 SHARES = 4
-"""Shares of the rows for each thread, so that one which loses its core does not keep the others."""
+"""Shares of the rows per thread, so that one that loses its core does not delay the others."""
 WORK_OF_A_LOGIT, WORK_OF_A_DIMENSION = 1.0, 0.25
-"""Nanoseconds that a logit takes on one thread, and each of its dimensions."""
+"""Nanoseconds per logit on one thread, and per dimension of a logit."""
 
 TILE_ROWS, TILE_COLUMNS = 32, 512
-"""A tile's columns, 64 kB at dimension 16, are read from the second cache for each of its rows."""
+"""Each row of a tile reads the tile's columns, 64 kB at dimension 16, from the second cache."""
 
 N_BINS = 2**16
-"""Intervals of logits whose levels are looked up at once; in one with more levels than MOST_STEPS
-they are searched by halves."""
+"""Number of intervals of logits. The levels in an interval are looked up one by one; in an interval
+with more than MOST_STEPS levels, they are found by bisection."""
 MOST_STEPS = 8
 
 
 def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
-    """The k unordered pairs i < j of largest factor_i . factor_j that are not known edges.
+    """Find the k unordered pairs i < j with the largest factor_i . factor_j, without known edges.
 
-    Every pair is looked at; memory is that of the factor and, for each thread, of eight times k or
-    of its share of 2^26 pairs. Ties go to the pair that comes first by (i, j).
+    The search covers every pair. On top of the factor, each thread needs memory for eight times k
+    pairs, or for its share of 2^26 pairs if that is less. Of equal pairs, the first by (i, j) wins.
 
     Parameters
     ----------
     factor
         Vectors whose inner products are the logits, shape (n_nodes, dim).
     k
-        How many pairs; fewer come back when there are fewer.
+        Number of pairs; fewer are returned if there are fewer.
     known
-        Symmetric adjacency of the pairs to leave out, shape (n_nodes, n_nodes).
+        Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
 
     Returns
     -------
     Pairs, shape (n_found, 2), and their logits, shape (n_found,), best first.
+
+    Examples
+    --------
+    >>> factor = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> known = sparse.csr_array(np.array([[0, 0, 0], [0, 0, 1], [0, 1, 0]], np.float32))
+    >>> pairs, logits = top_pairs(factor, 1, known=known)
+    >>> pairs.tolist(), logits.tolist()
+    ([[0, 2]], [3.0])
     """
     n_nodes = factor.shape[0]
     k = max(0, min(k, n_nodes * (n_nodes - 1) // 2))
@@ -93,10 +103,18 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
 
 
 def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: FloatCSR) -> Found:
-    """For each of `nodes`, its k best partners j by factor_i . factor_j, known edges left out.
+    """Find the k best partners j of each node by factor_i . factor_j, without known edges.
 
-    Parameters and returns are those of `top_pairs`; `nodes` are row indices, and the pairs come in
-    the order of `nodes`, each node's best first.
+    Parameters and returns are those of `top_pairs`. `nodes` are row indices; the pairs come in the
+    order of `nodes`, and best first for each node.
+
+    Examples
+    --------
+    >>> factor = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> known = sparse.csr_array((3, 3), dtype=np.float32)
+    >>> pairs, logits = top_partners(factor, np.array([2, 0]), 1, known=known)
+    >>> pairs.tolist(), logits.tolist()
+    ([[2, 1], [0, 2]], [6.0, 3.0])
     """
     k = min(k, factor.shape[0])
     rows, by_dimension = _sides(factor, known)
@@ -122,7 +140,9 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
 def count_reaching(
     factor: Tensor, levels: NDArray[np.float32], *, known: FloatCSR
 ) -> NDArray[np.int64]:
-    """How many pairs i < j that are not known edges reach exactly 0, 1, 2, ... of the levels.
+    """Count the pairs i < j, without known edges, that reach exactly 0, 1, 2, ... of the levels.
+
+    A pair reaches a level if its logit is not below it.
 
     Parameters
     ----------
@@ -131,11 +151,18 @@ def count_reaching(
     levels
         Ascending and distinct, shape (n_levels,), at least one.
     known
-        Symmetric adjacency of the pairs to leave out, shape (n_nodes, n_nodes).
+        Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
 
     Returns
     -------
-    Shape (n_levels + 1,). A pair reaches a level if its logit is not below it.
+    Counts, shape (n_levels + 1,).
+
+    Examples
+    --------
+    >>> factor = torch.tensor([[1.0], [2.0], [3.0]])  # logits 2, 3 and 6
+    >>> known = sparse.csr_array((3, 3), dtype=np.float32)
+    >>> count_reaching(factor, np.array([2.5, 5.0], np.float32), known=known).tolist()
+    [1, 1, 1]
     """
     rows, by_dimension = _sides(factor, known)
     n_shares = SHARES * n_threads()
@@ -153,7 +180,7 @@ def count_reaching(
 
 
 def _sides(factor: Tensor, known: FloatCSR) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows, and columns a dimension at a time, both padded with zeros to four dimensions."""
+    """Rows and their transpose, both padded with zeros to a multiple of four dimensions."""
     n_nodes, dim = factor.shape
     if known.shape != (n_nodes, n_nodes):
         raise ValueError(f"{n_nodes} vectors, but known pairs of shape {known.shape}")
@@ -163,19 +190,19 @@ def _sides(factor: Tensor, known: FloatCSR) -> tuple[NDArray[np.float64], NDArra
 
 
 def _work(rows: NDArray[np.float64], n_logits: float) -> float:
-    """About how many nanoseconds this many logits take on one thread."""
+    """Estimate the nanoseconds that this many logits take on one thread."""
     return n_logits * (WORK_OF_A_LOGIT + len(rows.T) * WORK_OF_A_DIMENSION)
 
 
 def _rounds(n_nodes: int) -> list[tuple[int, int]]:
-    """Ranges of rows whose parts right of the diagonal hold about ROUND_LOGITS logits."""
+    """Ranges of rows with about ROUND_LOGITS logits each to the right of the diagonal."""
     n_rounds = max(1, n_nodes * n_nodes // (2 * ROUND_LOGITS))
     cuts = _equal_shares(n_nodes, 0, n_nodes, n_rounds)
     return list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
 
 
 def _equal_shares(n_nodes: int, first: int, stop: int, n_shares: int) -> NDArray[np.int64]:
-    """Cuts of a range of rows into shares with as many pairs right of the diagonal."""
+    """Cut a range of rows into shares with equally many pairs to the right of the diagonal."""
     reached = np.cumsum(n_nodes - np.arange(first, stop))
     wanted = np.arange(1, n_shares)[:, None] / n_shares * reached[-1:]
     inner = first + np.searchsorted(reached, wanted.ravel())
@@ -200,7 +227,7 @@ def _best_of_rows(
     found_values: Any,
     n_found: Any,
 ) -> None:
-    """The best pairs i < j of each share of rows, as codes i * n_nodes + j."""
+    """Find the best pairs i < j of each share of rows, as codes i * n_nodes + j."""
     n_nodes = len(rows)
     for task in items(turn, size, len(n_found)):
         logits = np.empty(TILE_COLUMNS, np.float32)
@@ -235,7 +262,7 @@ def _best_of_nodes(
     values: Any,
     n_found: Any,
 ) -> None:
-    """The best partners of each node, in any order."""
+    """Find the best partners of each node, in any order."""
     n_nodes = len(rows)
     for task in items(turn, size, len(nodes)):
         node = nodes[task]
@@ -289,13 +316,24 @@ def _count_rows(
                 elif logits[place] >= lowest:
                     reached = np.searchsorted(levels, logits[place], side="right")
                 own_counts[reached] += 1
-            # Known pairs, at minus infinity, were counted among those that reach nothing.
+            # Known pairs, at minus infinity, were counted as pairs that reach no level.
             own_counts[0] -= n_known
+
+
+@rehearsal
+def _rehearse() -> None:
+    known = sparse.csr_array(np.eye(2, dtype=np.float32))
+    for part in (known.indptr, known.indices, known.data):
+        part.flags.writeable = False  # as a graph's are, which is another type to the compiler
+    factor = torch.ones(2, 1)
+    top_pairs(factor, 1, known=known)
+    top_partners(factor, np.zeros(1, np.int64), 1, known=known)
+    count_reaching(factor, np.zeros(1, np.float32), known=known)
 
 
 @numba.njit
 def _tiles(start: Any, stop: Any, n_nodes: Any) -> Any:
-    """Tile after tile right of the diagonal, and in each its rows."""
+    """Yield the left edge and the row for every row of every tile right of the diagonal."""
     for top in range(start, stop, TILE_ROWS):
         for left in range(top + 1, n_nodes, TILE_COLUMNS):
             for row in range(top, min(top + TILE_ROWS, stop)):
@@ -304,10 +342,10 @@ def _tiles(start: Any, stop: Any, n_nodes: Any) -> Any:
 
 @numba.njit
 def _level_bins(levels: Any) -> Any:
-    """Where the levels of each of N_BINS equal intervals start.
+    """Find where the levels of each of N_BINS equal intervals start.
 
-    The interval of a number never falls when the number grows, so that it is enough to compare a
-    logit with the levels of its own interval.
+    A larger number is never in a lower interval, so that it is enough to compare a logit with the
+    levels of its own interval.
     """
     lowest = levels[0]
     width = np.float32(levels[-1] - lowest)
@@ -324,12 +362,12 @@ def _level_bins(levels: Any) -> Any:
 
 @numba.njit
 def _bin(value: Any, lowest: Any, scale: Any) -> Any:
-    """The interval of a number; what is below the lowest level shares the first."""
+    """Find the interval of a number; numbers below the lowest level share the first interval."""
     scaled = (value - lowest) * scale
     return np.int32(min(scaled, np.float32(N_BINS - 1))) if scaled > 0.0 else np.int32(0)
 
 
-# Contraction alone: every logit is summed in the same order, wherever it is asked for.
+# No option but contraction: every logit is summed in the same order, in whichever tile it is.
 @numba.njit(fastmath={"contract"})
 def _open_logits(
     rows: Any,
@@ -342,9 +380,9 @@ def _open_logits(
     sums: Any,
     logits: Any,
 ) -> Any:
-    """Logits of a row with the columns from `first` to `stop`, known pairs at minus infinity.
+    """Compute the logits of a row from column `first` to `stop`; known pairs get minus infinity.
 
-    Returns how many of them are known.
+    Returns the number of known pairs.
     """
     width = stop - first
     for d in range(0, len(by_dimension), 4):
@@ -368,9 +406,9 @@ def _open_logits(
 
 @numba.njit
 def _keep_best(codes: Any, values: Any, count: Any, k: Any) -> Any:
-    """Bring the k largest values to the front, of equal ones the smaller codes; how many are left.
+    """Move the k largest values to the front, the smaller code first among equals; count them.
 
-    Hoare's selection, in place: a sort would take longer, and seconds more to compile.
+    Hoare's selection in place: a sort would take longer, and seconds more to compile.
     """
     low, high = 0, count - 1
     while low < high and count > k:

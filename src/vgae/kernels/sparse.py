@@ -13,22 +13,22 @@ from torch import Tensor
 
 from vgae.graph import FloatCSR
 from vgae.kernels.atomics import items
-from vgae.kernels.compiled import compiled
+from vgae.kernels.compiled import compiled, rehearsal
 from vgae.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, store
 from vgae.kernels.threads import run_items
 
 __all__ = ["SparseMatrix", "csr_tensor"]
 
 
-EMITTED = "f0bb4ea5e2e2"
+EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 WORK_OF_AN_ENTRY, WORK_OF_A_PRODUCT = 2.0, 0.15
-"""Nanoseconds that an entry takes, and one of its products."""
+"""Nanoseconds per entry, and per product of an entry."""
 
 
 class _Rows(NamedTuple):
-    """A CSR matrix of some width, by its parts."""
+    """The parts of a CSR matrix, and its number of columns."""
 
     row_starts: Tensor
     columns: Tensor
@@ -37,10 +37,12 @@ class _Rows(NamedTuple):
 
     @classmethod
     def of(cls, matrix: FloatCSR) -> _Rows:
-        # SciPy's own choice of 32 or 64 bits for indices: what is large enough for this matrix.
-        parts = (matrix.indptr, matrix.indices, matrix.data)
-        row_starts, columns, values = (torch.from_numpy(part.copy()) for part in parts)
-        return cls(row_starts, columns, values, matrix.shape[1])
+        # Indices of 32 bits wherever they suffice: the loop is compiled for each type of index.
+        index = sparse.get_index_dtype(maxval=max(matrix.nnz, matrix.shape[1]))
+        row_starts, columns = (
+            torch.from_numpy(part.astype(index)) for part in (matrix.indptr, matrix.indices)
+        )
+        return cls(row_starts, columns, torch.from_numpy(matrix.data.copy()), matrix.shape[1])
 
     def to(self, device: torch.device) -> _Rows:
         row_starts, columns, values = (part.to(device) for part in self[:3])
@@ -68,14 +70,21 @@ class _Rows(NamedTuple):
 @final
 @dataclass(frozen=True)
 class SparseMatrix:
-    """A constant CSR matrix that multiplies dense ones, with its transpose for the gradient."""
+    """A constant CSR matrix that multiplies dense ones, with its transpose for the gradient.
+
+    Examples
+    --------
+    >>> matrix = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, 3, dtype=np.float32)))
+    >>> (matrix.to(torch.device("cpu")) @ torch.ones(3, 1)).tolist()
+    [[1.0], [1.0]]
+    """
 
     forward: _Rows
     transposed: _Rows
 
     @classmethod
     def from_scipy(cls, matrix: FloatCSR) -> SparseMatrix:
-        """Copy of a SciPy matrix; one that is symmetric to the bit is stored once."""
+        """Copy a SciPy matrix; one that equals its transpose to the bit is stored once."""
         forward = _Rows.of(matrix)
         mirrored = sparse.csr_array(matrix.T)
         mirrored.sort_indices()
@@ -84,7 +93,7 @@ class SparseMatrix:
         return cls(forward, _Rows.of(mirrored))
 
     def to(self, device: torch.device) -> SparseMatrix:
-        """The same on a device."""
+        """Copy the matrix to a device."""
         forward = self.forward.to(device)
         same = self.transposed is self.forward
         return SparseMatrix(forward, forward if same else self.transposed.to(device))
@@ -95,7 +104,7 @@ class SparseMatrix:
 
 
 class _SparseProduct(torch.autograd.Function):
-    """Constant sparse times dense; both directions are row-wise sums, hence deterministic."""
+    """A constant sparse matrix times a dense one; value and gradient are deterministic row sums."""
 
     @staticmethod
     def forward(ctx: Any, matrix: SparseMatrix, dense: Tensor) -> Tensor:
@@ -119,7 +128,7 @@ def _multiply(
     product: Any,
     width: Any,
 ) -> None:
-    """Rows of the product, 32 columns at a time in registers, then 8, then one."""
+    """Compute rows of the product, 32 columns at a time in registers, then 8, then one."""
     for row in items(turn, size, row_starts.size - 1):
         first, stop = row_starts[row], row_starts[row + 1]
         own = row * width
@@ -153,13 +162,25 @@ def _multiply(
             column += 1
 
 
+@rehearsal
+def _rehearse() -> None:
+    _ = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, dtype=np.float32))) @ torch.ones(2, 1)
+
+
 def csr_tensor(
     row_starts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]
 ) -> Tensor:
-    """A torch CSR matrix from parts that are known to be valid."""
+    """Make a torch CSR matrix from parts that are known to be valid.
+
+    Examples
+    --------
+    >>> matrix = csr_tensor(torch.tensor([0, 1]), torch.tensor([1]), torch.ones(1), (1, 2))
+    >>> matrix.to_dense().tolist()
+    [[0.0, 1.0]]
+    """
     with warnings.catch_warnings():
-        # torch says once per process that CSR is in beta, and that it does not check what it is
-        # told not to check; neither is news to a user of this library.
+        # Once per process, torch warns that CSR is in beta and that invariants are not checked;
+        # users of this library need neither warning.
         warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)", category=UserWarning)
         return torch.sparse_csr_tensor(
             row_starts, columns, values, size=shape, check_invariants=False

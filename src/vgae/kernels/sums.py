@@ -1,4 +1,4 @@
-"""The sum over all pairs, differentiable, and the choice of the engine that computes it."""
+"""The differentiable sum over all pairs, and the choice of the engine that computes it."""
 
 from __future__ import annotations
 
@@ -33,39 +33,46 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     "tiles": TileEngine,
     "reference": ReferenceEngine,
 }
-"""What makes an engine, by the name that settings and run records use."""
+"""Constructors of engines by the name that settings and run records use."""
 
 CPU = torch.device("cpu")
 
 
 def check_engine(name: str) -> None:
-    """Refuse a name that no engine has.
+    """Refuse the name of an engine that does not exist.
 
     Raises
     ------
     InputError
-        There is no such engine.
+        The name is neither in `ENGINES` nor "auto".
+
+    Examples
+    --------
+    >>> check_engine("tiles")
+    >>> check_engine("tile")
+    Traceback (most recent call last):
+    vgae.errors.InputError: unknown engine 'tile': did you mean 'tiles'? ...
     """
     if name != "auto" and name not in ENGINES:
         raise unknown_name("engine", name, [*ENGINES, "auto"])
 
 
 def choose_engine(name: str, device: torch.device = CPU, *, dim: int = 1) -> Engine:
-    """The engine of this name; "auto" is the fastest exact one that runs on the device here.
+    """Return an engine by name; "auto" is the fastest exact engine that runs on the device.
 
     Parameters
     ----------
     name
         A name in `ENGINES`, or "auto".
     device
-        Where the factors are.
+        The device of the factors.
     dim
-        Their dimension.
+        The dimension of the factors.
 
     Raises
     ------
     InputError
-        There is no such engine, or it cannot run here.
+        The engine does not exist, or cannot run here.
 
     Examples
     --------
@@ -92,7 +99,7 @@ def _obstacle(name: str, device: torch.device, dim: int) -> str | None:
 
 
 def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -> Tensor:
-    """Differentiable sum over all i, j of softplus(left_i . right_j), in linear memory.
+    """Sum softplus(left_i . right_j) over all i, j, differentiably and in linear memory.
 
     Parameters
     ----------
@@ -101,7 +108,7 @@ def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -
     right
         Shape (n_right, dim); None means `left`, the symmetric case of an undirected graph.
     engine
-        What computes it.
+        The engine that computes the sum.
 
     Returns
     -------
@@ -121,18 +128,25 @@ def softplus_sum(left: Tensor, right: Tensor | None = None, *, engine: Engine) -
 
 
 def with_gradients(total: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
-    """A number whose gradients were computed along with it, so that torch need not do so.
+    """Attach to a number the gradients that were computed along with it.
 
     Parameters
     ----------
     total
         A float64 scalar.
     *parts
-        Tensors that it depends on, each with its gradient.
+        The tensors that it depends on, each with its gradient.
 
     Returns
     -------
     The scalar, differentiable once.
+
+    Examples
+    --------
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> with_gradients((x.detach() ** 2).double(), (x, 2 * x.detach())).backward()
+    >>> x.grad.item()
+    6.0
     """
     tensors, gradients = zip(*parts, strict=True)
     result: Tensor = _WithGradients.apply(total, gradients, *tensors)  # type: ignore[no-untyped-call]

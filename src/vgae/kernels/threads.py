@@ -1,13 +1,13 @@
 """Threads that share compiled loops, and do not wait for one that is not running.
 
-On a machine with other busy processes a thread may be off its core for milliseconds, many times
-longer than a small loop takes. So nothing here is divided beforehand: every thread takes the next
-items when it is done with its last ones, helpers that come late find nothing left to do, and the
-thread that called waits only for items that a helper has begun. No thread spins for longer than
-microseconds. A loop that is too short for any of this is left to one thread.
+On a machine with other busy processes a thread may lose its core for milliseconds, much longer
+than a small loop takes. Work is therefore not divided in advance: each thread takes the next items
+when it has finished its last ones, helpers that wake late find nothing left to do, and the calling
+thread waits only for items that a helper has begun. No thread spins for longer than microseconds.
+Loops too short to gain from this run on one thread.
 
-The order of every sum is fixed by the loops themselves, so that the number of threads, and which of
-them did what, changes no bit of a result.
+The loops themselves fix the order of every sum. Neither the number of threads nor the division of
+work between them changes a bit of a result.
 """
 
 from __future__ import annotations
@@ -24,32 +24,34 @@ import torch
 from numpy.typing import NDArray
 
 from vgae.kernels.atomics import compare_and_set, read
-from vgae.kernels.compiled import compiled, prepared
+from vgae.kernels.compiled import compiled, rehearsal
+from vgae.kernels.first_use import compile_once
 
 __all__ = ["LEAST_WORK", "n_threads", "run_items", "run_together", "torch_on_one_thread"]
 
-EMITTED = "f0bb4ea5e2e2"
+EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 LEAST_WORK = 500_000
-"""Nanoseconds of work that are worth waking a helper, which costs up to a hundred thousand."""
+"""Nanoseconds of work that are worth waking a helper for, which costs up to a hundred thousand."""
 WORK_OF_A_TURN = 50_000
-"""Nanoseconds of work that a thread takes at a time: short, as others may have to wait for it."""
+"""Nanoseconds of work that a thread takes at a time: few, as other threads may wait for it."""
 LOOKS = 20_000
-"""Looks at a number that another thread is about to change, some microseconds, before sleeping."""
+"""How often a thread looks at a number that another is about to change before it sleeps: some
+microseconds."""
 NAP = 2e-5
 
 ASLEEP, LOOKING_OUT, CALLED = 0, 1, 2
 LOOKS_OUT = 2_000_000
-"""Looks that a helper takes at its state before it sleeps: a few milliseconds."""
+"""How often a helper looks at its state before it sleeps: a few milliseconds."""
 SECONDS_OF_A_LOOK, SECONDS_FOR_NOTHING = 4e-9, 1e-3
-"""What looking takes at most on a core of its own."""
+"""The longest time that looking takes on a core that no other process uses."""
 SLEEPY = 50
-"""Jobs after which a helper that shares its core looks out again."""
+"""Number of jobs after which a helper that shares its core waits awake again."""
 
 
 class _Job:
-    """A compiled function with its arguments, which helpers keep alive as long as they need."""
+    """A compiled function and its arguments, kept alive for as long as helpers need them."""
 
     def __init__(self, function: Any, arguments: tuple[Any, ...]) -> None:
         self.function, self.arguments = function, arguments
@@ -63,11 +65,12 @@ class _Job:
 
 
 class _Helper:
-    """A thread that is given jobs; between them it looks out for the next, then sleeps.
+    """A thread that runs jobs; after each it waits awake for a while, then sleeps.
 
-    A core that sleeps takes long to wake, so that a helper looks out for some milliseconds, about
-    as long as a training step of a small graph leaves it alone. Where another process wants the
-    core, which shows in that looking takes longer than it should, it sleeps at once for a while.
+    A sleeping core takes long to wake. A helper therefore waits awake for some milliseconds, about
+    the time between its jobs in the training steps of a small graph. If looking for a job takes
+    longer than it should, another process wants the core, and the helper sleeps at once for a
+    while.
     """
 
     def __init__(self) -> None:
@@ -89,10 +92,10 @@ class _Helper:
                 self.woken.acquire()
             if self.job is not None:
                 self.job.run()
-            self.job = None  # only now can it be given the next one
+            self.job = None  # only now can this helper take the next one
 
     def _looks_out(self) -> bool:
-        """Whether a job has come while this thread was awake."""
+        """Whether a job arrived while this thread was awake."""
         if self.sleepy:
             self.sleepy -= 1
             return False
@@ -105,14 +108,14 @@ class _Helper:
 
 
 class _Pool:
-    """The helpers of this process; one job at a time has them."""
+    """The helpers of this process; one job at a time uses them."""
 
     def __init__(self) -> None:
         self.helpers: list[_Helper] = []
         self.lock = threading.Lock()
 
     def give(self, job: _Job, n_helpers: int) -> None:
-        """Wake helpers that have nothing to do, up to this number."""
+        """Wake up to this number of idle helpers."""
         while len(self.helpers) < n_helpers:
             self.helpers.append(_Helper())
         for helper in self.helpers[:n_helpers]:
@@ -125,7 +128,7 @@ _here = threading.local()
 
 
 def _after_fork() -> None:
-    """Threads do not survive a fork: the child makes its own."""
+    """Give a forked child a pool without threads, which do not survive a fork."""
     global _pool
     _pool = _Pool()
 
@@ -135,7 +138,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def n_threads() -> int:
-    """How many threads loops may take here: as many as torch, but not more than there are cores."""
+    """Return how many threads a loop may use: as many as torch, and at most one per core.
+
+    Examples
+    --------
+    >>> 1 <= n_threads() <= (os.cpu_count() or 1)
+    True
+    """
     own: int | None = getattr(_here, "n_threads", None)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(own or torch.get_num_threads(), cores or 1))
@@ -143,10 +152,10 @@ def n_threads() -> int:
 
 @contextmanager
 def torch_on_one_thread() -> Iterator[None]:
-    """Keep torch's own operations to one thread, and compiled loops to as many as before.
+    """Limit torch's own operations to one thread; compiled loops keep their number of threads.
 
-    torch's threads spin while they wait for each other, which takes many times as long where
-    another process has their cores. What they do in a training step is a small part of it.
+    torch's threads spin while they wait for each other, which takes many times longer when another
+    process has their cores. Their share of a training step is small.
 
     Examples
     --------
@@ -165,21 +174,32 @@ def torch_on_one_thread() -> Iterator[None]:
 
 
 def run_items(function: Any, n_items: int, *arguments: Any, work: float) -> None:
-    """Let threads take turns at the items of a loop, each of which writes to places of its own.
+    """Share the items of a loop between threads; no two items write to the same place.
 
     Parameters
     ----------
     function
-        What `compiled` made. Its first arguments are the array of turns and the number of items in
-        one, and it loops over `items(turn, size, n_items)`.
+        A loop made by `compiled`. Its first two arguments are the array of turns and the number of
+        items per turn, and it iterates over `items(turn, size, n_items)`.
     n_items
-        How many items there are.
+        Number of items.
     *arguments
-        The other arguments.
+        The remaining arguments of the function.
     work
-        About how many nanoseconds all of it takes on one thread.
+        Estimated nanoseconds for all items on one thread.
+
+    Examples
+    --------
+    Here the loop is plain Python, and too short for a second thread:
+
+    >>> def double(turn, size, numbers):
+    ...     numbers *= 2
+    >>> numbers = np.arange(3)
+    >>> run_items(double, 3, numbers, work=10.0)
+    >>> numbers.tolist()
+    [0, 2, 4]
     """
-    prepared(function)
+    compile_once()
     turn = np.zeros(2, np.int64)
     if work < LEAST_WORK or n_threads() == 1:
         function(turn, max(n_items, 1), *arguments)
@@ -194,21 +214,31 @@ def run_items(function: Any, n_items: int, *arguments: Any, work: float) -> None
 
 
 def run_together(function: Any, *arguments: Any, n_turns: int, work: float) -> None:
-    """Let threads run a function at the same time, which divides its work by itself.
+    """Run a function that divides its own work on several threads at the same time.
 
     Parameters
     ----------
     function
-        What `compiled` made. Its first argument says whether it runs on a helper. When the call
-        that does not has ended, everything is done; the others may end later, but change nothing.
+        A loop made by `compiled`. Its first argument is True on a helper and False on the calling
+        thread. All work is done when the call on the calling thread returns; calls on helpers may
+        return later, but change nothing any more.
     *arguments
-        Its arguments; arrays that only this call has.
+        The remaining arguments; arrays that no other call uses.
     n_turns
-        How many threads could be of use.
+        The largest number of threads that could be useful.
     work
-        About how many nanoseconds all of it takes on one thread.
+        Estimated nanoseconds for all of the work on one thread.
+
+    Examples
+    --------
+    >>> def fill(helping, numbers):
+    ...     numbers[:] = 7
+    >>> numbers = np.zeros(2)
+    >>> run_together(fill, numbers, n_turns=1, work=10.0)
+    >>> numbers.tolist()
+    [7.0, 7.0]
     """
-    prepared(function)
+    compile_once()
     job = _Job(function, (True, *arguments))
     _run(job, _n_helpers(n_turns) if work >= LEAST_WORK else 0, (False, *arguments))
 
@@ -218,7 +248,7 @@ def _n_helpers(n_turns: int) -> int:
 
 
 def _run(job: _Job, n_helpers: int, own_arguments: tuple[Any, ...]) -> None:
-    """Run a function here and, if no other thread's loop has them, a job on helpers."""
+    """Run a function here, and a job on helpers unless another thread's loop is using them."""
     pool = _pool
     helped = bool(n_helpers) and pool.lock.acquire(blocking=False)
     try:
@@ -230,15 +260,15 @@ def _run(job: _Job, n_helpers: int, own_arguments: tuple[Any, ...]) -> None:
             pool.lock.release()
 
 
-@compiled(nogil=False)  # or the helper would keep the calling thread from going on
+@compiled(nogil=False)  # otherwise the helper could delay the calling thread
 def _calls(state: Any) -> Any:
-    """Whether the helper was looking out, and has seen that it is called."""
+    """Whether the helper was awake, and now knows that it is called."""
     return compare_and_set(state, 0, LOOKING_OUT, CALLED) != 0
 
 
 @compiled()
 def _looks_out(state: Any, n_looks: Any) -> Any:
-    """Look at the state until it says that a job is there, or else fall asleep; and the looks."""
+    """Wait awake for a job: whether one arrived, and how often the state was looked at."""
     look = 0
     while read(state, 0) == LOOKING_OUT:
         look += 1
@@ -249,8 +279,16 @@ def _looks_out(state: Any, n_looks: Any) -> Any:
 
 @compiled()
 def _reaches(turn: NDArray[np.int64], n_items: int, n_looks: int) -> bool:
-    """Whether all items are done, or are after some microseconds."""
+    """Whether all items are done, now or within some microseconds."""
     for _ in range(n_looks):  # noqa: SIM110 - compiled, where generators cost more
         if read(turn, 1) >= n_items:
             return True
     return False
+
+
+@rehearsal
+def _rehearse() -> None:
+    state = np.full(1, LOOKING_OUT, np.int64)
+    _calls(state)
+    _looks_out(state, 1)
+    _reaches(np.zeros(2, np.int64), 0, 1)

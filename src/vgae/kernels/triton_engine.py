@@ -1,13 +1,13 @@
-"""The sum over all pairs on a GPU: tiles of logits that never leave its registers, by Triton.
+"""The sum over all pairs on a GPU, with Triton: tiles of logits that never leave the registers.
 
-A program owns a block of rows and loops over columns, tile by tile; it alone writes the gradient
-of its rows, so that nothing is added atomically and results are the same to the bit. In the
-symmetric case the gradient is twice that of the rows and this is all; two different factors swap
-roles for the other gradient. Where rows are few, the columns are cut into parts for the sake of
-parallelism, and the parts added up in float64 afterwards.
+A program owns a block of rows and loops over the columns, tile by tile. Only this program writes
+the gradient of its rows, so that no atomic addition is needed and results are the same to the bit.
+In the symmetric case the gradient is twice that of the rows; two different factors swap roles for
+the other gradient. If there are few rows, the columns are cut into parts to keep the GPU busy, and
+the parts are added up in float64 afterwards.
 
-Triton's interpreter runs the same kernel on a processor, slowly: the environment variable
-TRITON_INTERPRET=1 must be set before this module is imported.
+Triton's interpreter runs the same kernel on a processor, slowly: set the environment variable
+TRITON_INTERPRET=1 before this module is imported.
 """
 
 from __future__ import annotations
@@ -29,39 +29,41 @@ __all__ = ["Precision", "TritonEngine"]
 Precision = Literal["float32", "tf32", "bf16"]
 
 SMALLEST_DIM = 16
-"""What the tensor cores multiply at a time at least; smaller dimensions are padded with zeros."""
+"""The smallest size that tensor cores multiply; smaller dimensions are padded with zeros."""
 LARGEST_DIM = 128
-"""Beyond, a tile and a gradient do not fit the registers and shared memory of every GPU."""
+"""For more, a tile and a gradient do not fit the registers and shared memory of every GPU."""
 
 # Sizes are fixed and not tuned at run time: another block would add up in another order, to other
-# bits. They come from reading the machine code for Hopper (sm_90a, Triton 3.9) and from trying
-# them on an H100. A pair takes 14 instructions in bfloat16, 2 of them in the special function
-# units, which do 16 a cycle where the others do 128: the kernel is bound by these units, 16
-# instructions' time, and by instructions beyond. The cures are many warps and few instructions,
-# and both depend on registers:
+# bits. They come from reading the machine code for Hopper (sm_90a, Triton 3.9) and from trials on
+# an H100. A pair takes 14 instructions in bfloat16, 2 of them in the special function units, which
+# do 16 per cycle where the others do 128: these units bound the kernel, with the time of 16
+# instructions, and then the instructions. More warps and fewer instructions help, and both depend
+# on registers:
 #
-# - A thread keeps four numbers for each of its pairs (logits, exponentials, two sums) besides its
-#   share of the gradient. With 16 pairs (64 * 32 on 4 warps) that is 128 registers at dimension 16
-#   and 250 at 64, hence four to two programs to a multiprocessor: while one waits for the tensor
-#   cores another computes.
+# - A thread keeps four numbers per pair (logit, exponential, two sums) in addition to its share of
+#   the gradient. With 16 pairs (64 * 32 on 4 warps) that is 128 registers at dimension 16 and 250
+#   at 64, hence four to two programs per multiprocessor: while one waits for the tensor cores,
+#   another computes.
 # - float32 takes three products of tensor cores, those of the high and the low halves of its
-#   factors. More rows for each tile of columns mean fewer splits of columns, so that it gains from
-#   128 rows where registers last: at dimension 16, and at 64 with 8 warps. At 128 the halves of 64
-#   rows would take 112 kB of shared memory, which few GPUs have: 32 rows.
-# - Two tiles in flight cover the way to the L2 cache, a few hundred cycles, as the programs of a
-#   multiprocessor work a thousand on a tile; a third costs instructions. All programs read the same
-#   columns at about the same time, so that they come from the cache: 4 * dim / 64 bytes for a pair.
+#   factors. More rows per tile of columns mean fewer splits of columns, so that float32 gains from
+#   128 rows where registers suffice: at dimension 16, and at 64 with 8 warps. At 128 the halves of
+#   64 rows would take 112 kB of shared memory, which few GPUs have: 32 rows.
+# - Two tiles in flight hide the latency of the L2 cache, a few hundred cycles, since the programs
+#   of a multiprocessor spend a thousand on a tile; a third tile costs instructions. All programs
+#   read the same columns at about the same time and find them in the cache: 4 * dim / 64 bytes per
+#   pair.
 COLUMN_BLOCK = 32
 N_STAGES = 2
 
 TILES_A_CHUNK = 16
-"""Tiles whose sums are kept in float32 before they are added to the sums over all columns."""
+"""Number of tiles whose sums stay in float32 before they are added to those of all columns."""
 
 ENOUGH_PROGRAMS = 2048
-"""Columns are cut into parts while there are fewer programs: 132 multiprocessors hold about four
-each, and an unfinished last round of them should cost little."""
+"""Columns are cut into parts if there are fewer programs: 132 multiprocessors hold about four each,
+and an incomplete last round should cost little."""
 FEWEST_TILES = 4
-"""A part has at least so many tiles, or starting a program would take longer than its work."""
+"""The smallest number of tiles in a part: with fewer, starting a program takes longer than its
+work."""
 
 
 @final
@@ -69,22 +71,30 @@ class TritonEngine:
     """Fused tiles on a GPU, in float32.
 
     Sums are float32 within a chunk of tiles, then compensated (gradients) or float64 (the total).
-    Factors of another type, and those of more than 128 dimensions, are left to `TileEngine`.
+    `TileEngine` processes factors of any other type and of more than 128 dimensions.
 
     Parameters
     ----------
     precision
-        That of the factors of a product; products are added in float32. "float32" multiplies the
-        high and low halves of the factors on the tensor cores, three products for one, and is as
-        exact as float32 arithmetic: on an H100, totals are off by up to 2e-7 and gradients by up
-        to 4e-7 of their norm. "tf32" (10 bits of mantissa) and "bf16" (7) round the factors: with
-        random vectors and logits up to 1000, gradients are off by up to 3e-3 and 1e-2 of their
-        norm, totals by 2e-5 and 1e-4.
+        The precision of the factors of a product; products are added in float32. "float32"
+        multiplies the high and low halves of the factors on the tensor cores, three products
+        instead of one, and is as exact as float32 arithmetic: on an H100, totals are off by up to
+        2e-7 and gradients by up to 4e-7 of their norm. "tf32" (10 bits of mantissa) and "bf16" (7)
+        round the factors: with random vectors and logits up to 1000, gradients are off by up to
+        3e-3 and 1e-2 of their norm, totals by 2e-5 and 1e-4.
 
     Examples
     --------
     >>> TritonEngine().name, TritonEngine("bf16").name
     ('triton', 'triton-bf16')
+    >>> TritonEngine().unavailable(torch.device("cpu"), 200)
+    'it takes vectors of at most 128 dimensions'
+
+    Factors in float64 are left to `TileEngine`, on any device:
+
+    >>> zeros = torch.zeros(2, 1, dtype=torch.float64)
+    >>> round(float(TritonEngine().sweep(zeros, None).total), 4)  # 4 log 2
+    2.7726
     """
 
     def __init__(self, precision: Precision = "float32") -> None:
@@ -134,7 +144,7 @@ class TritonEngine:
         totals = rows.new_empty((n_parts, padded), dtype=torch.float64)
         with torch.cuda.device_of(rows):  # type: ignore[no-untyped-call]
             _row_pass[n_blocks, n_parts](
-                # Logits to base 2 save the kernel a multiplication for every pair.
+                # Logits to base 2 save the kernel a multiplication per pair.
                 self._operand(rows * math.log2(math.e), padded_dim, row_block),
                 self._operand(columns, padded_dim, COLUMN_BLOCK),
                 gradient,
@@ -156,15 +166,15 @@ class TritonEngine:
         return totals[:, :n_rows].sum(), own
 
     def _operand(self, factor: Tensor, dim: int, block: int) -> Tensor:
-        """In this precision, and padded with zeros to whole blocks for loads without masks."""
+        """Round a factor to this precision; pad it to whole blocks for loads without masks."""
         n_nodes, n_used = factor.shape
         padding = (0, dim - n_used, 0, multiple(n_nodes, block) - n_nodes)
         operand = functional.pad(factor, padding).contiguous()
         if self.precision == "float32":
             return operand
         if self.precision == "tf32":
-            # Tensor cores would drop the last 13 bits and so shrink every logit. This rounds them
-            # away, to nearest (Veltkamp's splitting).
+            # Tensor cores would truncate the last 13 bits and so shrink every logit. This rounds to
+            # nearest (Veltkamp's splitting).
             large = operand * (2.0**13 + 1.0)
             return large - (large - operand)
         rounded = operand.bfloat16()
@@ -177,19 +187,19 @@ def _interpreted() -> bool:
 
 
 def _shape(precision: Precision, dim: int) -> tuple[int, int]:
-    """Rows that a program owns, and its warps; measured for each padded dimension on an H100."""
+    """Rows per program, and its warps; measured for each padded dimension on an H100."""
     own = {16: (128, 4), 64: (128, 8), 128: (32, 4)} if precision == "float32" else {}
     return own.get(dim, (64, 4))
 
 
 def _input_precision(precision: Precision) -> str:
-    """How Triton multiplies the operands: "tf32x3" is the three products of float32."""
+    """How Triton multiplies the operands: "tf32x3" stands for the three products of float32."""
     if precision != "float32":
         return "tf32"
     return "tf32x3" if torch.version.hip is None else "ieee"  # AMD's compiler has no "tf32x3"
 
 
-# One machine code for all numbers of columns.
+# The same machine code serves any number of columns.
 _compiled: Callable[[Callable[..., None]], Any] = triton.jit(do_not_specialize=["n_columns"])
 
 
@@ -211,8 +221,8 @@ def _row_pass(
 ) -> None:
     """Gradient and total of a block of rows (grid axis 0) with a part of the columns (axis 1).
 
-    `rows` are multiplied by log2(e) and there are `n_rows` of them, with padding; `part` is the
-    number of columns of a part, a multiple of `column_block`.
+    `rows` are multiplied by log2(e), and `n_rows` includes the padding; `part` is the number of
+    columns in a part, a multiple of `column_block`.
     """
     own = tl.program_id(0).to(tl.int64) * row_block + tl.arange(0, row_block)
     lanes = tl.arange(0, column_block)
@@ -224,8 +234,8 @@ def _row_pass(
 
     start = tl.program_id(1) * part
     stop = tl.minimum(start + part, n_columns)
-    # A last tile that is not full of columns is a chunk of its own: its padding, whose logits are
-    # 0, adds nothing to the gradient, and is left out of the total once instead of in every tile.
+    # A last tile that is not full forms a separate chunk: its padding, whose logits are 0, adds
+    # nothing to the gradient, and is masked in the total once instead of in every tile.
     full = start + (stop - start) // column_block * column_block
     n_full = (full - start + tiles_a_chunk * column_block - 1) // (tiles_a_chunk * column_block)
     n_chunks = n_full + (stop - full + column_block - 1) // column_block
@@ -247,14 +257,14 @@ def _row_pass(
             denominator = 1.0 + e
             product = product * denominator + e
             positive += tl.maximum(logits, 0.0)
-            # A root is one instruction; a division takes six to care for huge denominators.
+            # A root is one instruction; a division takes six, to handle huge denominators.
             root = tl.rsqrt(denominator)
             probabilities = tl.where(logits >= 0.0, 1.0, e) * root * root
             operand = probabilities.to(rounded).to(tile.dtype)
             partial = tl.dot(operand, tile, partial, input_precision=input_precision)
 
-        # log(1 + product) by its series in product / (2 + product) where 1 + product would lose
-        # digits, and where a backend's logarithm is exact to an absolute error only.
+        # log(1 + product), as its series in product / (2 + product) where 1 + product would lose
+        # digits, and where a backend's logarithm has only an absolute error bound.
         ratio = product / (2.0 + product)
         square = ratio * ratio
         series = 2.0 * ratio * (1.0 + square * (1 / 3 + square * (1 / 5 + square * (1 / 7))))
