@@ -360,7 +360,8 @@ def edge_columns(
     chosen: dict[int, Chosen] = {}
     weights = _weight_column(table, weight)
     given = [None if end is None else table.column(str(end)) for end in (source, target)]
-    ends, remarks = given, ()
+    ends: list[int | None] = given
+    remarks: tuple[str, ...] = ()
     if None in given:
         found = find_ends(table.names, table.rows, table.n_columns, table.describe, weight=weights)
         remarks, detected = found.remarks, [found.source, found.target]
@@ -435,14 +436,14 @@ def _weight_column(table: Table, weight: str | int | None) -> int | None:
 
 
 def _too_narrow(table: Table) -> InputError:
-    cells = [] if table.names or not table.n_columns else table.read([0])[0][:1].to_pylist()
-    begin = next(iter(table.names or map(str, cells)), "")
+    wanted = "two are needed, one for each end of an edge"
+    if table.in_memory:
+        return InputError(f"{table.path}: {table.about}; {wanted}")
+    start = table.names[0] if table.names else table.read([0])[0][0].as_py()
     advice = "" if table.text is None else ": name the delimiter with --delimiter"
     return InputError(
-        f"{table.path}: only one column ({table.about}), which begins with {shown(begin)}; "
-        f"two are needed, one for each end of an edge{advice}"
-        if table.n_columns
-        else f"{table.path}: has no columns; two are needed, one for each end of an edge"
+        f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
+        f"{wanted}{advice}"
     )
 
 
