@@ -14,7 +14,7 @@ from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.ids import IdArray, NodeId, id_columns
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.interop import as_graph
+from vgae.interop import as_graph, later_features
 from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
@@ -248,7 +248,8 @@ class FittedLinks:
         ----------
         features
             Of the new nodes, shape (n_new, n_features), dense or sparse; in the order of `ids`.
-            None for a model without features.
+            Or a data frame of attributes, with ids as `vgae.as_graph` takes it, which is encoded
+            as the table of the fit was. None for a model without features.
         edges
             Pairs of ids, shape (n_rows, 2): links of new nodes with known ones, in either order, or
             with each other. Self loops are dropped and duplicates merged, which is said.
@@ -310,6 +311,7 @@ class FittedLinks:
             raise InputError(
                 "this run was stored by an earlier version, without what new nodes need; fit again"
             )
+        features, ids = later_features(features, ids, self.feature_encoding_)
         new = new_nodes(
             self.split_.graph,
             features=features,

@@ -73,6 +73,8 @@ class Table:
         The text that it is read from, if it is one.
     in_memory
         Whether it is a data frame, whose rows are counted from 0.
+    row_ids
+        The node of each row of a data frame, which errors name too, if it is known.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class Table:
     _first_rows: Callable[[], list[list[str]]]
     text: TextFile | None = None
     in_memory: bool = False
+    row_ids: Sequence[Any] | NDArray[Any] | None = None
 
     @cached_property
     def rows(self) -> list[list[str]]:
@@ -140,10 +143,13 @@ class Table:
 
     def place(self, row: int) -> str:
         """Where a row is, in words: 'edges.csv, line 7', or a row number in Parquet."""
+        if self.in_memory:
+            node = "" if self.row_ids is None else f" (node {shown(self.row_ids[row])})"
+            return f"{self.path}, row {row}{node}"
         for number, line in enumerate(self._lines()):
             if number == row:
                 return f"{self.path}, line {line}"
-        return f"{self.path}, row {row if self.in_memory else row + 1}"
+        return f"{self.path}, row {row + 1}"
 
     def numbers(self, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
         """A column, already read, as finite numbers, shape (n_rows,).
@@ -406,18 +412,22 @@ def edge_columns(
         tuple((row[first], row[second]) for row in rows),
         remarks,
     )
-    _say(reading, what)
+    _say(table, reading, what)
     return reading
 
 
-def _say(reading: Reading, what: str) -> None:
+def _say(table: Table, reading: Reading, what: str) -> None:
+    names, python = "--source and --target name", "source= and target= name"
     for remark in reading.remarks:
-        logger.warning("%s: %s; --source and --target name others", reading.where, remark)
+        advice = f"{python if table.in_memory else names} others"
+        logger.warning("%s: %s; %s", reading.where, remark, advice)
     if not reading.is_guess:
         logger.info("%s", reading.words(what))
-        return
-    advice = "a guess; --source and --target (source=, target=) name other columns"
-    logger.warning("%s%s", reading.words(what), "" if reading.remarks else f"; {advice}")
+    elif reading.remarks:
+        logger.warning("%s", reading.words(what))
+    else:
+        both = python if table.in_memory else "--source and --target (source=, target=) name"
+        logger.warning("%s; a guess: %s other columns", reading.words(what), both)
 
 
 def _weight_column(table: Table, weight: str | int | None) -> int | None:

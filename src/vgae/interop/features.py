@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def with_features_of(
     if kind is not None:
         frame = FRAMES[kind](features, WHERE)
         ids, table, columns = _rows_of(frame, graph)
-        rows = NodeRows(ids, WHERE, "the edges", table.place, isolated)
+        rows = NodeRows(ids, WHERE, "the edges", frame.table.place, isolated)
         return with_attributes(
             graph,
             rows,
@@ -197,7 +198,7 @@ def _rows_of(
     level = logging.WARNING if chosen == INDEX and frame.index_counts else logging.INFO
     logger.log(level, "%s: %s; node ids from %s%s", WHERE, table.about, said, begin)
     columns = attribute_columns(table, None if chosen == INDEX else chosen)
-    return ids, table.held(columns), columns
+    return ids, replace(table.held(columns), row_ids=ids), columns
 
 
 def _ids(frame: Frame, column: int) -> IdArray:
