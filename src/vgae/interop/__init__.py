@@ -16,8 +16,8 @@ from vgae.interop.exports import (
     to_pyg,
     to_scipy,
 )
-from vgae.interop.features import later_features
 from vgae.interop.graphs import as_graph, from_networkx
+from vgae.interop.nodes import later_features
 from vgae.interop.splits import as_split, as_training_split, as_training_view
 
 __all__ = [

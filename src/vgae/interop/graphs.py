@@ -14,8 +14,8 @@ from vgae.adjacency import check_inside
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.ids import as_ids
-from vgae.interop.features import with_features_of
 from vgae.interop.frames import FRAMES, graph_of_frame, kind_of
+from vgae.interop.nodes import with_features_of
 from vgae.interop.tensors import array, is_sparse, matrix, pair_rows
 
 __all__ = ["ACCEPTED", "as_graph", "from_networkx", "is_link_split"]
