@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -220,9 +221,10 @@ def _table(where: str, names: list[str], cells: Callable[[int, int | None], Any]
     """A table of columns in memory, of which `cells` gives all rows or the first ones."""
 
     def read(columns: list[int], _encoded: Any) -> list[pa.ChunkedArray]:
-        return [_chunked(column) for column in columns]
+        return [whole(column) for column in columns]
 
-    def _chunked(column: int) -> pa.ChunkedArray:
+    @cache
+    def whole(column: int) -> pa.ChunkedArray:
         try:
             values = cells(column, None)
         except (pa.ArrowException, OverflowError) as error:

@@ -198,7 +198,7 @@ def _rows_of(
     level = logging.WARNING if chosen == INDEX and frame.index_counts else logging.INFO
     logger.log(level, "%s: %s; node ids from %s%s", WHERE, table.about, said, begin)
     columns = attribute_columns(table, None if chosen == INDEX else chosen)
-    return ids, replace(table.held(columns), row_ids=ids), columns
+    return ids, replace(table, row_ids=ids), columns
 
 
 def _ids(frame: Frame, column: int) -> IdArray:
