@@ -38,6 +38,12 @@ class Frame:
         The ids that its index gives the rows, shape (n_rows,), or None.
     index_counts
         Whether they only count the rows, as pandas has it by default.
+
+    Examples
+    --------
+    >>> frame = FRAMES["pyarrow.Table"](pa.table({"from": ["ann"], "to": ["bob"]}), "Table")
+    >>> frame.table.names, frame.n_rows, frame.index
+    (['from', 'to'], 1, None)
     """
 
     table: Table
@@ -116,7 +122,7 @@ def frame_ids(table: Table, column: int) -> IdArray:
 
 
 def _apart(table: Table, columns: tuple[Column, Column], ends: tuple[Any, Any]) -> tuple[Any, Any]:
-    """The ids of nodes of two kinds, told apart where both columns hold one."""
+    """The ids of two kinds of nodes, with prefixes where both columns hold the same id."""
     first, second = ends
     n_common = pc.sum(pc.is_in(second.unique(), first.unique())).as_py() or 0
     if not n_common:
