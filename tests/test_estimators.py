@@ -166,6 +166,21 @@ def test_new_nodes_of_a_data_frame_are_encoded_as_those_of_the_fit(tmp_path: Pat
             known.with_nodes(later.select(["id", "age"]), [("eve", "ann")])
 
 
+def test_another_graph_brings_a_table_encoded_as_that_of_the_fit() -> None:
+    model = VGAE(steps=5).fit(pa.table(EDGES), features=pa.table(PEOPLE))
+    others = {"team": ["x", "x"], "person": ["eve", "fay"], "age": [9.0, 8.0]}
+    edges = [("fay", "eve")]
+    found = model.embed(edges, features=pa.table(others))
+    graph = vgae.as_graph(vgae.Graph.from_pairs(edges), features=[[9.0, 1, 0], [8.0, 1, 0]])
+    np.testing.assert_array_equal(found, model.embed(graph))
+    with pytest.raises(InputError, match="no attribute column 'age'"):
+        model.embed(edges, features=pa.table(others).drop_columns("age"))
+    with pytest.raises(InputError, match="node 'gus' is not in the edges"):
+        model.embed(edges, features=pa.table(others | {"person": ["eve", "gus"]}))
+    with pytest.raises(InputError, match="ndarray is no data frame of attributes"):
+        model.embed(edges, features=np.eye(2))
+
+
 @pytest.mark.parametrize(
     "y",
     [

@@ -215,7 +215,12 @@ def test_users_and_items_get_the_features_of_their_long_ids() -> None:
 
 @every_frame
 def test_columns_of_edges_can_be_named(frame: Maker, caplog: pytest.LogCaptureFixture) -> None:
-    columns = {"from": ["x", "y"], "k": [1, 2], "a": ["ann", "bob"], "b": ["bob", "cid"]}
+    columns: dict[str, list[Any]] = {
+        "from": ["x", "y"],
+        "k": [1, 2],
+        "a": ["ann", "bob"],
+        "b": ["bob", "cid"],
+    }
     graph = as_graph(frame(columns), source="b", target="a", weight="k", directed=True)
     assert graph.ids[graph.edges].tolist() == [["bob", "ann"], ["cid", "bob"]]
     assert graph.weights is not None
@@ -334,7 +339,7 @@ def test_later_frames_are_encoded_as_the_first_one_was(
     frame: Maker, caplog: pytest.LogCaptureFixture
 ) -> None:
     encoding = as_graph(frame(EDGES), features=frame(FEW), standardize=True).feature_encoding
-    later = {"shoe": [43], "team": ["green"], "id": ["dan"], "age": [31]}
+    later: dict[str, list[Any]] = {"shoe": [43], "team": ["green"], "id": ["dan"], "age": [31]}
     features, ids = later_features(frame(later), None, encoding)
     assert list(ids or ()) == ["dan"]
     assert features[0, 1:].tolist() == [0, 0]

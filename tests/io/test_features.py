@@ -1,5 +1,6 @@
 """Feature files: which row belongs to which node, what is a header, and matrices."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
+from command import Caller, refused
 from scipy import sparse
 
 from vgae.errors import InputError
@@ -303,6 +305,27 @@ def test_missing_numbers_leave_a_header_what_it_is(tmp_path: Path, edges: Path) 
     path = put(tmp_path, "nodes.csv", "person,age\na,31\nb,NA\nc,5\nzed,9\nyan,8\nxi,7\n")
     options: dict[str, Any] = {"isolated": True, "missing": "mean"}
     assert read_graph(edges, features=path, **options).n_nodes == 6
+
+
+def test_the_command_line_has_the_option_too(call: Caller, folder: Path) -> None:
+    """For tables of features, and for those of new nodes."""
+    put(folder, "e.csv", "a,b\nb,c\n")
+    put(folder, "n.csv", f"{YEARS}zed,7,8\n")
+    features = ("e.csv", "--features", "n.csv")
+    error = refused(call, folder, "inspect", *features)
+    assert error.startswith("Error: n.csv, line 5: node 'zed' is not in e.csv")
+    arguments = (*features, "--isolated", "--json")
+    for option, n_nodes in (("--features-header", 4), ("--no-features-header", 5)):
+        assert json.loads(call("inspect", *arguments, option).out)["n_nodes"] == n_nodes
+    fit = ("fit", *features, "--isolated", "--features-header", "--no-holdout", "--steps", 2)
+    assert call(*fit, "--out", "run").status == 0
+    put(folder, "new.csv", "gil,5,6\n")
+    new = ("recommend", "run", "--node", "gil", "--new-nodes", "new.csv")
+    assert "no attribute column '2019', '2020'" in refused(call, folder, *new)
+    assert call(*new, "--no-features-header").status == 0
+    assert "needs a table of new nodes" in refused(
+        call, folder, "recommend", "run", "--features-header"
+    )
 
 
 # ------------------------------------------------------------- tables of new nodes

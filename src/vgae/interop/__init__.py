@@ -17,7 +17,7 @@ from vgae.interop.exports import (
     to_scipy,
 )
 from vgae.interop.graphs import as_graph, from_networkx
-from vgae.interop.nodes import later_features
+from vgae.interop.nodes import later_features, with_later_features
 from vgae.interop.splits import as_split, as_training_split, as_training_view
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "to_polars",
     "to_pyg",
     "to_scipy",
+    "with_later_features",
 ]
