@@ -233,7 +233,7 @@ def test_columns_of_edges_can_be_named(frame: Maker, caplog: pytest.LogCaptureFi
         ({"source": "a", "target": "a"}, "source and target are both column 'a'"),
     ):
         with pytest.raises(InputError, match=said):
-            as_graph(frame(columns), **options)  # type: ignore[arg-type]
+            as_graph(frame(columns), **options)
     as_graph(frame({name: columns[name] for name in "abk"}))
     assert "a guess: source= and target= name other columns" in caplog.text
 
