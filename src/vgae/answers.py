@@ -14,7 +14,7 @@ from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.ids import IdArray, NodeId, id_columns
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.interop import as_graph
+from vgae.interop import as_graph, later_features, with_later_features
 from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
@@ -166,7 +166,7 @@ class FittedLinks:
 
     # ------------------------------------------------------------ new graphs, new nodes
 
-    def embed(self, data: Any) -> NDArray[np.float32]:
+    def embed(self, data: Any, *, features: Any = None) -> NDArray[np.float32]:
         """Vectors of another graph's nodes: posterior means, shape (n_nodes, latent_dim).
 
         The message graph of training gives `embedding_` to the bit. Without features, nodes that
@@ -178,6 +178,9 @@ class FittedLinks:
         data
             A graph or anything `vgae.as_graph` takes, with the features that the model was fitted
             with, in the same order.
+        features
+            Instead, a data frame of attributes of its nodes, which is encoded as the table of the
+            fit was.
 
         Raises
         ------
@@ -194,9 +197,11 @@ class FittedLinks:
         >>> model.embed([("a", "b"), ("b", "new")]).shape
         (3, 16)
         """
-        network = self.network_
+        network, graph = self.network_, as_graph(data)
+        if features is not None:
+            graph = with_later_features(graph, features, self.feature_encoding_)
         latent = encode_graph(
-            network, as_graph(data), known=self.split_.graph, n_features=self._n_features()
+            network, graph, known=self.split_.graph, n_features=self._n_features()
         )
         vectors: NDArray[np.float32] = latent.mean.numpy()
         return vectors
@@ -248,7 +253,8 @@ class FittedLinks:
         ----------
         features
             Of the new nodes, shape (n_new, n_features), dense or sparse; in the order of `ids`.
-            None for a model without features.
+            Or a data frame of attributes, with ids as `vgae.as_graph` takes it, which is encoded
+            as the table of the fit was. None for a model without features.
         edges
             Pairs of ids, shape (n_rows, 2): links of new nodes with known ones, in either order, or
             with each other. Self loops are dropped and duplicates merged, which is said.
@@ -310,6 +316,7 @@ class FittedLinks:
             raise InputError(
                 "this run was stored by an earlier version, without what new nodes need; fit again"
             )
+        features, ids = later_features(features, ids, self.feature_encoding_)
         new = new_nodes(
             self.split_.graph,
             features=features,

@@ -99,6 +99,8 @@ class Inspection:
         Number of nodes by label, most frequent first, or None.
     plan
         What fitting would do, and its estimated time and memory.
+    reading
+        How a table of edges was understood (see `vgae.reading.Reading`), or None.
 
     Examples
     --------
@@ -124,6 +126,7 @@ class Inspection:
     features: Mapping[str, Any] | None
     labels: Mapping[str, int] | None
     plan: Plan
+    reading: Mapping[str, Any] | None
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain values, ready for JSON."""
@@ -168,6 +171,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         features=features,
         labels=labels,
         plan=_plan(graph, features),
+        reading=None if graph.reading is None else graph.reading.as_dict(),
     )
 
 

@@ -1,6 +1,7 @@
 """Tables of node attributes -> feature matrices, by a record that encodes later tables alike.
 
-A new kind of column is a subclass of `FeatureColumn`, added to `KINDS` and to the record.
+Tables come from files and data frames alike. A new kind of column is a subclass of
+`FeatureColumn`, added to `KINDS` and to the record.
 """
 
 from vgae.attributes.columns import is_missing
@@ -11,12 +12,24 @@ from vgae.attributes.encoding import (
     feature_names,
     fit_encoding,
 )
+from vgae.attributes.rows import (
+    NodeRows,
+    attribute_columns,
+    encode_later,
+    with_attributes,
+    with_matrix,
+)
 
 __all__ = [
     "AttributeEncoding",
+    "NodeRows",
+    "attribute_columns",
     "check_choices",
     "encode",
+    "encode_later",
     "feature_names",
     "fit_encoding",
     "is_missing",
+    "with_attributes",
+    "with_matrix",
 ]

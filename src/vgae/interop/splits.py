@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vgae.adjacency import pair_codes
 from vgae.errors import InputError
 from vgae.graph import Graph, count
-from vgae.interop.graphs import array, as_graph, is_link_split, pair_rows
+from vgae.interop.graphs import as_graph, is_link_split
+from vgae.interop.tensors import array, pair_rows
 from vgae.split import HeldOut, Pairs, Protocol, Split, SplitSettings, TrainingView
 
 __all__ = ["as_split", "as_training_split", "as_training_view"]
@@ -28,20 +29,21 @@ def as_split(data: Any) -> Split:
     """A split from what PyTorch Geometric's `RandomLinkSplit` returns, checked for leaks.
 
     Training edges are those that carry messages or are supervised in training. The protocol is
-    "TV" if validation edges carry messages when test pairs are scored, as `RandomLinkSplit` has
-    it, else "T". Training negatives are not used: the objective looks at all pairs.
+    "TV" (train + validation messages) if validation edges carry messages when test pairs are
+    scored, as in `RandomLinkSplit`, otherwise "T" (train-only messages). Training negatives are
+    not used: the objective sums over all pairs.
 
     Parameters
     ----------
     data
         The training, validation and test `Data`, drawn with `is_undirected=True`; or a `Split`,
-        which is returned as it is. How it was seeded is not known: its `seed` is 0.
+        which is returned as it is. Its seed is not known: `seed` is 0.
 
     Raises
     ------
     InputError
-        The parts leak into each other, there is not one negative for each positive, the edges
-        have weights, of which `RandomLinkSplit` keeps only some, or `data` is something else.
+        The parts leak into each other, there is not one negative per positive, the edges have
+        weights, of which `RandomLinkSplit` keeps only some, or `data` is something else.
 
     Examples
     --------
@@ -81,34 +83,41 @@ def as_split(data: Any) -> Split:
         raise InputError(f"{error}; {REMEDY}") from error
 
 
-def as_training_split(data: Any) -> Split:
-    """What `fit` is given: a split, or a graph all of whose edges are trained on.
+def as_training_split(data: Any, *, features: Any = None) -> Split:
+    """The split that `fit` trains on: as given, or of a graph with all edges for training.
 
     Parameters
     ----------
     data
         Anything that `as_split` or `as_graph` takes, or a `TrainingView`: a split without test
         pairs.
+    features
+        Node features of a graph, as `as_graph` takes them.
 
     Raises
     ------
     InputError
-        It is neither.
+        It is neither, or features are given with a split.
 
     Examples
     --------
     >>> as_training_split([("a", "b"), ("b", "c")]).train
     Graph(3 nodes, 2 edges, no features)
     """
-    if isinstance(data, Split) or is_link_split(data):
-        return as_split(data)
+    is_split = isinstance(data, (Split, TrainingView)) or is_link_split(data)
+    if is_split and features is not None:
+        raise InputError(
+            "features: a split has those of its graph; give them to vgae.as_graph, and split then"
+        )
     if isinstance(data, TrainingView):
         return data.as_split()
-    return Split.without_holdout(as_graph(data))
+    return as_split(data) if is_split else Split.without_holdout(as_graph(data, features=features))
 
 
 def as_training_view(data: Any) -> TrainingView:
-    """What a method may see of what it is given, which is all that `as_training_split` takes.
+    """The part of a split or a graph that a method may see: no test pair.
+
+    It takes everything that `as_training_split` takes.
 
     Raises
     ------
@@ -124,7 +133,7 @@ def as_training_view(data: Any) -> TrainingView:
 
 
 def _training_graph(data: Any) -> Graph:
-    """The nodes with all that is known of them, and the edges that carry messages in training."""
+    """The nodes, with features and labels, and the edges that carry messages in training."""
     graph = as_graph(data)
     if graph.weights is not None:
         raise InputError(
