@@ -322,13 +322,16 @@ def test_bad_edge_lists(call: Caller, folder: Path, content: bytes | None, said:
     assert said in refused(call, folder, "fit", "input.csv", "--out", "runs/new")
 
 
+OTHERS = "".join(f"n{node},1\n" for node in range(1, 60))
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
         ("node,x\nn0,1\nzoe,2\n", "features.csv, line 3: node 'zoe' is not in"),
         ("node,x\nn0,1\n", "features.csv: no features for node 'n1'"),
-        ("node,x\nn0,nan\n", "features.csv, line 2: column 'x' holds 'nan', not a finite number"),
-        ("node,x\nn0,inf\n", "features.csv, line 2: column 'x' holds 'inf', not a finite number"),
+        (f"node,x\nn0,nan\n{OTHERS}", "features.csv, line 2: column 'x' holds 'nan', not a finite"),
+        (f"node,x\nn0,inf\n{OTHERS}", "features.csv, line 2: column 'x' holds 'inf', not a finite"),
     ],
 )
 def test_bad_features(call: Caller, folder: Path, edges: Path, rows: str, said: str) -> None:
