@@ -29,7 +29,6 @@ __all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 logger = logging.getLogger("vgae.io")
 
 ENDS = "--source and --target (source=, target=)"
-HEADER_ALONE = "; if its only row is not a header, give --no-header (header=False)"
 
 
 def read_edges(
@@ -77,12 +76,12 @@ def read_edges(
             if graph is not None:
                 return graph
     weight_column = _weight_column(table, weight)
-    ends = _pair_columns(table, source, target, weight_column)
+    ends = _pair_columns(table, source, target, weight_column, has_options=True)
     _say_direction(table, directed=directed)
     ids, weight_cells = _read_columns(table, ends, weight_column, integer_ids=integer_ids)
     n_rows = len(ids.codes[0])
     if n_rows == 0 and not alone:
-        raise InputError(f"{path}: has a header but no edges{HEADER_ALONE}")
+        raise _no_rows(table, "edges")
     if not drop_incomplete:
         ids.check_complete("--drop-incomplete (drop_incomplete=True) drops such rows")
     ids = ids.complete()
@@ -182,7 +181,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     ids, _ = _read_columns(table, ends, None, what="pairs")
     ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
-        raise InputError(f"{path}: has a header but no pairs{HEADER_ALONE}")
+        raise _no_rows(table, "pairs")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
     rows = graph.index(names)[np.stack(codes, axis=1)]
     unknown = np.argwhere(rows < 0)
@@ -262,12 +261,32 @@ def _weight_column(table: Table, weight: str | int | None) -> int | None:
     return table.column_called(*WEIGHT_NAMES)
 
 
+def _no_rows(table: Table, noun: str) -> InputError:
+    """The error for a table without rows below its header."""
+    if table.text is None:
+        return InputError(f"{table.path}: holds no {noun}; name a file that holds some")
+    return InputError(
+        f"{table.path}: has a header but no {noun}; if its only row is not a header, give "
+        "--no-header (header=False)"
+    )
+
+
 def _pair_columns(
-    table: Table, source: str | int | None, target: str | int | None, weight: int | None
+    table: Table,
+    source: str | int | None,
+    target: str | int | None,
+    weight: int | None,
+    *,
+    has_options: bool = False,
 ) -> tuple[int, int]:
+    """The columns of both ends; `has_options` says whether the caller can name them."""
     if table.n_columns < 2:
         start = table.names[0] if table.names else table.read([0])[0][0].as_py()
-        advice = "" if table.text is None else "; give the delimiter with --delimiter (delimiter=)"
+        advice = "; separate them by a comma or a tab"
+        if has_options:
+            advice = "; give the delimiter with --delimiter (delimiter=)"
+        if table.text is None:
+            advice = ""
         raise InputError(
             f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
             f"two are needed, one for each end of an edge{advice}"
@@ -275,7 +294,8 @@ def _pair_columns(
     if source is None or target is None:
         found = find_ends(table.names, table.rows, table.n_columns, table.describe, weight=weight)
         for remark in found.remarks:
-            logger.warning("%s: %s; %s name others", table.path, remark, ENDS)
+            others = f"{ENDS} name others" if has_options else "call others source and target"
+            logger.warning("%s: %s; %s", table.path, remark, others)
     first = found.source if source is None else table.column(str(source))
     second = found.target if target is None else table.column(str(target))
     if first == second:
