@@ -21,7 +21,7 @@ from command import Caller
 from vgae import limits
 from vgae.errors import InputError
 from vgae.io import read_graph
-from vgae.limits import most_bytes, size_in_bytes
+from vgae.limits import most_bytes
 
 MOST_GROWTH = 400
 """MB that reading a bomb may add to what importing takes."""
@@ -230,16 +230,16 @@ def test_what_is_parsed_whole_must_fit_the_free_memory(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(b"x" * 1000)
-    monkeypatch.setattr(limits, "free_memory", lambda: 4000)
+    monkeypatch.setattr(limits, "_free_memory", lambda: 4000)
     with pytest.raises(InputError, match=r"4 kB of memory are free, and parsing takes"):
         read_graph(path)
 
 
 def test_sizes_are_refused_that_are_none() -> None:
-    assert size_in_bytes("3 kB") == 3000
+    assert limits._size_in_bytes("3 kB") == 3000
     for size in ("much", "", "0", -1, "2 EB"):
         with pytest.raises(InputError, match=r"is not a size such as 500MB or 2GB"):
-            size_in_bytes(size)
+            limits._size_in_bytes(size)
 
 
 def test_limits_end_with_their_block(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_limits_end_with_their_block(tmp_path: Path) -> None:
 
 
 def test_free_memory_is_what_the_system_says() -> None:
-    free = limits.free_memory()
+    free = limits._free_memory()
     assert free is None or 10**7 < free < 10**15
 
 

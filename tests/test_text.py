@@ -284,6 +284,12 @@ def test_arrows_separate(
         assert cells(path) == rows
 
 
+def test_a_second_arrow_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "# x -> y -> z\n\na -> b\n\nc -> d -> e\n")
+    with pytest.raises(InputError, match="line 5: 'c -> d -> e' holds more than one arrow; write"):
+        opened(path)
+
+
 @pytest.mark.parametrize("odd", ["d", "a -> b -> c", "a <- b"])
 def test_a_later_line_without_one_arrow_is_refused(tmp_path: Path, odd: str) -> None:
     path = written(tmp_path, "a -> b\n" * 150 + odd + "\n")

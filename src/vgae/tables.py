@@ -344,6 +344,7 @@ def edge_columns(
     target: str | int | None = None,
     weight: str | int | None = None,
     what: str = "edges",
+    has_options: bool = True,
 ) -> Reading:
     r"""Choose the columns of a table's edges, or of its pairs, and say which.
 
@@ -357,6 +358,8 @@ def edge_columns(
         Columns that the caller names, by name or by number from 1; by default they are detected.
     what
         What a row is: "edges", or "pairs", whose weights are not used.
+    has_options
+        Whether the caller has options that name the columns and the delimiter.
 
     Raises
     ------
@@ -373,7 +376,7 @@ def edge_columns(
     ('sender', 'receiver')
     """
     if table.n_columns < 2:
-        raise _too_narrow(table)
+        raise _too_narrow(table, has_options=has_options)
     chosen: dict[int, Chosen] = {}
     weights = _weight_column(table, weight)
     given = [None if end is None else table.column(str(end)) for end in (source, target)]
@@ -425,20 +428,21 @@ def edge_columns(
         tuple((row[first], row[second]) for row in rows),
         remarks,
     )
-    _say(table, reading, what)
+    _say(table, reading, what, has_options=has_options)
     return reading
 
 
-def _say(table: Table, reading: Reading, what: str) -> None:
+def _say(table: Table, reading: Reading, what: str, *, has_options: bool) -> None:
     ends = "source= and target=" if table.in_memory else ENDS
+    advice = f"{ends} name others" if has_options else "call others source and target"
     for remark in reading.remarks:
-        logger.warning("%s: %s; %s name others", reading.where, remark, ends)
+        logger.warning("%s: %s; %s", reading.where, remark, advice)
     if not reading.is_guess:
         logger.info("%s", reading.words(what))
     elif reading.remarks:
         logger.warning("%s", reading.words(what))
     else:
-        logger.warning("%s; a guess: %s name other columns", reading.words(what), ends)
+        logger.warning("%s; a guess: %s", reading.words(what), advice)
 
 
 def _weight_column(table: Table, weight: str | int | None) -> int | None:
@@ -456,12 +460,16 @@ def _weight_column(table: Table, weight: str | int | None) -> int | None:
     return table.column_called(*WEIGHT_NAMES)
 
 
-def _too_narrow(table: Table) -> InputError:
+def _too_narrow(table: Table, *, has_options: bool) -> InputError:
     wanted = "two are needed, one for each end of an edge"
     if table.in_memory:
         return InputError(f"{table.path}: {table.about}; {wanted}")
     start = table.names[0] if table.names else table.read([0])[0][0].as_py()
-    advice = "" if table.text is None else "; give the delimiter with --delimiter (delimiter=)"
+    advice = "; separate them by a comma or a tab"
+    if has_options:
+        advice = "; give the delimiter with --delimiter (delimiter=)"
+    if table.text is None:
+        advice = ""
     return InputError(
         f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
         f"{wanted}{advice}"

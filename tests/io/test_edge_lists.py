@@ -274,3 +274,25 @@ def test_row_numbers_of_parquet_are_no_nodes(tmp_path: Path) -> None:
     table = pa.table({"__index_level_0__": [0, 1], "s": ["a", "b"], "t": ["b", "c"]})
     pyarrow.parquet.write_table(table, tmp_path / "e.parquet")
     assert read_graph(tmp_path / "e.parquet").ids.tolist() == ["a", "b", "c"]
+
+
+def test_what_is_advised_can_be_done(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Tables of pairs are read without the options that a table of edges has."""
+    graph = Graph.from_pairs([(i, i + 1) for i in range(30)])
+    path = put(tmp_path, "p.csv", "".join(f"{i + 5},{i % 7},{3 * i % 8}\n" for i in range(20)))
+    read_pairs(path, graph)
+    assert "row numbers or times: not used; call others source and target" in caplog.text
+    caplog.clear()
+    read_graph(path)
+    assert "not used; --source and --target (source=, target=) name others" in caplog.text
+    path = put(tmp_path, "p.csv", "1:2\n")
+    with pytest.raises(InputError, match="each end of an edge; separate them by a comma or a tab$"):
+        read_pairs(path, graph)
+    with pytest.raises(InputError, match=r"; give the delimiter with --delimiter \(delimiter=\)$"):
+        read_graph(path)
+    empty = pa.table({"source": pa.array([], pa.string()), "target": pa.array([], pa.string())})
+    pyarrow.parquet.write_table(empty, tmp_path / "p.parquet")
+    with pytest.raises(InputError, match="holds no edges; name a file that holds some"):
+        read_graph(tmp_path / "p.parquet")
+    with pytest.raises(InputError, match=r"no edges; if its only row is not a header, give --no-h"):
+        read_graph(put(tmp_path, "p.csv", "source,target\n"))

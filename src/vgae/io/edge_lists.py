@@ -28,8 +28,6 @@ __all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 
 logger = logging.getLogger("vgae.io")
 
-HEADER_ALONE = "; if its only row is not a header, give --no-header (header=False)"
-
 
 def read_edges(
     path: Path,
@@ -80,7 +78,7 @@ def read_edges(
     ids, weight_cells = _read_columns(table, reading, integer_ids=integer_ids)
     n_rows = len(ids.codes[0])
     if n_rows == 0 and not alone:
-        raise InputError(f"{path}: has a header but no edges{HEADER_ALONE}")
+        raise _no_rows(table, "edges")
     if not drop_incomplete:
         ids.check_complete("--drop-incomplete (drop_incomplete=True) drops such rows")
     ids = ids.complete()
@@ -137,7 +135,7 @@ def read_new_edges(
     (['zoe'], ['ann'], None)
     """
     table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
-    reading = edge_columns(table)
+    reading = edge_columns(table, has_options=False)
     ids, weight_cells = _read_columns(table, reading)
     ids = as_known(table, ids.check_complete().checked(), known)
     weights = _positive_weights(table, reading, weight_cells)
@@ -175,10 +173,10 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     [['ann', 'cid']]
     """
     table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
-    ids, _ = _read_columns(table, edge_columns(table, what="pairs"))
+    ids, _ = _read_columns(table, edge_columns(table, what="pairs", has_options=False))
     ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
-        raise InputError(f"{path}: has a header but no pairs{HEADER_ALONE}")
+        raise _no_rows(table, "pairs")
     codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
     rows = graph.index(names)[np.stack(codes, axis=1)]
     unknown = np.argwhere(rows < 0)
@@ -241,6 +239,16 @@ def _unlike_nodes_of(graph: Graph) -> Callable[[list[list[str]]], bool]:
         return not is_node.any() and looks_like_header(rows)
 
     return names_columns
+
+
+def _no_rows(table: Table, noun: str) -> InputError:
+    """The error for a table without rows below its header."""
+    if table.text is None:
+        return InputError(f"{table.path}: holds no {noun}; name a file that holds some")
+    return InputError(
+        f"{table.path}: has a header but no {noun}; if its only row is not a header, give "
+        "--no-header (header=False)"
+    )
 
 
 def _read_columns(
