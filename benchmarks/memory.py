@@ -115,7 +115,7 @@ def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
     note("reading the features")
     split = split_edges(graph, seed=0)
     note("splitting")
-    model.fit(split, on_step=lambda record: note("first step") if record.step == 1 else None)
+    model.fit(split, callbacks=lambda record: note("first step") if record.step == 1 else None)
     note("training and scoring")
     with staged_run(edges.with_name("run"), overwrite=True) as staged:
         save_run(model.as_run(), staged)

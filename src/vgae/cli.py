@@ -118,8 +118,12 @@ def fit(
         split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
     )
     with staged_run(out, overwrite=overwrite) as staged:
-        with reporter.training(estimator.settings.training.steps) as on_step:
-            estimator.fit(split, on_step=on_step)
+        with reporter.training(estimator.settings.training.steps) as show:
+            try:
+                estimator.fit(split, callbacks=show)
+            except KeyboardInterrupt:
+                if not hasattr(estimator, "interrupted_"):
+                    raise  # nothing was kept
         save_run(estimator.as_run(graph_name=graph), staged)
     print_fit(estimator.metrics_, estimator.recommend(top) if top else None, json=json)
     if estimator.metrics_["test"]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, final
+from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from vgae.objective import ObjectiveName
 from vgae.split import Split, TrainingView, sample_non_edges
 from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
+    Interrupt,
     StepRecord,
     TrainSettings,
     choose_place,
@@ -40,6 +41,9 @@ from vgae.train import (
 __all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load"]
 
 logger = logging.getLogger(__name__)
+
+Callback: TypeAlias = Callable[[StepRecord], Any]
+"""What `fit` calls after each step."""
 
 _MODEL, _TRAINING = ModelSettings(), TrainSettings()
 
@@ -113,7 +117,7 @@ class LinkModel(Estimator, FittedLinks):
     states_
         What `with_nodes` must know of each node; None if an earlier version stored the model.
     interrupted_
-        Whether Ctrl-C ended the training early.
+        Whether Ctrl-C was pressed during the fit, which ends the training early.
     engine_
         Name of the engine that was used.
     """
@@ -172,11 +176,15 @@ class LinkModel(Estimator, FittedLinks):
         y: Any = None,  # noqa: ARG002 - scikit-learn's convention
         *,
         nodes: Any = None,
-        on_step: Callable[[StepRecord], None] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
     ) -> Self:
-        """Learn node vectors from a graph, or from the training part of a split.
+        """Learn an embedding from a graph, or from the training part of a split.
 
-        Ctrl-C ends the training after the step it is in and keeps what was learned.
+        Ctrl-C ends the training after the current step. The model keeps what was learned until
+        then, `interrupted_` is True, and KeyboardInterrupt is raised, so that a loop or a search
+        around `fit` ends too. To go on with the model, catch KeyboardInterrupt. A second Ctrl-C,
+        which may come while the embedding is computed and scored, stops at once: the model is
+        what it was before `fit`, and what this fit has learned is lost.
 
         Parameters
         ----------
@@ -190,14 +198,19 @@ class LinkModel(Estimator, FittedLinks):
         nodes
             A graph that gives the nodes, with their features and labels, and none of its edges:
             then `data` are pairs of its node ids, shape (n_edges, 2), the only edges there are.
-        on_step
-            Called with the record of each step.
+        callbacks
+            One function or several, each called after every step with its
+            `vgae.train.StepRecord`. What they return is ignored. A callback ends the training
+            early, as Ctrl-C does, by raising KeyboardInterrupt; any other exception leaves the
+            model as it was before `fit`.
 
         Raises
         ------
         InputError
             The graph is directed or has no edges, engine or device cannot be used here, or the
             loss stopped being finite.
+        KeyboardInterrupt
+            Ctrl-C was pressed, or a callback raised it.
 
         Examples
         --------
@@ -211,18 +224,24 @@ class LinkModel(Estimator, FittedLinks):
         split = as_training_split(data)
         view = split.training
         inputs = EncoderInput.from_graph(view.train, settings.network.features)
-        self.network_, self.history_, self.interrupted_ = _trained(view, inputs, settings, on_step)
-        self.split_, self.feature_encoding_ = split, split.graph.feature_encoding
-        self.engine_, self.settings_ = engine, settings
-        self.ids_ = split.graph.ids
-        self.graph_ = {
-            "fingerprint": split.graph.fingerprint,
-            "n_nodes": split.graph.n_nodes,
-            "n_edges": split.graph.n_edges,
-            "n_features": split.graph.n_features,
-            "weighted": split.graph.weights is not None,
-        }
-        self._encode_and_score(inputs)
+        called = [callbacks] if callable(callbacks) else list(callbacks or ())
+        with finishing_on_interrupt() as interrupt:
+            network, history = _trained(view, inputs, settings, called, interrupt)
+            learned = {
+                "network_": network,
+                "history_": history,
+                "split_": split,
+                "feature_encoding_": split.graph.feature_encoding,
+                "engine_": engine,
+                "settings_": settings,
+                "ids_": split.graph.ids,
+                "graph_": _about(split.graph),
+                **_encoded_and_scored(network, split, inputs),
+                "interrupted_": interrupt.pressed,
+            }
+            vars(self).update(learned)  # all at once: Ctrl-C can leave no mixture of two fits
+        if interrupt.pressed:
+            raise KeyboardInterrupt
         return self
 
     def engine_here(self) -> str:
@@ -239,29 +258,6 @@ class LinkModel(Estimator, FittedLinks):
         'numba'
         """
         return choose_place(self.settings.training, self.settings.network.latent_dim)[1].name
-
-    def _encode_and_score(self, training: EncoderInput) -> None:
-        split, network = self.split_, self.network_
-        graph, use = split.message_graph(), network.settings.features
-        messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
-        self.states_ = States.of(network, graph, messages)
-        with torch.no_grad():
-            latent = network.encode(messages)
-            self.embedding_ = latent.mean.numpy()
-            std = latent.std()
-            self.embedding_std_ = None if std is None else std.numpy()
-        self.metrics_ = {
-            "protocol": split.settings.protocol,
-            "proportions": split.settings.proportions,
-            "seed": split.seed,
-            **{
-                part: held_out_metrics(network, inputs, pairs) if pairs else None
-                for part, inputs, pairs in (
-                    ("validation", training, split.validation),
-                    ("test", messages, split.test),
-                )
-            },
-        }
 
     def transform(self, data: Any) -> NDArray[np.float32]:
         """Node vectors of a graph: `embed`, by the name that scikit-learn's tools call."""
@@ -363,9 +359,10 @@ def _trained(
     view: TrainingView,
     inputs: EncoderInput,
     settings: EstimatorSettings,
-    on_step: Callable[[StepRecord], None] | None,
-) -> tuple[GraphAutoEncoder, list[dict[str, Any]], bool]:
-    """The trained network, one dictionary a step, and whether Ctrl-C ended the training."""
+    callbacks: Sequence[Callback],
+    interrupt: Interrupt,
+) -> tuple[GraphAutoEncoder, list[dict[str, Any]]]:
+    """The trained network and one dictionary per step; pressing `interrupt` ends the training."""
     features = used_features(view.train, settings.network.features)
     network = GraphAutoEncoder(
         settings.network,
@@ -381,16 +378,63 @@ def _trained(
         inputs=inputs,
     )
     history = []
-    with finishing_on_interrupt() as interrupted, closing(steps):  # type: ignore[type-var]
+    with closing(steps):  # type: ignore[type-var]
         for record in steps:
             history.append(record.as_dict())
-            if on_step is not None:
-                on_step(record)
-            if interrupted():
+            try:
+                for callback in callbacks:
+                    callback(record)
+            except KeyboardInterrupt:
+                interrupt.press()
+            if interrupt.pressed:
+                logger.warning(
+                    "interrupted after step %d; keeping what was learned "
+                    "(press Ctrl-C again to discard it)",
+                    record.step,
+                )
                 break
-    if interrupted():
-        logger.warning("interrupted after step %d; keeping what was learned", len(history))
-    return network.cpu(), history, interrupted()
+    return network.cpu(), history
+
+
+def _about(graph: Graph) -> dict[str, Any]:
+    """What a model remembers of the whole graph."""
+    return {
+        "fingerprint": graph.fingerprint,
+        "n_nodes": graph.n_nodes,
+        "n_edges": graph.n_edges,
+        "n_features": graph.n_features,
+        "weighted": graph.weights is not None,
+    }
+
+
+def _encoded_and_scored(
+    network: GraphAutoEncoder, split: Split, training: EncoderInput
+) -> dict[str, Any]:
+    """Embedding, states and held-out metrics of a trained network, by the names of attributes."""
+    graph, use = split.message_graph(), network.settings.features
+    messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
+    states = States.of(network, graph, messages)
+    with torch.no_grad():
+        latent = network.encode(messages)
+        std = latent.std()
+    held_out = {
+        part: held_out_metrics(network, inputs, pairs) if pairs else None
+        for part, inputs, pairs in (
+            ("validation", training, split.validation),
+            ("test", messages, split.test),
+        )
+    }
+    return {
+        "states_": states,
+        "embedding_": latent.mean.numpy(),
+        "embedding_std_": None if std is None else std.numpy(),
+        "metrics_": {
+            "protocol": split.settings.protocol,
+            "proportions": split.settings.proportions,
+            "seed": split.seed,
+            **held_out,
+        },
+    }
 
 
 def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:

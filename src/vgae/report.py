@@ -359,7 +359,7 @@ class Reporter:
 
     @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
-        """A display to give to `fit` as `on_step`: a live line, or some lines in a pipe."""
+        """A display to give to `fit` as a callback: a live line, or some lines in a pipe."""
         console = _ErrorConsole()
         if self.quiet or n_steps == 0:
             yield None

@@ -8,10 +8,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, Self
 
 import torch
@@ -30,6 +29,7 @@ from vgae.scores import VectorScores
 from vgae.split import HeldOut
 
 __all__ = [
+    "Interrupt",
     "StepRecord",
     "TrainSettings",
     "choose_place",
@@ -256,31 +256,57 @@ def held_out_metrics(
     return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives))
 
 
-@contextmanager
-def finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C end a loop between two steps, and a second one end the step too.
+class Interrupt:
+    """Whether the user has asked for the end of the work that is under way.
 
-    Compiled loops are not ended within: the sum over all pairs is finished first.
+    Attributes
+    ----------
+    pressed
+        Whether `press` has been called.
+
+    Examples
+    --------
+    >>> interrupt = Interrupt()
+    >>> interrupt.press()
+    >>> interrupt.pressed
+    True
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def press(self, *_signal: Any) -> None:
+        """Note the first request; a second one raises KeyboardInterrupt."""
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+
+
+@contextmanager
+def finishing_on_interrupt() -> Iterator[Interrupt]:
+    """Note the first Ctrl-C, so that work can end between two steps; a second one ends it at once.
+
+    Compiled loops are not interrupted: the sum over all pairs is finished first.
 
     Yields
     ------
-    A function that says whether Ctrl-C was pressed. Outside the main thread, where Python allows
-    no signal handlers, it always says no.
+    An `Interrupt` that Ctrl-C presses. Outside the main thread, where Python allows no signal
+    handlers, Ctrl-C never does.
+
+    Examples
+    --------
+    >>> with finishing_on_interrupt() as interrupt:
+    ...     signal.raise_signal(signal.SIGINT)
+    >>> interrupt.pressed
+    True
     """
-    pressed = False
-
-    def note(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
+    interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield interrupt
         return
-    previous = signal.signal(signal.SIGINT, note)
+    previous = signal.signal(signal.SIGINT, interrupt.press)
     try:
-        yield lambda: pressed
+        yield interrupt
     finally:
         signal.signal(signal.SIGINT, previous)
 
