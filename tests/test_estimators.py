@@ -214,7 +214,7 @@ def test_recommendations_for_nodes(name: str, ring: Graph) -> None:
     model = make_model(name, steps=5).fit(ring)
     links = model.recommend(3, nodes=["n07", "n01"])
     assert [link.source for link in links] == ["n07"] * 3 + ["n01"] * 3
-    assert model.recommend(np.int64(3), nodes="n07") == links[:3]  # type: ignore[arg-type]
+    assert model.recommend(np.int64(3), nodes="n07") == links[:3]  # type: ignore[call-overload]
     everything = {frozenset(link[:2]): link.probability for link in model.recommend(10_000)}
     for link in links:
         assert isinstance(link, Link)
@@ -402,7 +402,7 @@ def test_bad_questions_are_one_clear_line(ring: Graph) -> None:
     with pytest.raises(InputError, match="at least 1"):
         model.recommend(0)
     with pytest.raises(InputError, match="whole number"):
-        model.recommend(2.5)  # type: ignore[arg-type]
+        model.recommend(2.5)  # type: ignore[call-overload]
 
 
 def test_bad_graphs_are_one_clear_line(name: str) -> None:

@@ -3,8 +3,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -42,6 +45,48 @@ def test_columns_come_from_rows_arrays_or_columns() -> None:
         source, target = id_columns(pairs)
         assert (source.tolist(), target.tolist()) == (["a", "c"], ["b", "d"])
     assert [column.size for column in id_columns([])] == [0, 0]
+
+
+def test_two_columns_of_any_library_are_columns_and_two_lists_are_rows() -> None:
+    first, second = [1, 3], [2, 4]
+    columns: list[Callable[[list[int]], Any]] = [
+        np.array, pd.Series, pd.Index, pl.Series, pa.array, torch.tensor,
+        lambda ids: pd.Series(ids, index=[7, 7]),
+    ]  # fmt: skip
+    for one in columns:
+        for other in columns:
+            source, target = id_columns((one(first), other(second)))
+            assert (source.tolist(), target.tolist()) == (first, second)
+    for rows in (
+        (first, second),
+        [first, second],
+        [np.array(first), np.array(second)],
+        torch.tensor([first, second]),
+        pd.DataFrame([first, second]),
+        iter([first, second]),
+        pd.MultiIndex.from_tuples([first, second]),
+    ):
+        source, target = id_columns(rows)
+        assert (source.tolist(), target.tolist()) == ([1, 2], [3, 4])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ((np.array([1, 2]), [3, 4]), "tuple of ndarray and list is neither two columns nor rows"),
+        ((pd.Series([1, 2]), "ab"), "tuple of Series and str"),
+        ((np.array([1]), np.array([1, 2])), "1 ids in one column, 2 in the other"),
+        (np.zeros((2, 3), int), r"shape \(2, 3\) is not \(n_pairs, 2\); transpose it"),
+        (np.zeros((1, 2, 2), int), r"shape \(1, 2, 2\) is not"),
+        (("a", "b"), "row 0: 'a' is not a pair of node ids"),
+        ((pd.Series([1.0, 2.0]), pd.Series([1, 2])), "not floats, into which pandas turns"),
+        (7, "int holds no pairs"),
+        (None, "NoneType holds no pairs"),
+    ],
+)
+def test_what_is_neither_rows_nor_columns_is_refused(pairs: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        id_columns(pairs)
 
 
 def test_ids_are_unique_or_refused() -> None:

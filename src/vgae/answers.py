@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self, overload
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from vgae.errors import InputError
-from vgae.graph import Graph
-from vgae.ids import IdArray, NodeId, id_columns
+from vgae.graph import Graph, count
+from vgae.ids import IdArray, NodeId
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.interop import as_graph
+from vgae.interop import as_graph, as_pairs
 from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
+from vgae.notebook import data_frame, vector_frame
 from vgae.scores import Scores, VectorScores
 from vgae.split import Split, SplitSettings
 
@@ -35,6 +37,8 @@ class Link(NamedTuple):
 class FittedLinks:
     """The answers of a fitted model; see `LinkModel` for its attributes."""
 
+    name: ClassVar[Literal["vgae", "gae"]]
+
     embedding_: NDArray[np.float32]
     embedding_std_: NDArray[np.float32] | None
     ids_: NDArray[Any]
@@ -45,6 +49,8 @@ class FittedLinks:
     metrics_: dict[str, Any]
     states_: States | None
     feature_encoding_: Mapping[str, Any] | None
+    interrupted_: bool
+    engine_: str
 
     def scores(self) -> Scores:
         """Logits of all pairs, from the posterior means and over the protocol's messages.
@@ -95,12 +101,19 @@ class FittedLinks:
         Parameters
         ----------
         pairs
-            Node ids, shape (n_pairs, 2).
+            Node ids, in one of these forms:
+
+            - one pair per row: a list of pairs or an array of shape (n_pairs, 2);
+            - one column per end: a tuple of two arrays or Series. A tuple of two lists is two
+              rows, not two columns;
+            - a pandas or Polars `DataFrame` or a PyArrow `Table`. Its two columns are found as in
+              a table of edges: those with usual names (source and target, from and to, ...),
+              otherwise the first two.
 
         Raises
         ------
         InputError
-            A pair names an unknown node.
+            A pair names an unknown node, or what is given holds no pairs.
         NotFittedError
             `fit` has not been called.
 
@@ -110,17 +123,42 @@ class FittedLinks:
         >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
         >>> model.predict_proba([("a", "c")]).shape
         (1,)
+        >>> model.predict_proba((np.array(["a", "b"]), np.array(["c", "c"]))).shape
+        (2,)
         """
         embedding = self.embedding_
+        rows = self._pair_rows(*as_pairs(pairs, self.split_.graph))
         with torch.no_grad():
             logits = self.network_.decoder.logits(
-                torch.from_numpy(embedding), torch.from_numpy(self._pair_rows(pairs))
+                torch.from_numpy(embedding), torch.from_numpy(rows)
             )
         return _probability(logits.numpy())
 
+    @overload
     def recommend(
-        self, k: int = 10, *, nodes: Sequence[NodeId] | NodeId | None = None
-    ) -> list[Link]:
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: Literal[False] = False,
+    ) -> list[Link]: ...
+
+    @overload
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: Literal[True],
+    ) -> Any: ...
+
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: bool = False,
+    ) -> Any:
         """The likeliest missing links: the best of all pairs that are no known edge.
 
         Every pair is looked at. Edges that a split held out are known edges and left out too.
@@ -131,16 +169,19 @@ class FittedLinks:
             How many links, or with `nodes` how many for each.
         nodes
             Node id or ids to recommend partners for; by default the best pairs of the whole graph.
+        as_frame
+            Whether to return a pandas DataFrame with the columns source, target and probability.
 
         Returns
         -------
-        Links, likeliest first; with `nodes`, node after node with that node as the source. Ties go
-        to the pair that comes first in the order of the nodes.
+        A list of `Link`, or a frame with one link per row, likeliest first; with `nodes`, node
+        after node with that node as the source. Ties go to the pair that comes first in the order
+        of the nodes.
 
         Raises
         ------
         InputError
-            `k` is below 1 or a node is unknown.
+            `k` is below 1, a node is unknown, or pandas is needed and not installed.
         NotFittedError
             `fit` has not been called.
 
@@ -150,6 +191,8 @@ class FittedLinks:
         >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
         >>> [(link.source, link.target) for link in model.recommend(5)]
         [('a', 'c')]
+        >>> model.recommend(5, as_frame=True).columns.tolist()
+        ['source', 'target', 'probability']
         """
         embedding = self.embedding_
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
@@ -160,9 +203,72 @@ class FittedLinks:
             pairs, logits = top_pairs(factor, k, known=known)
         else:
             pairs, logits = top_partners(factor, self._rows(nodes), k, known=known)
-        sources, targets = (self.ids_[pairs[:, side]].tolist() for side in (0, 1))
-        probabilities = _probability(logits).tolist()
-        return [Link(*row) for row in zip(sources, targets, probabilities, strict=True)]
+        columns = (self.ids_[pairs[:, 0]], self.ids_[pairs[:, 1]], _probability(logits))
+        if as_frame:
+            return data_frame(dict(zip(Link._fields, columns, strict=True)))
+        return [Link(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    # ------------------------------------------------------------ as data frames
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
+        """Names of the embedding's columns: 'vgae0', 'vgae1', ...; the argument is ignored.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(latent_dim=2, steps=1).fit([("a", "b"), ("b", "c")])
+        >>> model.get_feature_names_out().tolist()
+        ['vgae0', 'vgae1']
+        """
+        dim = self.embedding_.shape[1]
+        return np.array([f"{self.name}{place}" for place in range(dim)], dtype=object)
+
+    def embedding_frame(self) -> Any:
+        """The embedding as a pandas DataFrame, whose index holds the node ids.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> frame = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).embedding_frame()
+        >>> frame.loc["b"].shape
+        (16,)
+        """
+        return vector_frame(self.embedding_, self.get_feature_names_out(), self.ids_)
+
+    def history_frame(self) -> Any:
+        """The training as a pandas DataFrame, one row per step.
+
+        The index is the step; the columns are those of `vgae.train.StepRecord`. Validation metrics
+        are columns such as `validation_auc`, NaN after steps without validation.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).history_frame().columns.tolist()
+        ['loss', 'reconstruction', 'kl', 'seconds']
+        """
+        rows = [
+            {name: value for name, value in step.items() if name != "validation"}
+            | {f"validation_{name}": value for name, value in step.get("validation", {}).items()}
+            for step in self.history_
+        ]
+        names = dict.fromkeys(name for row in rows for name in row if name != "step")
+        columns = {name: [_number(row.get(name)) for row in rows] for name in names}
+        return data_frame(columns, index=("step", [row["step"] for row in rows]))
 
     # ------------------------------------------------------------ new graphs, new nodes
 
@@ -335,9 +441,36 @@ class FittedLinks:
             raise InputError(f"node '{names[unknown[0]]}' is not in the graph")
         return rows
 
-    def _pair_rows(self, pairs: Any) -> NDArray[np.int64]:
-        source, target = id_columns(pairs)
+    def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:
         return np.stack([self._rows(source), self._rows(target)], axis=1)
+
+    # ------------------------------------------------------------ in a few words
+
+    def _fitted_to(self) -> str:
+        """What the model was fitted to and how well it does on held-out links, in one line."""
+        about = self.graph_
+        words = f"{count(about['n_nodes'], 'node')}, {count(about['n_edges'], 'edge')}"
+        if added := about.get("n_added_nodes", 0):
+            words += f", with {count(added, 'new node')}"
+        for part in ("test", "validation"):
+            if scores := self.metrics_[part]:
+                words += f"; {part} {_scores_words(scores, 'auc')}"
+                break
+        return words + (f"; interrupted after step {len(self.history_)}" * self.interrupted_)
+
+    def _fitted_rows(self) -> dict[str, object]:
+        """The same and a little more, by name."""
+        metrics = self.metrics_
+        rows: dict[str, object] = {
+            "fitted to": self._fitted_to().partition(";")[0],
+            "features": self._n_features() or "none",
+            "embedding": " x ".join(map(str, self.embedding_.shape)),
+            "steps": f"{len(self.history_)}{', interrupted' * self.interrupted_}",
+        }
+        for part in ("validation", "test"):
+            if metrics[part]:
+                rows[part] = _scores_words(metrics[part], "auc", "average_precision")
+        return rows | {"engine": self.engine_}
 
 
 def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
@@ -353,6 +486,19 @@ def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
         protocol=split.settings.protocol,
     )
     return Split(whole, train, split.validation, split.test, settings, split.seed)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _scores_words(scores: Mapping[str, float | None], *names: str) -> str:
+    """Metrics in words: "AUC 0.912, AP 0.924"."""
+    titles = {"auc": "AUC", "average_precision": "AP"}
+    found = ((titles[name], scores[name]) for name in names)
+    return ", ".join(
+        f"{title} {'-' if value is None else f'{value:.3f}'}" for title, value in found
+    )
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from typing import Any, Self
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal, Self
 
 from vgae.errors import nearest, not_fitted, unknown_name
+from vgae.notebook import FRAMES, vector_frame
 
 __all__ = ["Estimator"]
 
@@ -95,12 +98,61 @@ class Estimator:
         return dict(inspect.signature(cls).parameters)
 
     def __repr__(self) -> str:
-        said = [
+        return f"{type(self).__name__}({self._given()})"
+
+    def _given(self) -> str:
+        """The parameters that depart from their defaults, as they are written in a call."""
+        return ", ".join(
             f"{name}={BRIEF.repr(getattr(self, name))}"
             for name, parameter in self._parameters().items()
             if parameter.default is parameter.empty or getattr(self, name) != parameter.default
-        ]
-        return f"{type(self).__name__}({', '.join(said)})"
+        )
+
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
+        """Choose what `transform` and `fit_transform` return, as in scikit-learn.
+
+        `Pipeline.set_output` calls it, and `clone` keeps the choice. Without one,
+        `sklearn.set_config(transform_output=...)` decides.
+
+        Parameters
+        ----------
+        transform
+            "default" for arrays, "pandas" or "polars" for frames whose columns are
+            `get_feature_names_out()`. The index of a pandas frame holds the node ids; Polars has
+            none, and its rows are in the same order. None changes nothing.
+
+        Raises
+        ------
+        InputError
+            It is another name.
+
+        Examples
+        --------
+        >>> from vgae import GAE
+        >>> model = GAE(latent_dim=2, steps=1).set_output(transform="pandas")
+        >>> model.fit_transform([("a", "b"), ("b", "c")]).columns.tolist()
+        ['gae0', 'gae1']
+        """
+        if transform is not None:
+            if transform not in ("default", *FRAMES):
+                raise unknown_name("output", transform, ("default", *FRAMES))
+            # scikit-learn's name for it: its `clone` copies the attribute.
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _output(self, vectors: Any, ids: Any, names: Iterable[str]) -> Any:
+        """Vectors of nodes, with their ids and the names of the columns, as `set_output` says."""
+        config = vars(self).get("_sklearn_output_config")
+        if config is None:
+            loaded = sys.modules.get("sklearn")
+            kind = "default" if loaded is None else loaded.get_config()["transform_output"]
+        else:
+            kind = config["transform"]
+        if kind == "default":
+            return vectors
+        return vector_frame(vectors, names, ids, kind=kind)
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn (1.6 and later) asks to know: a transformer that checks its input."""

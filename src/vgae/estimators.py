@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from vgae.answers import FittedLinks
@@ -19,12 +18,12 @@ from vgae.conventions import Estimator
 from vgae.encoders import EncoderInput, FeatureUse, used_features
 from vgae.errors import InputError, one_line
 from vgae.graph import Graph
-from vgae.ids import id_columns
 from vgae.inductive import States
-from vgae.interop import as_graph, as_training_split
+from vgae.interop import as_edge_pairs, as_graph, as_pairs, as_training_split
 from vgae.kernels import check_engine
 from vgae.metrics import roc_auc
 from vgae.model import GraphAutoEncoder, ModelSettings
+from vgae.notebook import html_table
 from vgae.objective import ObjectiveName
 from vgae.split import Split, TrainingView, sample_non_edges
 from vgae.store import Run, load_run, save_run, staged_run
@@ -244,6 +243,17 @@ class LinkModel(Estimator, FittedLinks):
             raise KeyboardInterrupt
         return self
 
+    def __repr__(self) -> str:
+        if "network_" not in vars(self):
+            return super().__repr__()
+        changed = "" if self.settings == self.settings_ else "; parameters changed since"
+        return f"{super().__repr__()} fitted to {self._fitted_to()}{changed}"
+
+    def _repr_html_(self) -> str:
+        fitted = "network_" in vars(self)
+        rows = {"parameters": self._given() or "defaults"} | (self._fitted_rows() if fitted else {})
+        return html_table(f"{type(self).__name__}, {'' if fitted else 'not '}fitted", rows)
+
     def engine_here(self) -> str:
         """Name of the engine that `fit` would use here.
 
@@ -259,34 +269,32 @@ class LinkModel(Estimator, FittedLinks):
         """
         return choose_place(self.settings.training, self.settings.network.latent_dim)[1].name
 
-    def transform(self, data: Any) -> NDArray[np.float32]:
-        """Node vectors of a graph: `embed`, by the name that scikit-learn's tools call."""
-        return self.embed(data)
+    def transform(self, data: Any) -> Any:
+        """Embedding of a graph's nodes: `embed`, in the form that `set_output` chose."""
+        graph = as_graph(data)
+        return self._output(self.embed(graph), graph.ids, self.get_feature_names_out())
 
-    def fit_transform(self, data: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float32]:
-        """`embedding_` after `fit`, whose parameters it takes."""
-        return self.fit(data, y, **fit_params).embedding_
+    def fit_transform(self, data: Any, y: Any = None, **fit_params: Any) -> Any:
+        """`embedding_` after `fit`, whose parameters it takes, in the form `set_output` chose."""
+        self.fit(data, y, **fit_params)
+        return self._output(self.embedding_, self.ids_, self.get_feature_names_out())
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
-        """Names of the coordinates of a vector: 'vgae0', 'vgae1', ...; the argument is ignored."""
-        dim = self.embedding_.shape[1]
-        return np.array([f"{self.name}{place}" for place in range(dim)], dtype=object)
-
-    def score(self, pairs: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
+    def score(self, data: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
         """AUC of edges against as many random pairs without an edge.
 
         Parameters
         ----------
-        pairs
-            Node ids of edges, shape (n_edges, 2). For an honest figure, edges that `fit` has not
-            seen.
+        data
+            Edges as pairs of node ids, in any form that `predict_proba` takes; or a graph,
+            or another object that `vgae.as_graph` reads, whose edges are scored by their node ids.
+            For an honest figure, give edges that `fit` has not seen.
         y
             Ignored.
 
         Returns
         -------
         A fraction from 0 to 1. The pairs without an edge are drawn with the seed of the fit from
-        those that are edges neither of the graph that was fitted nor among `pairs`.
+        those that are edges neither of the graph that was fitted nor among `data`.
 
         Raises
         ------
@@ -302,7 +310,8 @@ class LinkModel(Estimator, FittedLinks):
         >>> 0.0 <= model.score([("a", "c")]) <= 1.0
         True
         """
-        known, rows = self.split_.graph, self._pair_rows(pairs)
+        known = self.split_.graph
+        rows = self._pair_rows(*as_edge_pairs(data, known))
         loops = np.flatnonzero(rows[:, 0] == rows[:, 1])
         if loops.size or not len(rows):
             raise InputError(
@@ -441,7 +450,7 @@ def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
     """The nodes of a graph, with these pairs of their ids as the only edges."""
     if isinstance(pairs, (Graph, Split)):
         raise InputError("with nodes, give the edges as pairs of node ids, shape (n_edges, 2)")
-    source, target = id_columns(pairs)
+    source, target = as_pairs(pairs, nodes)
     rows = np.stack([nodes.index(source), nodes.index(target)], axis=1)
     unknown = np.argwhere(rows < 0)
     if unknown.size:

@@ -68,7 +68,10 @@ def as_ids(values: Any) -> IdArray:
                 return array.astype(np.int64)
             except OverflowError as error:
                 raise InputError("node ids: an integer does not fit 64 bits; use text") from error
-    raise InputError("node ids must be all strings or all integers")
+    hint = ""
+    if array.dtype.kind == "f":
+        hint = ", not floats, into which pandas turns integers where a value is missing"
+    raise InputError(f"node ids must be all strings or all integers{hint}")
 
 
 def _all_are(values: Iterable[Any], kinds: type | tuple[type, ...]) -> bool:
@@ -94,29 +97,58 @@ def canonical_int(name: Any) -> Any:
 
 
 def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
-    """The two columns of an array, a list of pairs, or a tuple of two arrays.
+    """The two ends of pairs of node ids, one column each.
+
+    The shapes of two pairs and of two columns are the same. What is given decides: a tuple of two
+    arrays (NumPy, Series, PyArrow) holds two columns, one for each end. Everything else holds a
+    pair per row: a list or tuple of pairs, an array of shape (n_pairs, 2), an iterator.
 
     Raises
     ------
     InputError
-        Rows are not pairs, or ids are neither all strings nor all integers.
+        Rows are not pairs, columns differ in length, or ids are neither all strings nor all
+        integers.
+
+    Examples
+    --------
+    >>> [column.tolist() for column in id_columns([("a", "b"), ("c", "d")])]
+    [['a', 'c'], ['b', 'd']]
+    >>> [column.tolist() for column in id_columns((np.array([1, 2]), np.array([3, 4])))]
+    [[1, 2], [3, 4]]
     """
-    if (
-        isinstance(pairs, tuple)
-        and pairs
-        and all(isinstance(part, np.ndarray) or _is_arrow(part) for part in pairs)
-    ):
-        source, target = (as_ids(part) for part in pairs)
-        if len(source) != len(target):
-            raise InputError(f"pairs: {len(source)} ids in one column, {len(target)} in the other")
-        return source, target
-    rows = pairs if isinstance(pairs, np.ndarray) else list(pairs)
-    if len(rows) == 0:
-        return as_ids([]), as_ids([])
-    if isinstance(rows, np.ndarray):
+    if isinstance(pairs, tuple) and len(pairs) == 2 and any(map(_is_column, pairs)):
+        return _two_columns(*pairs)
+    if hasattr(pairs, "__array__") and not _is_column(pairs):
+        rows = np.asarray(pairs)
         if rows.ndim != 2 or rows.shape[1] != 2:
-            raise InputError(f"pairs: shape {rows.shape} is not (n_pairs, 2)")
+            hint = "; transpose it" if rows.ndim == 2 and rows.shape[0] == 2 else ""
+            raise InputError(f"pairs: shape {rows.shape} is not (n_pairs, 2){hint}")
         return as_ids(rows[:, 0]), as_ids(rows[:, 1])
+    if not isinstance(pairs, Iterable):
+        raise InputError(f"pairs: {type(pairs).__name__} holds no pairs of node ids")
+    return _columns_of_rows(list(pairs))
+
+
+def _is_column(part: Any) -> bool:
+    """Whether it is a one-dimensional array, of any library."""
+    return _is_arrow(part) or (hasattr(part, "__array__") and len(np.shape(part)) == 1)
+
+
+def _two_columns(first: Any, second: Any) -> tuple[IdArray, IdArray]:
+    if not (_is_column(first) and _is_column(second)):
+        raise InputError(
+            f"pairs: a tuple of {type(first).__name__} and {type(second).__name__} is neither two "
+            "columns nor rows of pairs; give two arrays or Series, or a list of pairs"
+        )
+    source, target = as_ids(first), as_ids(second)
+    if len(source) != len(target):
+        raise InputError(f"pairs: {len(source)} ids in one column, {len(target)} in the other")
+    return source, target
+
+
+def _columns_of_rows(rows: list[Any]) -> tuple[IdArray, IdArray]:
+    if not rows:
+        return as_ids([]), as_ids([])
     if _all_are(rows, (tuple, list)) and set(map(len, rows)) == {2}:
         cells = np.array(rows, dtype=object)
         if cells.ndim == 2:  # a cell that is a list itself is an error of its row

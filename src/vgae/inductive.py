@@ -26,7 +26,8 @@ from torch import Tensor
 from vgae.encoders import EncoderInput, FeatureUse, scaled_features, used_features
 from vgae.errors import InputError
 from vgae.graph import Features, Graph, count
-from vgae.ids import IdArray, NodeId, as_ids, canonical_int, id_columns, unique_ids
+from vgae.ids import IdArray, NodeId, as_ids, canonical_int, unique_ids
+from vgae.interop import as_pairs
 from vgae.io import check_vectors
 from vgae.kernels import SparseMatrix
 from vgae.latent import Latent
@@ -220,7 +221,7 @@ def new_nodes(
 
 def _ends(known: Graph, edges: Any) -> tuple[NDArray[np.int64], list[NodeId]]:
     """Rows of the ends of new links, -1 for those of new nodes, whose ids follow in that order."""
-    source, target = id_columns([] if edges is None else edges)
+    source, target = as_pairs([] if edges is None else edges, known)
     rows = np.stack([known.index(source), known.index(target)], axis=1)
     inside = np.flatnonzero((rows >= 0).all(axis=1))
     if inside.size:

@@ -69,8 +69,8 @@ class NodeVectors(Estimator):
         self.model_ = type(self.model)(**self.model.get_params()).fit(as_graph(self.graph))
         return self
 
-    def transform(self, ids: Any) -> NDArray[np.float32]:
-        """Vectors of nodes, shape (n_samples, latent_dim).
+    def transform(self, ids: Any) -> Any:
+        """Embedding of nodes, shape (n_samples, latent_dim), in the form that `set_output` chose.
 
         Parameters
         ----------
@@ -89,9 +89,11 @@ class NodeVectors(Estimator):
             names = names[:, 0]
         if names.ndim != 1:
             raise InputError(f"ids: shape {names.shape} is not (n_samples,)")
-        return self.model_.vectors(names.tolist())
+        return self._output(
+            self.model_.vectors(names.tolist()), names, self.model_.get_feature_names_out()
+        )
 
-    def fit_transform(self, ids: Any, y: Any = None) -> NDArray[np.float32]:
+    def fit_transform(self, ids: Any, y: Any = None) -> Any:
         """`fit` and then `transform` of the same nodes."""
         return self.fit(ids, y).transform(ids)
 
@@ -101,4 +103,7 @@ class NodeVectors(Estimator):
 
     def __sklearn_clone__(self) -> Self:
         """A copy with the same graph, which never changes and may be large."""
-        return type(self)(self.graph, model=type(self.model)(**self.model.get_params()))
+        made = type(self)(self.graph, model=type(self.model)(**self.model.get_params()))
+        return made.set_output(
+            transform=vars(self).get("_sklearn_output_config", {}).get("transform")
+        )

@@ -15,11 +15,13 @@ from vgae.interop.exports import (
     to_pyg,
     to_scipy,
 )
-from vgae.interop.graphs import as_graph, from_networkx
+from vgae.interop.graphs import as_edge_pairs, as_graph, as_pairs, from_networkx
 from vgae.interop.splits import as_split, as_training_split, as_training_view
 
 __all__ = [
+    "as_edge_pairs",
     "as_graph",
+    "as_pairs",
     "as_split",
     "as_training_split",
     "as_training_view",

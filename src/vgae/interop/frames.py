@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from vgae.ends import WEIGHT_NAMES, column_called, find_ends, kind_prefixes, two_kinds
 from vgae.errors import InputError, shown
 from vgae.graph import Graph, count
+from vgae.ids import IdArray, as_ids
 from vgae.tables import SEEN_ROWS, as_text_rows
 
-__all__ = ["from_arrow", "from_pandas", "from_polars"]
+__all__ = ["FRAMES", "from_arrow", "from_pandas", "from_polars"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,29 @@ class _Frame:
             return Graph.from_pairs(ends, weights=weights, directed=directed)
         except InputError as error:
             raise InputError(f"{self.where}: {error}") from error
+
+    def pairs(self, known: Graph) -> tuple[IdArray, IdArray]:
+        """The ids of both ends, row by row, as a graph has them.
+
+        Where the columns' names say two kinds of nodes, and the graph has such ids, they are told
+        apart as in the graph.
+
+        Raises
+        ------
+        InputError
+            There are no two columns of node ids, or a row lacks an id.
+        """
+        source, target, _ = self._edge_columns()
+        columns = [as_ids(self._ids(column)) for column in (source, target)]
+        if two_kinds(self.names, source, target):
+            prefixes = kind_prefixes(self.names, source, target)
+            apart = [
+                as_ids([f"{prefix}{name}" for name in column.tolist()])
+                for prefix, column in zip(prefixes, columns, strict=True)
+            ]
+            if any((known.index(column) >= 0).any() for column in apart):
+                columns = apart
+        return columns[0], columns[1]
 
     def _edge_columns(self) -> tuple[int, int, int | None]:
         if len(self.names) < 2:
@@ -154,34 +178,51 @@ class _Frame:
 
 def from_pandas(frame: Any, directed: bool) -> Graph:
     """Graph from a pandas DataFrame of edges."""
-
-    def read(column: int, first: bool) -> Any:
-        cells = frame.iloc[:SEEN_ROWS, column] if first else frame.iloc[:, column]
-        return pa.array(cells, from_pandas=True)
-
     names = list(frame.columns)
     if names and all(isinstance(name, str) for name in names) and list(frame.index) == names:
         raise InputError(
             "DataFrame: its rows are named as its columns are, so that it is no list of edges but "
             "an adjacency matrix; give scipy.sparse.csr_array(frame.to_numpy())"
         )
-    return _Frame("DataFrame", [str(name) for name in frame.columns], read).graph(directed=directed)
+    return _of_pandas(frame).graph(directed=directed)
 
 
 def from_polars(frame: Any, directed: bool) -> Graph:
     """Graph from a Polars DataFrame of edges."""
-
-    def read(column: int, first: bool) -> Any:
-        cells = frame.to_series(column)
-        return (cells.head(SEEN_ROWS) if first else cells).to_arrow()
-
-    return _Frame("DataFrame", frame.columns, read).graph(directed=directed)
+    return _of_polars(frame).graph(directed=directed)
 
 
 def from_arrow(table: Any, directed: bool) -> Graph:
     """Graph from a PyArrow table of edges."""
+    return _of_arrow(table).graph(directed=directed)
 
+
+def _of_pandas(frame: Any) -> _Frame:
+    def read(column: int, first: bool) -> Any:
+        cells = frame.iloc[:SEEN_ROWS, column] if first else frame.iloc[:, column]
+        return pa.array(cells, from_pandas=True)
+
+    return _Frame("DataFrame", [str(name) for name in frame.columns], read)
+
+
+def _of_polars(frame: Any) -> _Frame:
+    def read(column: int, first: bool) -> Any:
+        cells = frame.to_series(column)
+        return (cells.head(SEEN_ROWS) if first else cells).to_arrow()
+
+    return _Frame("DataFrame", frame.columns, read)
+
+
+def _of_arrow(table: Any) -> _Frame:
     def read(column: int, _first: bool) -> Any:
         return table.column(column)
 
-    return _Frame("Table", table.column_names, read).graph(directed=directed)
+    return _Frame("Table", table.column_names, read)
+
+
+FRAMES: Final[dict[str, Callable[[Any], _Frame]]] = {
+    "pandas.DataFrame": _of_pandas,
+    "polars.DataFrame": _of_polars,
+    "pyarrow.Table": _of_arrow,
+}
+"""How a table in memory is read, by the library and the name of its class."""

@@ -13,10 +13,19 @@ from scipy import sparse
 from vgae.adjacency import check_inside
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.ids import as_ids
-from vgae.interop.frames import from_arrow, from_pandas, from_polars
+from vgae.ids import IdArray, as_ids, id_columns
+from vgae.interop.frames import FRAMES, from_arrow, from_pandas, from_polars
 
-__all__ = ["ACCEPTED", "array", "as_graph", "from_networkx", "is_link_split", "pair_rows"]
+__all__ = [
+    "ACCEPTED",
+    "array",
+    "as_edge_pairs",
+    "as_graph",
+    "as_pairs",
+    "from_networkx",
+    "is_link_split",
+    "pair_rows",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +164,52 @@ def pair_rows(edge_index: Any, name: str) -> NDArray[np.int64]:
     return pairs
 
 
+def as_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
+    """Pairs of node ids as two columns, one for each end, in the order given.
+
+    Parameters
+    ----------
+    data
+        A pandas or Polars `DataFrame` or a PyArrow `Table`, whose columns are found as in a table
+        of edges; or pairs, see `vgae.ids.id_columns`.
+    known
+        The graph whose nodes they name.
+
+    Raises
+    ------
+    InputError
+        There are no two columns of node ids, or a row is no pair.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> table = pyarrow.table({"score": [0.5], "source": ["a"], "target": ["b"]})
+    >>> [column.tolist() for column in as_pairs(table, Graph.from_pairs([("a", "b")]))]
+    [['a'], ['b']]
+    """
+    read = FRAMES.get(_kind(data) or "")
+    return id_columns(data) if read is None else read(data).pairs(known)
+
+
+def as_edge_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
+    """Pairs of node ids as `as_pairs` takes them, or the edges of an object that holds a graph.
+
+    The edges are in the order of `Graph.edges`.
+
+    Examples
+    --------
+    >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+    >>> [column.tolist() for column in as_edge_pairs(graph, graph)]
+    [['a', 'b'], ['b', 'c']]
+    """
+    kind = _kind(data)
+    if not isinstance(data, Graph) and (kind in FRAMES or kind in ROWS or kind is None):
+        return as_pairs(data, known)
+    graph = as_graph(data)
+    source, target = graph.ids[graph.edges].T
+    return source, target
+
+
 def _kind(data: Any) -> str | None:
     """The key of the object's reader: its library and the name of its class, or of a base."""
     for base in type(data).__mro__:
@@ -178,14 +233,7 @@ def _from_scipy(matrix: Any, directed: bool) -> Graph:
 def _from_rows(data: Any, directed: bool) -> Graph:
     if is_link_split(data):
         raise InputError("three Data objects are a split, not a graph; see vgae.as_split")
-    if isinstance(data, tuple) and len(data) == 2 and all(map(_is_column, data)):
-        data = tuple(np.asarray(part) for part in data)
     return Graph.from_pairs(data, directed=directed)
-
-
-def _is_column(part: Any) -> bool:
-    """Whether it is a one-dimensional array, of whatever library."""
-    return hasattr(part, "__array__") and np.ndim(part) == 1
 
 
 def _from_igraph(graph: Any, directed: bool) -> Graph:
@@ -318,10 +366,9 @@ def _matrix(tensor: Any) -> Any:
     )
 
 
+ROWS: Final = ("builtins.list", "builtins.tuple", "numpy.ndarray")
 READERS: Final[dict[str, Callable[[Any, bool], Graph]]] = {
-    "builtins.list": _from_rows,
-    "builtins.tuple": _from_rows,
-    "numpy.ndarray": _from_rows,
+    **dict.fromkeys(ROWS, _from_rows),
     "scipy.sparray": _from_scipy,
     "scipy.spmatrix": _from_scipy,
     "networkx.Graph": _from_networkx,
