@@ -67,7 +67,7 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     assert len(lines) == 10
     assert lines[-1] == (
         "step 20/20 | loss 0.7000 = reconstruction 0.6000 + KL 0.1000 | "
-        "validation AUC 90.0 AP 80.0 | 0.500 s a step | 0 s left"
+        "validation AUC 90.0 AP 80.0 | 0.500 s per step | 0 s left"
     )
     assert "5 s left" in lines[4]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
@@ -25,6 +25,7 @@ from vgae.metrics import roc_auc
 from vgae.model import GraphAutoEncoder, ModelSettings
 from vgae.notebook import html_table
 from vgae.objective import ObjectiveName
+from vgae.progress import training_display
 from vgae.split import Split, TrainingView, sample_non_edges
 from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
@@ -175,6 +176,7 @@ class LinkModel(Estimator, FittedLinks):
         y: Any = None,  # noqa: ARG002 - scikit-learn's convention
         *,
         nodes: Any = None,
+        verbose: bool = False,
         callbacks: Callback | Sequence[Callback] | None = None,
     ) -> Self:
         """Learn an embedding from a graph, or from the training part of a split.
@@ -197,6 +199,10 @@ class LinkModel(Estimator, FittedLinks):
         nodes
             A graph that gives the nodes, with their features and labels, and none of its edges:
             then `data` are pairs of its node ids, shape (n_edges, 2), the only edges there are.
+        verbose
+            Whether to show the progress on standard error: a live line in a terminal or a notebook
+            (with ipywidgets), otherwise about ten lines. It is no parameter of the constructor:
+            it does not change what is learned, and is neither searched nor stored.
         callbacks
             One function or several, each called after every step with its
             `vgae.train.StepRecord`. What they return is ignored. A callback ends the training
@@ -223,9 +229,11 @@ class LinkModel(Estimator, FittedLinks):
         split = as_training_split(data)
         view = split.training
         inputs = EncoderInput.from_graph(view.train, settings.network.features)
-        called = [callbacks] if callable(callbacks) else list(callbacks or ())
+        given = [callbacks] if callable(callbacks) else list(callbacks or ())
         with finishing_on_interrupt() as interrupt:
-            network, history = _trained(view, inputs, settings, called, interrupt)
+            with _display(settings.training.steps if verbose else 0) as shown:
+                called = [*shown, *given]
+                network, history = _trained(view, inputs, settings, called, interrupt)
             learned = {
                 "network_": network,
                 "history_": history,
@@ -362,6 +370,16 @@ class LinkModel(Estimator, FittedLinks):
             else self.states_.arrays(n_features=self._n_features()),
             feature_encoding=self.feature_encoding_,
         )
+
+
+@contextmanager
+def _display(n_steps: int) -> Iterator[list[Callback]]:
+    """The callbacks that show the progress of so many steps."""
+    if n_steps == 0:
+        yield []
+        return
+    with training_display(n_steps, keep=True) as show:
+        yield [show]
 
 
 def _trained(

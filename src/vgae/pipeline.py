@@ -51,7 +51,7 @@ class NodeVectors(Estimator):
         if not isinstance(model, LinkModel):
             raise InputError(f"model: {model!r} is not VGAE(...) or GAE(...)")
 
-    def fit(self, ids: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's convention
+    def fit(self, ids: Any, y: Any = None, **fit_params: Any) -> Self:  # noqa: ARG002 - scikit-learn's convention
         """Fit a copy of the model to the whole graph.
 
         Parameters
@@ -60,13 +60,23 @@ class NodeVectors(Estimator):
             Node ids, shape (n_samples,); they change nothing, as vectors of all nodes are learned.
         y
             Ignored.
+        **fit_params
+            For the `fit` of the model: `verbose`, `callbacks`.
 
         Raises
         ------
         InputError
             The graph cannot be fitted.
+        KeyboardInterrupt
+            Ctrl-C was pressed; `model_` keeps what was learned until then.
         """
-        self.model_ = type(self.model)(**self.model.get_params()).fit(as_graph(self.graph))
+        model = type(self.model)(**self.model.get_params())
+        try:
+            self.model_ = model.fit(as_graph(self.graph), **fit_params)
+        except KeyboardInterrupt:
+            if hasattr(model, "interrupted_"):
+                self.model_ = model
+            raise
         return self
 
     def transform(self, ids: Any) -> Any:
@@ -93,9 +103,9 @@ class NodeVectors(Estimator):
             self.model_.vectors(names.tolist()), names, self.model_.get_feature_names_out()
         )
 
-    def fit_transform(self, ids: Any, y: Any = None) -> Any:
+    def fit_transform(self, ids: Any, y: Any = None, **fit_params: Any) -> Any:
         """`fit` and then `transform` of the same nodes."""
-        return self.fit(ids, y).transform(ids)
+        return self.fit(ids, y, **fit_params).transform(ids)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the coordinates, those of the model."""

@@ -10,14 +10,14 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from vgae.errors import InputError, one_line
+from vgae.progress import percent, say, time_words, training_display
 
 if TYPE_CHECKING:
     from vgae.evaluation import Evaluation
@@ -62,26 +62,15 @@ ROW_WORDS = {
 }
 
 
-class Step(Protocol):
-    """What the progress display needs of a training record."""
-
-    step: int
-    loss: float
-    reconstruction: float
-    kl: float
-    seconds: float
-    validation: Mapping[str, float | None] | None
-
-
 def print_error(line: str) -> None:
     """One line on standard error."""
-    _say(Text.assemble(("Error: ", "bold red"), one_line(line)))
+    say(Text.assemble(("Error: ", "bold red"), one_line(line)))
 
 
 def print_traceback(error: BaseException) -> None:
     """Where an error came from, on standard error."""
     for line in "".join(traceback.format_exception(error)).splitlines():
-        _say(Text(one_line(line)))
+        say(Text(one_line(line)))
 
 
 def print_json(value: Any, *, lines: bool = False) -> None:
@@ -274,39 +263,12 @@ def scores_words(metrics: Mapping[str, float | None]) -> str:
     return " ".join(f"{_title(name)} {percent(metrics[name])}" for name in list(metrics)[:2])
 
 
-def time_words(seconds: float) -> str:
-    """A duration for a person.
-
-    Examples
-    --------
-    >>> time_words(8.2), time_words(95.0), time_words(7260.0)
-    ('8 s', '1 min 35 s', '2 h 1 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def _title(metric: str) -> str:
     return METRIC_TITLES.get(metric, metric.title())
 
 
 def _interval(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)
-
-
-def percent(value: float | None, error: float | None = None) -> str:
-    """A fraction as percentage points, with its standard error where there is one.
-
-    Examples
-    --------
-    >>> percent(0.9167, 0.0039), percent(None)
-    ('91.7 ± 0.4', '-')
-    """
-    if value is None:
-        return "-"
-    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
 
 
 def split_label(protocol: str, proportions: Mapping[str, float]) -> str:
@@ -355,34 +317,16 @@ class Reporter:
     def say(self, line: str) -> None:
         """A remark."""
         if not self.quiet:
-            _say(Text(one_line(line)))
+            say(Text(one_line(line)))
 
     @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
         """A display to give to `fit` as a callback: a live line, or some lines in a pipe."""
-        console = _ErrorConsole()
         if self.quiet or n_steps == 0:
             yield None
-        elif console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-            with Progress(*columns, console=console, transient=True) as progress:
-                task = progress.add_task("training", total=n_steps)
-                line = _StepLine(n_steps)
-
-                def show(record: Step) -> None:
-                    progress.update(task, completed=record.step, description=line(record))
-
-                yield show
         else:
-            line, every = _StepLine(n_steps), max(1, n_steps // 10)
-
-            def write(record: Step) -> None:
-                text = line(record)
-                if record.step % every == 0 or record.step == n_steps:
-                    left = (n_steps - record.step) * line.mean_seconds
-                    _say(Text(f"{text} | {left:.0f} s left"))
-
-            yield write
+            with training_display(n_steps) as show:
+                yield show
 
     @contextmanager
     def counting(self, title: str, total: int) -> Iterator[Any]:
@@ -398,49 +342,7 @@ class Reporter:
         yield tick
 
 
-class _StepLine:
-    """One line on a training step, with the last validation scores kept in sight."""
-
-    def __init__(self, n_steps: int) -> None:
-        self.n_steps = n_steps
-        self.seconds = 0.0
-        self.mean_seconds = 0.0
-        self.scores = ""
-
-    def __call__(self, record: Step) -> str:
-        # The first step may have to compile: it tells nothing of the others.
-        self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
-        self.mean_seconds = self.seconds / max(1, record.step - 1)
-        if record.validation is not None:
-            auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
-            self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
-        return (
-            f"step {record.step}/{self.n_steps} | loss {_brief(record.loss)} = reconstruction "
-            f"{_brief(record.reconstruction)} + KL {_brief(record.kl)}{self.scores} | "
-            f"{self.mean_seconds:.3f} s a step"
-        )
-
-
-def _brief(number: float) -> str:
-    return f"{number:.4f}" if number < 1e6 else f"{number:.3g}"
-
-
 class _SayHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else ""
-        _say(Text(one_line(record.getMessage()), style=style))
-
-
-class _ErrorConsole(Console):
-    """Standard error; a reader that has left must not cost the work."""
-
-    def __init__(self) -> None:
-        super().__init__(stderr=True)
-
-    def on_broken_pipe(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
-def _say(text: Text) -> None:
-    # Made anew each time, since tests and pipes exchange the stream.
-    _ErrorConsole().print(text, soft_wrap=True, highlight=False)
+        say(Text(one_line(record.getMessage()), style=style))

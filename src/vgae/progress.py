@@ -1,0 +1,151 @@
+"""What people see while they wait for a training: a live line, or some lines where none can be."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+__all__ = ["Step", "percent", "say", "time_words", "training_display"]
+
+
+class Step(Protocol):
+    """What the progress display needs of a training record."""
+
+    step: int
+    loss: float
+    reconstruction: float
+    kl: float
+    seconds: float
+    validation: Mapping[str, float | None] | None
+
+
+@contextmanager
+def training_display(n_steps: int, *, keep: bool = False) -> Iterator[Callable[[Any], None]]:
+    """Show the progress of a training on standard error.
+
+    A terminal has a live line, and so has a notebook with ipywidgets; elsewhere, about ten lines
+    are written.
+
+    Parameters
+    ----------
+    n_steps
+        Steps of the training, at least 1.
+    keep
+        Whether the live line stays when the training has ended.
+
+    Yields
+    ------
+    A function to call with the record of each step, a callback of `fit`.
+
+    Examples
+    --------
+    >>> from vgae.train import StepRecord
+    >>> with training_display(1) as show:
+    ...     show(StepRecord(1, 0.7, 0.6, 0.1, seconds=0.5))
+    """
+    console, line = ErrorConsole(), _StepLine(n_steps)
+    if _can_be_live(console):
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=not keep) as progress:
+            task = progress.add_task("training", total=n_steps)
+
+            def show(record: Step) -> None:
+                progress.update(task, completed=record.step, description=line(record))
+
+            yield show
+        return
+    every = max(1, n_steps // 10)
+
+    def write(record: Step) -> None:
+        text = line(record)
+        if record.step % every == 0 or record.step == n_steps:
+            left = (n_steps - record.step) * line.mean_seconds
+            say(Text(f"{text} | {left:.0f} s left"))
+
+    yield write
+
+
+def _can_be_live(console: Console) -> bool:
+    """Whether a line can be drawn over: in a terminal, or by the widgets of a notebook."""
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None
+    return console.is_terminal
+
+
+def say(text: Text) -> None:
+    """A line on standard error."""
+    # Made each time, since tests and pipes exchange the stream.
+    ErrorConsole().print(text, soft_wrap=True, highlight=False)
+
+
+def time_words(seconds: float) -> str:
+    """A duration for a person.
+
+    Examples
+    --------
+    >>> time_words(8.2), time_words(95.0), time_words(7260.0)
+    ('8 s', '1 min 35 s', '2 h 1 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def percent(value: float | None, error: float | None = None) -> str:
+    """A fraction as percentage points, with its standard error where there is one.
+
+    Examples
+    --------
+    >>> percent(0.9167, 0.0039), percent(None)
+    ('91.7 ± 0.4', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+
+
+class _StepLine:
+    """One line on a training step, with the last validation scores kept in sight."""
+
+    def __init__(self, n_steps: int) -> None:
+        self.n_steps = n_steps
+        self.seconds = 0.0
+        self.mean_seconds = 0.0
+        self.scores = ""
+
+    def __call__(self, record: Step) -> str:
+        # The first step may have to compile: it tells nothing of the others.
+        self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
+        self.mean_seconds = self.seconds / max(1, record.step - 1)
+        if record.validation is not None:
+            auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
+            self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
+        return (
+            f"step {record.step}/{self.n_steps} | loss {_brief(record.loss)} = reconstruction "
+            f"{_brief(record.reconstruction)} + KL {_brief(record.kl)}{self.scores} | "
+            f"{self.mean_seconds:.3f} s per step"
+        )
+
+
+def _brief(number: float) -> str:
+    return f"{number:.4f}" if number < 1e6 else f"{number:.3g}"
+
+
+class ErrorConsole(Console):
+    """Standard error; a reader that has left must not cost the work."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True)
+
+    def on_broken_pipe(self) -> None:
+        """Let the process go on, without a reader of its remarks."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
