@@ -31,7 +31,26 @@ SHOWN = 40
 
 
 class VgaeError(Exception):
-    """Base of every error that this library raises on purpose."""
+    """Base of every error that this library raises on purpose.
+
+    Its line says all that its reader needs, so that a traceback shows this error alone. What led
+    to it remains in `__context__`.
+
+    Examples
+    --------
+    >>> try:
+    ...     {}["ann"]
+    ... except KeyError:
+    ...     try:
+    ...         raise InputError("no such node")
+    ...     except VgaeError as error:
+    ...         error.__suppress_context__, error.__context__
+    (True, KeyError('ann'))
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.__suppress_context__ = True
 
 
 class InputError(VgaeError, ValueError):

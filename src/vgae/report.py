@@ -68,7 +68,11 @@ def print_error(line: str) -> None:
 
 
 def print_traceback(error: BaseException) -> None:
-    """Where an error came from, on standard error."""
+    """Where an error came from, and every error that led to it, on standard error."""
+    led_to_it: BaseException | None = error
+    while led_to_it is not None:
+        led_to_it.__suppress_context__ = False
+        led_to_it = led_to_it.__context__
     for line in "".join(traceback.format_exception(error)).splitlines():
         say(Text(one_line(line)))
 
