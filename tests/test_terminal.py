@@ -109,6 +109,8 @@ def test_tracebacks_spell_ids_out(
     _, err = terminal("recommend", run, "--node", f"no{NASTY[0]}")
     assert "Traceback" in err
     assert err.splitlines()[-1].endswith("is not in the graph")
+    _, err = terminal("inspect", "nix.csv")
+    assert "FileNotFoundError" in err  # what led to it is shown here, and nowhere else
 
 
 def test_files_json_and_pipes_keep_ids(call: Caller, run: Path) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+import sysconfig
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 
 __all__ = [
     "InputError",
@@ -26,6 +29,11 @@ CONTROL = re.compile(
     "\u2028-\u202e"  # line breaks; what turns the direction of the text around
     "\ud800-\udfff]"  # halves of characters, which cannot be written
 )
+LIBRARIES = (
+    str(Path(__file__).parent),
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+)
+"""Folders of code that is not the reader's."""
 SHOWN = 40
 """Characters of a cell that a message quotes."""
 
@@ -33,8 +41,8 @@ SHOWN = 40
 class VgaeError(Exception):
     """Base of every error that this library raises on purpose.
 
-    Its line says all that its reader needs, so that a traceback shows this error alone. What led
-    to it remains in `__context__`.
+    Its line says all that its reader needs, so that a traceback shows this error alone, and IPython
+    only the reader's own code above it. What led to it remains in `__context__`.
 
     Examples
     --------
@@ -51,6 +59,13 @@ class VgaeError(Exception):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
         self.__suppress_context__ = True
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the lines of the reader's own code that led here, and the message."""
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)]
+        lines = [*traceback.format_list(own or frames), f"{type(self).__name__}: {self}"]
+        return ["Traceback (most recent call last):", *"".join(lines).splitlines()]
 
 
 class InputError(VgaeError, ValueError):

@@ -553,7 +553,7 @@ def load(path: str | Path) -> LinkModel:
                 run.states, network, n_nodes=len(model.ids_), n_features=model._n_features()
             )
     except InputError as error:
-        raise InputError(f"{path}: is damaged: {error}") from error
+        raise InputError(f"{path}: is damaged: {error}") from None
     return model
 
 

@@ -66,8 +66,8 @@ def as_ids(values: Any) -> IdArray:
         if _all_are(array, (int, np.integer)) and not _all_are(array, bool):
             try:
                 return array.astype(np.int64)
-            except OverflowError as error:
-                raise InputError("node ids: an integer does not fit 64 bits; use text") from error
+            except OverflowError:
+                raise InputError("node ids: an integer does not fit 64 bits; use text") from None
     hint = ""
     if array.dtype.kind == "f":
         hint = ", not floats, into which pandas turns integers where a value is missing"
@@ -254,7 +254,7 @@ def encode_columns(columns: Sequence[Any]) -> tuple[list[NDArray[np.int32]], Any
     try:
         columns = [c if _is_arrow(c) else pa.array(c) for c in columns]
     except UnicodeEncodeError as error:
-        raise InputError(f"node id {error.object!r} is not text that can be written") from error
+        raise InputError(f"node id {error.object!r} is not text that can be written") from None
     chunked = [pa.chunked_array([c]) if isinstance(c, pa.Array) else c for c in columns]
     chunks = [chunk for column in chunked for chunk in column.chunks]
     whole = pa.chunked_array(chunks, type=chunked[0].type)

@@ -384,7 +384,7 @@ def _checked(latent: Latent) -> Latent:
     except InputError as error:
         raise InputError(
             f"{error}; scale features and weights like those of the training"
-        ) from error
+        ) from None
     return latent
 
 

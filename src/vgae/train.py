@@ -232,7 +232,7 @@ def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engin
         device = torch.zeros((), device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"device {name}: torch cannot use it here ({reason})") from error
+        raise InputError(f"device {name}: torch cannot use it here ({reason})") from None
     return device, choose_engine(settings.engine, device, dim=dim)
 
 
