@@ -1,4 +1,4 @@
-"""What a fitted model answers: links by node id, and vectors of other graphs and of new nodes."""
+"""The answers of a fitted model: links by node id, embedding of other graphs and of new nodes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ __all__ = ["FittedLinks", "Link"]
 
 
 class Link(NamedTuple):
-    """A pair of nodes and the model's probability of an edge between them."""
+    """A pair of nodes and the model's probability of an edge between them.
+
+    Examples
+    --------
+    >>> Link("ann", "bob", 0.75).probability
+    0.75
+    """
 
     source: NodeId
     target: NodeId
@@ -53,7 +59,7 @@ class FittedLinks:
     engine_: str
 
     def scores(self) -> Scores:
-        """Logits of all pairs, from the posterior means and over the protocol's messages.
+        """Logits of all pairs, from posterior means computed over the protocol's messages.
 
         Raises
         ------
@@ -70,12 +76,12 @@ class FittedLinks:
         return VectorScores(self.embedding_)
 
     def vectors(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.float32]:
-        """Posterior means of some nodes, shape (n_ids, latent_dim).
+        """Embedding of some nodes, shape (n_ids, latent_dim).
 
         Parameters
         ----------
         ids
-            Node ids; a single one is one node, whose vector is the only row.
+            Node ids, or a single one, which gives one row.
 
         Raises
         ------
@@ -95,8 +101,8 @@ class FittedLinks:
     def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
         """Probability of an edge for each pair of node ids, in the order given.
 
-        They rank pairs and are no frequencies: the inner product has no intercept, so that over all
-        pairs they average about one half, however few of them have an edge.
+        Use them to rank pairs; they are not frequencies. The inner product has no intercept, so
+        over all pairs they average about one half, however few pairs have an edge.
 
         Parameters
         ----------
@@ -104,10 +110,10 @@ class FittedLinks:
             Node ids, in one of these forms:
 
             - one pair per row: a list of pairs or an array of shape (n_pairs, 2);
-            - one column per end: a tuple of two arrays or Series. A tuple of two lists is two
-              rows, not two columns;
-            - a pandas or Polars `DataFrame` or a PyArrow `Table`. Its two columns are found as in
-              a table of edges: those with usual names (source and target, from and to, ...),
+            - one column per end: a tuple of two arrays or Series, matched by position. A tuple of
+              two lists is two rows, not two columns;
+            - a pandas or Polars `DataFrame` or a PyArrow `Table`, whose columns of ids are found
+              as in a table of edges: by usual names (source and target, from and to, ...),
               otherwise the first two.
 
         Raises
@@ -159,24 +165,24 @@ class FittedLinks:
         nodes: Sequence[NodeId] | NodeId | None = None,
         as_frame: bool = False,
     ) -> Any:
-        """The likeliest missing links: the best of all pairs that are no known edge.
+        """The likeliest missing links, among all pairs that are not known edges.
 
-        Every pair is looked at. Edges that a split held out are known edges and left out too.
+        Every pair is scored. Edges that a split held out are known edges, so they are excluded too.
 
         Parameters
         ----------
         k
-            How many links, or with `nodes` how many for each.
+            Number of links; with `nodes`, number of links per node.
         nodes
-            Node id or ids to recommend partners for; by default the best pairs of the whole graph.
+            Node id or ids to recommend partners for; by default, the best pairs of the whole graph.
         as_frame
             Whether to return a pandas DataFrame with the columns source, target and probability.
 
         Returns
         -------
-        A list of `Link`, or a frame with one link per row, likeliest first; with `nodes`, node
-        after node with that node as the source. Ties go to the pair that comes first in the order
-        of the nodes.
+        A list of `Link`, or a frame with one link per row, likeliest first. With `nodes`, the links
+        of one node after the other, each with that node as its source. Ties go to the pair that
+        comes first in the order of the nodes.
 
         Raises
         ------
@@ -273,11 +279,11 @@ class FittedLinks:
     # ------------------------------------------------------------ new graphs, new nodes
 
     def embed(self, data: Any) -> NDArray[np.float32]:
-        """Vectors of another graph's nodes: posterior means, shape (n_nodes, latent_dim).
+        """Embedding of another graph's nodes: posterior means, shape (n_nodes, latent_dim).
 
-        The message graph of training gives `embedding_` to the bit. Without features, nodes that
-        the model was fitted to are known again by their ids and bring their own weights; the others
-        are placed by their links alone.
+        The message graph of the training gives `embedding_` bit for bit. A model without features
+        recognises its training nodes by their ids and uses their weights; other nodes are placed by
+        their links alone.
 
         Parameters
         ----------
@@ -288,8 +294,8 @@ class FittedLinks:
         Raises
         ------
         InputError
-            The graph is directed or has another number of features, or without features a node
-            has no link to a node of the training, nor to a neighbour of one.
+            The graph is directed or has another number of features; or, without features, a node
+            has no link to a training node, nor to a neighbour of one.
         NotFittedError
             `fit` has not been called.
 
@@ -315,10 +321,10 @@ class FittedLinks:
         weights: ArrayLike | None = None,
         ids: Sequence[NodeId] | IdArray | None = None,
     ) -> NDArray[np.float32]:
-        """Vectors of new nodes, in the order of their ids: shape (n_new, latent_dim).
+        """Embedding of new nodes in the order of their ids, shape (n_new, latent_dim).
 
-        Parameters and errors are those of `with_nodes`, but that rows of features which no edge
-        names need no ids.
+        Parameters and errors are those of `with_nodes`, except that features without edges need no
+        ids.
 
         Examples
         --------
@@ -339,37 +345,37 @@ class FittedLinks:
         weights: ArrayLike | None = None,
         ids: Sequence[NodeId] | IdArray | None = None,
     ) -> Self:
-        """The same model, knowing new nodes too, without training.
+        """A copy of the model that also knows new nodes, without training.
 
-        Nodes that were there keep their vectors to the bit; rows of the new ones follow, in the
-        order of their ids. The links given are known edges, which `recommend` leaves out. Nothing
-        of this model changes. What was measured (`history_`, `metrics_`) stays that of the
-        training, and `split_` holds edges alone, as in a loaded model.
+        The embedding of known nodes is unchanged bit for bit; rows of the new nodes follow, in the
+        order of their ids. The given links are known edges, which `recommend` excludes. This model
+        does not change. In the copy, `history_` and `metrics_` are still those of the training, and
+        `split_` holds edges only, as in a loaded model.
 
-        A new node's vector is what the encoder makes of its features and of its links, with the
-        degrees and hidden states of the nodes that were there left as they are: see
-        `vgae.inductive` for the equations.
+        The encoder embeds a new node from its features and links, while the degrees and hidden
+        states of known nodes stay the same: see `vgae.inductive` for the equations.
 
         Parameters
         ----------
         features
-            Of the new nodes, shape (n_new, n_features), dense or sparse; in the order of `ids`.
-            None for a model without features.
+            Features of the new nodes, shape (n_new, n_features), dense or sparse, in the order of
+            `ids`. None for a model without features.
         edges
-            Pairs of ids, shape (n_rows, 2): links of new nodes with known ones, in either order, or
-            with each other. Self loops are dropped and duplicates merged, which is said.
+            Pairs of ids, in any form that `predict_proba` takes: links between new nodes and known
+            ones, in either order, or between new nodes. Self loops are dropped and duplicates are
+            merged; a warning counts them.
         weights
             Positive, finite weights of the edges, shape (n_rows,); 1 by default.
         ids
-            Ids of the new nodes. Needed with features; by default the unknown ids of `edges`, in
-            the order in which they first occur.
+            Ids of the new nodes. Required with features; by default, the unknown ids of `edges` in
+            order of appearance.
 
         Raises
         ------
         InputError
-            An id is in the graph already or of another type than the others, an edge joins two
-            known nodes, features are of another number or not finite; or without features a node
-            has no link to a known node, nor to a neighbour of one.
+            An id is already in the graph or is of another type than the others, an edge joins two
+            known nodes, or the features differ in number or are not finite; or, without features,
+            a node has no link to a known node, nor to a neighbour of one.
         NotFittedError
             `fit` has not been called.
 
@@ -388,7 +394,7 @@ class FittedLinks:
         return self._joined(new, new.ids, latent, states)
 
     def _joined(self, new: NewNodes, ids: IdArray, latent: Latent, states: States) -> Self:
-        """A copy of this model with new nodes after its own."""
+        """A copy of this model, with new nodes after the known ones."""
         made, std = copy.copy(self), latent.std()
         made.ids_ = np.concatenate([self.ids_, ids])
         made.embedding_ = np.concatenate([self.embedding_, latent.mean.numpy()])
@@ -411,7 +417,7 @@ class FittedLinks:
         weights: ArrayLike | None,
         ids: Sequence[NodeId] | IdArray | None,
     ) -> tuple[NewNodes, Latent, States]:
-        """The new nodes, checked, with the distribution over their vectors and their states."""
+        """The new nodes, checked, with the distribution over their embedding and their states."""
         if self.states_ is None:
             raise InputError(
                 "this run was stored by an earlier version, without what new nodes need; fit again"
@@ -427,7 +433,7 @@ class FittedLinks:
         return new, *encode_new(self.network_, self.states_, new)
 
     def _n_features(self) -> int:
-        """Number of features that the model was fitted with; 0 where every node was its own."""
+        """Number of features that the model was fitted with; 0 if it was fitted without any."""
         used = self.network_.settings.features != "none"
         return int(self.graph_["n_features"]) if used else 0
 
@@ -459,7 +465,7 @@ class FittedLinks:
         return words + (f"; interrupted after step {len(self.history_)}" * self.interrupted_)
 
     def _fitted_rows(self) -> dict[str, object]:
-        """The same and a little more, by name."""
+        """The same in more detail, by name."""
         metrics = self.metrics_
         rows: dict[str, object] = {
             "fitted to": self._fitted_to().partition(";")[0],
@@ -474,7 +480,7 @@ class FittedLinks:
 
 
 def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
-    """A split whose graphs have further nodes and edges; nothing else of them is kept."""
+    """A split whose graphs have additional nodes and edges, and hold nothing but ids and edges."""
     whole, train = (
         Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
         for graph in (split.graph, split.train)

@@ -1,7 +1,7 @@
-"""scikit-learn's conventions for estimators, kept without importing scikit-learn.
+"""scikit-learn's conventions for estimators, followed without importing scikit-learn.
 
-Its import would cost every fit a second and 120 MB; nothing of it is needed but the names by which
-`clone`, `Pipeline` and `GridSearchCV` ask.
+The import would cost every fit a second and 120 MB. All that is needed are the methods that
+`clone`, `Pipeline` and `GridSearchCV` call.
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ __all__ = ["Estimator"]
 
 BRIEF = reprlib.Repr()
 BRIEF.maxother = 200  # 30 would cut a graph short
-"""How parameters are shown: a list of a million pairs is not."""
+"""How parameters are shown: a list of a million pairs is shortened."""
 
 
 class Estimator:
-    """Base of what scikit-learn's tools can clone, search and chain.
+    """Base class of estimators that scikit-learn's tools can clone, search and chain.
 
-    A subclass keeps every parameter of its constructor, as it was given, as an attribute of the
-    same name. What its `fit` learns has names that end in an underscore, each annotated in the
-    body of the class.
+    A subclass stores every parameter of its constructor, unchanged, in an attribute of the same
+    name. What its `fit` learns has names that end in an underscore, each annotated in the body of
+    the class.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name, as they were given.
+        """The parameters by name, as they were given.
 
         Parameters
         ----------
         deep
-            Whether those of a parameter that is an estimator are there too, as `outer__inner`.
+            Whether to include the parameters of a parameter that is an estimator, as
+            `outer__inner`.
 
         Examples
         --------
@@ -53,13 +54,13 @@ class Estimator:
         return found
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters; what a fitted estimator has learned stays as it is.
+        """Change parameters; what a fitted estimator has learned does not change.
 
         Parameters
         ----------
         **params
-            New values by name, all checked before one is changed; `outer__inner` reaches the
-            parameter of an estimator that is a parameter.
+            New values by name. All are checked before any is changed. `outer__inner` names the
+            parameter `inner` of the estimator `outer`.
 
         Raises
         ------
@@ -155,7 +156,7 @@ class Estimator:
         return vector_frame(vectors, names, ids, kind=kind)
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn (1.6 and later) asks to know: a transformer that checks its input."""
+        """What scikit-learn (1.6 and later) asks: this is a transformer that checks its input."""
         from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
 
         return Tags(
@@ -175,6 +176,6 @@ class Estimator:
 
     @classmethod
     def _learned(cls) -> set[str]:
-        """Names of what `fit` learns: the annotated ones that end in an underscore."""
+        """Names of what `fit` learns: the annotated names that end in an underscore."""
         names = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
         return {name for name in names if name.endswith("_") and not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""The errors a caller can act on, each with one clear line."""
+"""Errors that the caller can act on, each with one clear line."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = [
 ]
 
 CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # controls, with the escape that steers a terminal
+    "[\x00-\x1f\x7f-\x9f"  # controls, among them the escape that steers a terminal
     "\xad\u061c\u180e\u200b-\u200f\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # unseen
-    "\u2028-\u202e"  # line breaks; what turns the direction of the text around
-    "\ud800-\udfff]"  # halves of characters, which cannot be written
+    "\u2028-\u202e"  # line breaks; what changes the direction of text
+    "\ud800-\udfff]"  # surrogates, which cannot be written
 )
 LIBRARIES = (
     str(Path(__file__).parent),
@@ -35,7 +35,7 @@ LIBRARIES = (
 )
 """Folders of code that is not the reader's."""
 SHOWN = 40
-"""Characters of a cell that a message quotes."""
+"""How many characters of a cell a message quotes."""
 
 
 class VgaeError(Exception):
@@ -69,10 +69,19 @@ class VgaeError(Exception):
 
 
 class InputError(VgaeError, ValueError):
-    """The caller's input cannot be used: says what, where and what to do.
+    """The input cannot be used; the message says what is wrong, where, and what to do.
 
-    The message is one line: line breaks that it quotes are spelt out. The command line prints it
-    and leaves with exit status 2.
+    The message is one line: line breaks that it quotes are escaped. The command line prints
+    it and exits with status 2.
+
+    Examples
+    --------
+    >>> import vgae
+    >>> try:
+    ...     vgae.read_graph("nowhere.csv")
+    ... except vgae.InputError as error:
+    ...     print(error)
+    nowhere.csv: no such file or folder
     """
 
     def __init__(self, message: object) -> None:
@@ -80,13 +89,20 @@ class InputError(VgaeError, ValueError):
 
 
 class NotFittedError(VgaeError, AttributeError):
-    """A result was asked of a model that has not been fitted."""
+    """A model was asked for a result before it was fitted.
+
+    Examples
+    --------
+    >>> from vgae import VGAE
+    >>> hasattr(VGAE(), "embedding_")
+    False
+    """
 
 
 def one_line(text: str) -> str:
-    r"""Text whose line breaks, control characters and unseen characters are spelt out.
+    r"""Text whose line breaks, control characters and invisible characters are escaped.
 
-    What people are shown goes through it, so that no node id can steer their terminal.
+    Everything that people see goes through it, so that no node id can steer their terminal.
 
     Examples
     --------
@@ -97,7 +113,7 @@ def one_line(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """What a cell or an id holds, between quotes, cut where it is long.
+    """A cell or an id in quotes, shortened if it is long.
 
     Examples
     --------
@@ -109,9 +125,9 @@ def shown(value: object) -> str:
 
 
 def not_fitted(kind: str) -> NotFittedError:
-    """Error for a result that was asked of an estimator before its `fit`.
+    """The error of an estimator that is asked for a result before its `fit`.
 
-    Where scikit-learn is loaded, it is an instance of that library's error of this name too, which
+    If scikit-learn is loaded, it is also an instance of that library's `NotFittedError`, which
     its tools look for.
 
     Examples
@@ -126,12 +142,12 @@ def not_fitted(kind: str) -> NotFittedError:
 
 @cache
 def _both_errors(theirs: type[Exception]) -> type[NotFittedError]:
-    """A class below ours and theirs, which a reader of a traceback sees as ours."""
+    """A subclass of both errors, which a traceback shows under our name."""
     return type("NotFittedError", (NotFittedError, theirs), {"__module__": __name__})
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """Error for a name outside a closed list, with the nearest known name.
+    """The error for a name that is not in a closed list, with the nearest known name.
 
     Examples
     --------
@@ -145,7 +161,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like another one, or None.
+    """The known name most similar to this one, or None.
 
     Examples
     --------
@@ -158,7 +174,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def newer_format(where: object, found: object, known: int) -> InputError:
-    """Error for a file that a later version of this program wrote.
+    """The error for a file that a later version of this program wrote.
 
     Examples
     --------

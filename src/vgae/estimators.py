@@ -1,4 +1,4 @@
-"""Estimators: a graph auto-encoder that is fitted to a graph and answers by node id."""
+"""Estimators: graph auto-encoders that are fitted to a graph and answer by node id."""
 
 from __future__ import annotations
 
@@ -49,7 +49,13 @@ _MODEL, _TRAINING = ModelSettings(), TrainSettings()
 
 
 class EstimatorSettings(Settings):
-    """Everything that, with a graph, determines a fitted model."""
+    """Everything that, together with a graph, determines a fitted model.
+
+    Examples
+    --------
+    >>> VGAE(latent_dim=8).settings.parameters()["latent_dim"]
+    8
+    """
 
     model: Literal["vgae", "gae"]
     network: ModelSettings
@@ -63,7 +69,7 @@ class EstimatorSettings(Settings):
         return self
 
     def parameters(self) -> dict[str, Any]:
-        """The keywords of the constructor that gives these settings."""
+        """The keywords of the constructor for these settings."""
         network = self.network.model_dump(exclude={"latent"})
         return network | self.training.model_dump() | {"seed": self.seed}
 
@@ -71,28 +77,30 @@ class EstimatorSettings(Settings):
 class LinkModel(Estimator, FittedLinks):
     """A graph auto-encoder that is fitted to a graph and answers by node id.
 
-    Use `VGAE` or `GAE`. Parameters are keywords; what `fit` learns ends in an underscore. The
-    conventions are scikit-learn's, as a transformer of a graph's nodes into vectors.
+    Use `VGAE` or `GAE`. All parameters are keywords; what `fit` learns ends in an underscore. The
+    estimator follows scikit-learn's conventions: it transforms the nodes of a graph into their
+    embedding.
 
     Parameters
     ----------
     latent_dim, hidden_dim
-        Length of a node's vector, and width of the hidden layer.
+        Length of the embedding, and width of the hidden layer.
     objective
-        "paper" or "elbo"; see `vgae.objective`.
+        "paper" (class-weighted cross-entropy) or "elbo"; see `vgae.objective`.
     bias
         Whether layers have biases.
     features
-        "raw", "unit" (each node's scaled to unit length) or "none" (ignored).
+        "raw", "unit" (the features of each node are scaled to unit length) or "none" (ignored).
     steps, learning_rate
-        Full-batch steps of Adam, and their size.
+        Number of full-batch steps of Adam, and their size.
     validate_every, patience
-        See `vgae.train.TrainSettings`; `patience` needs a split to look at.
+        See `vgae.train.TrainSettings`; `patience` needs a split with validation pairs.
     engine, device
-        Engine of the all-pairs sum ("auto" takes the fastest exact one), and where to compute, as
-        torch calls it: "cpu" or "cuda".
+        Engine of the all-pairs sum ("auto" takes the fastest exact one), and where to compute, in
+        torch's terms: "cpu" or "cuda".
     seed
-        Seed of the weights and the samples, a whole number: every fit with it gives the same.
+        Seed of the initial weights and the samples, a whole number: fits with the same seed are
+        identical.
 
     Attributes
     ----------
@@ -103,19 +111,19 @@ class LinkModel(Estimator, FittedLinks):
     ids_
         Node ids in the order of the rows.
     split_
-        What was trained on and what was held out.
+        The training graph and what was held out.
     history_
-        One dictionary a step.
+        One dictionary per step.
     metrics_
-        Protocol, proportions and the held-out metrics, None where nothing was held out.
+        Protocol, proportions and the held-out metrics, which are None if nothing was held out.
     network_
         The fitted `GraphAutoEncoder`.
     graph_
-        Fingerprint and sizes of the whole graph, and how much `with_nodes` added to it.
+        Fingerprint and sizes of the whole graph, and the numbers that `with_nodes` added to it.
     settings_
-        The settings of the fit, whatever `set_params` changed since.
+        The settings of the fit, which a later `set_params` does not change.
     states_
-        What `with_nodes` must know of each node; None if an earlier version stored the model.
+        What `with_nodes` needs to know of each node; None if an earlier version stored the model.
     interrupted_
         Whether Ctrl-C was pressed during the fit, which ends the training early.
     engine_
@@ -156,7 +164,13 @@ class LinkModel(Estimator, FittedLinks):
 
     @property
     def settings(self) -> EstimatorSettings:
-        """The parameters, checked, as the settings of network, training and seed."""
+        """The parameters, checked, as settings of the network, the training and the seed.
+
+        Examples
+        --------
+        >>> GAE(steps=50).settings.training.steps
+        50
+        """
         network, training = (
             {name: getattr(self, name) for name in kind.model_fields if name != "latent"}
             for kind in (ModelSettings, TrainSettings)
@@ -190,15 +204,15 @@ class LinkModel(Estimator, FittedLinks):
         Parameters
         ----------
         data
-            A graph or anything `vgae.as_graph` takes, all of whose edges are trained on; or a
-            `Split`, of which only the training edges are, its validation pairs being looked at
-            and its test pairs scored once at the end; or the `TrainingView` of a split, without
-            test pairs.
+            A graph or anything `vgae.as_graph` takes, to train on all of its edges. Or a `Split`:
+            the model trains on its training edges only, early stopping looks at the validation
+            pairs, and the test pairs are scored once at the end. Or the `TrainingView` of a
+            split, which has no test pairs.
         y
             Ignored.
         nodes
-            A graph that gives the nodes, with their features and labels, and none of its edges:
-            then `data` are pairs of its node ids, shape (n_edges, 2), the only edges there are.
+            A graph whose nodes, features and labels are used, but not its edges. Then `data` are
+            the edges: pairs of node ids, in any form that `predict_proba` takes.
         verbose
             Whether to show the progress on standard error: a live line in a terminal or a notebook
             (with ipywidgets), otherwise about ten lines. It is no parameter of the constructor:
@@ -213,7 +227,7 @@ class LinkModel(Estimator, FittedLinks):
         ------
         InputError
             The graph is directed or has no edges, engine or device cannot be used here, or the
-            loss stopped being finite.
+            loss is no longer finite.
         KeyboardInterrupt
             Ctrl-C was pressed, or a callback raised it.
 
@@ -246,7 +260,7 @@ class LinkModel(Estimator, FittedLinks):
                 **_encoded_and_scored(network, split, inputs),
                 "interrupted_": interrupt.pressed,
             }
-            vars(self).update(learned)  # all at once: Ctrl-C can leave no mixture of two fits
+            vars(self).update(learned)  # at once, so that Ctrl-C leaves no mixture of two fits
         if interrupt.pressed:
             raise KeyboardInterrupt
         return self
@@ -268,7 +282,7 @@ class LinkModel(Estimator, FittedLinks):
         Raises
         ------
         InputError
-            Engine or device cannot be used here, or they do not go together.
+            Engine or device is not available here, or they do not work together.
 
         Examples
         --------
@@ -278,12 +292,25 @@ class LinkModel(Estimator, FittedLinks):
         return choose_place(self.settings.training, self.settings.network.latent_dim)[1].name
 
     def transform(self, data: Any) -> Any:
-        """Embedding of a graph's nodes: `embed`, in the form that `set_output` chose."""
+        """Embedding of a graph's nodes: `embed`, in the form that `set_output` chose.
+
+        Examples
+        --------
+        >>> model = GAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> model.transform([("a", "b"), ("b", "new")]).shape
+        (3, 16)
+        """
         graph = as_graph(data)
         return self._output(self.embed(graph), graph.ids, self.get_feature_names_out())
 
     def fit_transform(self, data: Any, y: Any = None, **fit_params: Any) -> Any:
-        """`embedding_` after `fit`, whose parameters it takes, in the form `set_output` chose."""
+        """Call `fit` and return `embedding_`, in the form that `set_output` chose.
+
+        Examples
+        --------
+        >>> GAE(steps=5).fit_transform([("a", "b"), ("b", "c")]).shape
+        (3, 16)
+        """
         self.fit(data, y, **fit_params)
         return self._output(self.embedding_, self.ids_, self.get_feature_names_out())
 
@@ -353,7 +380,13 @@ class LinkModel(Estimator, FittedLinks):
             save_run(self.as_run(), staged)
 
     def as_run(self, *, graph_name: str | None = None) -> Run:
-        """All that a run folder holds, for `vgae.store.save_run`."""
+        """The content of a run folder, for `vgae.store.save_run`.
+
+        Examples
+        --------
+        >>> GAE(steps=5).fit([("a", "b"), ("b", "c")]).as_run().engine
+        'numba'
+        """
         return Run(
             settings=self.settings_.model_dump(),
             graph=self.graph_ | ({} if graph_name is None else {"name": one_line(graph_name)}),
@@ -374,7 +407,7 @@ class LinkModel(Estimator, FittedLinks):
 
 @contextmanager
 def _display(n_steps: int) -> Iterator[list[Callback]]:
-    """The callbacks that show the progress of so many steps."""
+    """Callbacks that show the progress of this many steps."""
     if n_steps == 0:
         yield []
         return
@@ -389,7 +422,7 @@ def _trained(
     callbacks: Sequence[Callback],
     interrupt: Interrupt,
 ) -> tuple[GraphAutoEncoder, list[dict[str, Any]]]:
-    """The trained network and one dictionary per step; pressing `interrupt` ends the training."""
+    """The trained network and one dictionary per step; `interrupt` ends the training early."""
     features = used_features(view.train, settings.network.features)
     network = GraphAutoEncoder(
         settings.network,
@@ -437,7 +470,7 @@ def _about(graph: Graph) -> dict[str, Any]:
 def _encoded_and_scored(
     network: GraphAutoEncoder, split: Split, training: EncoderInput
 ) -> dict[str, Any]:
-    """Embedding, states and held-out metrics of a trained network, by the names of attributes."""
+    """Embedding, states and held-out metrics of a trained network, by attribute."""
     graph, use = split.message_graph(), network.settings.features
     messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
     states = States.of(network, graph, messages)
@@ -465,9 +498,9 @@ def _encoded_and_scored(
 
 
 def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
-    """The nodes of a graph, with these pairs of their ids as the only edges."""
+    """The nodes of a graph, with these pairs of node ids as the only edges."""
     if isinstance(pairs, (Graph, Split)):
-        raise InputError("with nodes, give the edges as pairs of node ids, shape (n_edges, 2)")
+        raise InputError("with nodes=, give the edges as pairs of node ids")
     source, target = as_pairs(pairs, nodes)
     rows = np.stack([nodes.index(source), nodes.index(target)], axis=1)
     unknown = np.argwhere(rows < 0)
@@ -492,7 +525,7 @@ def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
 class VGAE(LinkModel):
     """Variational graph auto-encoder (Kipf & Welling 2016).
 
-    A Gaussian over each node's vector is learned with its uncertainty; see `LinkModel` for
+    The embedding of each node is a Gaussian, so its uncertainty is learned too. See `LinkModel` for
     parameters, attributes and methods.
 
     Examples
@@ -510,7 +543,7 @@ class VGAE(LinkModel):
 class GAE(LinkModel):
     """Graph auto-encoder without distributions (Kipf & Welling 2016, sec. 1).
 
-    One point for each node's vector; see `LinkModel` for parameters, attributes and methods.
+    The embedding of each node is a point. See `LinkModel` for parameters, attributes and methods.
 
     Examples
     --------
@@ -523,19 +556,27 @@ class GAE(LinkModel):
 
 
 MODELS: dict[str, type[LinkModel]] = {model.name: model for model in (VGAE, GAE)}
-"""The models by the name that the command line uses."""
+"""The models by their names on the command line."""
 
 
 def load(path: str | Path) -> LinkModel:
     """A fitted model from its run folder.
 
-    It answers as it did when it was saved. Node features and edge weights are not stored: its
-    `split_` holds the edges alone, and is no graph to fit another model to.
+    It answers as it did when it was saved. Node features and edge weights are not stored: do not
+    fit another model to its `split_`, which holds the edges only.
 
     Raises
     ------
     InputError
-        The folder is missing, is no run, is damaged or of a newer format.
+        The folder is missing, is not a run, is damaged or has a newer format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp()) / "run"
+    >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).save(folder)
+    >>> load(folder)
+    VGAE(steps=5) fitted to 3 nodes, 2 edges
     """
     run = load_run(Path(path))
     settings = EstimatorSettings.parse(run.settings, where=f"{path}/run.json: settings")
@@ -558,7 +599,7 @@ def load(path: str | Path) -> LinkModel:
 
 
 def _with_weights(settings: ModelSettings, run: Run) -> GraphAutoEncoder:
-    """The network of a run, whose sizes are sure before any of it is made."""
+    """The network of a run; its sizes are checked before it is allocated."""
     wrong = InputError("weights do not fit the settings; fit again")
     n_features: int = 0 if settings.features == "none" else run.graph["n_features"]
     n_inputs: int = n_features or run.graph["n_nodes"]

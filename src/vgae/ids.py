@@ -1,4 +1,4 @@
-"""Node ids: strings or integers, as arrays that can be compared, checked and hashed."""
+"""Node ids: arrays of strings or integers that can be checked, compared, looked up and hashed."""
 
 from __future__ import annotations
 
@@ -75,18 +75,24 @@ def as_ids(values: Any) -> IdArray:
 
 
 def _all_are(values: Iterable[Any], kinds: type | tuple[type, ...]) -> bool:
-    """Whether all are instances of these types, at the pace of compiled code."""
+    """Whether all values are instances of these types, without a loop in Python."""
     return all(issubclass(kind, kinds) for kind in set(map(type, values)))
 
 
 def _is_arrow(values: Any) -> bool:
-    """Whether it is a column of PyArrow: 30 MB that only those who read tables import."""
+    """Whether it is a PyArrow column; PyArrow takes 30 MB, so it is not imported to find out."""
     arrow = sys.modules.get("pyarrow")
     return arrow is not None and isinstance(values, (arrow.Array, arrow.ChunkedArray))
 
 
 def canonical_int(name: Any) -> Any:
-    """The integer that a text spells to the letter, else the value itself ('007' stays text)."""
+    """The integer that a text spells exactly, otherwise the value itself.
+
+    Examples
+    --------
+    >>> canonical_int("7"), canonical_int("007"), canonical_int("ann")
+    (7, '007', 'ann')
+    """
     if isinstance(name, str):
         try:
             number = int(name)
@@ -99,9 +105,10 @@ def canonical_int(name: Any) -> Any:
 def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
     """The two ends of pairs of node ids, one column each.
 
-    The shapes of two pairs and of two columns are the same. What is given decides: a tuple of two
-    arrays (NumPy, Series, PyArrow) holds two columns, one for each end. Everything else holds a
-    pair per row: a list or tuple of pairs, an array of shape (n_pairs, 2), an iterator.
+    Two pairs and two columns of length two have the same shape, so the types decide. A tuple of
+    two one-dimensional arrays (NumPy, PyArrow, torch, a Series) holds two columns, one per end,
+    whose rows are matched by position. Everything else holds one pair per row: a list or tuple of
+    pairs, an array of shape (n_pairs, 2), an iterator.
 
     Raises
     ------
@@ -130,7 +137,7 @@ def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
 
 
 def _is_column(part: Any) -> bool:
-    """Whether it is a one-dimensional array, of any library."""
+    """Whether it is a one-dimensional array of any library."""
     return _is_arrow(part) or (hasattr(part, "__array__") and len(np.shape(part)) == 1)
 
 
@@ -151,7 +158,7 @@ def _columns_of_rows(rows: list[Any]) -> tuple[IdArray, IdArray]:
         return as_ids([]), as_ids([])
     if _all_are(rows, (tuple, list)) and set(map(len, rows)) == {2}:
         cells = np.array(rows, dtype=object)
-        if cells.ndim == 2:  # a cell that is a list itself is an error of its row
+        if cells.ndim == 2:  # otherwise a cell is a list, and its row is reported below
             return as_ids(cells[:, 0]), as_ids(cells[:, 1])
     for number, row in enumerate(rows):
         if isinstance(row, str) or not hasattr(row, "__len__") or len(row) != 2:
@@ -161,9 +168,9 @@ def _columns_of_rows(rows: list[Any]) -> tuple[IdArray, IdArray]:
 
 @final
 class IdIndex:
-    """Where ids stand among others: integers by search, texts by a dictionary made when needed.
+    """The rows of ids: integers by binary search, text by a dictionary that is built when needed.
 
-    Digits match integers and the other way round, since text files know only text.
+    Digits match integers and vice versa, since text files know only text.
 
     Parameters
     ----------
@@ -182,7 +189,7 @@ class IdIndex:
         self._ids = ids
 
     def rows(self, wanted: Iterable[NodeId] | IdArray) -> NDArray[np.int64]:
-        """The place of each id that is wanted, -1 for one that is not there."""
+        """The row of each wanted id, -1 for an unknown one."""
         whole = isinstance(wanted, np.ndarray) and wanted.ndim == 1
         names: Any = wanted if whole else list(wanted)
         if self._ids.dtype.kind == "i":
@@ -211,7 +218,7 @@ class IdIndex:
 
     @cached_property
     def _sorted(self) -> tuple[IdArray, NDArray[np.int64] | None]:
-        """The integers in order, and where each of them stands; None where they are in order."""
+        """The integers in ascending order, and the row of each; None if they were in order."""
         if bool((self._ids[1:] > self._ids[:-1]).all()):
             return self._ids, None
         order = np.argsort(self._ids)
@@ -223,7 +230,7 @@ class IdIndex:
 
 
 def _as_integers(names: Any) -> NDArray[np.int64] | None:
-    """Integers as an array; None where not all are integers of 64 bits."""
+    """Integers as an array; None if not all are integers of 64 bits."""
     if isinstance(names, np.ndarray):
         if names.dtype.kind == "i" or (names.dtype.kind == "u" and names.dtype.itemsize < 8):
             return names.astype(np.int64)
@@ -237,7 +244,7 @@ def _as_integers(names: Any) -> NDArray[np.int64] | None:
 
 
 def _spelled(name: Any) -> str:
-    """A name as text; whole numbers of a column that was read as floats as integers are."""
+    """A name as text; a whole number that was read as a float is written as an integer."""
     return str(int(name) if isinstance(name, float) and name.is_integer() else name)
 
 
@@ -248,6 +255,12 @@ def encode_columns(columns: Sequence[Any]) -> tuple[list[NDArray[np.int32]], Any
     -------
     The positions, shape (n_rows,) for each column, -1 where a cell is null; and the values in the
     order of their first occurrence, as a PyArrow array.
+
+    Examples
+    --------
+    >>> codes, values = encode_columns([["b", "a"], ["a", "c"]])
+    >>> [column.tolist() for column in codes], values.to_pylist()
+    ([[0, 1], [1, 2]], ['b', 'a', 'c'])
     """
     import pyarrow as pa
 
@@ -269,18 +282,26 @@ def encode_columns(columns: Sequence[Any]) -> tuple[list[NDArray[np.int32]], Any
 
 
 def number_ids(values: Any, used: NDArray[np.bool_]) -> tuple[IdArray, NDArray[np.int32]]:
-    """Number the distinct of some ids in sorted order, so that row order does not matter.
+    """Number distinct ids in sorted order, so that the order of rows does not matter.
 
     Parameters
     ----------
     values
         Ids, strings or integers, as a PyArrow array; equal ones become one.
     used
-        Which of them count, shape (n_values,).
+        Which of the values count, shape (n_values,).
 
     Returns
     -------
-    The distinct ids, sorted; and for each value its place among them, -1 where it is not used.
+    The distinct ids, sorted; and the place of each value among them, -1 for one that does not
+    count.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> ids, places = number_ids(pyarrow.array(["b", "x", "a"]), np.array([True, False, True]))
+    >>> ids.tolist(), places.tolist()
+    (['a', 'b'], [1, -1, 0])
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -295,12 +316,17 @@ def number_ids(values: Any, used: NDArray[np.bool_]) -> tuple[IdArray, NDArray[n
 
 
 def unique_ids(ids: IdArray) -> IdArray:
-    """The ids themselves, once it is sure that none occurs twice.
+    """The ids as they are, after a check that none occurs twice.
 
     Raises
     ------
     InputError
         An id occurs more than once.
+
+    Examples
+    --------
+    >>> unique_ids(as_ids(["b", "a"])).tolist()
+    ['b', 'a']
     """
     if ids.dtype.kind == "i" and bool((np.diff(ids) > 0).all()):
         return ids
@@ -315,7 +341,13 @@ def unique_ids(ids: IdArray) -> IdArray:
 
 
 def id_bytes(ids: IdArray) -> tuple[NDArray[Any], ...]:
-    """Arrays that are equal exactly if the ids are."""
+    """Arrays that are equal if and only if the ids are.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in id_bytes(as_ids(["ab", "c"]))]
+    [[2, 1], [97, 98, 99]]
+    """
     if ids.dtype.kind == "i":
         return (ids,)
     encoded = [name.encode() for name in ids]

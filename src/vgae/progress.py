@@ -1,4 +1,4 @@
-"""What people see while they wait for a training: a live line, or some lines where none can be."""
+"""The progress of a training: a live line in terminals and notebooks, otherwise some lines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-__all__ = ["Step", "percent", "say", "time_words", "training_display"]
+__all__ = ["percent", "say", "time_words", "training_display"]
 
 
-class Step(Protocol):
-    """What the progress display needs of a training record."""
+class _Step(Protocol):
+    """What the display needs of a training record."""
 
     step: int
     loss: float
@@ -31,7 +31,7 @@ class Step(Protocol):
 def training_display(n_steps: int, *, keep: bool = False) -> Iterator[Callable[[Any], None]]:
     """Show the progress of a training on standard error.
 
-    A terminal has a live line, and so has a notebook with ipywidgets; elsewhere, about ten lines
+    A terminal shows a live line, and so does a notebook with ipywidgets. Otherwise about ten lines
     are written.
 
     Parameters
@@ -39,11 +39,11 @@ def training_display(n_steps: int, *, keep: bool = False) -> Iterator[Callable[[
     n_steps
         Steps of the training, at least 1.
     keep
-        Whether the live line stays when the training has ended.
+        Whether the live line stays after the training.
 
     Yields
     ------
-    A function to call with the record of each step, a callback of `fit`.
+    A function to call with the record of each step: a callback for `fit`.
 
     Examples
     --------
@@ -51,20 +51,20 @@ def training_display(n_steps: int, *, keep: bool = False) -> Iterator[Callable[[
     >>> with training_display(1) as show:
     ...     show(StepRecord(1, 0.7, 0.6, 0.1, seconds=0.5))
     """
-    console, line = ErrorConsole(), _StepLine(n_steps)
+    console, line = _ErrorConsole(), _StepLine(n_steps)
     if _can_be_live(console):
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=not keep) as progress:
             task = progress.add_task("training", total=n_steps)
 
-            def show(record: Step) -> None:
+            def show(record: _Step) -> None:
                 progress.update(task, completed=record.step, description=line(record))
 
             yield show
         return
     every = max(1, n_steps // 10)
 
-    def write(record: Step) -> None:
+    def write(record: _Step) -> None:
         text = line(record)
         if record.step % every == 0 or record.step == n_steps:
             left = (n_steps - record.step) * line.mean_seconds
@@ -74,20 +74,25 @@ def training_display(n_steps: int, *, keep: bool = False) -> Iterator[Callable[[
 
 
 def _can_be_live(console: Console) -> bool:
-    """Whether a line can be drawn over: in a terminal, or by the widgets of a notebook."""
+    """Whether a line can be redrawn: in a terminal, or by the widgets of a notebook."""
     if console.is_jupyter:
         return find_spec("ipywidgets") is not None
     return console.is_terminal
 
 
 def say(text: Text) -> None:
-    """A line on standard error."""
-    # Made each time, since tests and pipes exchange the stream.
-    ErrorConsole().print(text, soft_wrap=True, highlight=False)
+    """Write a line to standard error.
+
+    Examples
+    --------
+    >>> say(Text("34 nodes"))
+    """
+    # A new console each time, since tests and pipes exchange the stream.
+    _ErrorConsole().print(text, soft_wrap=True, highlight=False)
 
 
 def time_words(seconds: float) -> str:
-    """A duration for a person.
+    """A duration in words.
 
     Examples
     --------
@@ -114,7 +119,7 @@ def percent(value: float | None, error: float | None = None) -> str:
 
 
 class _StepLine:
-    """One line on a training step, with the last validation scores kept in sight."""
+    """One line per training step, which keeps the latest validation scores."""
 
     def __init__(self, n_steps: int) -> None:
         self.n_steps = n_steps
@@ -122,8 +127,8 @@ class _StepLine:
         self.mean_seconds = 0.0
         self.scores = ""
 
-    def __call__(self, record: Step) -> str:
-        # The first step may have to compile: it tells nothing of the others.
+    def __call__(self, record: _Step) -> str:
+        # The first step may include compilation, so it says nothing about the others.
         self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
         self.mean_seconds = self.seconds / max(1, record.step - 1)
         if record.validation is not None:
@@ -140,12 +145,12 @@ def _brief(number: float) -> str:
     return f"{number:.4f}" if number < 1e6 else f"{number:.3g}"
 
 
-class ErrorConsole(Console):
-    """Standard error; a reader that has left must not cost the work."""
+class _ErrorConsole(Console):
+    """Standard error; work goes on when its reader has gone."""
 
     def __init__(self) -> None:
         super().__init__(stderr=True)
 
     def on_broken_pipe(self) -> None:
-        """Let the process go on, without a reader of its remarks."""
+        """Write to nowhere from now on."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
