@@ -15,7 +15,7 @@ from vgae.errors import InputError
 from vgae.graph import Graph, count
 from vgae.ids import IdArray, NodeId
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.interop import as_graph, as_pairs
+from vgae.interop import as_graph, as_pairs, later_features
 from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
@@ -359,7 +359,8 @@ class FittedLinks:
         ----------
         features
             Features of the new nodes, shape (n_new, n_features), dense or sparse, in the order of
-            `ids`. None for a model without features.
+            `ids`. Or a data frame of attributes, with ids as `vgae.as_graph` takes it, which is
+            encoded as the table of the fit was. None for a model without features.
         edges
             Pairs of ids, in any form that `predict_proba` takes: links between new nodes and known
             ones, in either order, or between new nodes. Self loops are dropped and duplicates are
@@ -422,6 +423,7 @@ class FittedLinks:
             raise InputError(
                 "this run was stored by an earlier version, without what new nodes need; fit again"
             )
+        features, ids = later_features(features, ids, self.feature_encoding_)
         new = new_nodes(
             self.split_.graph,
             features=features,

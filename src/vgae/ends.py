@@ -1,4 +1,4 @@
-"""Which two columns of a table hold the ends of its edges: by their names, else by their look.
+"""Which two columns of a table hold the ends of its edges: by names, otherwise by their cells.
 
 Files and data frames choose by the same rules. A choice that may surprise comes with a remark.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
+from typing import Literal
 
 __all__ = [
     "WEIGHT_NAMES",
@@ -32,14 +33,31 @@ END_NAMES = (
     ("head", "tail"),
     ("start", "end"),
     ("sender", "receiver"),
+    ("sender", "recipient"),
     ("buyer", "seller"),
     ("caller", "callee"),
     ("follower", "followee"),
     ("follower", "followed"),
+    ("follower", "following"),
     ("origin", "destination"),
+    ("origin", "dest"),
+    ("source", "destination"),
+    ("source", "dest"),
     ("parent", "child"),
     ("citing", "cited"),
     ("payer", "payee"),
+    ("subject", "object"),
+    ("predecessor", "successor"),
+    ("supplier", "customer"),
+    ("exporter", "importer"),
+    ("lender", "borrower"),
+    ("donor", "recipient"),
+    ("mentor", "mentee"),
+    ("ego", "alter"),
+    ("person", "friend"),
+    ("user", "friend"),
+    ("reporter", "partner"),
+    ("regulator", "target"),
 )
 """Pairs of usual names, the first that a table has being taken. Those of `END_NOUNS` join them."""
 END_NOUNS = ("", "id", "node", "nodeid", "vertex", "name")
@@ -51,7 +69,7 @@ TWINS = (
     "place", "station", "stop", "airport", "port", "host", "ip", "page", "article", "document",
     "paper", "company", "bank", "region", "neuron", "atom", "residue", "element",
 )  # fmt: skip
-"""What ends the name of two columns that differ in 1 and 2, or in A and B alone: node1, node2."""
+"""What ends the names of two columns that differ only in 1 and 2, or in A and B: node1, node2."""
 TWO_KINDS = {
     "user": ("item", "movie", "film", "product", "book", "song", "track", "artist", "album",
              "article", "business", "restaurant", "game", "video", "anime"),
@@ -68,18 +86,21 @@ TWO_KINDS = {
 }  # fmt: skip
 """Names of columns, without 'id', that mean two kinds of nodes, in either order."""
 WEIGHT_NAMES = ("weight",)
+NOT_ALONE = ("start", "end")
+"""These are times as often as nodes, unless a noun follows them."""
 COUNTERS = re.compile(
     r"(row|line|record|edge|link|rel|relation|transaction|tx|event)(id|index|idx|nr|no|num|number)"
     r"|.*interactionid"
 )
 PERHAPS_COUNTERS = re.compile(r"id|key|index|idx|nr|no|num|number")
 TIMES = re.compile(r"(time|timestamp|date|datetime|when|day|year|createdat|.*timestamp)")
+DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([T ].*)?")
 RATING = re.compile(r"rating|rate|stars?|score|grade")
 INTEGER = re.compile(r"-?[0-9]+")
 SEEN_COLUMNS = 16
 """Ends stand among the first columns; a wider table has attributes in the others."""
 FEW = 5
-"""Of fewer rows nothing can be told by what differs and what recurs."""
+"""Fewer rows tell nothing by what differs and what recurs."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +111,21 @@ class Ends:
     ----------
     source, target
         Their positions.
+    chosen
+        Why these: by a "usual name"; as the "only choice"; or as a "guess" by what columns hold.
     remarks
         What was decided that may be wrong, one line each.
+
+    Examples
+    --------
+    >>> found = find_ends(["when", "sender", "receiver"], [], 3, str)
+    >>> found.source, found.target, found.chosen
+    (1, 2, 'usual name')
     """
 
     source: int
     target: int
+    chosen: Literal["usual name", "only choice", "guess"]
     remarks: tuple[str, ...] = ()
 
 
@@ -109,9 +139,12 @@ def find_ends(
 ) -> Ends:
     """Choose the two columns that hold the ends of edges, of two or more.
 
-    Columns with usual names are taken first. Else it is the first two that may hold ids: neither
-    empty, nor fractions, nor counting the rows. A first column whose cells all differ counts rows
-    if its name says so, or if the two columns after it have more in common than it has with them.
+    Columns with usual names are taken first: of several pairs, the first whose columns have values
+    in common, or the first of all. Otherwise it is the first two columns that may hold ids: not
+    empty, no fractions, no dates, and no row numbers. A first column whose cells all differ numbers
+    the rows if its name says so, or if the two columns after it have more in common with each other
+    than it has with them. Two columns that share values are preferred to a first two that share
+    none.
 
     Parameters
     ----------
@@ -120,7 +153,7 @@ def find_ends(
     rows
         The first rows below them, as text.
     n_columns
-        How many columns there are.
+        Number of columns.
     describe
         A column in words.
     weight
@@ -129,28 +162,29 @@ def find_ends(
     Examples
     --------
     >>> find_ends(["when", "To", "From"], [], 3, str)
-    Ends(source=2, target=1, remarks=())
+    Ends(source=2, target=1, chosen='usual name', remarks=())
     >>> rows = [[str(row), f"n{row}", f"n{row * 2 % 7}"] for row in range(7)]
     >>> find_ends(None, rows, 3, str)
-    Ends(source=1, target=2, remarks=('0 differs in every row and is taken for row numbers or \
-times: not used',))
+    Ends(source=1, target=2, chosen='guess', remarks=('0 differs in every row and is taken for row \
+numbers or times: not used',))
     """
     pairs = named_ends(names or ())
-    if pairs:
-        (source, target), others = pairs[0], pairs[1:]
-        remark = (
-            f"edges run from {describe(source)} to {describe(target)}; on offer as well: "
-            + ", ".join(f"{describe(a)} to {describe(b)}" for a, b in others)
-        )
-        return Ends(source, target, (remark,) if others else ())
-    return _by_look(names, rows, n_columns, describe, weight)
+    if not pairs:
+        return _by_look(names, rows, n_columns, describe, weight)
+    whole = [row for row in rows if len(row) == n_columns]
+    looks = [tuple(_Look.of(whole, column) for column in pair) for pair in pairs]
+    best = next((place for place, (a, b) in enumerate(looks) if a.values & b.values), 0)
+    source, target = pairs.pop(best)
+    remark = f"edges run from {describe(source)} to {describe(target)}; on offer as well: "
+    remark += ", ".join(f"{describe(a)} to {describe(b)}" for a, b in pairs)
+    return Ends(source, target, "usual name", (remark,) if pairs else ())
 
 
 # ----------------------------------------------------------------------- names
 
 
 def column_called(names: Sequence[str], *wanted: str) -> int | None:
-    """Position of the first of the wanted names among these, in any case of letters.
+    """Position of the first of the wanted names among these; case does not matter.
 
     Examples
     --------
@@ -162,7 +196,7 @@ def column_called(names: Sequence[str], *wanted: str) -> int | None:
 
 
 def is_row_number(name: str) -> bool:
-    """Whether a column of this name is a data frame's index, which was written along.
+    """Whether a column of this name is the index of a data frame, written with its columns.
 
     Examples
     --------
@@ -173,7 +207,13 @@ def is_row_number(name: str) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell spells a number, finite or not."""
+    """Whether a cell spells a number, finite or not.
+
+    Examples
+    --------
+    >>> is_number("-1.5e3"), is_number("nan"), is_number("1_0")
+    (True, True, False)
+    """
     try:
         float(cell)
     except ValueError:
@@ -184,9 +224,11 @@ def is_number(cell: str) -> bool:
 def named_ends(names: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs of columns whose names say that they hold the two ends of edges, the best first.
 
+    Case, blanks, underscores and hyphens do not matter.
+
     Examples
     --------
-    >>> named_ends(["rank", "Follower ID", "Followee ID"])
+    >>> named_ends(["rank", "Follower ID", "followee-id"])
     [(1, 2)]
     >>> named_ends(["Interaction", "Gene Interactor A", "Gene Interactor B", "Id A", "Id B"])
     [(1, 2), (3, 4)]
@@ -194,11 +236,15 @@ def named_ends(names: Sequence[str]) -> list[tuple[int, int]]:
     [(2, 1)]
     """
     plain = [_plain(name) for name in names]
-    for source, target in END_NAMES:
-        for noun in END_NOUNS:
-            ends = source + noun, target + noun
-            if ends != ("start", "end") and ends[0] in plain and ends[1] in plain:
-                return [(plain.index(ends[0]), plain.index(ends[1]))]
+    usual = [
+        (plain.index(source + noun), plain.index(target + noun))
+        for source, target in END_NAMES
+        for noun in END_NOUNS
+        if source + noun in plain and target + noun in plain
+        if (source + noun, target + noun) != NOT_ALONE
+    ]
+    if usual:
+        return [pair for place, pair in enumerate(usual) if not _overlap(pair, usual[:place])]
     twins = [
         (plain.index(name), plain.index(other))
         for name in dict.fromkeys(plain)
@@ -225,12 +271,18 @@ def named_ends(names: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def two_kinds(names: Sequence[str] | None, source: int, target: int) -> bool:
-    """Whether the names of two columns say that they hold nodes of two kinds: user and item."""
+    """Whether the names of two columns say that they hold nodes of two kinds, as user and item do.
+
+    Examples
+    --------
+    >>> two_kinds(["User ID", "item"], 0, 1), two_kinds(["user", "friend"], 0, 1)
+    (True, False)
+    """
     return names is not None and _are_two_kinds(_plain(names[source]), _plain(names[target]))
 
 
 def kind_prefixes(names: Sequence[str] | None, source: int, target: int) -> tuple[str, str]:
-    """What is put before the ids of two columns so that none of one is an id of the other.
+    """Prefixes for the ids of two columns, so that no id of one is an id of the other.
 
     Examples
     --------
@@ -247,8 +299,13 @@ def kind_prefixes(names: Sequence[str] | None, source: int, target: int) -> tupl
 
 
 def _plain(name: str) -> str:
-    """A name in small letters and digits; what neo4j adds in parentheses is left out."""
+    """A name in lower-case letters and digits, without what neo4j adds in parentheses."""
     return re.sub(r"\([^)]*\)|[^a-z0-9]+", "", name.lower())
+
+
+def _overlap(pair: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    """Whether a column of a pair is in one of the others too."""
+    return any(set(pair) & set(other) for other in others)
 
 
 def _stem(plain: str) -> str:
@@ -265,10 +322,15 @@ def _are_two_kinds(plain: str, other: str) -> bool:
 
 @dataclass(frozen=True)
 class _Look:
-    """The first cells of a column, and what they have in common with those of others."""
+    """The first cells of a column, and what they have in common with those of other columns."""
 
     column: int
     cells: list[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[str]], column: int) -> _Look:
+        """A column of rows that all have it."""
+        return cls(column, [row[column].strip() for row in rows])
 
     @cached_property
     def values(self) -> set[str]:
@@ -280,7 +342,9 @@ class _Look:
             return "empty"
         if all(map(INTEGER.fullmatch, self.values)):
             return "integers"
-        return "fractions" if all(map(is_number, self.values)) else "text"
+        if all(map(is_number, self.values)):
+            return "fractions"
+        return "dates" if all(map(DATE.fullmatch, self.values)) else "text"
 
     @property
     def may_be_ids(self) -> bool:
@@ -330,15 +394,21 @@ def _by_look(
         columns = others
     if len(columns) > 2:
         columns = [c for c in columns if c != weight]
+    if len(columns) == 2:
+        return Ends(columns[0], columns[1], "only choice", tuple(remarks))
     whole = [row for row in rows if len(row) == n_columns]
-    looks = [_Look(c, [row[c].strip() for row in whole]) for c in columns[:SEEN_COLUMNS]]
+    looks = [_Look.of(whole, column) for column in columns[:SEEN_COLUMNS]]
     usable = [look for look in looks if look.may_be_ids]
+    if names is not None:
+        # The first column is judged below, with a remark.
+        later = [look for look in usable[1:] if not _is_called_other(names[look.column], look)]
+        usable = [*usable[:1], *later] if later else usable
     if len(usable) < 2:
-        return Ends(columns[0], columns[1], tuple(remarks))
+        return Ends(columns[0], columns[1], "guess", tuple(remarks))
     first, *later = usable
     if len(later) > 1 and first.column == columns[0]:
         name = "" if names is None else names[first.column]
-        if _counts_rows(first, later[0], later[1], _plain(name)):
+        if _counts_rows(first, later[0], later[1], name):
             usable = later
             remarks.append(
                 f"{describe(first.column)} "
@@ -348,30 +418,34 @@ def _by_look(
         elif first.counts and len(whole) >= FEW and later[1].is_varied:
             remarks.append(f"{describe(first.column)} counts the rows, but is taken for node ids")
     chosen = usable[0], usable[1]
-    better = _names_in_common(usable)
+    better = _in_common(usable)
     if better is not None and better != chosen:
         chosen = better
         remarks.append(
             f"{describe(chosen[0].column)} and {describe(chosen[1].column)} have values in common: "
             "taken for the ends of edges"
         )
-    return Ends(chosen[0].column, chosen[1].column, tuple(remarks))
+    return Ends(chosen[0].column, chosen[1].column, "guess", tuple(remarks))
+
+
+def _is_called_other(name: str, look: _Look) -> bool:
+    """Whether a column's name says that it dates or numbers the rows."""
+    plain = _plain(name)
+    return bool(TIMES.fullmatch(plain) or (look.all_differ and COUNTERS.fullmatch(plain)))
 
 
 def _counts_rows(first: _Look, second: _Look, third: _Look, name: str) -> bool:
-    """Whether a first column counts rows or dates them, two that may hold ids coming after it.
+    """Whether a first column numbers or dates the rows, where two that may hold ids follow it.
 
-    A list of edges whose sources all differ, as a tree's do, is not to lose them: what comes third
-    there is a weight, which has few values, or nothing in common with the targets.
+    A list of edges whose sources all differ, as those of a tree do, must not lose them: its third
+    column is a weight, which has few values, or nothing in common with the targets.
     """
-    if TIMES.fullmatch(name):
+    if _is_called_other(name, first):
         return True
     if not first.all_differ:
         return False
-    if COUNTERS.fullmatch(name):
-        return True
     before, after = first.likeness(second), second.likeness(third)
-    if PERHAPS_COUNTERS.fullmatch(name) and before <= after:
+    if PERHAPS_COUNTERS.fullmatch(_plain(name)) and before <= after:
         return True
     are_words = second.kind == third.kind == "text"
     are_alike = after > (0.1 if are_words else 0.5)
@@ -387,11 +461,12 @@ def _counts_rows(first: _Look, second: _Look, third: _Look, name: str) -> bool:
     return after > 0.1 and not first.values & (second.values | third.values)
 
 
-def _names_in_common(usable: Sequence[_Look]) -> tuple[_Look, _Look] | None:
-    """Two columns of words that share them, where the first two columns have nothing in common.
+def _in_common(usable: Sequence[_Look]) -> tuple[_Look, _Look] | None:
+    """Two columns that share values, where the first two columns share none.
 
-    Numbers may be equal by chance; and two columns of many words each are left as they are, since
-    nodes may be of two kinds.
+    Numbers may be equal by chance: of integers, only the second and third column are considered,
+    and they must have more than half of their values in common. Two columns of many words each are
+    left as they are, since nodes may be of two kinds.
     """
     first, second = usable[0], usable[1]
     both_words = first.kind == second.kind == "text"
@@ -399,11 +474,14 @@ def _names_in_common(usable: Sequence[_Look]) -> tuple[_Look, _Look] | None:
         return None
     words = [look for look in usable if look.kind == "text"]
     pairs = [pair for pair in combinations(words, 2) if pair[0].shared(pair[1]) >= 0.2]
+    third = usable[2] if len(usable) > 2 else first
+    if second.kind == third.kind == "integers" and second.is_varied and third.is_varied:
+        pairs += [(second, third)] if second.likeness(third) > 0.5 else []
     return max(pairs, key=lambda pair: pair[0].shared(pair[1]), default=None)
 
 
 def are_ratings(name: str | None, cells: Sequence[str]) -> bool:
-    """Whether a column holds ratings: by its name, or whole and half numbers up to ten.
+    """Whether a column holds ratings: by its name, otherwise whole and half numbers up to ten.
 
     Examples
     --------

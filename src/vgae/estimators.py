@@ -187,8 +187,9 @@ class LinkModel(Estimator, FittedLinks):
     def fit(
         self,
         data: Any,
-        y: Any = None,  # noqa: ARG002 - scikit-learn's convention
+        y: Any = None,
         *,
+        features: Any = None,
         nodes: Any = None,
         verbose: bool = False,
         callbacks: Callback | Sequence[Callback] | None = None,
@@ -209,7 +210,10 @@ class LinkModel(Estimator, FittedLinks):
             pairs, and the test pairs are scored once at the end. Or the `TrainingView` of a
             split, which has no test pairs.
         y
-            Ignored.
+            None, or one label per node, which is not used: scikit-learn's tools hand it on.
+        features
+            Node features of a graph: a data frame of attributes, an array or a sparse matrix, as
+            `vgae.as_graph` takes them.
         nodes
             A graph whose nodes, features and labels are used, but not its edges. Then `data` are
             the edges: pairs of node ids, in any form that `predict_proba` takes.
@@ -226,8 +230,8 @@ class LinkModel(Estimator, FittedLinks):
         Raises
         ------
         InputError
-            The graph is directed or has no edges, engine or device cannot be used here, or the
-            loss is no longer finite.
+            The graph is directed or has no edges, features are not those of its nodes, `y` is a
+            table, engine or device cannot be used here, or the loss is no longer finite.
         KeyboardInterrupt
             Ctrl-C was pressed, or a callback raised it.
 
@@ -236,11 +240,17 @@ class LinkModel(Estimator, FittedLinks):
         >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
         >>> model.embedding_.shape
         (3, 16)
+        >>> edges, ages = [(0, 1), (1, 2)], [[31.0], [44.0], [29.0]]
+        >>> VGAE(steps=5).fit(edges, features=ages).graph_["n_features"]
+        1
         """
+        _check_labels(y)
         engine, settings = self.engine_here(), self.settings
         if nodes is not None:
+            if features is not None:
+                raise InputError("features: nodes brings its own; vgae.as_graph adds others to it")
             data = _graph_of_pairs(data, as_graph(nodes))
-        split = as_training_split(data)
+        split = as_training_split(data, features=features)
         view = split.training
         inputs = EncoderInput.from_graph(view.train, settings.network.features)
         given = [callbacks] if callable(callbacks) else list(callbacks or ())
@@ -402,6 +412,21 @@ class LinkModel(Estimator, FittedLinks):
             if self.states_ is None
             else self.states_.arrays(n_features=self._n_features()),
             feature_encoding=self.feature_encoding_,
+        )
+
+
+def _check_labels(y: Any) -> None:
+    """Refuse what can be no labels of nodes, most likely features: it would have no effect."""
+    if y is None:
+        return
+    try:
+        n_dimensions = len(y.shape) if hasattr(y, "shape") else np.ndim(y)
+    except (TypeError, ValueError):  # rows of different lengths
+        n_dimensions = 2
+    if n_dimensions != 1:
+        raise InputError(
+            f"y: {type(y).__name__} is no vector of labels and would not be used; give node "
+            "features as fit(data, features=...)"
         )
 
 

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,6 +42,7 @@ from vgae.ids import (
     unique_ids,
 )
 from vgae.notebook import html_table
+from vgae.reading import Reading
 
 __all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
 
@@ -97,10 +98,13 @@ class Graph:
     directed: bool = False
     cleaning: Cleaning = field(default_factory=Cleaning)
     feature_encoding: Mapping[str, Any] | None = None
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.directed, bool) or not isinstance(self.cleaning, Cleaning):
             raise InputError("directed must be True or False, and cleaning a Cleaning")
+        if not isinstance(self.reading, Reading | None):
+            raise InputError("reading must be a Reading or None")
         checked = {
             "adjacency": checked_adjacency(self.adjacency, directed=self.directed),
             "ids": unique_ids(as_ids(self.ids)),
@@ -460,7 +464,7 @@ class Graph:
         adjacency, _ = simple_adjacency(
             self.edges[kept], weights, self.n_nodes, directed=self.directed
         )
-        return self._but(adjacency=adjacency, cleaning=Cleaning())
+        return self._but(adjacency=adjacency, cleaning=Cleaning(), reading=None)
 
     def with_features(self, features: Any, *, encoding: Mapping[str, Any] | None = None) -> Graph:
         """The same graph with other features, or with None.
@@ -482,6 +486,16 @@ class Graph:
     def with_cleaning(self, cleaning: Cleaning) -> Graph:
         """The same graph with another account of what was dropped or merged."""
         return self._but(cleaning=cleaning)
+
+    def with_reading(self, reading: Reading | None) -> Graph:
+        """The same graph with an account of the table that it was read from, or with None.
+
+        The account takes its `ids` and `cleaning` from this graph.
+        """
+        if reading is not None:
+            ids: Literal["integers", "text"] = "integers" if self.ids.dtype.kind == "i" else "text"
+            reading = replace(reading, ids=ids, cleaning=self.cleaning)
+        return self._but(reading=reading)
 
     def same_nodes(self, other: Graph) -> bool:
         """Whether another graph has the same nodes: ids and features, in the same order."""

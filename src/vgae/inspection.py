@@ -93,6 +93,8 @@ class Inspection:
         Nodes of each label, most frequent first, or None.
     plan
         What fitting would do and take.
+    reading
+        How a table of edges was understood (see `vgae.reading.Reading`), or None.
     """
 
     n_nodes: int
@@ -110,6 +112,7 @@ class Inspection:
     features: Mapping[str, Any] | None
     labels: Mapping[str, int] | None
     plan: Plan
+    reading: Mapping[str, Any] | None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -154,6 +157,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         features=features,
         labels=labels,
         plan=_plan(graph, features),
+        reading=None if graph.reading is None else graph.reading.as_dict(),
     )
 
 

@@ -36,6 +36,13 @@ HeaderOption = Annotated[
         help="Whether the first row names the columns; default: detected.",
     ),
 ]
+FeaturesHeaderOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--features-header/--no-features-header",
+        help="Whether the first row of an attribute table names its columns; default: detected.",
+    ),
+]
 RunArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="A run folder made by `vgae fit`.")
 ]
@@ -122,6 +129,7 @@ class Reading:
             metavar="CHOICE", help="Missing attributes: error, mean (of the others) or zero."
         ),
     ] = "error"
+    features_header: FeaturesHeaderOption = None
     source: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="Column of an edge's start: name, or number from 1."),
@@ -287,16 +295,21 @@ class Newcomers:
             metavar="FILE", help="Links of nodes that came later, to known ones: an edge list."
         ),
     ] = None
+    features_header: FeaturesHeaderOption = None
 
     def join(self, model: Any) -> Any:
         """The model, knowing these nodes too."""
+        if self.new_nodes is None and self.features_header is not None:
+            raise InputError("--features-header needs a table of new nodes (--new-nodes)")
         if self.new_nodes is None and self.new_edges is None:
             return model
         from vgae.io import read_new_edges, read_new_features
 
         ids, features, edges, weights = None, None, None, None
         if self.new_nodes is not None:
-            ids, features = read_new_features(self.new_nodes, model.feature_encoding_)
+            ids, features = read_new_features(
+                self.new_nodes, model.feature_encoding_, header=self.features_header
+            )
         if self.new_edges is not None:
             edges, weights = read_new_edges(self.new_edges, model.split_.graph)
         try:

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from vgae.adjacency import count
 from vgae.columnar import StoredColumns, open_arrow, open_json_lines, open_parquet
 from vgae.dialects import refuse_pipe
-from vgae.ends import column_called, is_number
+from vgae.ends import WEIGHT_NAMES, column_called, find_ends, is_number
 from vgae.errors import InputError, shown, unknown_name
 from vgae.files import check_file, file_errors, staged_file
+from vgae.reading import Chosen, Column, Reading, column_words
 from vgae.text import TextFile, open_text
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Table",
     "as_text_rows",
     "check_output",
+    "edge_columns",
     "inner_suffix",
     "open_table",
     "write_table",
@@ -60,15 +62,19 @@ class Table:
     Attributes
     ----------
     path
-        The file.
+        The file; of a data frame, what errors call it.
     names
-        Column names of a file that has any, else None.
+        Column names of a file that has any, otherwise None.
     n_columns
         Number of columns.
     about
         How the file was understood, in words.
     text
         The text that it is read from, if it is one.
+    in_memory
+        Whether it is a data frame, whose rows are counted from 0.
+    row_ids
+        The node of each row of a data frame, which errors name too, if it is known.
     """
 
     path: Path
@@ -79,6 +85,8 @@ class Table:
     _lines: Callable[[], Iterator[int]]
     _first_rows: Callable[[], list[list[str]]]
     text: TextFile | None = None
+    in_memory: bool = False
+    row_ids: Sequence[Any] | NDArray[Any] | None = None
 
     @cached_property
     def rows(self) -> list[list[str]]:
@@ -116,7 +124,7 @@ class Table:
 
     def describe(self, column: int) -> str:
         """A column in words: its name, or its number from 1."""
-        return f"column {column + 1}" if self.names is None else f"column '{self.names[column]}'"
+        return column_words(None if self.names is None else self.names[column], column + 1)
 
     def read(
         self, columns: Sequence[int], *, encoded: Collection[int] = ()
@@ -135,6 +143,9 @@ class Table:
 
     def place(self, row: int) -> str:
         """Where a row is, in words: 'edges.csv, line 7', or a row number in Parquet."""
+        if self.in_memory:
+            node = "" if self.row_ids is None else f" (node {shown(self.row_ids[row])})"
+            return f"{self.path}, row {row}{node}"
         for number, line in enumerate(self._lines()):
             if number == row:
                 return f"{self.path}, line {line}"
@@ -319,6 +330,138 @@ def check_output(path: Path) -> None:
     if path.suffix.lower() in COMPRESSED and suffix not in (".csv", ".tsv", ".jsonl"):
         raise InputError(f"{path}: {suffix} has its own compression; leave '{path.suffix}' away")
     check_file(path)
+
+
+# ---------------------------------------------------------------------- edges
+
+
+def edge_columns(
+    table: Table,
+    *,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    what: str = "edges",
+) -> Reading:
+    """Choose the columns of a table's edges, or of its pairs, and say which.
+
+    The choice is logged: as a warning where it is a guess, otherwise as information.
+
+    Parameters
+    ----------
+    table
+        A table with one edge per row.
+    source, target, weight
+        Columns that the caller names, by name or by number from 1; by default they are detected.
+    what
+        What a row is: "edges", or "pairs", whose weights are not used.
+
+    Raises
+    ------
+    InputError
+        There are fewer than two columns, a column is unknown, or one is wanted twice.
+    """
+    if table.n_columns < 2:
+        raise _too_narrow(table)
+    chosen: dict[int, Chosen] = {}
+    weights = _weight_column(table, weight)
+    given = [None if end is None else table.column(str(end)) for end in (source, target)]
+    ends: list[int | None] = given
+    remarks: tuple[str, ...] = ()
+    if None in given:
+        found = find_ends(table.names, table.rows, table.n_columns, table.describe, weight=weights)
+        remarks, detected = found.remarks, [found.source, found.target]
+        free = [column for column in detected if column not in given]
+        ends = [
+            (column if column in free else free[0]) if end is None else end
+            for end, column in zip(given, detected, strict=True)
+        ]
+        chosen = dict.fromkeys(free, found.chosen)
+    first, second = (end for end in ends if end is not None)
+    if first == second:
+        raise InputError(f"{table.path}: source and target are both {table.describe(first)}")
+    if weights in ends:
+        raise InputError(
+            f"{table.path}: {table.describe(weights or 0)} holds the weights, and is an end of the "
+            "edges too; name others with --source, --target and --weight (source=, target=, "
+            "weight=)"
+        )
+    chosen |= {column: "given" for column in given if column is not None}
+    if what != "edges":
+        weights = None
+    elif weights is not None:
+        chosen[weights] = "usual name" if weight is None else "given"
+    columns = [
+        Column(
+            None if table.names is None else table.names[place],
+            place + 1,
+            chosen.get(place) or ("empty" if _is_empty(table, place) else "unused"),
+        )
+        for place in range(table.n_columns)
+    ]
+    rows = [row for row in table.rows[:3] if len(row) == table.n_columns]
+    reading = Reading(
+        str(table.path),
+        table.about,
+        None if table.text is None else table.text.dialect.delimiter,
+        table.names is not None,
+        columns[first],
+        columns[second],
+        None if weights is None else columns[weights],
+        tuple(column for column in columns if column.chosen in ("unused", "empty")),
+        tuple((row[first], row[second]) for row in rows),
+        remarks,
+    )
+    _say(table, reading, what)
+    return reading
+
+
+def _say(table: Table, reading: Reading, what: str) -> None:
+    names, python = "--source and --target name", "source= and target= name"
+    for remark in reading.remarks:
+        advice = f"{python if table.in_memory else names} others"
+        logger.warning("%s: %s; %s", reading.where, remark, advice)
+    if not reading.is_guess:
+        logger.info("%s", reading.words(what))
+    elif reading.remarks:
+        logger.warning("%s", reading.words(what))
+    else:
+        both = python if table.in_memory else "--source and --target (source=, target=) name"
+        logger.warning("%s; a guess: %s other columns", reading.words(what), both)
+
+
+def _weight_column(table: Table, weight: str | int | None) -> int | None:
+    """The column of the weights: as named, one that is called so, or an edge list's third."""
+    if weight is not None:
+        return table.column(str(weight))
+    third = [row[2] for row in table.rows if len(row) == 3]
+    if (
+        inner_suffix(table.path) == ".edgelist"
+        and table.names is None
+        and table.n_columns == 3
+        and all(map(is_number, third))
+    ):
+        return 2  # as NetworkX writes weighted ones
+    return table.column_called(*WEIGHT_NAMES)
+
+
+def _too_narrow(table: Table) -> InputError:
+    wanted = "two are needed, one for each end of an edge"
+    if table.in_memory:
+        return InputError(f"{table.path}: {table.about}; {wanted}")
+    start = table.names[0] if table.names else table.read([0])[0][0].as_py()
+    advice = "" if table.text is None else ": name the delimiter with --delimiter"
+    return InputError(
+        f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
+        f"{wanted}{advice}"
+    )
+
+
+def _is_empty(table: Table, column: int) -> bool:
+    """Whether a column has neither a name nor a cell, as spreadsheets leave them."""
+    cells = table.first_cells(column)
+    named = table.names is not None and table.names[column].strip() != ""
+    return bool(cells) and not named and not any(map(str.strip, cells))
 
 
 # ------------------------------------------------------------------------ text

@@ -69,7 +69,7 @@ def test_a_table_without_rows_is_a_graph_without_nodes(frame: Maker) -> None:
         ({"u": [1], "v": [2], "weight": [None]}, ", row 0: column 'weight' is missing"),
         ({"u": [1], "v": [2], "weight": ["heavy"]}, "column 'weight' holds .*, not numbers"),
         ({"u": [1, 1], "v": [2, 3], "weight": [1.0, -2.0]}, "weights, row 1: -2.0 is not a"),
-        ({"weight": [1, 2], "b": [2, 3]}, "column 'weight' is one of the first two"),
+        ({"weight": [1, 2], "b": [2, 3]}, "column 'weight' holds the weights, and is an end"),
     ],
 )
 def test_bad_tables_are_one_clear_line(
@@ -109,8 +109,8 @@ def test_what_was_read_and_what_was_not_is_said(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.INFO, logger="vgae"):
         as_graph(arrow({"to": [1], "from": [1], "weight": [2.5], "when": [3]}))
     assert caplog.messages == [
-        "Table: edges run from column 'from' to column 'to', weights from column 'weight'; "
-        "not used: column 'when'",
+        "Table: 4 columns; edges run from column 'from' to column 'to' (first: '1' to '1'), "
+        "weights from column 'weight'; not used: column 'when'",
         "Table: dropped 1 self loop",
     ]
 

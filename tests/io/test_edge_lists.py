@@ -103,7 +103,16 @@ def test_bad_edge_lists_are_one_clear_line(tmp_path: Path, content: str, said: s
 
 def test_source_and_target_must_differ(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="both column 2"):
-        read_graph(put(tmp_path, "e.csv", "a,b\n"), source=2)
+        read_graph(put(tmp_path, "e.csv", "a,b\n"), source=2, target=2)
+
+
+def test_one_end_that_is_given_leaves_the_other_to_be_detected(tmp_path: Path) -> None:
+    path = put(tmp_path, "e.csv", "a,x,5\nb,y,7\n")
+    for source, target in ((2, 1), (1, 2), (3, 2)):
+        reading = read_graph(path, source=source).reading
+        assert reading is not None
+        assert (reading.source.number, reading.target.number) == (source, target)
+        assert (reading.source.chosen, reading.target.chosen) == ("given", "guess")
 
 
 def test_gzip_and_parquet_give_the_same_graph(tmp_path: Path) -> None:

@@ -11,12 +11,24 @@ from vgae.attributes.encoding import (
     feature_names,
     fit_encoding,
 )
+from vgae.attributes.rows import (
+    NodeRows,
+    attribute_columns,
+    encode_later,
+    with_attributes,
+    with_matrix,
+)
 
 __all__ = [
     "AttributeEncoding",
+    "NodeRows",
+    "attribute_columns",
     "check_choices",
     "encode",
+    "encode_later",
     "feature_names",
     "fit_encoding",
     "is_missing",
+    "with_attributes",
+    "with_matrix",
 ]

@@ -141,6 +141,8 @@ class Cells:
 
     def option(self, kind: str) -> str:
         """How to say of what kind this column is: by its name, or by its number if it has none."""
+        if self.table.in_memory:
+            return f"attributes={{{self.name or str(self.column + 1)!r}: {kind!r}}}"
         return f"--attribute {self.name or self.column + 1}={kind}"
 
     @property
@@ -195,9 +197,11 @@ class Cells:
         row = int(np.argmax(self.missing))
         cell = self.values[row].as_py()
         said = "is empty" if cell in (None, "") else f"holds '{cell}', not {wanted}"
+        in_python = self.table.in_memory
+        advice = "missing='mean' or 'zero'" if in_python else "--missing mean or zero"
         raise InputError(
             f"{self.table.place(row)}: {self.table.describe(self.column)} {said}; "
-            "fill it, or fit with --missing mean or zero"
+            f"fill it, or fit with {advice}"
         )
 
 

@@ -1,7 +1,8 @@
 """Graphs and splits of other libraries in, and graphs for other libraries out.
 
-No library is imported to find out what an object is: the names of its classes tell. A new kind of
-object is a reader, added to `READERS`, and a function `to_...`; tests/interop runs over both.
+No library is imported to detect the kind of an object: the names of its classes tell. A new kind
+of object is a reader, added to `READERS` or `FRAMES`, and a function `to_...`; tests/interop runs
+over both.
 """
 
 from vgae.interop.exports import (
@@ -15,7 +16,9 @@ from vgae.interop.exports import (
     to_pyg,
     to_scipy,
 )
-from vgae.interop.graphs import as_edge_pairs, as_graph, as_pairs, from_networkx
+from vgae.interop.features import later_features
+from vgae.interop.graphs import as_graph, from_networkx
+from vgae.interop.pairs import as_edge_pairs, as_pairs
 from vgae.interop.splits import as_split, as_training_split, as_training_view
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "as_training_split",
     "as_training_view",
     "from_networkx",
+    "later_features",
     "to_anndata",
     "to_arrow",
     "to_dgl",

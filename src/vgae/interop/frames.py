@@ -1,228 +1,258 @@
-"""Edge lists in data frames: columns, in PyArrow's form, that were found by their names."""
+"""Data frames as tables, and the graphs of those that hold an edge per row."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vgae.ends import WEIGHT_NAMES, column_called, find_ends, kind_prefixes, two_kinds
+from vgae.ends import kind_prefixes, two_kinds
 from vgae.errors import InputError, shown
 from vgae.graph import Graph, count
 from vgae.ids import IdArray, as_ids
-from vgae.tables import SEEN_ROWS, as_text_rows
+from vgae.reading import Column
+from vgae.tables import SEEN_ROWS, Table, as_text_rows, edge_columns
 
-__all__ = ["FRAMES", "from_arrow", "from_pandas", "from_polars"]
+__all__ = ["FRAMES", "Frame", "frame_ids", "graph_of_frame", "kind_of"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """A table in memory: what errors call it, its columns' names, and how one is read.
+class Frame:
+    """A data frame.
 
-    `read` takes the place of a column, and whether its first rows will do.
+    Attributes
+    ----------
+    table
+        Its columns; errors count rows from 0.
+    n_rows
+        Number of rows.
+    index
+        The ids that its index gives the rows, shape (n_rows,), or None.
+    index_counts
+        Whether they only count the rows, as pandas has it by default.
     """
 
-    where: str
-    names: Sequence[str]
-    read: Callable[[int, bool], Any]
+    table: Table
+    n_rows: int
+    index: IdArray | None = None
+    index_counts: bool = False
 
-    def graph(self, *, directed: bool) -> Graph:
-        """The graph of an edge list, one edge a row.
 
-        Raises
-        ------
-        InputError
-            There are no two columns of node ids, or a row lacks an id or a positive weight.
-        """
-        source, target, weight = self._edge_columns()
-        ends = self._apart(source, target, self._ids(source), self._ids(target))
-        weights = None if weight is None else self._numbers(weight)
-        try:
-            return Graph.from_pairs(ends, weights=weights, directed=directed)
-        except InputError as error:
-            raise InputError(f"{self.where}: {error}") from error
+def kind_of(data: Any, known: Mapping[str, Any]) -> str | None:
+    """The key by which an object is known: its library and the name of its class, or of a base.
 
-    def pairs(self, known: Graph) -> tuple[IdArray, IdArray]:
-        """The ids of both ends, row by row, as a graph has them.
+    Examples
+    --------
+    >>> kind_of([], {"builtins.list": None}), kind_of("text", {})
+    ('builtins.list', None)
+    """
+    for base in type(data).__mro__:
+        key = f"{base.__module__.partition('.')[0]}.{base.__name__}"
+        if key in known:
+            return key
+    return None
 
-        Where the columns' names say two kinds of nodes, and the graph has such ids, they are told
-        apart as in the graph.
 
-        Raises
-        ------
-        InputError
-            There are no two columns of node ids, or a row lacks an id.
-        """
-        source, target, _ = self._edge_columns()
-        columns = [as_ids(self._ids(column)) for column in (source, target)]
-        if two_kinds(self.names, source, target):
-            prefixes = kind_prefixes(self.names, source, target)
-            apart = [
-                as_ids([f"{prefix}{name}" for name in column.tolist()])
-                for prefix, column in zip(prefixes, columns, strict=True)
-            ]
-            if any((known.index(column) >= 0).any() for column in apart):
-                columns = apart
-        return columns[0], columns[1]
+def graph_of_frame(
+    frame: Frame,
+    *,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    bipartite: bool | None = None,
+    directed: bool = False,
+) -> Graph:
+    """The graph of a data frame with an edge per row; see `as_graph` for the parameters.
 
-    def _edge_columns(self) -> tuple[int, int, int | None]:
-        if len(self.names) < 2:
-            raise InputError(
-                f"{self.where}: {count(len(self.names), 'column')}; two are needed, one for each "
-                "end of an edge"
-            )
-        weight = column_called(self.names, *WEIGHT_NAMES)
-        n_columns = len(self.names)
-        found = find_ends(self.names, self._first_rows(), n_columns, self._column, weight=weight)
-        for remark in found.remarks:
-            logger.warning("%s: %s; call others source and target if need be", self.where, remark)
-        source, target = found.source, found.target
-        if weight in (source, target):
-            raise InputError(
-                f"{self.where}: {self._column(weight or 0)} is one of the first two, which hold "
-                "node ids; call those source and target"
-            )
-        said = f"{self._column(source)} to {self._column(target)}"
-        said += "" if weight is None else f", weights from {self._column(weight)}"
-        unused = [
-            self._column(i) for i in range(len(self.names)) if i not in (source, target, weight)
-        ]
-        said += f"; not used: {', '.join(unused)}" if unused else ""
-        logger.info("%s: edges run from %s", self.where, said)
-        return source, target, weight
+    Raises
+    ------
+    InputError
+        There are no two columns of node ids, or a row lacks an id or a positive weight.
 
-    def _first_rows(self) -> list[list[str]]:
-        try:
-            return as_text_rows([self.read(column, True) for column in range(len(self.names))])
-        except (pa.ArrowException, OverflowError):
-            return []  # a column of other objects: refused if it is read
+    Examples
+    --------
+    >>> edges = pa.table({"from": ["ann"], "to": ["bob"]})
+    >>> graph_of_frame(FRAMES["pyarrow.Table"](edges, "Table"))
+    Graph(2 nodes, 1 edge, no features)
+    """
+    table = frame.table
+    reading = edge_columns(table, source=source, target=target, weight=weight)
+    ends = (_id_cells(table, reading.source.place), _id_cells(table, reading.target.place))
+    if bipartite or (
+        bipartite is None and two_kinds(table.names, reading.source.place, reading.target.place)
+    ):
+        ends = _apart(table, (reading.source, reading.target), ends)
+    weights = None if reading.weight is None else _numbers(table, reading.weight.place)
+    try:
+        graph = Graph.from_pairs(ends, weights=weights, directed=directed)
+    except InputError as error:
+        raise InputError(f"{table.path}: {error}") from error
+    return graph.with_reading(reading)
 
-    def _apart(self, source: int, target: int, first: Any, second: Any) -> tuple[Any, Any]:
-        """The ids of both ends, told apart where the columns' names say two kinds of nodes."""
-        if not two_kinds(self.names, source, target):
-            return first, second
-        common = pc.is_in(second.unique(), first.unique())
-        n_common = pc.sum(common).as_py() or 0
-        if not n_common:
-            return first, second
-        prefixes = kind_prefixes(self.names, source, target)
-        parts = [
-            pc.binary_join_element_wise(prefix, cells.cast(pa.string()), "")
-            for prefix, cells in zip(prefixes, (first, second), strict=True)
-        ]
-        logger.warning(
-            "%s: two kinds of nodes, with %s in common: ids are written %s, %s",
-            self.where,
-            count(n_common, "id"),
-            *(shown(part[0].as_py()) for part in parts),
+
+def frame_ids(table: Table, column: int) -> IdArray:
+    """The node ids that a column holds, shape (n_rows,).
+
+    Raises
+    ------
+    InputError
+        A cell is missing, or they are neither all text nor all integers.
+
+    Examples
+    --------
+    >>> frame = FRAMES["pyarrow.Table"](pa.table({"id": [7, 3]}), "people")
+    >>> frame_ids(frame.table, 0).tolist()
+    [7, 3]
+    """
+    return as_ids(_id_cells(table, column))
+
+
+def _apart(table: Table, columns: tuple[Column, Column], ends: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The ids of nodes of two kinds, told apart where both columns hold one."""
+    first, second = ends
+    n_common = pc.sum(pc.is_in(second.unique(), first.unique())).as_py() or 0
+    if not n_common:
+        return ends
+    prefixes = kind_prefixes(table.names, *(column.place for column in columns))
+    parts = [
+        pc.binary_join_element_wise(prefix, cells.cast(pa.string()), "")
+        for prefix, cells in zip(prefixes, ends, strict=True)
+    ]
+    logger.warning(
+        "%s: two kinds of nodes, with %s in common: ids are written %s, %s",
+        table.path,
+        count(n_common, "id"),
+        *(shown(part[0].as_py()) for part in parts),
+    )
+    return parts[0], parts[1]
+
+
+def _cells(table: Table, column: int) -> pa.ChunkedArray:
+    """A column none of whose cells is missing."""
+    cells = table.read([column])[0]
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    if cells.null_count:
+        row = int(cells.is_null().to_numpy().argmax())
+        raise InputError(
+            f"{table.place(row)}: {table.describe(column)} is missing "
+            f"({count(cells.null_count, 'such row')}); drop or fill them"
         )
-        return parts[0], parts[1]
+    return cells
 
-    def _column(self, column: int) -> str:
-        return f"column '{self.names[column]}'"
 
-    def _cells(self, column: int) -> Any:
-        """A column none of whose cells is missing."""
-        try:
-            cells = self.read(column, False)
-        except (pa.ArrowException, OverflowError) as error:
-            raise InputError(
-                f"{self.where}: {self._column(column)} mixes types, or holds other objects; "
-                "convert it to one type"
-            ) from error
-        if pa.types.is_dictionary(cells.type):
-            cells = cells.cast(cells.type.value_type)
-        if cells.null_count:
-            row = cells.is_null().to_numpy(zero_copy_only=False).argmax()
-            raise InputError(
-                f"{self.where}, row {row}: {self._column(column)} is missing "
-                f"({count(cells.null_count, 'such row')}); drop or fill them"
-            )
+def _id_cells(table: Table, column: int) -> pa.ChunkedArray:
+    cells = _cells(table, column)
+    is_type = pa.types
+    if len(cells) == 0:  # then its type says nothing: pandas calls an empty list numbers
         return cells
-
-    def _ids(self, column: int) -> Any:
-        cells = self._cells(column)
-        is_type = pa.types
-        if len(cells) == 0:  # then its type says nothing: pandas calls an empty list numbers
-            return cells
-        if is_type.is_floating(cells.type):
-            raise InputError(
-                f"{self.where}: {self._column(column)} holds {cells.type}, not node ids; pandas "
-                "turns integers into floats where a value is or was missing: .astype('int64')"
-            )
-        if is_type.is_string_view(cells.type):
-            return cells.cast(pa.string())
-        known = (is_type.is_integer, is_type.is_string, is_type.is_large_string, is_type.is_null)
-        if not any(fits(cells.type) for fits in known):
-            raise InputError(
-                f"{self.where}: {self._column(column)} holds {cells.type}, not node ids "
-                "(text or integers)"
-            )
-        return cells
-
-    def _numbers(self, column: int) -> Any:
-        cells = self._cells(column)
-        numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-        if not any(fits(cells.type) for fits in numeric):
-            raise InputError(
-                f"{self.where}: {self._column(column)} holds {cells.type}, not numbers"
-            )
-        return cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if is_type.is_floating(cells.type):
+        raise InputError(
+            f"{table.path}: {table.describe(column)} holds {cells.type}, not node ids; pandas "
+            "turns integers into floats where a value is or was missing: .astype('int64')"
+        )
+    if is_type.is_string_view(cells.type):
+        return cells.cast(pa.string())
+    known = (is_type.is_integer, is_type.is_string, is_type.is_large_string, is_type.is_null)
+    if not any(fits(cells.type) for fits in known):
+        raise InputError(
+            f"{table.path}: {table.describe(column)} holds {cells.type}, not node ids "
+            "(text or integers)"
+        )
+    return cells
 
 
-def from_pandas(frame: Any, directed: bool) -> Graph:
-    """Graph from a pandas DataFrame of edges."""
+def _numbers(table: Table, column: int) -> Any:
+    cells = _cells(table, column)
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    if not any(fits(cells.type) for fits in numeric):
+        raise InputError(f"{table.path}: {table.describe(column)} holds {cells.type}, not numbers")
+    return cells.cast(pa.float64(), safe=False).to_numpy()
+
+
+# --------------------------------------------------------------------- libraries
+
+
+def _of_pandas(frame: Any, where: str) -> Frame:
     names = list(frame.columns)
     if names and all(isinstance(name, str) for name in names) and list(frame.index) == names:
         raise InputError(
-            "DataFrame: its rows are named as its columns are, so that it is no list of edges but "
-            "an adjacency matrix; give scipy.sparse.csr_array(frame.to_numpy())"
+            f"{where}: its rows are named as its columns are, so that it is no table but an "
+            "adjacency matrix; give scipy.sparse.csr_array(frame.to_numpy())"
         )
-    return _of_pandas(frame).graph(directed=directed)
+
+    def cells(column: int, n_rows: int | None) -> Any:
+        return pa.array(frame.iloc[:n_rows, column], from_pandas=True)
+
+    table = _table(where, [str(name) for name in names], cells)
+    index = frame.index
+    counts = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
+    try:
+        ids = as_ids(index.to_numpy())
+    except InputError:
+        ids = None  # several levels, dates, ...: no ids
+    return Frame(table, len(frame), ids, index_counts=counts and index.name is None)
 
 
-def from_polars(frame: Any, directed: bool) -> Graph:
-    """Graph from a Polars DataFrame of edges."""
-    return _of_polars(frame).graph(directed=directed)
+def _of_polars(frame: Any, where: str) -> Frame:
+    def cells(column: int, n_rows: int | None) -> Any:
+        values = frame.to_series(column)
+        return (values if n_rows is None else values.head(n_rows)).to_arrow()
+
+    return Frame(_table(where, list(frame.columns), cells), frame.height)
 
 
-def from_arrow(table: Any, directed: bool) -> Graph:
-    """Graph from a PyArrow table of edges."""
-    return _of_arrow(table).graph(directed=directed)
+def _of_arrow(table: Any, where: str) -> Frame:
+    def cells(column: int, n_rows: int | None) -> Any:
+        return table.column(column).slice(0, n_rows)
+
+    return Frame(_table(where, table.column_names, cells), table.num_rows)
 
 
-def _of_pandas(frame: Any) -> _Frame:
-    def read(column: int, first: bool) -> Any:
-        cells = frame.iloc[:SEEN_ROWS, column] if first else frame.iloc[:, column]
-        return pa.array(cells, from_pandas=True)
+def _table(where: str, names: list[str], cells: Callable[[int, int | None], Any]) -> Table:
+    """A table of columns in memory, of which `cells` gives all rows or the first ones."""
 
-    return _Frame("DataFrame", [str(name) for name in frame.columns], read)
+    def read(columns: list[int], _encoded: Any) -> list[pa.ChunkedArray]:
+        return [_chunked(column) for column in columns]
+
+    def _chunked(column: int) -> pa.ChunkedArray:
+        try:
+            values = cells(column, None)
+        except (pa.ArrowException, OverflowError) as error:
+            raise InputError(
+                f"{where}: column '{names[column]}' mixes types, or holds other objects; convert "
+                "it to one type"
+            ) from error
+        return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+    def first_rows() -> list[list[str]]:
+        try:
+            return as_text_rows([cells(column, SEEN_ROWS) for column in range(len(names))])
+        except (pa.ArrowException, OverflowError):
+            return []  # a column of other objects: refused if it is read
+
+    return Table(
+        Path(where),
+        names,
+        len(names),
+        count(len(names), "column"),
+        read,
+        lambda: iter(()),
+        first_rows,
+        in_memory=True,
+    )
 
 
-def _of_polars(frame: Any) -> _Frame:
-    def read(column: int, first: bool) -> Any:
-        cells = frame.to_series(column)
-        return (cells.head(SEEN_ROWS) if first else cells).to_arrow()
-
-    return _Frame("DataFrame", frame.columns, read)
-
-
-def _of_arrow(table: Any) -> _Frame:
-    def read(column: int, _first: bool) -> Any:
-        return table.column(column)
-
-    return _Frame("Table", table.column_names, read)
-
-
-FRAMES: Final[dict[str, Callable[[Any], _Frame]]] = {
+FRAMES: Final[dict[str, Callable[[Any, str], Frame]]] = {
     "pandas.DataFrame": _of_pandas,
     "polars.DataFrame": _of_polars,
     "pyarrow.Table": _of_arrow,
 }
-"""How a table in memory is read, by the library and the name of its class."""
+"""How a data frame is read, by the library and the name of its class or of one of its bases."""

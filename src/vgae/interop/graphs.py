@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,19 +13,12 @@ from scipy import sparse
 from vgae.adjacency import check_inside
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.ids import IdArray, as_ids, id_columns
-from vgae.interop.frames import FRAMES, from_arrow, from_pandas, from_polars
+from vgae.ids import as_ids
+from vgae.interop.features import with_features_of
+from vgae.interop.frames import FRAMES, graph_of_frame, kind_of
+from vgae.interop.tensors import array, is_sparse, matrix, pair_rows
 
-__all__ = [
-    "ACCEPTED",
-    "array",
-    "as_edge_pairs",
-    "as_graph",
-    "as_pairs",
-    "from_networkx",
-    "is_link_split",
-    "pair_rows",
-]
+__all__ = ["ACCEPTED", "as_graph", "from_networkx", "is_link_split"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,25 +29,38 @@ ACCEPTED: Final = (
 )
 
 
-def as_graph(data: Any, *, directed: bool = False) -> Graph:
-    """A graph from whatever holds one.
+def as_graph(
+    data: Any,
+    *,
+    features: Any = None,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    directed: bool = False,
+    bipartite: bool | None = None,
+    attributes: Mapping[str, str] | None = None,
+    standardize: bool = False,
+    missing: str = "error",
+    isolated: bool = False,
+) -> Graph:
+    """A graph from any object that holds one, and node features if there are any.
 
-    What was dropped or merged is said through the `vgae` logger and kept in `graph.cleaning`.
+    What was understood, dropped and merged goes to the `vgae` logger and is kept in
+    `graph.reading` and `graph.cleaning`.
 
     Parameters
     ----------
     data
         One of these; errors count its rows from 0.
 
-        - `Graph`: returned as it is, its direction too.
+        - `Graph`: returned with its own direction.
         - SciPy sparse matrix or array, shape (n_nodes, n_nodes): see `Graph.from_scipy`.
         - Pairs of node ids: a list, a NumPy array of shape (n_rows, 2), or a tuple of two arrays,
           one for each end. All strings or all integers.
         - NetworkX graph: see `from_networkx`.
         - igraph `Graph`: ids are the vertex attribute "name", weights the edge attribute "weight".
-        - pandas or Polars `DataFrame`, PyArrow `Table`: an edge a row, in the columns with usual
-          names (source and target, from and to, ...), else in the first two; weights in the column
-          called weight, if there is one.
+        - pandas or Polars `DataFrame`, PyArrow `Table`: one edge per row. The columns of the two
+          ends and of the weight are detected as those of a file are.
         - PyTorch Geometric `Data`: `edge_index`, `num_nodes`, `x` (features), `y` (labels),
           `edge_weight` or a single column of `edge_attr` (weights), and `node_ids`, as `to_pyg`
           writes them. An undirected edge may stand once or in both directions, as in a matrix.
@@ -64,31 +70,92 @@ def as_graph(data: Any, *, directed: bool = False) -> Graph:
         - `AnnData`: `obsp["connectivities"]` gives the edges with their weights, `obs_names` the
           ids. Features are `X` as it is: choose or scale genes, or put principal components in
           its place, before.
+    features
+        Node features, which replace those that the object has:
+
+        - a pandas or Polars `DataFrame`, or a PyArrow `Table`, of attributes with one row per node.
+          Node ids are in the column called node or id, in the index, or in the first column. Each
+          other column becomes one feature or several; `graph.feature_encoding` keeps how;
+        - an array or a SciPy sparse matrix, shape (n_nodes, n_features). Its rows are in the order
+          of the nodes of an object that has one, such as a matrix or a NetworkX graph. With pairs
+          and tables, row i belongs to the integer id i, and text ids need a data frame.
+    source, target, weight
+        Columns of a data frame of edges, by name or by number from 1; by default detected.
     directed
         Whether an edge has a direction; by default a directed graph is read as undirected.
+    bipartite
+        Whether the two columns of a data frame hold nodes of two kinds; see `vgae.read_graph`.
+    attributes, standardize, missing
+        How the columns of a data frame of `features` become numbers; see
+        `vgae.attributes.fit_encoding`, whose `kinds` are the `attributes`.
+    isolated
+        Whether nodes that are only in `features` join the graph as nodes without edges; by
+        default they are an error.
 
     Raises
     ------
     InputError
-        The object is none of these, or what it holds is no graph.
+        The object is none of these or holds no graph, the features are not those of its nodes, or
+        an option makes no sense with them.
 
     Examples
     --------
     >>> as_graph([("a", "b")]).n_edges
     1
+    >>> import pyarrow as pa
+    >>> mails = pa.table({"id": [1, 2], "sender": ["ann", "bob"], "receiver": ["bob", "cid"]})
+    >>> people = pa.table({"name": ["ann", "bob", "cid"], "age": [31, 44, 29]})
+    >>> graph = as_graph(mails, features=people)
+    >>> graph
+    Graph(3 nodes, 2 edges, 1 feature)
+    >>> graph.reading.source.name, graph.features.ravel().tolist()
+    ('sender', [31.0, 44.0, 29.0])
     """
+    name = type(data).__name__
+    columns: dict[str, Any] = {
+        "source": source,
+        "target": target,
+        "weight": weight,
+        "bipartite": bipartite,
+    }
+    frame_kind = kind_of(data, FRAMES)
+    if frame_kind is None:
+        for option, value in columns.items():
+            if value is not None:
+                raise InputError(
+                    f"{option}: makes no sense with a {name}; it is for data frames of edges"
+                )
+    if features is None and (attributes or standardize or isolated or missing != "error"):
+        raise InputError("attributes, standardize, missing and isolated need features")
+    if frame_kind is not None:
+        graph = graph_of_frame(FRAMES[frame_kind](data, name), directed=directed, **columns)
+    else:
+        graph = _graph_of(data, directed)
+    if graph.cleaning and graph is not data:
+        logger.warning("%s: %s", name, graph.cleaning)
+    if features is None:
+        return graph
+    return with_features_of(
+        graph,
+        features,
+        in_order=frame_kind is None and kind_of(data, UNORDERED) is None,
+        attributes=attributes,
+        standardize=standardize,
+        missing=missing,
+        isolated=isolated,
+    )
+
+
+def _graph_of(data: Any, directed: bool) -> Graph:
     if isinstance(data, Graph):
         return data
-    kind = _kind(data)
+    kind = kind_of(data, READERS)
     if kind is None:
         raise InputError(
             f"cannot make a graph of {type(data).__name__}; give {ACCEPTED} "
             "(files: vgae.read_graph)"
         )
-    graph = READERS[kind](data, directed)
-    if graph.cleaning:
-        logger.warning("%s: %s", type(data).__name__, graph.cleaning)
-    return graph
+    return READERS[kind](data, directed)
 
 
 def from_networkx(graph: Any, *, weight: str = "weight", directed: bool = False) -> Graph:
@@ -137,86 +204,8 @@ def is_link_split(data: Any) -> bool:
     return (
         isinstance(data, (tuple, list))
         and len(data) == 3
-        and all((_kind(part) or "").startswith("torch_geometric.") for part in data)
+        and all((kind_of(part, READERS) or "").startswith("torch_geometric.") for part in data)
     )
-
-
-def array(values: Any) -> NDArray[Any]:
-    """NumPy array of a dense tensor on any device, or of a list."""
-    if not hasattr(values, "detach"):
-        return np.asarray(values)
-    try:
-        read: NDArray[Any] = values.detach().cpu().numpy()
-    except TypeError as error:
-        raise InputError(f"a tensor of {values.dtype} cannot be read; convert it") from error
-    return read
-
-
-def pair_rows(edge_index: Any, name: str) -> NDArray[np.int64]:
-    """An edge_index, shape (2, n_edges), as pairs of node indices, shape (n_edges, 2)."""
-    ends = array(edge_index)
-    if ends.ndim != 2 or ends.shape[0] != 2:
-        hint = "; transpose it" if ends.ndim == 2 and ends.shape[1] == 2 else ""
-        raise InputError(f"{name}: shape {tuple(ends.shape)} is not (2, n_edges){hint}")
-    if ends.dtype.kind not in "iu" and ends.size:
-        raise InputError(f"{name}: {ends.dtype} is no type of node indices; they are integers")
-    pairs: NDArray[np.int64] = ends.T.astype(np.int64)
-    return pairs
-
-
-def as_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
-    """Pairs of node ids as two columns, one for each end, in the order given.
-
-    Parameters
-    ----------
-    data
-        A pandas or Polars `DataFrame` or a PyArrow `Table`, whose columns are found as in a table
-        of edges; or pairs, see `vgae.ids.id_columns`.
-    known
-        The graph whose nodes they name.
-
-    Raises
-    ------
-    InputError
-        There are no two columns of node ids, or a row is no pair.
-
-    Examples
-    --------
-    >>> import pyarrow
-    >>> table = pyarrow.table({"score": [0.5], "source": ["a"], "target": ["b"]})
-    >>> [column.tolist() for column in as_pairs(table, Graph.from_pairs([("a", "b")]))]
-    [['a'], ['b']]
-    """
-    read = FRAMES.get(_kind(data) or "")
-    return id_columns(data) if read is None else read(data).pairs(known)
-
-
-def as_edge_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
-    """Pairs of node ids as `as_pairs` takes them, or the edges of an object that holds a graph.
-
-    The edges are in the order of `Graph.edges`.
-
-    Examples
-    --------
-    >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
-    >>> [column.tolist() for column in as_edge_pairs(graph, graph)]
-    [['a', 'b'], ['b', 'c']]
-    """
-    kind = _kind(data)
-    if not isinstance(data, Graph) and (kind in FRAMES or kind in ROWS or kind is None):
-        return as_pairs(data, known)
-    graph = as_graph(data)
-    source, target = graph.ids[graph.edges].T
-    return source, target
-
-
-def _kind(data: Any) -> str | None:
-    """The key of the object's reader: its library and the name of its class, or of a base."""
-    for base in type(data).__mro__:
-        key = f"{base.__module__.partition('.')[0]}.{base.__name__}"
-        if key in READERS:
-            return key
-    return None
 
 
 # ---------------------------------------------------------- one for each kind
@@ -226,8 +215,8 @@ def _from_networkx(graph: Any, directed: bool) -> Graph:
     return from_networkx(graph, directed=directed)
 
 
-def _from_scipy(matrix: Any, directed: bool) -> Graph:
-    return Graph.from_scipy(matrix, directed=directed)
+def _from_scipy(adjacency: Any, directed: bool) -> Graph:
+    return Graph.from_scipy(adjacency, directed=directed)
 
 
 def _from_rows(data: Any, directed: bool) -> Graph:
@@ -267,8 +256,8 @@ def _from_anndata(data: Any, directed: bool) -> Graph:
 
 
 def _from_tensor(tensor: Any, directed: bool) -> Graph:
-    if _is_sparse(tensor):
-        return Graph.from_scipy(_matrix(tensor), directed=directed)
+    if is_sparse(tensor):
+        return Graph.from_scipy(matrix(tensor), directed=directed)
     pairs = pair_rows(tensor, "edge_index")
     return _from_arcs(pairs, int(pairs.max(initial=-1)) + 1, directed=directed)
 
@@ -282,7 +271,7 @@ def _from_pyg(data: Any, directed: bool) -> Graph:
         data.num_nodes,
         weights=_pyg_weights(data),
         ids=array(ids) if hasattr(ids, "detach") else ids,
-        features=None if data.x is None else _matrix(data.x),
+        features=None if data.x is None else matrix(data.x),
         labels=None if data.y is None else _labels(data.y, data.num_nodes, "Data.y"),
         directed=directed,
     )
@@ -320,7 +309,7 @@ def _from_dgl(graph: Any, directed: bool) -> Graph:
         np.stack([source, target], axis=1),
         graph.num_nodes(),
         weights=None if weight is None else array(edges[weight]),
-        features=_matrix(nodes["feat"]) if "feat" in nodes else None,
+        features=matrix(nodes["feat"]) if "feat" in nodes else None,
         labels=_labels(nodes["label"], graph.num_nodes(), "label") if "label" in nodes else None,
         directed=directed,
     )
@@ -351,35 +340,23 @@ def _labels(values: Any, n_nodes: int, name: str) -> NDArray[Any] | None:
     return None
 
 
-def _is_sparse(tensor: Any) -> bool:
-    return str(getattr(tensor, "layout", "torch.strided")) != "torch.strided"
-
-
-def _matrix(tensor: Any) -> Any:
-    """SciPy's form of a sparse tensor, NumPy's of a dense one."""
-    if not _is_sparse(tensor):
-        return array(tensor)
-    entries = tensor.detach().cpu().to_sparse_coo().coalesce()
-    places = tuple(entries.indices().numpy())
-    return sparse.csr_array(
-        sparse.coo_array((array(entries.values()), places), shape=tuple(entries.shape))
-    )
-
-
-ROWS: Final = ("builtins.list", "builtins.tuple", "numpy.ndarray")
+UNORDERED: Final = dict.fromkeys(("builtins.list", "builtins.tuple", "numpy.ndarray"))
+"""Objects that list pairs of ids, so that their nodes have no order of their own."""
 READERS: Final[dict[str, Callable[[Any, bool], Graph]]] = {
-    **dict.fromkeys(ROWS, _from_rows),
+    "builtins.list": _from_rows,
+    "builtins.tuple": _from_rows,
+    "numpy.ndarray": _from_rows,
     "scipy.sparray": _from_scipy,
     "scipy.spmatrix": _from_scipy,
     "networkx.Graph": _from_networkx,
     "igraph.Graph": _from_igraph,
-    "pandas.DataFrame": from_pandas,
-    "polars.DataFrame": from_polars,
-    "pyarrow.Table": from_arrow,
     "torch_geometric.Data": _from_pyg,
     "torch_geometric.HeteroData": _refuse_pyg_hetero,
     "dgl.DGLGraph": _from_dgl,
     "torch.Tensor": _from_tensor,
     "anndata.AnnData": _from_anndata,
 }
-"""How an object is read, by the library and the name of its class or of one of its bases."""
+"""How an object is read, by the library and the name of its class or of one of its bases.
+
+Data frames are in `FRAMES`.
+"""

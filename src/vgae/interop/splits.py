@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vgae.adjacency import pair_codes
 from vgae.errors import InputError
 from vgae.graph import Graph, count
-from vgae.interop.graphs import array, as_graph, is_link_split, pair_rows
+from vgae.interop.graphs import as_graph, is_link_split
+from vgae.interop.tensors import array, pair_rows
 from vgae.split import HeldOut, Pairs, Protocol, Split, SplitSettings, TrainingView
 
 __all__ = ["as_split", "as_training_split", "as_training_view"]
@@ -81,7 +82,7 @@ def as_split(data: Any) -> Split:
         raise InputError(f"{error}; {REMEDY}") from error
 
 
-def as_training_split(data: Any) -> Split:
+def as_training_split(data: Any, *, features: Any = None) -> Split:
     """What `fit` is given: a split, or a graph all of whose edges are trained on.
 
     Parameters
@@ -89,22 +90,27 @@ def as_training_split(data: Any) -> Split:
     data
         Anything that `as_split` or `as_graph` takes, or a `TrainingView`: a split without test
         pairs.
+    features
+        Node features of a graph, as `as_graph` takes them.
 
     Raises
     ------
     InputError
-        It is neither.
+        It is neither, or features are given with a split.
 
     Examples
     --------
     >>> as_training_split([("a", "b"), ("b", "c")]).train
     Graph(3 nodes, 2 edges, no features)
     """
-    if isinstance(data, Split) or is_link_split(data):
-        return as_split(data)
+    is_split = isinstance(data, (Split, TrainingView)) or is_link_split(data)
+    if is_split and features is not None:
+        raise InputError(
+            "features: a split has those of its graph; give them to vgae.as_graph, and split then"
+        )
     if isinstance(data, TrainingView):
         return data.as_split()
-    return Split.without_holdout(as_graph(data))
+    return as_split(data) if is_split else Split.without_holdout(as_graph(data, features=features))
 
 
 def as_training_view(data: Any) -> TrainingView:

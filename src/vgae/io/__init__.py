@@ -58,6 +58,7 @@ def read_graph(
     attributes: Mapping[str, str] | None = None,
     standardize: bool = False,
     missing: str = "error",
+    features_header: bool | None = None,
     max_bytes: int | str | None = None,
 ) -> Graph:
     r"""Read a graph from a file, and node features if there are any.
@@ -131,9 +132,10 @@ def read_graph(
     if features is not None:
         features = local_path(features)
         check_choices(attributes or {}, missing, where=str(features))
-    elif attributes or standardize or isolated or missing != "error":
+    elif attributes or standardize or isolated or missing != "error" or features_header is not None:
         raise InputError(
-            "--attribute, --standardize, --missing and --isolated need a feature file (--features)"
+            "--attribute, --standardize, --missing, --isolated and --features-header need a "
+            "feature file (--features)"
         )
     columns: dict[str, Any] = {
         "source": source,
@@ -175,6 +177,7 @@ def read_graph(
                 features,
                 edges=path,
                 isolated=isolated,
+                header=features_header,
                 integer_ids=integer_ids,
                 attributes=attributes,
                 standardize=standardize,

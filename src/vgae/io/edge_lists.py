@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vgae.adjacency import count
-from vgae.ends import WEIGHT_NAMES, find_ends, is_number, named_ends
+from vgae.ends import is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.files import local_path
 from vgae.graph import Graph
@@ -22,7 +21,8 @@ from vgae.io.id_columns import IdColumns
 from vgae.io.relations import has_relations, read_relations
 from vgae.io.squares import read_square
 from vgae.io.two_kinds import as_known, tell_kinds_apart
-from vgae.tables import Table, inner_suffix, open_table
+from vgae.reading import Reading
+from vgae.tables import Table, edge_columns, open_table
 
 __all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
 
@@ -65,20 +65,18 @@ def read_edges(
             graph = read_square(table, directed=directed)
             if graph is not None:
                 return graph
-    weight_column = _weight_column(table, weight)
-    ends = _pair_columns(table, source, target, weight_column)
+    reading = edge_columns(table, source=source, target=target, weight=weight)
     _say_direction(table, directed=directed)
-    ids, weight_cells = _read_columns(table, ends, weight_column, integer_ids=integer_ids)
+    ids, weight_cells = _read_columns(table, reading, integer_ids=integer_ids)
     n_rows = len(ids.codes[0])
     if n_rows == 0 and not alone:
         raise InputError(f"{path}: has a header but no edges")
     if not drop_incomplete:
         ids.check_complete("; --drop-incomplete leaves them out")
     ids = ids.complete()
-    weights = None
-    if weight_column is not None:
-        weights = _positive_weights(table, weight_column, weight_cells)
-        weights = weights if ids.rows is None else weights[ids.rows]
+    weights = _positive_weights(table, reading, weight_cells)
+    if weights is not None and ids.rows is not None:
+        weights = weights[ids.rows]
     del weight_cells
     ids = ids.joined_by(alone).checked(integer_ids=integer_ids)
     ids = tell_kinds_apart(table, ids, bipartite=bipartite)
@@ -91,6 +89,7 @@ def read_edges(
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     graph = graph.with_cleaning(replace(graph.cleaning, incomplete=n_incomplete))
+    graph = graph.with_reading(reading)
     if graph.n_edges < n_rows // 4:
         logger.warning(
             "%s: only %s of %s rows are edges of their own; are these the right two columns?",
@@ -119,11 +118,10 @@ def read_new_edges(
         The file cannot be read as an edge list; the line names the place.
     """
     table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
-    weight = table.column_called(*WEIGHT_NAMES)
-    ends = _pair_columns(table, None, None, weight)
-    ids, weight_cells = _read_columns(table, ends, weight)
+    reading = edge_columns(table)
+    ids, weight_cells = _read_columns(table, reading)
     ids = as_known(table, ids.check_complete().checked(), known)
-    weights = None if weight is None else _positive_weights(table, weight, weight_cells)
+    weights = _positive_weights(table, reading, weight_cells)
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
 
@@ -150,8 +148,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
         The file cannot be read, or a pair names an unknown node; the line names it.
     """
     table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
-    ends = _pair_columns(table, None, None, table.column_called(*WEIGHT_NAMES))
-    ids, _ = _read_columns(table, ends, None, what="pairs")
+    ids, _ = _read_columns(table, edge_columns(table, what="pairs"))
     ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
         raise InputError(f"{path}: has a header but no pairs")
@@ -205,83 +202,15 @@ def _unlike_nodes_of(graph: Graph) -> Callable[[list[list[str]]], bool]:
     return names_columns
 
 
-def _weight_column(table: Table, weight: str | int | None) -> int | None:
-    """The column of the weights: as named, one that is called so, or an edge list's third."""
-    if weight is not None:
-        return table.column(str(weight))
-    third = [row[2] for row in table.rows if len(row) == 3]
-    if (
-        inner_suffix(table.path) == ".edgelist"
-        and table.names is None
-        and table.n_columns == 3
-        and all(map(is_number, third))
-    ):
-        return 2  # as NetworkX writes weighted ones
-    return table.column_called(*WEIGHT_NAMES)
-
-
-def _pair_columns(
-    table: Table, source: str | int | None, target: str | int | None, weight: int | None
-) -> tuple[int, int]:
-    if table.n_columns < 2:
-        start = table.names[0] if table.names else table.read([0])[0][0].as_py()
-        advice = "" if table.text is None else ": name the delimiter with --delimiter"
-        raise InputError(
-            f"{table.path}: only one column ({table.about}), which begins with {shown(start)}; "
-            f"two are needed, one for each end of an edge{advice}"
-        )
-    if source is None or target is None:
-        found = find_ends(table.names, table.rows, table.n_columns, table.describe, weight=weight)
-        for remark in found.remarks:
-            logger.warning("%s: %s; --source and --target name others", table.path, remark)
-    first = found.source if source is None else table.column(str(source))
-    second = found.target if target is None else table.column(str(target))
-    if first == second:
-        raise InputError(f"{table.path}: source and target are both {table.describe(first)}")
-    return first, second
-
-
 def _read_columns(
-    table: Table,
-    ends: tuple[int, int],
-    weight: int | None,
-    *,
-    what: str = "edges",
-    integer_ids: bool = False,
+    table: Table, reading: Reading, *, integer_ids: bool = False
 ) -> tuple[IdColumns, pa.ChunkedArray | None]:
-    """The ids of both ends and, as they stand, the weights; what is read is said before."""
-    _say_what_is_read(table, *ends, weight, what)
-    read = [*ends, *([] if weight is None else [weight])]
+    """The ids of both ends and, as they stand, the weights."""
+    ends = reading.source.place, reading.target.place
+    read = [*ends, *([] if reading.weight is None else [reading.weight.place])]
     cells = table.read(read, encoded=set(ends))
     ids = IdColumns.of(table, ends, cells[:2], integer_ids=integer_ids)
-    return ids, None if weight is None else cells[2]
-
-
-def _say_what_is_read(
-    table: Table, source: int, target: int, weight: int | None, what: str
-) -> None:
-    used = [source, target] if weight is None else [source, target, weight]
-    said = f"{table.describe(source)} to {table.describe(target)}"
-    rows = [row for row in table.rows[:3] if len(row) == table.n_columns]
-    if rows:
-        edges = (f"{shown(row[source])} to {shown(row[target])}" for row in rows)
-        said += f" (first: {', '.join(edges)})"
-    said += "" if weight is None else f", weights from {table.describe(weight)}"
-    unused = [column for column in range(table.n_columns) if column not in used]
-    empty = [column for column in unused if _is_empty(table, column)]
-    named = [table.describe(column) for column in unused if column not in empty]
-    named = [*named[:8], *(["..."] if len(named) > 8 else [])]
-    named += [count(len(empty), "empty column")] if empty else []
-    if named:
-        said += f"; not used: {', '.join(named)}"
-    logger.info("%s: %s; %s run from %s", table.path, table.about, what, said)
-
-
-def _is_empty(table: Table, column: int) -> bool:
-    """Whether a column has neither a name nor a cell, as spreadsheets leave them."""
-    cells = table.first_cells(column)
-    named = table.names is not None and table.names[column].strip() != ""
-    return bool(cells) and not named and not any(map(str.strip, cells))
+    return ids, None if reading.weight is None else cells[2]
 
 
 def _say_direction(table: Table, *, directed: bool) -> None:
@@ -304,8 +233,12 @@ def _say_direction(table: Table, *, directed: bool) -> None:
         )
 
 
-def _positive_weights(table: Table, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
-    weights = table.numbers(column, cells)
+def _positive_weights(
+    table: Table, reading: Reading, cells: pa.ChunkedArray | None
+) -> NDArray[np.float64] | None:
+    if reading.weight is None:
+        return None
+    weights = table.numbers(reading.weight.place, cells)
     bad = np.flatnonzero(weights.astype(np.float32) <= 0)
     if bad.size:
         row = int(bad[0])

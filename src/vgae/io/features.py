@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from vgae.adjacency import count
-from vgae.attributes import AttributeEncoding, encode, fit_encoding, is_missing
+from vgae.attributes import (
+    AttributeEncoding,
+    NodeRows,
+    attribute_columns,
+    encode_later,
+    is_missing,
+    with_attributes,
+    with_matrix,
+)
 from vgae.dialects import refuse_pipe
-from vgae.ends import column_called, is_number, is_row_number
+from vgae.ends import column_called, is_number
 from vgae.errors import InputError, shown
 from vgae.files import BAD_ARCHIVE, file_errors
 from vgae.graph import Features, Graph
@@ -29,6 +35,9 @@ __all__ = ["read_new_features", "with_features_from"]
 
 logger = logging.getLogger("vgae.io")
 
+Guess = Callable[[list[list[str]]], bool]
+NO_HEADER = "; if that line names the columns, say so with --features-header (features_header=True)"
+
 
 def with_features_from(
     graph: Graph,
@@ -36,40 +45,55 @@ def with_features_from(
     *,
     edges: Path,
     isolated: bool,
+    header: bool | None = None,
     integer_ids: bool = False,
     attributes: Mapping[str, str] | None = None,
     standardize: bool = False,
     missing: str = "error",
 ) -> Graph:
-    """Attach the features of a file to the nodes of a graph; see `vgae.read_graph`.
+    r"""Attach the features of a file to the nodes of a graph; see `vgae.read_graph`.
 
     Raises
     ------
     InputError
         The file cannot be read, or its rows are not those of the graph's nodes, each once.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("node,age\nbob,44\nann,31\n")
+    >>> graph = Graph.from_pairs([("ann", "bob")])
+    >>> with_features_from(graph, path, edges=Path("edges.csv"), isolated=False).features.tolist()
+    [[31.0], [44.0]]
     """
     if inner_suffix(path) in (".npy", ".npz"):
-        if attributes or standardize or missing != "error":
+        if attributes or standardize or missing != "error" or header is not None:
             raise InputError(
-                f"{path}: holds numbers that are used as they are; --attribute, --standardize and "
-                "--missing are for tables"
+                f"{path}: holds numbers that are used as they are; --attribute, --standardize, "
+                "--missing and --features-header are for tables"
             )
         matrix = _read_matrix(path)
-        rows = _Rows(np.arange(matrix.shape[0]), matrix, path)
-    else:
-        guess = partial(_names_columns, path=path, known=graph, warn=isolated)
-        table, columns, ids = _open_features(path, guess, integer_ids=integer_ids)
-        encoding = fit_encoding(
-            table, columns, kinds=attributes, standardize=standardize, missing=missing
-        )
-        rows = _Rows(ids, encode(encoding, table, columns), path, table, encoding)
-    if isolated:
-        graph = _with_nodes(graph, _like(graph.ids, rows.ids, path), path)
-    return _aligned(graph, rows, edges)
+        return with_matrix(graph, matrix, where=str(path), edges=str(edges), isolated=isolated)
+    guess = partial(_names_columns, path=path, known=graph, isolated=isolated)
+    table, columns, ids = _open_features(path, guess, header=header, integer_ids=integer_ids)
+    hint = NO_HEADER if table.names is None and table.text is not None else ""
+    rows = NodeRows(ids, str(path), str(edges), table.place, isolated, hint)
+    return with_attributes(
+        graph,
+        rows,
+        table,
+        columns,
+        attributes=attributes,
+        standardize=standardize,
+        missing=missing,
+    )
 
 
-def read_new_features(path: Path, encoding: Mapping[str, Any] | None) -> tuple[IdArray, Features]:
-    """Ids and features of nodes that come later, made as those of the first table were.
+def read_new_features(
+    path: Path, encoding: Mapping[str, Any] | None, *, header: bool | None = None
+) -> tuple[IdArray, Features]:
+    r"""Ids and features of nodes that come later, made as those of the first table were.
 
     Parameters
     ----------
@@ -78,80 +102,54 @@ def read_new_features(path: Path, encoding: Mapping[str, Any] | None) -> tuple[I
     encoding
         How the features of the known nodes were made, as plain values; None where they came as
         numbers, as these must then.
+    header
+        Whether the first row names the columns; by default detected.
 
     Raises
     ------
     InputError
         The file cannot be read, or lacks a column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "later.csv"
+    >>> _ = path.write_text("node,age\ndan,35\n")
+    >>> ids, features = read_new_features(path, None)
+    >>> ids.tolist(), features.tolist()
+    (['dan'], [[35.0]])
     """
     if encoding is None:
-        table, columns, ids = _open_features(path, partial(_names_columns, path=path, warn=True))
-        names = table.names or [str(place + 1) for place in range(table.n_columns)]
-        made = fit_encoding(table, columns, kinds={names[place]: "number" for place in columns})
-        return ids, encode(made, table, columns)
+        guess = partial(_names_columns, path=path, isolated=True)
+        table, columns, ids = _open_features(path, guess, header=header)
+        return ids, encode_later(None, table, columns)
     made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
     known = {column.name for column in made.columns if column.name is not None}
+    # Without names, the first table had no header: nor has this one, unless it is sure.
     table, columns, ids = _open_features(
-        path,
-        lambda rows: bool(known) or rows[0][0].strip().lower() in NODE_NAMES,
-        attributes=known,
+        path, lambda rows: bool(known) or _is_surely_header(rows), known, header=header
     )
-    return ids, encode(made, table, columns)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of features by node id, where they come from and how they were made."""
-
-    ids: IdArray
-    matrix: Features
-    path: Path
-    table: Table | None = None
-    encoding: AttributeEncoding | None = None
-
-    def place(self, row: int) -> str:
-        return f"{self.path}, row {row}" if self.table is None else self.table.place(row)
-
-
-def _with_nodes(graph: Graph, ids: IdArray, path: Path) -> Graph:
-    """The graph with further nodes, which have no edges: sorted if it is, else after its own."""
-    new = np.unique(ids[graph.index(ids) < 0])
-    if new.size and graph.labels is not None:
-        raise InputError(f"{path}: node {shown(new[0])} would have no label; leave --isolated away")
-    union = np.concatenate([graph.ids, new])
-    places = np.arange(graph.n_nodes)
-    if (graph.ids[:-1] < graph.ids[1:]).all():
-        union = np.sort(union)
-        places = np.searchsorted(union, graph.ids)
-    wider = Graph.from_edges(
-        places[graph.edges],
-        ids=union,
-        weights=graph.weights,
-        labels=graph.labels,
-        directed=graph.directed,
-    )
-    return wider.with_cleaning(graph.cleaning)
+    return ids, encode_later(encoding, table, columns)
 
 
 def _open_features(
     path: Path,
-    names_columns: Callable[[list[list[str]]], bool],
+    guess_header: Guess,
     attributes: Collection[str] = (),
     *,
+    header: bool | None,
     integer_ids: bool = False,
 ) -> tuple[Table, list[int], IdArray]:
     """A table of attributes: the columns that hold some, and the node of each row.
 
     A column that is one of the known `attributes` holds no ids, wherever it stands.
     """
-    table = open_table(path, guess_header=names_columns)
+    table = open_table(path, header=header, guess_header=guess_header)
     others = [place for place, name in enumerate(table.names or ()) if name not in attributes]
     key = table.column_called(*NODE_NAMES)
     if key is None:
         key = others[0] if attributes and others else 0
-    columns = [c for c in range(table.n_columns) if c != key and not _is_row_number(table, c)]
-    if not columns:
-        raise InputError(f"{path}: only one column; one holds node ids, the others attributes")
+    columns = attribute_columns(table, key)
     rows = table.rows if table.text is not None else ()  # reading others' is work
     first = f" (first: {shown(rows[0][key])})" if rows and key < len(rows[0]) else ""
     logger.info("%s: %s; node ids from %s%s", path, table.about, table.describe(key), first)
@@ -162,48 +160,60 @@ def _open_features(
     return table, columns, ids
 
 
-def _is_row_number(table: Table, column: int) -> bool:
-    """Whether a column is a data frame's index, which was written along."""
-    if table.names is None or not is_row_number(table.names[column]):
-        return False
-    logger.warning(
-        "%s: %s is taken for row numbers of a data frame: not used",
-        table.path,
-        table.describe(column),
-    )
-    return True
+# --------------------------------------------------------------------- headers
 
 
 def _names_columns(
-    rows: list[list[str]], *, path: Path, known: Graph | None = None, warn: bool = False
+    rows: list[list[str]], *, path: Path, isolated: bool, known: Graph | None = None
 ) -> bool:
-    """Whether the first row of a table of attributes is a header."""
+    """Whether the first row of a table of attributes is a header.
+
+    Of a table whose rows may all be `isolated` nodes, the ids say little, and a guess is said.
+    """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
-    if known is not None and known.index(first[:1])[0] >= 0:
-        return False
+    if known is not None:
+        if known.index(first[:1])[0] >= 0:
+            return False
+        n_known = np.count_nonzero(known.index([row[0].strip() for row in rest if row]) >= 0)
+        # Every row is to be a node. Where most are, a first row that is none is a header: even
+        # if others are none, it is not the one to complain about.
+        if not isolated and rest and 2 * n_known >= len(rest):
+            return True
+    if _is_surely_header(rows):
+        return True
+    # Among text alone: names of columns do not occur below themselves, categories do.
+    below = [{row[place] for row in rest if place < len(row)} for place in range(len(first))]
+    has_values = any(is_number(cell) or is_missing(cell) for cell in first[1:])
+    recurs = any(cell in seen for cell, seen in zip(first, below, strict=True))
+    are_names = not (has_values or recurs)
+    if isolated:
+        said = ("the names of columns", "no-") if are_names else ("a node", "")
+        logger.log(
+            logging.WARNING if are_names or known is not None else logging.INFO,
+            "%s: the first row, %s, is taken for %s; --%sfeatures-header (features_header=%s) "
+            "says otherwise",
+            path,
+            ", ".join(map(shown, first[:3])),
+            *said,
+            not are_names,
+        )
+    return are_names
+
+
+def _is_surely_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names a column of node ids, or stands as text above numbers."""
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     # A data frame's columns may be called 0, 1, ...: then one that is for ids says that.
     if first[0] == "" or column_called(first, *NODE_NAMES) is not None:
         return True
-    if known is not None and not warn and rest:
-        # Every row is to be a node: if only the first is none, it is no row.
-        return bool((known.index([row[0].strip() for row in rest if row]) >= 0).all())
     if any(is_number(cell) or is_missing(cell) for cell in first[1:]):
         return False
     for place in range(1, len(first)):
-        cells = [row[place] for row in rest if place < len(row)]
-        if cells and all(is_number(cell) for cell in cells):
+        cells = [row[place].strip() for row in rest if place < len(row)]
+        present = [cell for cell in cells if not is_missing(cell)]
+        if present and all(map(is_number, present)):
             return True
-    # Among text alone: names of columns do not occur below themselves, categories do.
-    below = [{row[place] for row in rest if place < len(row)} for place in range(len(first))]
-    are_names = not any(cell in seen for cell, seen in zip(first, below, strict=True))
-    if are_names and warn:
-        logger.warning(
-            "%s: the first row, %s, is taken for the names of columns; if it is a node, put a row "
-            "of names above it",
-            path,
-            ", ".join(map(shown, first[:3])),
-        )
-    return are_names
+    return False
 
 
 def _read_matrix(path: Path) -> Any:
@@ -228,51 +238,3 @@ def _read_matrix(path: Path) -> Any:
     if matrix.ndim != 2:
         raise InputError(f"{path}: shape {matrix.shape} is not (n_nodes, n_features)")
     return matrix
-
-
-def _like(ids: IdArray, wanted: IdArray, path: Path) -> IdArray:
-    """Ids of one file in the type of another's."""
-    if ids.dtype.kind == wanted.dtype.kind or not wanted.size:
-        return wanted
-    if ids.dtype.kind == "O":
-        return np.array([str(name) for name in wanted.tolist()], dtype=object)
-    raise InputError(
-        f"{path}: node id {shown(wanted[0])} is text, but the graph's ids are integers"
-    )
-
-
-def _aligned(graph: Graph, rows: _Rows, edges: Path) -> Graph:
-    """Attach feature rows in the order of the graph's nodes, each exactly once."""
-    ids, path = rows.ids, rows.path
-    if rows.table is None and graph.ids.dtype.kind != "i":
-        raise InputError(
-            f"{path}: rows without ids fit integer node ids only; give the features as CSV "
-            "or Parquet with a column of node ids"
-        )
-    places = graph.index(ids)
-    unknown = np.flatnonzero(places < 0)
-    if unknown.size:
-        raise InputError(
-            f"{rows.place(int(unknown[0]))}: node {shown(ids[unknown[0]])} is not in {edges} "
-            f"({count(unknown.size, 'such row')}); remove them, or keep them as nodes without "
-            "edges with --isolated (isolated=True)"
-        )
-    order = np.full(graph.n_nodes, -1)
-    order[places] = np.arange(len(places))
-    repeated = np.flatnonzero(order[places] != np.arange(len(places)))
-    if repeated.size:
-        second = int(order[places[repeated[0]]])
-        raise InputError(
-            f"{rows.place(second)}: a second row for node {shown(ids[second])}; keep one"
-        )
-    missing = np.flatnonzero(order < 0)
-    if missing.size:
-        raise InputError(
-            f"{path}: no features for node {shown(graph.ids[missing[0]])} of {edges} "
-            f"({count(missing.size, 'such node')}); add a row for each"
-        )
-    encoding = None if rows.encoding is None else rows.encoding.model_dump(mode="json")
-    try:
-        return graph.with_features(rows.matrix[order], encoding=encoding)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
