@@ -1,8 +1,10 @@
 """Frames and HTML for notebooks, whatever text they hold."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+import vgae
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.notebook import data_frame, html_table, library, vector_frame
@@ -24,6 +26,10 @@ def test_a_graph_with_hostile_ids_is_shown_escaped() -> None:
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
     assert "merged 1 reversed row" in shown
+    table = pa.table({HOSTILE: [1], "from": ["ann"], "to": ["bob"]})
+    shown = vgae.as_graph(table)._repr_html_()
+    assert "edges run from column &#x27;from&#x27; to column &#x27;to&#x27;" in shown
+    assert "<script" not in shown
     assert len(Graph.from_edges([], n_nodes=100_000)._repr_html_()) < 2000
 
 

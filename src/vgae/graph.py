@@ -523,6 +523,7 @@ class Graph:
             "labels": None if self.labels is None else "yes",
             "ids": reprlib.repr(self.ids[:9].tolist()),
             "cleaning": self.cleaning or None,
+            "read from": self.reading,
         }
         return html_table("Graph", rows)
 
