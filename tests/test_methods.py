@@ -55,7 +55,7 @@ def test_the_contract_runs_over_every_method() -> None:
 def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     graph = with_features(GRAPHS[kind])
     method = candidate(name)
-    method.check(graph)
+    method = method.on(graph)
     view = Split.without_holdout(graph).training
     scores = method.method(view, 3)
     n_nodes = graph.n_nodes
@@ -106,7 +106,7 @@ def test_takes_a_graph_without_features_or_says_that_it_needs_some(name: str) ->
     graph, method = GRAPHS["undirected"], candidate(name)
     if method.reads_features(graph):
         with pytest.raises(InputError, match=f"{name}: learns from node features and the graph"):
-            method.check(graph)
+            method.on(graph)
     else:
         assert np.isfinite(
             method.method(Split.without_holdout(graph).training, 0).rows(np.arange(3))
@@ -164,17 +164,23 @@ def test_who_reads_the_protocols_messages(name: str, karate: Graph) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"names": ["vgea"]}, "unknown method 'vgea': did you mean 'vgae'"),
-        ({"names": ["gae"], "overrides": {"window": 5}}, "window: gae has no such setting"),
-        ({"names": ["gae"], "settings": {"katz": {}}}, "settings of katz: it is not among"),
-        ({"names": ["katz"], "settings": {"katz": {"beta": 1}}}, "unknown setting of katz 'beta'"),
-        ({"names": ["katz"], "settings": {"katz": {"attenuation": 2.0}}}, "katz: attenuation: "),
-        ({"names": ["deepwalk"], "settings": {"deepwalk": {"p": 0.0}}}, "deepwalk: p: "),
-        ({"names": ["spectral"], "settings": {"spektral": {}}}, "unknown method 'spektral'"),
-        ({"names": ["deepwalk"], "settings": {"deepwalk": {"p": 1e9}}}, "less than or equal"),
-        ({"names": ["deepwalk"], "settings": {"deepwalk": {"window": 10**20}}}, "less than or eq"),
-        ({"names": ["sdne"], "overrides": {"hidden_dim": 10**14}}, "sdne: hidden_dim: "),
-        ({"names": ["gae"], "overrides": {"latent_dim": 10**14}}, "network.latent_dim: "),
+        ({"methods": ["vgea"]}, "unknown method 'vgea': did you mean 'vgae'"),
+        ({"methods": ["gae"], "overrides": {"window": 5}}, "window: gae has no such setting"),
+        ({"methods": ["gae"], "settings": {"katz": {}}}, "settings of katz: it is not among"),
+        (
+            {"methods": ["katz"], "settings": {"katz": {"beta": 1}}},
+            "unknown setting of katz 'beta'",
+        ),
+        ({"methods": ["katz"], "settings": {"katz": {"attenuation": 2.0}}}, "katz: attenuation: "),
+        ({"methods": ["deepwalk"], "settings": {"deepwalk": {"p": 0.0}}}, "deepwalk: p: "),
+        ({"methods": ["spectral"], "settings": {"spektral": {}}}, "unknown method 'spektral'"),
+        ({"methods": ["deepwalk"], "settings": {"deepwalk": {"p": 1e9}}}, "less than or equal"),
+        (
+            {"methods": ["deepwalk"], "settings": {"deepwalk": {"window": 10**20}}},
+            "less than or eq",
+        ),
+        ({"methods": ["sdne"], "overrides": {"hidden_dim": 10**14}}, "sdne: hidden_dim: "),
+        ({"methods": ["gae"], "overrides": {"latent_dim": 10**14}}, "network.latent_dim: "),
     ],
 )
 def test_names_and_settings_are_checked_before_any_work(

@@ -151,11 +151,20 @@ def evaluate(
     compare: Annotated[
         bool, typer.Option("--compare", help="Differences to the first method, split by split.")
     ] = False,
+    keep: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder of the finished runs, until the evaluation is complete."
+        ),
+    ] = Path("runs/evaluate"),
     json: options.JsonOption = False,
     out: options.TableOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Score models and baselines on held-out edges over many splits, with their uncertainty."""
+    """Score models and baselines on held-out edges over many splits, with their uncertainty.
+
+    Finished runs are kept until the end: after an interruption, the same command goes on.
+    """
     from vgae.report import (
         Reporter,
         evaluation_words,
@@ -186,25 +195,42 @@ def evaluate(
     api.check_evaluation(names, **settings)  # before the work of reading
     data = reading.graph(graph)
     reporter.say(f"{graph}: {data}")
-    with reporter.counting("run", runs * len(names)) as tick:
-        result = api.evaluate(
-            data,
-            names,
-            nodes=public_node_split(graph) if "nodes" in asked else None,
-            on_scores=lambda scores: tick(
-                f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
-            ),
-            **settings,
-        )
+    nodes = public_node_split(graph) if "nodes" in asked else None
+    work = api.open_evaluation(data, names, nodes=nodes, keep=keep, **settings)
+    total = runs * len(names)
+    if work.n_taken_over:
+        reporter.say(f"{work.n_taken_over} of {total} runs are taken over from {keep}")
+    try:
+        with reporter.counting("run", work.n_missing) as tick:
+            work.run(
+                lambda scores: tick(
+                    f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
+                )
+            )
+    except KeyboardInterrupt:
+        if work.n_complete and not json:
+            print_evaluation(work.result())
+            reporter.say(
+                f"interrupted: the table shows the {work.n_complete} of {runs} runs that every "
+                "method has finished"
+            )
+        if work.n_kept:
+            reporter.say(
+                f"{work.n_kept} of {total} runs are kept in {keep}: the same command goes on from "
+                "there"
+            )
+        raise
+    result = work.result()
     if out is not None:
         write_table(out, result.table(graph=graph))
     if json:
         print_json(result.as_dict(graph=graph))
-        return
-    print_evaluation(result)
-    reporter.say(evaluation_words(result))
-    if compare:
-        print_comparisons(result)
+    else:
+        print_evaluation(result)
+        reporter.say(evaluation_words(result))
+        if compare:
+            print_comparisons(result)
+    work.discard()
 
 
 @app.command()

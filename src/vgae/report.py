@@ -20,7 +20,7 @@ from vgae.errors import InputError, one_line
 from vgae.progress import percent, say, time_words, training_display
 
 if TYPE_CHECKING:
-    from vgae.evaluation import Evaluation
+    from vgae.results import Evaluation
 
 __all__ = [
     "METRIC_TITLES",
@@ -164,7 +164,7 @@ def print_evaluation(result: Evaluation) -> None:
     rows = []
     for name, scores in result.metrics.items():
         rows.append([name, *(percent(scores[m].mean, scores[m].standard_error) for m in metrics)])
-        if result.runs > 1:
+        if any(scores[m].interval is not None for m in metrics):
             rows.append(["  95 % interval", *(_interval(scores[m].interval) for m in metrics)])
     header = "model"
     if "links" in result.tasks:
@@ -255,10 +255,10 @@ def evaluation_words(result: Evaluation) -> str:
         told[1] += " (seed and split change together)"
         told.append(split_words(result.protocol, result.proportions))
     for name, used in result.results.items():
-        words = ["with" if used.features else "without", "features"]
+        words = [] if used.features is None else [f"with{'' if used.features else 'out'} features"]
         words += [] if used.preset is None else [f"preset {used.preset}"]
         words += [f"{key} {value}" for key, value in used.overrides.items()]
-        told.append(f"{name}: {' '.join(words[:2])}" + "".join(f", {word}" for word in words[2:]))
+        told.append(f"{name}: {', '.join(words) or used.kind}")
     return "; ".join(told)
 
 
