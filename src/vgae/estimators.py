@@ -473,8 +473,8 @@ def _trained(
                 interrupt.press()
             if interrupt.pressed:
                 logger.warning(
-                    "interrupted after step %d; keeping what was learned "
-                    "(press Ctrl-C again to discard it)",
+                    "interrupted after step %d; finishing with what was learned "
+                    "(press Ctrl-C again to stop at once)",
                     record.step,
                 )
                 break

@@ -214,10 +214,7 @@ def _auto_encoder(model: LinkModel, preset: str | None, overrides: Mapping[str, 
     parameters = settings.parameters()
 
     def scores(view: TrainingView, seed: int) -> Scores:
-        fitted = kind(**(parameters | {"seed": seed})).fit(view)
-        if fitted.interrupted_:
-            raise KeyboardInterrupt
-        return fitted.scores()
+        return kind(**(parameters | {"seed": seed})).fit(view).scores()
 
     use = settings.network.features
     made = Candidate(

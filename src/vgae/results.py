@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vgae.errors import InputError, one_line, unknown_name
+from vgae.errors import one_line, unknown_name
+from vgae.notebook import data_frame
 
 __all__ = ["Comparison", "Evaluation", "MethodResult", "Summary", "compare", "summarize"]
 
@@ -357,12 +358,6 @@ class Evaluation:
         >>> found.to_frame(per_run=True)["seed"].tolist()
         [0, 1, 2]
         """
-        try:
-            from pandas import DataFrame
-        except ModuleNotFoundError as error:
-            if error.name != "pandas":
-                raise  # pandas is there, but broken
-            raise InputError("pandas is not installed; pip install pandas") from None
         if per_run:
             columns = _columns(
                 {
@@ -388,7 +383,7 @@ class Evaluation:
                 }
                 for name, _, metric, summary in self._summaries()
             )
-        return DataFrame(columns)
+        return data_frame(columns)
 
     def __repr__(self) -> str:
         title, header, *rows = self._shown()
