@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.ids import IdArray, NodeId, id_columns
+from vgae.ids import IdArray, NodeId, id_columns, unknown_node
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
 from vgae.interop import as_graph
 from vgae.kernels import top_pairs, top_partners
@@ -332,7 +332,7 @@ class FittedLinks:
         rows = self.split_.graph.index(names)
         unknown = np.flatnonzero(rows < 0)
         if unknown.size:
-            raise InputError(f"node '{names[unknown[0]]}' is not in the graph")
+            raise unknown_node(names[unknown[0]], self.ids_)
         return rows
 
     def _pair_rows(self, pairs: Any) -> NDArray[np.int64]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
-from vgae.errors import InputError, one_line
+from vgae.errors import one_line
+from vgae.printing import print_json, print_table
 
 if TYPE_CHECKING:
     from vgae.evaluation import Evaluation
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 __all__ = [
     "METRIC_TITLES",
     "Reporter",
+    "advising",
+    "command_line",
     "evaluation_words",
     "percent",
     "print_comparisons",
+    "print_datasets",
+    "print_embedding",
     "print_error",
     "print_evaluation",
     "print_fit",
@@ -35,6 +40,7 @@ __all__ = [
     "print_json",
     "print_links",
     "print_metrics",
+    "print_reproduction",
     "print_table",
     "print_traceback",
     "scores_words",
@@ -53,6 +59,10 @@ METRIC_TITLES = {
     "ari": "ARI",
 }
 
+
+AROUND_THE_LINE = len("x ") + len(" 0:00:00")
+"""Columns that the spinner and the time left take on the live line."""
+_fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
 
 ROW_WORDS = {
     "self_loops": "self loops (dropped)",
@@ -84,48 +94,31 @@ def print_traceback(error: BaseException) -> None:
         _say(Text(one_line(line)))
 
 
-def print_json(value: Any, *, lines: bool = False) -> None:
-    """An object as JSON, or a list as one object a line, on standard output."""
-    if lines:
-        _write(json.dumps(item) for item in value)
-    else:
-        _write([json.dumps(value, indent=2)])
+@contextmanager
+def advising(fit: Callable[[str], str]) -> Iterator[None]:
+    """Pass what the library logs in this block through a function before it is shown.
 
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows on standard output: aligned for a person, tab-separated for a pipe.
-
-    A person sees control characters spelt out; a pipe gets them as they are, but for tabs and line
-    breaks, which would break the columns: those become blanks. `--json` and `--out` keep all.
+    Examples
+    --------
+    >>> with advising(str.upper):
+    ...     pass
     """
-    console = Console()
-    if not console.is_terminal:
-        # Where rich is told that a terminal is none, it is still one that can be steered.
-        plain = one_line if sys.stdout.isatty() else _unbroken
-        _write("\t".join(map(plain, row)) for row in (columns, *rows))
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(Text(one_line(name)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    console.print(table)
-
-
-def _unbroken(cell: str) -> str:
-    return " ".join(cell.splitlines()).replace("\t", " ")
-
-
-def _write(lines: Iterable[str]) -> None:
-    """Lines to standard output; a reader that has left is no error, a full disk is."""
+    token = _fit_advice.set(fit)
     try:
-        sys.stdout.writelines(line + "\n" for line in lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InputError(f"standard output: {(error.strerror or str(error)).lower()}") from error
+        yield
+    finally:
+        _fit_advice.reset(token)
+
+
+def command_line(*words: object) -> str:
+    """A command as a shell takes it, with quotes where it needs them.
+
+    Examples
+    --------
+    >>> command_line("vgae", "recommend", "my folder/run 1", "--top", 10)
+    "vgae recommend 'my folder/run 1' --top 10"
+    """
+    return shlex.join(map(str, words))
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
@@ -146,8 +139,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
 def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: bool) -> None:
     """Held-out metrics of one run and, where they are given, the likeliest missing links."""
     if json:
-        found = {} if links is None else {"links": [link._asdict() for link in links]}
-        print_json({**metrics, **found})
+        print_json({**metrics, "links": [link._asdict() for link in links or ()]})
         return
     print_metrics(metrics)
     if links is not None:
@@ -162,6 +154,62 @@ def print_links(links: Sequence[Any], *, json: bool) -> None:
     print_table(
         ["source", "target", "probability"],
         [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
+    )
+
+
+def print_embedding(columns: Mapping[str, Any], *, json: bool) -> None:
+    """Print nodes and their coordinates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print_embedding({"node": np.array([7]), "z0": np.array([0.25])}, json=True)
+    {"node": 7, "z0": 0.25}
+    """
+    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    if json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)
+    else:
+        print_table(list(columns), [[f"{row[0]}", *(f"{x:.6g}" for x in row[1:])] for row in rows])
+
+
+def print_datasets(rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
+    """Print the data sets; a terminal has no room for their licences and citations.
+
+    Examples
+    --------
+    >>> print_datasets([{"name": "karate", "cached": True}], json=False)
+    name    cached
+    karate  yes
+    """
+    if json:
+        print_json(rows)
+        return
+    words = {True: "yes", False: "no"}
+    cells = [[words[v] if isinstance(v, bool) else str(v) for v in row.values()] for row in rows]
+    print_table(list(rows[0]), cells, piped_only=("licence", "citation"))
+    if sys.stdout.isatty():
+        _say(Text("licences and citations: vgae datasets --json"))
+
+
+def print_reproduction(
+    rows: Sequence[Sequence[str]], runs: int, protocol: str, proportions: Mapping[str, float]
+) -> str:
+    """Print reproduced cells by data set and method; returns how they were made, in words.
+
+    Examples
+    --------
+    >>> row = ["cora", "VGAE", "91.40 ± 0.10", "91.4", "+0.00", "92.60 ± 0.10", "92.6", "+0.00"]
+    >>> said = print_reproduction([row], 1, "T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    data [T, 85 / 5 / 10]  method  AUC           paper  difference  AP            paper  difference
+    cora                   VGAE    91.40 ± 0.10  91.4   +0.00       92.60 ± 0.10  92.6   +0.00
+    """
+    columns = ["method", "AUC", "paper", "difference", "AP", "paper", "difference"]
+    print_table([f"data {split_label(protocol, proportions)}", *columns], rows, labels=2)
+    return (
+        f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
+        f"change together), {split_words(protocol, proportions)}; (below): by more than two "
+        "standard errors"
     )
 
 
@@ -250,7 +298,7 @@ def _labels_words(labels: Mapping[str, int] | None) -> str:
 
 def _held_out_words(plan: Mapping[str, Any]) -> str:
     if not plan["test"]:
-        return "too few edges to hold any out: --no-holdout"
+        return "too few edges to hold any out: vgae fit --no-holdout"
     return f"{plan['validation']:,} edges for validation, {plan['test']:,} for the test"
 
 
@@ -370,7 +418,8 @@ class Reporter:
                 line = _StepLine(n_steps)
 
                 def show(record: Step) -> None:
-                    progress.update(task, completed=record.step, description=line(record))
+                    words = line(record, console.width - AROUND_THE_LINE)
+                    progress.update(task, completed=record.step, description=words)
 
                 yield show
         else:
@@ -407,18 +456,26 @@ class _StepLine:
         self.mean_seconds = 0.0
         self.scores = ""
 
-    def __call__(self, record: Step) -> str:
+    def __call__(self, record: Step, width: int | None = None) -> str:
+        """The line, without what is least needed where it would be longer than `width`."""
         # The first step may have to compile: it tells nothing of the others.
         self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
         self.mean_seconds = self.seconds / max(1, record.step - 1)
         if record.validation is not None:
             auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
             self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
-        return (
-            f"step {record.step}/{self.n_steps} | loss {_brief(record.loss)} = reconstruction "
-            f"{_brief(record.reconstruction)} + KL {_brief(record.kl)}{self.scores} | "
-            f"{self.mean_seconds:.3f} s a step"
-        )
+        step = f"step {record.step}/{self.n_steps}"
+        loss = f" | loss {_brief(record.loss)}"
+        terms = f" = reconstruction {_brief(record.reconstruction)} + KL {_brief(record.kl)}"
+        pace = f" | {self.mean_seconds:.3f} s a step"
+        lines = [
+            step + loss + terms + self.scores + pace,
+            step + loss + self.scores + pace,
+            step + loss + self.scores,
+            step + loss,
+            step,
+        ]
+        return next((line for line in lines if width is None or len(line) <= width), step)
 
 
 def _brief(number: float) -> str:
@@ -428,7 +485,7 @@ def _brief(number: float) -> str:
 class _SayHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else ""
-        _say(Text(one_line(record.getMessage()), style=style))
+        _say(Text(one_line(_fit_advice.get()(record.getMessage())), style=style))
 
 
 class _ErrorConsole(Console):
@@ -442,5 +499,5 @@ class _ErrorConsole(Console):
 
 
 def _say(text: Text) -> None:
-    # Made anew each time, since tests and pipes exchange the stream.
+    # Made each time, since tests and pipes exchange the stream.
     _ErrorConsole().print(text, soft_wrap=True, highlight=False)
