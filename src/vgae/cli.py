@@ -88,7 +88,7 @@ def fit(
 
     The run folder keeps what was learned.
     """
-    from vgae.report import Reporter, command_line, print_fit, split_words
+    from vgae.report import Reporter, print_fit, split_words
 
     reporter = Reporter(quiet=quiet)
     split_options = given(holding_out)
@@ -123,7 +123,7 @@ def fit(
         made = split_words(split.settings.protocol, split.settings.proportions)
         reporter.say(f"{made}, seed {seed}; scores in percent")
     reporter.say(f"run folder: {out}")
-    reporter.say(f"next: {command_line('vgae', 'recommend', out, '--top', 10)}")
+    reporter.suggest("vgae", "recommend", out, "--top", 10)
     if estimator.interrupted_:
         raise KeyboardInterrupt
 

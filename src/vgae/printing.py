@@ -19,7 +19,7 @@ from vgae.errors import CONTROL, InputError, one_line
 
 __all__ = ["print_json", "print_table"]
 
-GAP, ONE_LINE = 2, 16
+GAP, ONE_LINE = 2, 25
 """Blanks between columns, and the width up to which a cell is kept on one line."""
 
 

@@ -405,6 +405,11 @@ class Reporter:
         if not self.quiet:
             _say(Text(one_line(line)))
 
+    def suggest(self, *command: object) -> None:
+        """Suggest the next command, in a form to be copied to a shell."""
+        if not self.quiet:
+            _say(Text(one_line(f"next: {command_line(*command)}")), wrapped=False)
+
     @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
         """A display to give to `fit` as `on_step`: a live line, or some lines in a pipe."""
@@ -498,6 +503,7 @@ class _ErrorConsole(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def _say(text: Text) -> None:
-    # Made each time, since tests and pipes exchange the stream.
-    _ErrorConsole().print(text, soft_wrap=True, highlight=False)
+def _say(text: Text, *, wrapped: bool = True) -> None:
+    """Show a line on standard error; on a terminal it breaks between words."""
+    console = _ErrorConsole()  # made each time, since tests and pipes exchange the stream
+    console.print(text, soft_wrap=not (wrapped and console.is_terminal), highlight=False)
