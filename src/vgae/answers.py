@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vgae.errors import InputError
 from vgae.graph import Graph, count
-from vgae.ids import IdArray, NodeId
+from vgae.ids import IdArray, NodeId, unknown_node
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
 from vgae.interop import as_graph, as_pairs, later_features
 from vgae.kernels import top_pairs, top_partners
@@ -446,7 +446,7 @@ class FittedLinks:
         rows = self.split_.graph.index(names)
         unknown = np.flatnonzero(rows < 0)
         if unknown.size:
-            raise InputError(f"node '{names[unknown[0]]}' is not in the graph")
+            raise unknown_node(names[unknown[0]], self.ids_)
         return rows
 
     def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:

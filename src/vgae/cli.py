@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -11,7 +13,8 @@ import typer
 
 from vgae import options
 from vgae.errors import InputError, VgaeError
-from vgae.options import comma_list, given, grouped, method_settings
+from vgae.options import comma_list, given, input_name, inputs, method_settings
+from vgae.usage import Command, example, grouped
 
 __all__ = ["app", "main"]
 
@@ -19,9 +22,9 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="vgae",
-    help="Learn node vectors of a graph without labels, find its missing links, and prove on "
+    help="Learn an embedding of a graph without labels, find its missing links, and measure on "
     "held-out edges how well that works.",
-    add_completion=False,
+    epilog=example("vgae fit karate --out runs/karate", "vgae recommend runs/karate --top 10"),
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,7 +34,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
 ) -> None:
     if version:
         from vgae import __version__
@@ -41,7 +44,7 @@ def root(
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae inspect karate"))
 @grouped
 def inspect(
     graph: options.GraphArgument,
@@ -50,7 +53,7 @@ def inspect(
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Say how a file is understood, what was dropped or merged, and what fitting would take."""
+    """Show how a file is read, and what fitting it would take."""
     from vgae.report import Reporter, print_inspection, print_json
 
     Reporter(quiet=quiet)
@@ -59,38 +62,32 @@ def inspect(
 
     found = inspect_graph(data)
     if json:
-        print_json({"graph": graph, **found.as_dict()})
+        print_json({"graph": input_name(graph), **found.as_dict()})
     else:
         print_inspection(found.as_dict())
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae fit karate --out runs/karate --top 5"))
 @grouped
 def fit(
     graph: options.GraphArgument,
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Run folder to make.")],
+    out: options.RunFolderOption,
     reading: options.Reading,
-    model: Annotated[str, typer.Option(metavar="NAME", help="vgae or gae.")] = "vgae",
+    model: options.ModelOption = "vgae",
     training: options.Training,
     seed: options.SeedOption = 0,
-    holdout: Annotated[
-        bool,
-        typer.Option(
-            "--holdout/--no-holdout", help="Hold edges out and score them, or train on all of them."
-        ),
-    ] = True,
+    holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
-    top: Annotated[
-        int, typer.Option(metavar="K", help="Also list the K likeliest missing links.")
-    ] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run folder if there is one.")
-    ] = False,
+    top: options.TopLinksOption = 0,
+    overwrite: options.OverwriteOption = False,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Learn node vectors and score held-out edges; the run folder keeps what was learned."""
+    """Learn an embedding and score held-out edges.
+
+    The run folder keeps what was learned.
+    """
     from vgae.report import Reporter, print_fit, split_words
 
     reporter = Reporter(quiet=quiet)
@@ -112,7 +109,7 @@ def fit(
     estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
     check_patience(estimator.settings.training.patience, held_out.validation if holdout else 0.0)
     estimator.engine_here()
-    data = reading.graph(graph)
+    data, graph = reading.graph(graph), input_name(graph)
     reporter.say(f"{graph}: {data}")
     split = (
         split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
@@ -129,12 +126,13 @@ def fit(
     if estimator.metrics_["test"]:
         made = split_words(split.settings.protocol, split.settings.proportions)
         reporter.say(f"{made}, seed {seed}; scores in percent")
-    reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
+    reporter.say(f"run folder: {out}")
+    reporter.suggest("vgae", "recommend", out, "--top", 10)
     if estimator.interrupted_:
         raise KeyboardInterrupt
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae evaluate karate --models vgae,katz --runs 3"))
 @grouped
 def evaluate(
     graph: options.GraphArgument,
@@ -148,22 +146,17 @@ def evaluate(
     holding_out: options.HoldingOut,
     tasks: options.TasksOption = "links",
     metrics: options.MetricsOption = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Differences to the first method, split by split.")
-    ] = False,
-    keep: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR", help="Folder of the finished runs, until the evaluation is complete."
-        ),
-    ] = Path("runs/evaluate"),
+    compare: options.CompareOption = False,
+    keep: options.KeepOption = Path("runs/evaluate"),
     json: options.JsonOption = False,
-    out: options.TableOption = None,
+    out: options.ScoresTableOption = None,
+    overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Score models and baselines on held-out edges over many splits, with their uncertainty.
+    """Score methods on held-out edges over many splits.
 
-    Finished runs are kept until the end: after an interruption, the same command goes on.
+    Each score comes with its standard error and its 95 % interval. Finished runs are kept until the
+    end: after an interruption, the same command goes on.
     """
     from vgae.report import (
         Reporter,
@@ -176,8 +169,7 @@ def evaluate(
     from vgae.tables import check_output, write_table
 
     reporter = Reporter(quiet=quiet)
-    if out is not None:
-        check_output(out)
+    _check_out(out, check_output, overwrite=overwrite)
     names, asked = comma_list(models), comma_list(tasks)
     settings: dict[str, Any] = {
         "preset": training.preset,
@@ -193,7 +185,7 @@ def evaluate(
     from vgae.datasets import public_node_split
 
     api.check_evaluation(names, **settings)  # before the work of reading
-    data = reading.graph(graph)
+    data, graph = reading.graph(graph), input_name(graph)
     reporter.say(f"{graph}: {data}")
     nodes = public_node_split(graph) if "nodes" in asked else None
     work = api.open_evaluation(data, names, nodes=nodes, keep=keep, **settings)
@@ -233,34 +225,22 @@ def evaluate(
     work.discard()
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae reproduce --only cora --runs 1"))
 def reproduce(
-    only: Annotated[
-        str | None,
-        typer.Option(metavar="NAMES", help="Data sets, separated by commas; default: all three."),
-    ] = None,
+    only: options.OnlyOption = None,
     runs: options.RunsOption = 10,
     seed: options.RunsSeedOption = 0,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder that keeps every run and the tables.")
-    ] = Path("runs/reproduce"),
+    out: options.ReproduceFolderOption = Path("runs/reproduce"),
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Run the VGAE paper's table 1 again, beside the published figures.
+    """Run table 1 of the VGAE paper again.
 
-    Every finished run is kept in the folder: after an interruption, the same command goes on.
+    Results stand next to the published figures.
+    Every finished run is kept in the folder: after an interruption, the same command resumes.
     """
     from vgae import reproduction
-    from vgae.report import (
-        Reporter,
-        print_json,
-        print_table,
-        scores_words,
-        split_label,
-        split_words,
-        time_words,
-    )
+    from vgae.report import Reporter, print_json, print_reproduction, scores_words, time_words
 
     reporter = Reporter(quiet=quiet)
     wanted = reproduction.experiments(None if only is None else comma_list(only))
@@ -285,97 +265,73 @@ def reproduce(
     if json:
         print_json([result.as_row() for result in results])
         return
-    made = wanted[0].split.protocol, wanted[0].split.proportions
-    columns = ["method", "AUC", "paper", "difference", "AP", "paper", "difference"]
-    print_table(
-        [f"data {split_label(*made)}", *columns],
-        [[result.experiment.dataset, *reproduction.cells(result)] for result in results],
-    )
-    reporter.say(
-        f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
-        f"change together), {split_words(*made)}; (below): by more than two standard errors"
-    )
+    rows = [[result.experiment.dataset, *reproduction.cells(result)] for result in results]
+    made = wanted[0].split
+    reporter.say(print_reproduction(rows, runs, made.protocol, made.proportions))
     reporter.say(f"tables and runs: {out}")
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae predict runs/karate pairs.csv"))
 @grouped
 def predict(
     run: options.RunArgument,
-    pairs: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PAIRS",
-            help="Table whose first two columns, or those called source and target, are node ids.",
-        ),
-    ],
+    pairs: options.PairsArgument,
     *,
     header: options.HeaderOption = None,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
     out: options.TableOption = None,
+    overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Give the probability of an edge for each pair of a file."""
     from vgae.report import Reporter
+    from vgae.tables import check_output
 
     Reporter(quiet=quiet)
-    if out is not None:
-        from vgae.tables import check_output
-
-        check_output(out)
+    _check_out(out, check_output, overwrite=overwrite, json=json)
     from vgae.api import Link, load
 
-    model = newcomers.join(load(run))
+    model = load(run)
     from vgae.io import read_pairs
 
-    asked = read_pairs(pairs, model.split_.graph, header=header)
+    with inputs(pairs, newcomers.new_nodes, newcomers.new_edges) as (file, new_nodes, new_edges):
+        newcomers = options.Newcomers(new_nodes, new_edges, newcomers.features_header)
+        model = newcomers.join(model)
+        asked = read_pairs(file, model.split_.graph, header=header)
     probabilities = model.predict_proba(asked).tolist()
     links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
     _give_links(links, json, out)
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae recommend runs/karate --top 10"))
 @grouped
 def recommend(
     run: options.RunArgument,
     *,
-    top: Annotated[int, typer.Option(metavar="K", help="How many links.")] = 10,
-    node: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
-    ] = None,
+    top: options.TopOption = 10,
+    node: options.NodeOption = None,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write to FILE (.csv, .tsv, .jsonl, .parquet or .arrow); or the graph with these "
-            "links marked (.graphml, .gexf or .gml).",
-        ),
-    ] = None,
+    out: options.LinksTableOption = None,
+    overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """List the likeliest missing links among all pairs; known edges are left out."""
+    """List the likeliest missing links among all pairs.
+
+    Known edges are left out.
+    """
     from vgae.report import Reporter
 
     reporter = Reporter(quiet=quiet)
     if top < 1:
         raise InputError(f"--top {top}: must be 1 or more")
     from vgae.io import MARKED_FORMATS, write_graph
-    from vgae.tables import inner_suffix
+    from vgae.tables import check_output, inner_suffix
 
     marked = out is not None and inner_suffix(out) in MARKED_FORMATS
-    if out is not None:
-        from vgae.files import check_file
-        from vgae.tables import TABLE_SUFFIXES, check_output
-
-        suffix = inner_suffix(out)
-        if suffix not in (*TABLE_SUFFIXES, *MARKED_FORMATS):
-            known = ", ".join((*TABLE_SUFFIXES, *MARKED_FORMATS))
-            raise InputError(f"{out}: cannot write '{suffix}'; use one of {known}")
-        (check_file if marked else check_output)(out)
+    check = partial(check_output, others=MARKED_FORMATS)
+    _check_out(out, check, overwrite=overwrite, json=json)
     from vgae.api import load
 
     model = newcomers.join(load(run))
@@ -388,34 +344,24 @@ def recommend(
         _give_links(links, json, out)
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae embed runs/karate --out embedding.csv"))
 @grouped
 def embed(
     run: options.RunArgument,
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write to FILE (.csv, .tsv, .jsonl, .parquet, .arrow; .npz; .w2v, which is "
-            "word2vec's text; .projector, a folder for TensorBoard); default: print.",
-        ),
-    ] = None,
-    std: Annotated[
-        bool, typer.Option("--std", help="Posterior standard deviations in place of means.")
-    ] = False,
+    out: options.EmbeddingOption = None,
+    overwrite: options.OverwriteOption = False,
+    std: options.StdOption = False,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Write the node vectors: column node, then z0, z1, ..."""
-    from vgae.report import Reporter, print_json, print_table
+    """Write the embedding: column node, then z0, z1, ..."""
+    from vgae.io import check_vectors_output
+    from vgae.report import Reporter, print_embedding
 
     Reporter(quiet=quiet)
-    if out is not None:
-        from vgae.io import check_vectors_output
-
-        check_vectors_output(out)
+    _check_out(out, check_vectors_output, overwrite=overwrite, json=json)
     from vgae.api import load
 
     model = newcomers.join(load(run))
@@ -430,21 +376,22 @@ def embed(
         return
     from vgae.io import vector_columns
 
-    columns = vector_columns(model.ids_, vectors, prefix=prefix)
-    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
-    if json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)
-    else:
-        print_table(list(columns), [[f"{row[0]}", *(f"{x:.6g}" for x in row[1:])] for row in rows])
+    print_embedding(vector_columns(model.ids_, vectors, prefix=prefix), json=json)
 
 
-@app.command()
-def datasets(json: options.JsonOption = False, out: options.TableOption = None) -> None:
+@app.command(cls=Command, epilog=example("vgae datasets"))
+def datasets(
+    json: options.JsonOption = False,
+    out: options.TableOption = None,
+    overwrite: options.OverwriteOption = False,
+) -> None:
     """List the graphs that can be used by name."""
     from vgae.datasets import DATASETS, DEFAULT_DATASET, is_cached
-    from vgae.report import print_json, print_table
+    from vgae.report import print_datasets
+    from vgae.tables import check_output, write_table
 
-    rows = [
+    _check_out(out, check_output, overwrite=overwrite, json=json)
+    rows: list[dict[str, Any]] = [
         {
             "name": dataset.name,
             "nodes": dataset.n_nodes,
@@ -457,18 +404,10 @@ def datasets(json: options.JsonOption = False, out: options.TableOption = None) 
         }
         for dataset in DATASETS.values()
     ]
-    if out is not None:
-        from vgae.tables import write_table
-
-        write_table(out, {name: [row[name] for row in rows] for name in rows[0]})
-    elif json:
-        print_json(rows)
+    if out is None:
+        print_datasets(rows, json=json)
     else:
-        words = {True: "yes", False: "no"}
-        print_table(
-            list(rows[0]),
-            [[words[v] if isinstance(v, bool) else str(v) for v in row.values()] for row in rows],
-        )
+        write_table(out, {name: [row[name] for row in rows] for name in rows[0]})
 
 
 class _NoPandas:
@@ -503,7 +442,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # a terminal without "±" must not cost the results
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = app(standalone_mode=False) or 0
+        status = app(prog_name="vgae", standalone_mode=False) or 0
     except InputError as error:
         _leave(str(error), 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -533,6 +472,18 @@ def _leave(line: str, status: int) -> NoReturn:
         print_traceback(error)
     print_error(line)
     sys.exit(status)
+
+
+def _check_out(
+    out: Path | None, check: Callable[..., None], *, overwrite: bool, json: bool = False
+) -> None:
+    """Refuse an output before any work."""
+    if out is None and overwrite:
+        raise InputError("--overwrite: makes no sense without --out")
+    if out is not None:
+        if json:
+            raise InputError("--json prints and --out writes: name one of them")
+        check(out, overwrite=overwrite)
 
 
 def _give_links(links: list[Any], json: bool, out: Path | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -138,7 +139,7 @@ def byte_stream(path: Path, *, memory_per_byte: float = 0) -> tuple[LimitedStrea
     refuse_pipe(path)
     with path.open("rb") as handle:
         start = handle.read(4)
-    stored = pa.OSFile(str(path))
+    stored = pa.OSFile(os.fspath(path))
     name = next((name for magic, name in COMPRESSIONS.items() if start.startswith(magic)), None)
     if name is None:
         return LimitedStream(stored, path, memory_per_byte=memory_per_byte), None

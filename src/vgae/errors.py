@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 __all__ = [
@@ -36,6 +37,8 @@ LIBRARIES = (
 """Folders of code that is not the reader's."""
 SHOWN = 40
 """How many characters of a cell a message quotes."""
+MOST_COMPARED = 20_000
+"""How many known names are compared with an unknown one."""
 
 
 class VgaeError(Exception):
@@ -160,17 +163,36 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     return InputError(f"unknown {kind} '{name}': {hint}Known: {', '.join(names)}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
     """The known name most similar to this one, or None.
+
+    A name that differs by case and blanks alone comes before any other. Of many known names, the
+    first 20,000 are compared.
+
+    Parameters
+    ----------
+    name
+        The unknown name.
+    known
+        The known names.
+    cutoff
+        How alike the two must be, from 0 (anything) to 1 (equal).
 
     Examples
     --------
-    >>> nearest("embeddings_", ["embedding_", "ids_"])
-    'embedding_'
+    >>> nearest("embeddings_", ["embedding_", "ids_"]), nearest(" Ann", ["Anna", "ann"])
+    ('embedding_', 'ann')
     """
-    lowered = {known_name.lower(): known_name for known_name in known}
-    found = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
-    return lowered[found[0]] if found else None
+    bare = {_bare(known_name): known_name for known_name in islice(known, MOST_COMPARED)}
+    wanted = _bare(name)
+    if wanted in bare:
+        return bare[wanted]
+    found = get_close_matches(wanted, bare, n=1, cutoff=cutoff)
+    return bare[found[0]] if found else None
+
+
+def _bare(name: str) -> str:
+    return "".join(name.split()).casefold()
 
 
 def newer_format(where: object, found: object, known: int) -> InputError:

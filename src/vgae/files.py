@@ -16,10 +16,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from vgae.errors import InputError
+from vgae.errors import InputError, nearest
 
 try:
     import fcntl
@@ -33,6 +34,7 @@ __all__ = [
     "file_errors",
     "local_path",
     "locked_folder",
+    "near_file",
     "restore_folder",
     "staged_directory",
     "staged_file",
@@ -50,6 +52,8 @@ BAD_ARCHIVE = (
     zlib.error,
 )
 """What NumPy and SciPy raise on a damaged .npy or .npz."""
+MOST_COMPARED, NEAR = 1000, 0.75
+"""Names of a folder that are compared with a missing one, and how alike they must be."""
 
 
 @contextmanager
@@ -61,7 +65,9 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file or folder") from error
+        near = near_file(path)
+        hint = "" if near is None else f"; did you mean '{near}'?"
+        raise InputError(f"{path}: no such file or folder{hint}") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder; name a file") from error
     except NotADirectoryError as error:
@@ -73,6 +79,26 @@ def file_errors(path: Path) -> Iterator[None]:
             reason = (str(error).splitlines() or [type(error).__name__])[0].lower()
             reason += "; the file is damaged or cut short: copy it again"
         raise InputError(f"{path}: {reason}") from error
+
+
+def near_file(path: Path) -> Path | None:
+    """The file or folder in the same place whose name is most like one that is missing, or None.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "edges.csv").touch()
+    >>> near_file(folder / "edegs.csv").name
+    'edges.csv'
+    """
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, MOST_COMPARED)]
+    except OSError:
+        return None
+    near = nearest(path.name, sorted(names), cutoff=NEAR)
+    return None if near is None else path.with_name(near)
 
 
 def local_path(path: str | Path) -> Path:
@@ -97,25 +123,41 @@ def local_path(path: str | Path) -> Path:
         )
     if not str(path):
         raise InputError("the name of a file is empty")
-    return Path(path)
+    return path if isinstance(path, Path) else Path(path)
 
 
 # ---------------------------------------------------------------------- a file
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, overwrite: bool = True) -> None:
     """Refuse a place where `staged_file` could not write, before the work is done.
+
+    Parameters
+    ----------
+    path
+        The final name.
+    overwrite
+        Whether an existing file may be replaced.
 
     Raises
     ------
     InputError
-        The name is a folder's, or its folder is missing or cannot be written.
+        The name is a folder's, its folder is missing or cannot be written, or the file exists and
+        may not be replaced.
+
+    Examples
+    --------
+    >>> check_file(Path("nowhere/links.csv"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: nowhere/links.csv: there is no folder nowhere; make it first
     """
     with file_errors(path):
         if path.is_dir():
             raise IsADirectoryError
         if not path.parent.exists():
             raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+        if not overwrite and os.path.lexists(path):
+            raise InputError(f"{path}: exists; add --overwrite to replace it")
         _sweep(path)
         _try_to_make(path, _make_file)
 

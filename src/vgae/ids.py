@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import repeat
@@ -12,7 +14,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from vgae.errors import InputError
+from vgae.errors import InputError, nearest, shown
 
 __all__ = [
     "IdArray",
@@ -25,11 +27,14 @@ __all__ = [
     "id_columns",
     "number_ids",
     "unique_ids",
+    "unknown_node",
 ]
 
 NodeId: TypeAlias = str | int
 IdArray: TypeAlias = NDArray[Any]
 """Node ids: int64, or objects that are all `str`."""
+MOST_COMPARED, ALIKE = 5000, 0.7
+"""Ids that are compared with an unknown one, and how alike they must be."""
 
 
 def as_ids(values: Any) -> IdArray:
@@ -338,6 +343,53 @@ def unique_ids(ids: IdArray) -> IdArray:
     if len(repeated):
         raise InputError(f"node id {repeated[0]['values'].as_py()!r} occurs more than once")
     return ids
+
+
+def unknown_node(name: NodeId, ids: IdArray) -> InputError:
+    """Error for a node that is not among these ids, with the id that was probably meant.
+
+    That is one which differs by case, blanks or leading zeros alone, or is spelt much alike. Ids
+    that differ by a number alone, such as n9 and n99, are different nodes and no slip.
+
+    Examples
+    --------
+    >>> print(unknown_node("Ann", as_ids(["ann", "bob"])))
+    node 'Ann' is not in the graph: did you mean 'ann'?
+    >>> print(unknown_node("007", as_ids([6, 7])))
+    node '007' is not in the graph: did you mean 7?
+    """
+    near = _near_id(str(name), ids)
+    hint = (
+        "" if near is None else f": did you mean {near if ids.dtype.kind == 'i' else shown(near)}?"
+    )
+    return InputError(f"node {shown(name)} is not in the graph{hint}")
+
+
+def _near_id(name: str, ids: IdArray) -> NodeId | None:
+    bare = name.strip()
+    number = bare.lstrip("0") or "0"
+    places = IdIndex(ids).rows([bare, bare.lower(), bare.upper(), bare.title(), number])
+    if (places >= 0).any():
+        found: NodeId = ids[places[places >= 0][0]]
+        return found
+    others = _neighbours(bare, list(map(str, ids.tolist())))
+    digits = re.compile(r"\d+")
+    if digits.search(bare):
+        same = digits.sub("", bare)
+        zeros = {other.lstrip("0"): other for other in others if other.isdigit()}
+        if bare.isdigit() and number in zeros:
+            return zeros[number]
+        others = [other for other in others if digits.sub("", other) != same]
+    return nearest(bare, others, cutoff=ALIKE)
+
+
+def _neighbours(name: str, ids: list[str]) -> list[str]:
+    """The ids that stand around a name in their order, if they are too many to compare all."""
+    if len(ids) <= MOST_COMPARED:
+        return ids
+    ids.sort()
+    place = bisect_left(ids, name)
+    return ids[max(0, place - MOST_COMPARED // 2) : place + MOST_COMPARED // 2]
 
 
 def id_bytes(ids: IdArray) -> tuple[NDArray[Any], ...]:

@@ -15,6 +15,9 @@ from rich.text import Text
 
 __all__ = ["percent", "say", "time_words", "training_display"]
 
+AROUND_THE_LINE = len("x ") + len(" 0:00:00")
+"""Columns that the spinner and the time left take on the live line."""
+
 
 class _Step(Protocol):
     """What the display needs of a training record."""
@@ -58,7 +61,8 @@ def training_display(n_steps: int, *, keep: bool = False) -> Iterator[Callable[[
             task = progress.add_task("training", total=n_steps)
 
             def show(record: _Step) -> None:
-                progress.update(task, completed=record.step, description=line(record))
+                words = line(record, console.width - AROUND_THE_LINE)
+                progress.update(task, completed=record.step, description=words)
 
             yield show
         return
@@ -80,15 +84,15 @@ def _can_be_live(console: Console) -> bool:
     return console.is_terminal
 
 
-def say(text: Text) -> None:
-    """Write a line to standard error.
+def say(text: Text, *, wrapped: bool = True) -> None:
+    """Write a line to standard error; on a terminal, it breaks between words if it is `wrapped`.
 
     Examples
     --------
     >>> say(Text("34 nodes"))
     """
-    # A new console each time, since tests and pipes exchange the stream.
-    _ErrorConsole().print(text, soft_wrap=True, highlight=False)
+    console = _ErrorConsole()  # a new one each time, since tests and pipes exchange the stream
+    console.print(text, soft_wrap=not (wrapped and console.is_terminal), highlight=False)
 
 
 def time_words(seconds: float) -> str:
@@ -127,18 +131,26 @@ class _StepLine:
         self.mean_seconds = 0.0
         self.scores = ""
 
-    def __call__(self, record: _Step) -> str:
+    def __call__(self, record: _Step, width: int | None = None) -> str:
+        """The line, without its least important parts if it would be longer than `width`."""
         # The first step may include compilation, so it says nothing about the others.
         self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
         self.mean_seconds = self.seconds / max(1, record.step - 1)
         if record.validation is not None:
             auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
             self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
-        return (
-            f"step {record.step}/{self.n_steps} | loss {_brief(record.loss)} = reconstruction "
-            f"{_brief(record.reconstruction)} + KL {_brief(record.kl)}{self.scores} | "
-            f"{self.mean_seconds:.3f} s per step"
-        )
+        step = f"step {record.step}/{self.n_steps}"
+        loss = f" | loss {_brief(record.loss)}"
+        terms = f" = reconstruction {_brief(record.reconstruction)} + KL {_brief(record.kl)}"
+        pace = f" | {self.mean_seconds:.3f} s per step"
+        lines = [
+            step + loss + terms + self.scores + pace,
+            step + loss + self.scores + pace,
+            step + loss + self.scores,
+            step + loss,
+            step,
+        ]
+        return next((line for line in lines if width is None or len(line) <= width), step)
 
 
 def _brief(number: float) -> str:

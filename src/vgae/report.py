@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
+import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from vgae.errors import InputError, one_line
+from vgae.errors import one_line
+from vgae.printing import print_json, print_table
 from vgae.progress import percent, say, time_words, training_display
 
 if TYPE_CHECKING:
@@ -25,9 +24,13 @@ if TYPE_CHECKING:
 __all__ = [
     "METRIC_TITLES",
     "Reporter",
+    "advising",
+    "command_line",
     "evaluation_words",
     "percent",
     "print_comparisons",
+    "print_datasets",
+    "print_embedding",
     "print_error",
     "print_evaluation",
     "print_fit",
@@ -35,6 +38,7 @@ __all__ = [
     "print_json",
     "print_links",
     "print_metrics",
+    "print_reproduction",
     "print_table",
     "print_traceback",
     "scores_words",
@@ -53,6 +57,8 @@ METRIC_TITLES = {
     "ari": "ARI",
 }
 
+
+_fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
 
 ROW_WORDS = {
     "self_loops": "self loops (dropped)",
@@ -77,48 +83,31 @@ def print_traceback(error: BaseException) -> None:
         say(Text(one_line(line)))
 
 
-def print_json(value: Any, *, lines: bool = False) -> None:
-    """An object as JSON, or a list as one object a line, on standard output."""
-    if lines:
-        _write(json.dumps(item) for item in value)
-    else:
-        _write([json.dumps(value, indent=2)])
+@contextmanager
+def advising(fit: Callable[[str], str]) -> Iterator[None]:
+    """Pass what the library logs in this block through a function before it is shown.
 
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows on standard output: aligned for a person, tab-separated for a pipe.
-
-    A person sees control characters spelt out; a pipe gets them as they are, but for tabs and line
-    breaks, which would break the columns: those become blanks. `--json` and `--out` keep all.
+    Examples
+    --------
+    >>> with advising(str.upper):
+    ...     pass
     """
-    console = Console()
-    if not console.is_terminal:
-        # Where rich is told that a terminal is none, it is still one that can be steered.
-        plain = one_line if sys.stdout.isatty() else _unbroken
-        _write("\t".join(map(plain, row)) for row in (columns, *rows))
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(Text(one_line(name)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    console.print(table)
-
-
-def _unbroken(cell: str) -> str:
-    return " ".join(cell.splitlines()).replace("\t", " ")
-
-
-def _write(lines: Iterable[str]) -> None:
-    """Lines to standard output; a reader that has left is no error, a full disk is."""
+    token = _fit_advice.set(fit)
     try:
-        sys.stdout.writelines(line + "\n" for line in lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InputError(f"standard output: {(error.strerror or str(error)).lower()}") from error
+        yield
+    finally:
+        _fit_advice.reset(token)
+
+
+def command_line(*words: object) -> str:
+    """A command as a shell takes it, with quotes where it needs them.
+
+    Examples
+    --------
+    >>> command_line("vgae", "recommend", "my folder/run 1", "--top", 10)
+    "vgae recommend 'my folder/run 1' --top 10"
+    """
+    return shlex.join(map(str, words))
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
@@ -139,8 +128,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
 def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: bool) -> None:
     """Held-out metrics of one run and, where they are given, the likeliest missing links."""
     if json:
-        found = {} if links is None else {"links": [link._asdict() for link in links]}
-        print_json({**metrics, **found})
+        print_json({**metrics, "links": [link._asdict() for link in links or ()]})
         return
     print_metrics(metrics)
     if links is not None:
@@ -155,6 +143,62 @@ def print_links(links: Sequence[Any], *, json: bool) -> None:
     print_table(
         ["source", "target", "probability"],
         [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
+    )
+
+
+def print_embedding(columns: Mapping[str, Any], *, json: bool) -> None:
+    """Print nodes and their coordinates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print_embedding({"node": np.array([7]), "z0": np.array([0.25])}, json=True)
+    {"node": 7, "z0": 0.25}
+    """
+    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    if json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)
+    else:
+        print_table(list(columns), [[f"{row[0]}", *(f"{x:.6g}" for x in row[1:])] for row in rows])
+
+
+def print_datasets(rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
+    """Print the data sets; a terminal has no room for their licences and citations.
+
+    Examples
+    --------
+    >>> print_datasets([{"name": "karate", "cached": True}], json=False)
+    name    cached
+    karate  yes
+    """
+    if json:
+        print_json(rows)
+        return
+    words = {True: "yes", False: "no"}
+    cells = [[words[v] if isinstance(v, bool) else str(v) for v in row.values()] for row in rows]
+    print_table(list(rows[0]), cells, piped_only=("licence", "citation"))
+    if sys.stdout.isatty():
+        say(Text("licences and citations: vgae datasets --json"))
+
+
+def print_reproduction(
+    rows: Sequence[Sequence[str]], runs: int, protocol: str, proportions: Mapping[str, float]
+) -> str:
+    """Print reproduced cells by data set and method; returns how they were made, in words.
+
+    Examples
+    --------
+    >>> row = ["cora", "VGAE", "91.40 ± 0.10", "91.4", "+0.00", "92.60 ± 0.10", "92.6", "+0.00"]
+    >>> said = print_reproduction([row], 1, "T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    data [T, 85 / 5 / 10]  method  AUC           paper  difference  AP            paper  difference
+    cora                   VGAE    91.40 ± 0.10  91.4   +0.00       92.60 ± 0.10  92.6   +0.00
+    """
+    columns = ["method", "AUC", "paper", "difference", "AP", "paper", "difference"]
+    print_table([f"data {split_label(protocol, proportions)}", *columns], rows, labels=2)
+    return (
+        f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
+        f"change together), {split_words(protocol, proportions)}; (below): by more than two "
+        "standard errors"
     )
 
 
@@ -243,7 +287,7 @@ def _labels_words(labels: Mapping[str, int] | None) -> str:
 
 def _held_out_words(plan: Mapping[str, Any]) -> str:
     if not plan["test"]:
-        return "too few edges to hold any out: --no-holdout"
+        return "too few edges to hold any out: vgae fit --no-holdout"
     return f"{plan['validation']:,} edges for validation, {plan['test']:,} for the test"
 
 
@@ -323,6 +367,11 @@ class Reporter:
         if not self.quiet:
             say(Text(one_line(line)))
 
+    def suggest(self, *command: object) -> None:
+        """Suggest the next command, in a form to be copied to a shell."""
+        if not self.quiet:
+            say(Text(one_line(f"next: {command_line(*command)}")), wrapped=False)
+
     @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
         """A display to give to `fit` as a callback: a live line, or some lines in a pipe."""
@@ -349,4 +398,4 @@ class Reporter:
 class _SayHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else ""
-        say(Text(one_line(record.getMessage()), style=style))
+        say(Text(one_line(_fit_advice.get()(record.getMessage())), style=style))

@@ -395,7 +395,7 @@ def split_edges(
         if part > 0 and size == 0:
             raise InputError(
                 f"{count(len(edges), 'edge')}: too few to hold out {part:.3g} of them for {name}; "
-                "hold out a larger share (--validation, --test) or none (--no-holdout)"
+                "hold out a larger share (--validation, --test), or none with --no-holdout"
             )
     n_held_out = sum(sizes.values())
     if len(edges) == 0 or n_held_out >= len(edges):
@@ -408,7 +408,7 @@ def split_edges(
         graph,
         n_held_out,
         random,
-        advice="hold out a smaller share (--validation, --test) or none (--no-holdout)",
+        advice="hold out a smaller share (--validation, --test), or none with --no-holdout",
     )
     cut = sizes["validation"]
     return Split(

@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 NODE_NAMES = ("node", "id", "node_id")
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
+DELIMITED = (".csv", ".tsv", ".jsonl")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
@@ -308,28 +309,44 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
                     writer.write_table(table)
             elif suffix == ".jsonl":
                 for row in table.to_pylist():
-                    stream.write((json.dumps(row) + "\n").encode())
+                    stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
             else:
                 delimiter = "\t" if suffix == ".tsv" else ","
                 options = pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
                 pa.csv.write_csv(table, stream, options)
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, *, overwrite: bool = True, others: Collection[str] = ()) -> None:
     """Refuse an output name before the work is done.
+
+    Parameters
+    ----------
+    path
+        The name of the file.
+    overwrite
+        Whether an existing file may be replaced.
+    others
+        Suffixes of other formats that the caller writes.
 
     Raises
     ------
     InputError
-        The suffix is none that can be written, or a file cannot be made in that folder.
+        A table cannot be written with this suffix or in that folder, or the file exists and may
+        not be replaced.
+
+    Examples
+    --------
+    >>> check_output(Path("links.xlsx"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: links.xlsx: cannot write '.xlsx'; use one of .csv, .tsv, ...
     """
     suffix = inner_suffix(path)
-    known = ", ".join(TABLE_SUFFIXES)
-    if suffix not in TABLE_SUFFIXES:
+    if suffix not in (*TABLE_SUFFIXES, *others):
+        known = ", ".join((*TABLE_SUFFIXES, *others))
         raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
-    if path.suffix.lower() in COMPRESSED and suffix not in (".csv", ".tsv", ".jsonl"):
-        raise InputError(f"{path}: {suffix} has its own compression; leave '{path.suffix}' away")
-    check_file(path)
+    if path.suffix.lower() in COMPRESSED and suffix not in (*DELIMITED, *others):
+        raise InputError(f"{path}: {suffix} has its own compression; omit '{path.suffix}'")
+    check_file(path, overwrite=overwrite)
 
 
 # ---------------------------------------------------------------------- edges

@@ -16,7 +16,7 @@ from vgae.ends import is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.files import local_path
 from vgae.graph import Graph
-from vgae.ids import IdArray, NodeId, as_ids, number_ids
+from vgae.ids import IdArray, NodeId, as_ids, number_ids, unknown_node
 from vgae.io.id_columns import IdColumns
 from vgae.io.relations import has_relations, read_relations
 from vgae.io.squares import read_square
@@ -158,9 +158,8 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     if unknown.size:
         row, end = unknown[0]
         hint = "" if row or table.names else " (if this line is a header, say --header)"
-        raise InputError(
-            f"{table.place(row)}: node {shown(names[codes[end][row]])} is not in the graph{hint}"
-        )
+        error = unknown_node(names[codes[end][row]], graph.ids)
+        raise InputError(f"{table.place(row)}: {error}{hint}")
     pairs: list[list[NodeId]] = graph.ids[rows].tolist()
     return pairs
 

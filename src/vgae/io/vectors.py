@@ -117,24 +117,38 @@ def check_vectors(mean: NDArray[np.floating], std: NDArray[np.floating] | None) 
             raise InputError("node vectors: are so large that their inner products overflow")
 
 
-def check_vectors_output(path: Path) -> None:
+def check_vectors_output(path: Path, *, overwrite: bool = True) -> None:
     """Refuse an output name before the work is done.
+
+    Parameters
+    ----------
+    path
+        The name of the file or folder.
+    overwrite
+        Whether an existing one may be replaced.
 
     Raises
     ------
     InputError
-        The suffix is none that can be written, or a file cannot be made in that folder.
+        The embedding cannot be written with this suffix or in that folder, or the file exists and
+        may not be replaced.
+
+    Examples
+    --------
+    >>> check_vectors_output(Path("vectors.xlsx"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: vectors.xlsx: cannot write '.xlsx'; use one of .csv, .tsv, ...
     """
     suffix = inner_suffix(path)
     if suffix not in VECTOR_SUFFIXES:
         known = ", ".join(VECTOR_SUFFIXES)
         raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
     if suffix in TABLE_SUFFIXES:
-        check_output(path)
+        check_output(path, overwrite=overwrite)
     elif suffix == ".projector":
-        check_directory(path, overwrite=True, ours=PROJECTOR_FILES)
+        check_directory(path, overwrite=overwrite, ours=PROJECTOR_FILES)
     else:
-        check_file(path)
+        check_file(path, overwrite=overwrite)
 
 
 def _rows(ids: NDArray[Any], vectors: NDArray[np.floating], delimiter: str) -> Any:
