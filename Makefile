@@ -43,7 +43,7 @@ test-slow: env
 	    then $(BIN)/python tests/fuzz_tables.py -runs=40000 -max_len=400 -artifact_prefix=/tmp/; \
 	    else echo "skipped: atheris is not installed"; fi
 	$(BIN)/pytest -m "not slow" --hypothesis-profile=random tests/kernels tests/test_objective.py \
-	    tests/test_split.py tests/test_graph.py tests/test_metrics.py tests/test_attributes.py tests/io
+	    tests/test_split.py tests/test_graph.py tests/test_metrics.py tests/attributes tests/io
 
 # What the benchmarks compare with is skipped, and said to be, where it cannot be installed.
 bench: env .venv-pecanpy/.ready

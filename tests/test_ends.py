@@ -42,6 +42,21 @@ def chance(seed: int) -> Callable[[int], int]:
         (["timestamp", "userId", "movieId", "rating"], (1, 2)),
         (["product", "customer"], (1, 0)),
         (["src", "target"], (0, 1)),
+        (["id", "sender", "receiver"], (1, 2)),
+        (["Interactor A", "Interactor B"], (0, 1)),
+        (["interactor-a", "INTERACTOR_B"], (0, 1)),
+        (["customer", "product"], (0, 1)),
+        (["user", "item"], (0, 1)),
+        (["subject", "predicate", "object"], (0, 2)),
+        (["Parent-ID", "child id"], (0, 1)),
+        (["citing", "cited"], (0, 1)),
+        (["caller", "callee"], (0, 1)),
+        (["from_id", "to_id"], (0, 1)),
+        (["v", "u"], (1, 0)),
+        (["node1", "node2"], (0, 1)),
+        (["Person", "Friend"], (0, 1)),
+        (["follower", "following"], (0, 1)),
+        (["Origin", "Dest"], (0, 1)),
     ],
 )
 def test_usual_names(names: list[str], wanted: tuple[int, int]) -> None:
@@ -61,6 +76,19 @@ def test_further_pairs_are_said() -> None:
         1,
         "edges run from <0> to <1>; on offer as well: <2> to <3>",
     )
+
+
+def test_of_several_pairs_the_one_that_shares_values_is_taken() -> None:
+    names = ["from", "to", "sender", "receiver"]
+    assert named_ends(names) == [(0, 1), (2, 3)]
+    rows = [(2019, 2021, "ann", "bob"), (2020, 2022, "bob", "cid")]
+    assert ends(rows, names) == (
+        2,
+        3,
+        "edges run from <2> to <3>; on offer as well: <0> to <1>",
+    )
+    assert ends([("ann", "bob", "x", "y"), ("bob", "cid", "y", "z")], names)[:2] == (0, 1)
+    assert ends([("ann", "bob", "x", "y")], names)[:2] == (0, 1)  # none does: the first
 
 
 # ---------------------------------------------------------------- row numbers
@@ -107,6 +135,27 @@ def test_times_are_no_nodes_though_they_recur(name: str) -> None:
     assert ends(rows, [name, "person", "other"])[:2] == (1, 2)
     fractions = [(17.5, "a", "b"), (17.5, "b", "c"), (18.25, "c", "a")]
     assert ends(fractions)[:2] == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["edge_id", "Row No.", "line number", "timestamp", "Date"])
+def test_a_name_may_say_so_of_any_column(name: str) -> None:
+    rows = [("a", 17, "b"), ("b", 4, "c"), ("c", 9, "a")]
+    assert ends(rows, ["person", name, "other"])[:2] == (0, 2)
+    assert ends([(*row, "x") for row in rows], ["person", name, "other", "k"])[:2] == (0, 2)
+
+
+@pytest.mark.parametrize("date", ["2024-03-{:02}", "2024/3/{}", "{}.3.2024", "2024-03-{:02}T12:30"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_dates_are_no_nodes(date: str, place: int) -> None:
+    rows = [[f"n{i % 5}", f"m{i * 3 % 7}"] for i in range(20)]
+    for i, row in enumerate(rows):
+        row.insert(place, date.format(i % 9 + 1))
+    assert ends(rows)[:2] == ((1, 2) if place == 0 else (0, 2))
+
+
+def test_versions_and_addresses_are_no_dates() -> None:
+    rows = [(f"10.0.0.{i}", f"1.2.{i}", i / 7) for i in range(9)]
+    assert ends(rows)[:2] == (0, 1)
 
 
 # ------------------------------------- what looks like row numbers, and is not
@@ -175,6 +224,23 @@ def test_nodes_of_two_kinds_are_not_left_for_what_their_attributes_share() -> No
     assert ends([*rows, ("user1", "item1", "blue", "red", 3, 5)])[:2] == (0, 1)
     numbers = [(i % 9, 5000 + i % 7, 1200 + i, 1201 + i) for i in range(30)]
     assert ends(numbers)[:2] == (0, 1)
+
+
+def test_integers_that_share_values_are_preferred() -> None:
+    draw = chance(4)
+    rows = [(20 + i % 13, 1000 + draw(30), 1000 + draw(30)) for i in range(90)]
+    assert ends(rows)[:2] == (1, 2)
+    apart = [(20 + i % 13, 1000 + draw(30), 5000 + draw(30)) for i in range(90)]
+    assert ends(apart)[:2] == (0, 1)
+
+
+def test_how_ends_were_chosen() -> None:
+    rows = [["a", "b", "5"], ["b", "c", "7"]]
+    assert find_ends(["from", "to", "x"], rows, 3, str).chosen == "usual name"
+    assert find_ends(None, rows, 3, str).chosen == "guess"
+    assert find_ends(None, rows, 3, str, weight=2).chosen == "only choice"
+    assert find_ends(["", "x", "y"], rows, 3, str).chosen == "only choice"
+    assert find_ends(["x", "y"], [], 2, str).chosen == "only choice"
 
 
 def test_a_column_of_weights_holds_no_ids() -> None:

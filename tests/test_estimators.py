@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas
+import pyarrow as pa
 import pytest
 import torch
 from graphs import dense, random_graph
@@ -127,6 +129,96 @@ def test_fit_takes_a_view_without_test_pairs(name: str, karate: Graph) -> None:
     assert model.metrics_["validation"] == whole.metrics_["validation"]
     assert model.metrics_["protocol"] == "TV"
     assert model.metrics_["proportions"]["validation"] == 7 / 63
+
+
+# ------------------------------------------------------- features of a table, and labels
+
+EDGES = {"from": ["ann", "bob", "cid"], "to": ["bob", "cid", "dan"]}
+PEOPLE = {"id": ["dan", "cid", "bob", "ann"], "age": [1.0, 2, 3, 4], "team": ["x", "y", "x", "y"]}
+
+
+def test_fit_takes_features_of_a_data_frame(name: str) -> None:
+    edges, people = pa.table(EDGES), pa.table(PEOPLE)
+    model = make_model(name, steps=5).fit(edges, features=people)
+    graph = vgae.as_graph(edges, features=people)
+    assert model.graph_["n_features"] == 3
+    assert model.feature_encoding_ == graph.feature_encoding
+    same = make_model(name, steps=5).fit(graph)
+    np.testing.assert_array_equal(model.embedding_, same.embedding_)
+    plain = make_model(name, steps=5).fit(edges)
+    assert not np.array_equal(model.embedding_, plain.embedding_)
+    for features in (np.eye(3), people):
+        with pytest.raises(InputError, match="nodes brings its own"):
+            model.fit([(0, 1)], nodes=[(0, 1)], features=features)
+    with pytest.raises(InputError, match="a split has those of its graph"):
+        model.fit(Split.without_holdout(graph), features=people)
+
+
+def test_new_nodes_of_a_data_frame_are_encoded_as_those_of_the_fit(tmp_path: Path) -> None:
+    model = VGAE(steps=5).fit(pa.table(EDGES), features=pa.table(PEOPLE))
+    model.save(tmp_path / "run")
+    for known in (model, vgae.load(tmp_path / "run")):
+        later = pa.table({"team": ["x"], "id": ["eve"], "age": [9.0]})
+        joined = known.with_nodes(later, [("eve", "ann")])
+        assert joined.ids_.tolist() == ["ann", "bob", "cid", "dan", "eve"]
+        expected = known.with_nodes([[9.0, 1.0, 0.0]], [("eve", "ann")], ids=["eve"])
+        np.testing.assert_array_equal(joined.embedding_, expected.embedding_)
+        vectors = known.embed_new(later, [("eve", "ann")])
+        np.testing.assert_array_equal(vectors, joined.embedding_[-1:])
+        with pytest.raises(InputError, match="features: no attribute column 'team'"):
+            known.with_nodes(later.select(["id", "age"]), [("eve", "ann")])
+
+
+def test_another_graph_brings_a_table_encoded_as_that_of_the_fit() -> None:
+    model = VGAE(steps=5).fit(pa.table(EDGES), features=pa.table(PEOPLE))
+    others = {"team": ["x", "x"], "person": ["eve", "fay"], "age": [9.0, 8.0]}
+    edges = [("fay", "eve")]
+    found = model.embed(edges, features=pa.table(others))
+    graph = vgae.as_graph(vgae.Graph.from_pairs(edges), features=[[9.0, 1, 0], [8.0, 1, 0]])
+    np.testing.assert_array_equal(found, model.embed(graph))
+    with pytest.raises(InputError, match="no attribute column 'age'"):
+        model.embed(edges, features=pa.table(others).drop_columns("age"))
+    with pytest.raises(InputError, match="node 'gus' is not in the edges"):
+        model.embed(edges, features=pa.table(others | {"person": ["eve", "gus"]}))
+    with pytest.raises(InputError, match="ndarray is no data frame of attributes"):
+        model.embed(edges, features=np.eye(2))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pa.table(PEOPLE),
+        pandas.DataFrame(PEOPLE),
+        np.eye(4),
+        sparse.csr_array(np.eye(4)),
+        [[1.0], [2.0], [3.0], [4.0]],
+        [[1.0], [2.0, 3.0]],
+        "people.csv",
+        {"ann": 1},
+        7,
+    ],
+    ids=lambda y: type(y).__name__,
+)
+def test_a_table_is_no_y(name: str, y: Any) -> None:
+    for fit in (make_model(name, steps=2).fit, make_model(name, steps=2).fit_transform):
+        with pytest.raises(InputError) as caught:
+            fit(pa.table(EDGES), y)
+        assert str(caught.value) == (
+            f"y: {type(y).__name__} is no vector of labels and would not be used; give node "
+            "features as fit(data, features=...)"
+        )
+
+
+@pytest.mark.parametrize(
+    "y", [None, [0, 1, 0, 1], np.array(list("abab")), pandas.Series([0, 1, 0, 1]), ("a", "b")]
+)
+def test_labels_pass_as_scikit_learn_hands_them_on(name: str, y: Any) -> None:
+    plain = make_model(name, steps=2).fit(pa.table(EDGES)).embedding_
+    np.testing.assert_array_equal(
+        make_model(name, steps=2).fit(pa.table(EDGES), y).embedding_, plain
+    )
+    found = make_model(name, steps=2).fit_transform(pa.table(EDGES), y)
+    np.testing.assert_array_equal(found, plain)
 
 
 @pytest.mark.parametrize("protocol", ["T", "TV"])

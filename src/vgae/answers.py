@@ -15,7 +15,7 @@ from vgae.errors import InputError
 from vgae.graph import Graph, count
 from vgae.ids import IdArray, NodeId, unknown_node
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.interop import as_graph, as_pairs, later_features
+from vgae.interop import as_graph, as_pairs, later_features, with_later_features
 from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
@@ -278,7 +278,7 @@ class FittedLinks:
 
     # ------------------------------------------------------------ new graphs, new nodes
 
-    def embed(self, data: Any) -> NDArray[np.float32]:
+    def embed(self, data: Any, *, features: Any = None) -> NDArray[np.float32]:
         """Embedding of another graph's nodes: posterior means, shape (n_nodes, latent_dim).
 
         The message graph of the training gives `embedding_` bit for bit. A model without features
@@ -290,6 +290,9 @@ class FittedLinks:
         data
             A graph or anything `vgae.as_graph` takes, with the features that the model was fitted
             with, in the same order.
+        features
+            Instead, a data frame of attributes of its nodes, which is encoded as the table of the
+            fit was.
 
         Raises
         ------
@@ -306,9 +309,11 @@ class FittedLinks:
         >>> model.embed([("a", "b"), ("b", "new")]).shape
         (3, 16)
         """
-        network = self.network_
+        network, graph = self.network_, as_graph(data)
+        if features is not None:
+            graph = with_later_features(graph, features, self.feature_encoding_)
         latent = encode_graph(
-            network, as_graph(data), known=self.split_.graph, n_features=self._n_features()
+            network, graph, known=self.split_.graph, n_features=self._n_features()
         )
         vectors: NDArray[np.float32] = latent.mean.numpy()
         return vectors

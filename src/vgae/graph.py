@@ -51,11 +51,11 @@ Features: TypeAlias = NDArray[np.float32] | FloatCSR
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """A simple graph with node ids and, if there are any, features, labels and edge weights.
+    """A simple graph with node ids and optional features, labels and edge weights.
 
     Make one with `Graph.from_edges`, `Graph.from_pairs`, `Graph.from_scipy`, `vgae.read_graph`,
-    `vgae.from_networkx` or `vgae.load_dataset`. Its arrays are read-only. Made from its parts,
-    `Graph(adjacency, ids)`, it copies them and checks that they are what is said here.
+    `vgae.as_graph` or `vgae.load_dataset`. Its arrays are read-only. `Graph(adjacency, ids)` copies
+    its parts and checks them.
 
     Attributes
     ----------
@@ -67,14 +67,16 @@ class Graph:
     features
         Node features, shape (n_nodes, n_features), float32, dense or CSR; or None.
     labels
-        One label a node, shape (n_nodes,), or None. Never used in training.
+        One label per node, shape (n_nodes,), or None. Never used in training.
     directed
         Whether an edge has a direction.
     cleaning
         What was dropped or merged when the graph was made.
     feature_encoding
-        How the features were made of a table's columns, as plain values (see `vgae.attributes`);
-        None where they came as numbers.
+        How the features were made from the columns of a table, as plain values (see
+        `vgae.attributes`); None where they came as numbers.
+    reading
+        How the table of edges was understood; None where the graph was not read from one.
 
     Raises
     ------
@@ -89,6 +91,10 @@ class Graph:
     Graph(3 nodes, 2 edges, no features; dropped 1 self loop, merged 1 reversed row)
     >>> graph.edges.tolist()
     [[0, 1], [1, 2]]
+    >>> graph.n_nodes, graph.n_edges, graph.n_features, graph.n_isolated
+    (3, 2, 0, 0)
+    >>> graph.degrees.tolist(), graph.weights, graph.ids_are_rows
+    ([1, 2, 1], None, False)
     """
 
     adjacency: FloatCSR
@@ -115,18 +121,18 @@ class Graph:
 
     @classmethod
     def _verified(cls, **parts: Any) -> Graph:
-        """A graph of parts that were checked one by one, and are no one else's to change."""
+        """A graph of parts that were checked one by one and that nobody else can change."""
         graph = object.__new__(cls)
         graph._take(parts)
         return graph
 
     def _but(self, **changes: Any) -> Graph:
-        """The same graph with some parts exchanged for others that were checked."""
+        """The same graph with some parts replaced by others that were checked."""
         kept = {part.name: getattr(self, part.name) for part in fields(self)}
         return self._verified(**kept | changes)
 
     def _take(self, parts: dict[str, Any]) -> None:
-        """Make them this graph's, once it is sure that they belong to the same nodes."""
+        """Set the parts, after checking that they belong to the same nodes."""
         vars(self).update(parts)
         for name, rows in (("ids", self.ids), ("features", self.features), ("labels", self.labels)):
             if rows is not None and rows.shape[:1] != (self.n_nodes,):
@@ -161,10 +167,11 @@ class Graph:
         ----------
         edges
             Integer indices, shape (n_rows, 2). Self loops are dropped. Duplicates in the same
-            direction are merged and their weights added. An undirected edge that is there in both
+            direction are merged and their weights added. An undirected edge given in both
             directions is one edge with one weight: where the two differ, the larger counts.
         n_nodes
-            Number of nodes; by default that of `ids` or `features`, else the largest index + 1.
+            Number of nodes; by default that of `ids` or `features`, otherwise the largest index
+            plus 1.
         weights
             Positive, finite edge weights, shape (n_rows,).
         ids
@@ -305,7 +312,7 @@ class Graph:
         cleaning = replace(graph.cleaning, duplicates=n_repeated)
         return graph.with_cleaning(cleaning.of_matrix(graph.n_edges))
 
-    # ------------------------------------------------------------ what it is
+    # ------------------------------------------------------------ properties
 
     @property
     def n_nodes(self) -> int:
@@ -319,7 +326,7 @@ class Graph:
 
     @property
     def n_features(self) -> int:
-        """Number of features a node; 0 without features."""
+        """Number of features per node; 0 without features."""
         return 0 if self.features is None else int(self.features.shape[1])
 
     @cached_property
@@ -342,13 +349,13 @@ class Graph:
 
     @cached_property
     def degrees(self) -> NDArray[np.int64]:
-        """Number of neighbours a node, shape (n_nodes,)."""
+        """Number of neighbours per node, shape (n_nodes,)."""
         starts: NDArray[np.int64] = self.adjacency.indptr.astype(np.int64)
         return _frozen(starts[1:] - starts[:-1])
 
     @property
     def ids_are_rows(self) -> bool:
-        """Whether the ids are 0, 1, 2, ..., so that they need not be kept."""
+        """Whether the ids are 0, 1, 2, ..., so that they need not be stored."""
         return self.ids.dtype.kind == "i" and np.array_equal(self.ids, np.arange(self.n_nodes))
 
     @cached_property
@@ -360,7 +367,14 @@ class Graph:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of what a model can see: ids, edges, weights, direction and features."""
+        """SHA-256 of everything a model can see: ids, edges, weights, direction and features.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+        >>> graph.fingerprint == Graph.from_pairs([("c", "b"), ("a", "b")]).fingerprint
+        True
+        """
         digest = hashlib.sha256()
         digest.update(f"vgae-graph-1 {self.n_nodes} {self.directed}".encode())
         for part in (*id_bytes(self.ids), *_parts(self.adjacency), *_parts(self.features)):
@@ -373,7 +387,7 @@ class Graph:
     def index(self, ids: Iterable[NodeId] | IdArray) -> NDArray[np.int64]:
         """Row indices of node ids; -1 marks an id that is not in the graph.
 
-        Digits match integer ids and the other way round, since text files know only text.
+        Digits match integer ids and vice versa, since text files know only text.
 
         Examples
         --------
@@ -389,7 +403,7 @@ class Graph:
     def normalized_adjacency(self) -> FloatCSR:
         """Symmetrically normalised adjacency D^-1/2 (A + I) D^-1/2 (Kipf & Welling 2016, sec. 1).
 
-        D holds the row sums of A + I. Weights of a weighted graph enter A as they are, beside
+        D holds the row sums of A + I. Weights of a weighted graph enter A as they are, next to
         self loops of weight 1.
 
         Returns
@@ -400,6 +414,11 @@ class Graph:
         ------
         InputError
             The graph is directed.
+
+        Examples
+        --------
+        >>> Graph.from_pairs([("a", "b")]).normalized_adjacency().toarray().tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
         """
         if self.directed:
             raise InputError("this model needs an undirected graph; read it with directed=False")
@@ -408,7 +427,7 @@ class Graph:
     # -------------------------------------------------------- other versions
 
     def places(self, pairs: ArrayLike, name: str = "pairs") -> NDArray[np.int64]:
-        """Where pairs of nodes stand among `edges`, shape (n_pairs,); -1 for one that is no edge.
+        """Positions of pairs of nodes in `edges`, shape (n_pairs,); -1 for a pair without an edge.
 
         Parameters
         ----------
@@ -420,7 +439,7 @@ class Graph:
         Raises
         ------
         InputError
-            They are no pairs of node indices of this graph.
+            They are not pairs of node indices of this graph.
 
         Examples
         --------
@@ -474,23 +493,50 @@ class Graph:
         features
             Array or SciPy sparse matrix, shape (n_nodes, n_features).
         encoding
-            How they were made of a table's columns; see `feature_encoding`.
+            How they were made from the columns of a table; see `feature_encoding`.
+
+        Raises
+        ------
+        InputError
+            A feature is not finite, or there is not one row per node.
+
+        Examples
+        --------
+        >>> Graph.from_pairs([("a", "b")]).with_features([[1.0], [2.0]])
+        Graph(2 nodes, 1 edge, 1 feature)
         """
         checked = None if features is None else _checked_features(features)
         return self._but(features=checked, feature_encoding=encoding)
 
     def with_labels(self, labels: ArrayLike | None) -> Graph:
-        """The same graph with other labels, or with None."""
+        """The same graph with other labels, or with None.
+
+        Examples
+        --------
+        >>> Graph.from_pairs([("a", "b")]).with_labels(["x", "y"]).labels.tolist()
+        ['x', 'y']
+        """
         return self._but(labels=None if labels is None else np.array(labels))
 
     def with_cleaning(self, cleaning: Cleaning) -> Graph:
-        """The same graph with another account of what was dropped or merged."""
+        """The same graph with another account of what was dropped or merged.
+
+        Examples
+        --------
+        >>> Graph.from_pairs([("a", "b")]).with_cleaning(Cleaning(self_loops=2))
+        Graph(2 nodes, 1 edge, no features; dropped 2 self loops)
+        """
         return self._but(cleaning=cleaning)
 
     def with_reading(self, reading: Reading | None) -> Graph:
         """The same graph with an account of the table that it was read from, or with None.
 
         The account takes its `ids` and `cleaning` from this graph.
+
+        Examples
+        --------
+        >>> Graph.from_pairs([("a", "b")]).with_reading(None).reading is None
+        True
         """
         if reading is not None:
             ids: Literal["integers", "text"] = "integers" if self.ids.dtype.kind == "i" else "text"
@@ -498,7 +544,14 @@ class Graph:
         return self._but(reading=reading)
 
     def same_nodes(self, other: Graph) -> bool:
-        """Whether another graph has the same nodes: ids and features, in the same order."""
+        """Whether another graph has the same nodes: ids and features, in the same order.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+        >>> graph.same_nodes(graph.with_edges([(0, 1)]))
+        True
+        """
         ours, theirs = ((graph.ids, *_parts(graph.features)) for graph in (self, other))
         return len(ours) == len(theirs) and all(
             a is b or np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)

@@ -360,7 +360,7 @@ def edge_columns(
     weight: str | int | None = None,
     what: str = "edges",
 ) -> Reading:
-    """Choose the columns of a table's edges, or of its pairs, and say which.
+    r"""Choose the columns of a table's edges, or of its pairs, and say which.
 
     The choice is logged: as a warning where it is a guess, otherwise as information.
 
@@ -377,6 +377,15 @@ def edge_columns(
     ------
     InputError
         There are fewer than two columns, a column is unknown, or one is wanted twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "mails.csv"
+    >>> _ = path.write_text("id,sender,receiver\n1,ann,bob\n")
+    >>> reading = edge_columns(open_table(path, header=True))
+    >>> reading.source.name, reading.target.name
+    ('sender', 'receiver')
     """
     if table.n_columns < 2:
         raise _too_narrow(table)

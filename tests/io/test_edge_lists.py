@@ -3,16 +3,14 @@ import logging
 import os
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
-from scipy import sparse
 
 from vgae.errors import InputError
 from vgae.graph import Graph
-from vgae.io import read_graph, read_new_edges, read_new_features, read_pairs
+from vgae.io import read_graph, read_new_edges, read_pairs
 
 
 def put(folder: Path, name: str, content: str) -> Path:
@@ -134,113 +132,6 @@ def test_columns_that_are_not_the_ends_of_edges_are_suspected(
     assert "only 2 of 21 rows" in " ".join(caplog.messages)
 
 
-@pytest.mark.parametrize("broken", ["index", "order"])
-def test_a_matrix_with_broken_indices_cannot_crash_us(tmp_path: Path, broken: str) -> None:
-    indices, starts = np.array([0, 1, 0]), np.array([0, 1, 2, 3])
-    if broken == "index":
-        indices[1] = 2_000_000_000
-    else:
-        starts[1] = 9
-    np.savez(
-        tmp_path / "x.npz", indices=indices, indptr=starts, data=np.ones(3),
-        format=b"csr", shape=np.array([3, 2]),
-    )  # fmt: skip
-    with pytest.raises(InputError, match="not a valid sparse matrix|cannot be read"):
-        read_graph(put(tmp_path, "n.csv", "0,1\n1,2\n"), features=tmp_path / "x.npz")
-
-
-# -------------------------------------------------------------------- features
-
-
-@pytest.fixture
-def edges(tmp_path: Path) -> Path:
-    return put(tmp_path, "edges.csv", "a,b\nb,c\n")
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["b,1,2\nc,3,4\na,5,6\n", "node,x,y\nb,1,2\nc,3,4\na,5,6\n", "x,id,y\n1,b,2\n3,c,4\n5,a,6\n"],
-)
-def test_feature_rows_are_put_in_the_order_of_the_nodes(
-    tmp_path: Path, edges: Path, content: str
-) -> None:
-    graph = read_graph(edges, features=put(tmp_path, "nodes.csv", content))
-    assert isinstance(graph.features, np.ndarray)
-    assert graph.features.tolist() == [[5, 6], [1, 2], [3, 4]]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("node,x\na,1\nb,2\nc,3\nd,4\n", r"line 5: node 'd' is not in .*--isolated"),
-        ("node,x\na,1\nb,2\n", "no features for node 'c'"),
-        ("node,x\na,1\nb,2\nc,3\na,4\n", "line 5: a second row for node 'a'"),
-        ("node,x\na,1\nb,nan\nc,3\n", "line 3: column 'x' holds 'nan', not a finite number"),
-        ("node,x\na,1\nb,inf\nc,3\n", "line 3"),
-        ("node,x\na,1\nb,\nc,3\n", "line 3: column 'x' is empty"),
-        ("node,x\na,1\nb,red\nc,3\n", "line 3: column 'x' holds 'red'"),
-        ("node,x\na,1\nb,1e39\nc,3\n", "line 3: column 'x' holds '1e39'"),
-        ("node\na\nb\nc\n", "only one column"),
-        ("node,x\na,1\nb\nc,3\n", "line 3: 1 column"),
-    ],
-)
-def test_bad_features_are_one_clear_line(
-    tmp_path: Path, edges: Path, content: str, said: str
-) -> None:
-    path = put(tmp_path, "nodes.csv", content)
-    with pytest.raises(InputError, match=said) as caught:
-        read_graph(edges, features=path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_isolated_nodes_may_be_kept(tmp_path: Path, edges: Path) -> None:
-    path = put(tmp_path, "nodes.csv", "node,x\na,1\nb,2\nc,3\nd,4\n")
-    graph = read_graph(edges, features=path, isolated=True)
-    assert graph.ids.tolist() == ["a", "b", "c", "d"]
-    assert graph.degrees.tolist() == [1, 2, 1, 0]
-    assert isinstance(graph.features, np.ndarray)
-    assert graph.features.ravel().tolist() == [1, 2, 3, 4]
-    numbers = put(tmp_path, "n.csv", "1,2\n")
-    with pytest.raises(InputError, match="'d' is text|'a' is text"):
-        read_graph(numbers, features=path, isolated=True)
-
-
-def test_matrices_belong_to_integer_ids(tmp_path: Path, edges: Path) -> None:
-    values = np.arange(8.0).reshape(4, 2)
-    np.save(tmp_path / "x.npy", values)
-    sparse.save_npz(tmp_path / "x.npz", sparse.csr_array(values))
-    numbers = put(tmp_path, "n.csv", "3,1\n0,2\n1,2\n")
-    from_dense = read_graph(numbers, features=tmp_path / "x.npy")
-    from_sparse = read_graph(numbers, features=tmp_path / "x.npz")
-    assert isinstance(from_dense.features, np.ndarray)
-    np.testing.assert_array_equal(from_dense.features, values)
-    assert from_sparse.features is not None
-    np.testing.assert_array_equal(from_sparse.features.toarray(), values)  # type: ignore[union-attr]
-    with pytest.raises(InputError, match="integer node ids only"):
-        read_graph(edges, features=tmp_path / "x.npy")
-    with pytest.raises(InputError, match=r"row 2: node '2' is not in .*\(1 such row\)"):
-        read_graph(put(tmp_path, "m.csv", "0,1\n1,3\n"), features=tmp_path / "x.npy")
-    with pytest.raises(InputError, match="no features for node '4'"):
-        read_graph(put(tmp_path, "m.csv", "0,1\n1,3\n2,4\n"), features=tmp_path / "x.npy")
-
-
-def test_matrices_that_are_none(tmp_path: Path, edges: Path) -> None:
-    objects = np.empty(1, dtype=object)
-    objects[0] = print
-    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
-    (tmp_path / "text.npz").write_text("no")
-    np.save(tmp_path / "flat.npy", np.arange(3.0))
-    for name, said in [
-        ("objects.npy", "holds Python objects"),
-        ("text.npz", "cannot be read"),
-        ("flat.npy", "not \\(n_nodes"),
-        ("none.npy", "no such file"),
-    ]:
-        with pytest.raises(InputError, match=said):
-            read_graph(edges, features=tmp_path / name)
-
-
 # ----------------------------------------------------------------------- pairs
 
 
@@ -284,25 +175,6 @@ def test_real_messy_files(data_folder: Path) -> None:
 # ------------------------------------------------------------- rows and headers
 
 
-def test_a_first_row_that_is_a_node_is_no_header(
-    tmp_path: Path, edges: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = put(tmp_path, "nodes.csv", "a,red\nb,blue\nc,green\n")
-    graph = read_graph(edges, features=path, attributes={"2": "category"})
-    assert graph.n_features == 3
-    path = put(tmp_path, "nodes.csv", "zed,red\na,blue\nb,green\nc,grey\n")
-    read_graph(edges, features=path, isolated=True, attributes={"red": "category"})
-    assert "the first row, 'zed', 'red', is taken for the names of columns" in caplog.text
-
-
-def test_later_tables_have_a_header_as_the_first_one_had(tmp_path: Path, edges: Path) -> None:
-    path = put(tmp_path, "nodes.csv", "a,red\nb,blue\nc,red\n")
-    encoding = read_graph(edges, features=path, attributes={"2": "category"}).feature_encoding
-    ids, matrix = read_new_features(put(tmp_path, "new.csv", "gil,red\nhub,blue\n"), encoding)
-    assert ids.tolist() == ["gil", "hub"]
-    assert np.asarray(matrix).tolist() == [[0, 1], [1, 0]]
-
-
 def test_blanks_in_quotes_are_kept_where_runs_of_blanks_separate(tmp_path: Path) -> None:
     graph = read_graph(put(tmp_path, "e.txt", 'a   "x  y"\nb   "x y"\n'))
     assert graph.ids.tolist() == ["a", "b", "x  y", "x y"]
@@ -318,24 +190,15 @@ def test_dictionaries_may_hold_null_and_repeat_themselves(tmp_path: Path) -> Non
     assert graph.n_edges == 3
 
 
-def test_features_from_an_arrow_stream(tmp_path: Path, edges: Path) -> None:
-    table = pa.table({"node": ["a", "b", "c"], "x": [1.0, 2.0, 3.0]})
-    with pa.ipc.new_stream(str(tmp_path / "n.arrows"), table.schema) as writer:
-        writer.write_table(table)
-    assert read_graph(edges, features=tmp_path / "n.arrows").n_features == 1
-
-
 def test_a_sum_of_weights_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
     path = put(tmp_path, "e.csv", "source,target,weight\na,b,3e38\na,b,3e38\n")
     with pytest.raises(InputError, match=r"e\.csv: weights: .*does not fit float32"):
         read_graph(path)
 
 
-def test_row_numbers_of_a_data_frame_are_no_nodes(tmp_path: Path, edges: Path) -> None:
+def test_row_numbers_of_a_data_frame_are_no_nodes(tmp_path: Path) -> None:
     graph = read_graph(put(tmp_path, "e.csv", ",person,friend\n0,ann,bob\n1,bob,cid\n"))
     assert graph.ids.tolist() == ["ann", "bob", "cid"]
-    path = put(tmp_path, "n.csv", ",id,x\n0,a,1\n1,b,2\n2,c,3\n")
-    assert read_graph(edges, features=path).n_features == 1
 
 
 def test_a_number_is_no_name_of_a_column(tmp_path: Path) -> None:
@@ -376,14 +239,6 @@ def test_pipes_are_refused_before_they_are_read(tmp_path: Path) -> None:
             read_graph(tmp_path / name)
 
 
-def test_ids_may_stand_anywhere_in_a_later_table(tmp_path: Path, edges: Path) -> None:
-    path = put(tmp_path, "n.csv", "name,age,city\na,1,x\nb,2,y\nc,3,x\n")
-    encoding = read_graph(edges, features=path).feature_encoding
-    ids, matrix = read_new_features(put(tmp_path, "new.csv", "city,age,name\ny,7,gil\n"), encoding)
-    assert ids.tolist() == ["gil"]
-    assert np.asarray(matrix).tolist() == [[7, 0, 1]]
-
-
 def test_nodes_with_the_names_of_columns_are_told_from_them_by_recurring(tmp_path: Path) -> None:
     assert read_graph(put(tmp_path, "e.csv", "u,v\nv,w\nw,u\n")).n_edges == 3
     assert read_graph(put(tmp_path, "e.csv", "u,v\na,b\nb,c\n")).n_edges == 2
@@ -396,42 +251,6 @@ def test_new_edges_with_a_known_node_are_no_header(tmp_path: Path) -> None:
     assert source.tolist()[0] == "zed"
     assert len(source) == 7
     assert weights is None
-
-
-@pytest.mark.parametrize(
-    ("content", "n_features", "header"),
-    [
-        ("person,2019,2020\na,1,2\nb,3,4\nc,5,6\n", 2, True),  # years are names here
-        ("person,red\na,red\nb,blue\nc,red\n", 2, True),
-        ("node,7\na,3\nb,4\nc,5\n", 1, True),
-        ("a,na\nb,4\nc,5\n", 1, False),
-        ("Unnamed: 0,node,age\n0,a,3\n1,b,4\n2,c,5\n", 1, True),
-    ],
-)
-def test_headers_of_attribute_tables(
-    tmp_path: Path, edges: Path, content: str, n_features: int, header: bool
-) -> None:
-    path = put(tmp_path, "n.csv", content)
-    graph = read_graph(edges, features=path, missing="mean")
-    assert graph.n_features == n_features
-    assert graph.feature_encoding is not None
-    names = [column["name"] for column in graph.feature_encoding["columns"]]
-    assert (names[0] is not None) == header
-
-
-def test_a_node_called_node(tmp_path: Path) -> None:
-    edges = put(tmp_path, "e.csv", "node,ann\nann,bob\n")
-    path = put(tmp_path, "n.csv", "node,7\nann,3\nbob,4\n")
-    graph = read_graph(edges, features=path)
-    assert isinstance(graph.features, np.ndarray)
-    assert graph.features.ravel().tolist() == [3, 4, 7]
-
-
-def test_a_later_table_may_have_a_header_the_first_one_lacked(tmp_path: Path, edges: Path) -> None:
-    path = put(tmp_path, "nodes.csv", "a,red\nb,blue\nc,red\n")
-    encoding = read_graph(edges, features=path, attributes={"2": "category"}).feature_encoding
-    ids, _ = read_new_features(put(tmp_path, "new.csv", "node,team\nzed,red\n"), encoding)
-    assert ids.tolist() == ["zed"]
 
 
 def test_a_table_that_looks_like_another_language_is_read_if_its_delimiter_is_named(

@@ -1,6 +1,7 @@
 """Tables of node attributes -> feature matrices, by a record that encodes later tables alike.
 
-A new kind of column is a subclass of `FeatureColumn`, added to `KINDS` and to the record.
+Tables come from files and data frames alike. A new kind of column is a subclass of
+`FeatureColumn`, added to `KINDS` and to the record.
 """
 
 from vgae.attributes.columns import is_missing

@@ -1,4 +1,4 @@
-"""How one column becomes features: its cells as they were read, and the kinds of columns."""
+"""How a column becomes features: its cells as they were read, and the kinds of columns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MOST_LISTED = 8
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell of text is empty or holds a usual mark of no value.
+    """Whether a text cell is empty or holds a usual mark of a missing value.
 
     Examples
     --------
@@ -61,18 +61,34 @@ def is_missing(cell: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """One column of a table as it was read.
+    r"""A column of a table as it was read.
 
     Attributes
     ----------
     table, column
-        Where the cells are from.
+        Where the cells come from.
     values
         Text without blanks around it, integers, truth values, or float64.
     missing
-        Which cells hold nothing, shape (n_rows,).
+        Which cells are missing, shape (n_rows,).
     n_trimmed
-        How many cells had blanks around their text.
+        Number of cells that had blanks around their text.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("id,age,team\nann,31,red\nbob,,blue\n")
+    >>> age, team = Cells.read(open_table(path, header=True), [1, 2])
+    >>> age.name, age.n_rows, age.is_text, age.missing.tolist()
+    ('age', 2, True, [False, True])
+    >>> age.numbers(fill=0.0).tolist(), age.present.to_pylist(), team.texts().to_pylist()
+    ([31.0, 0.0], ['31'], ['red', 'blue'])
+    >>> age.described.endswith("people.csv: column 'age'"), age.option("ignore")
+    (True, '--attribute age=ignore')
+    >>> team.check_present("a category")
     """
 
     table: Table
@@ -140,7 +156,7 @@ class Cells:
         return None if self.table.names is None else self.table.names[self.column]
 
     def option(self, kind: str) -> str:
-        """How to say of what kind this column is: by its name, or by its number if it has none."""
+        """How the caller sets the kind of this column, by its name or otherwise its number."""
         if self.table.in_memory:
             return f"attributes={{{self.name or str(self.column + 1)!r}: {kind!r}}}"
         return f"--attribute {self.name or self.column + 1}={kind}"
@@ -166,12 +182,12 @@ class Cells:
         Parameters
         ----------
         fill
-            Stands for missing cells.
+            The number that replaces missing cells.
 
         Raises
         ------
         InputError
-            A cell is not such a number; the line says which.
+            A cell is not such a number; the error names it.
         """
         values = self.values if self.is_text else self.values.cast(pa.float64(), safe=False)
         known = self._filled(values, "0" if self.is_text else 0.0)
@@ -185,12 +201,12 @@ class Cells:
         return pc.if_else(pa.array(self.missing), pa.scalar(fill, values.type), values)
 
     def check_present(self, wanted: str) -> None:
-        """Refuse missing cells in a column of what is wanted, such as 'a finite number'.
+        """Refuse missing cells in a column of what is `wanted`, such as "a finite number".
 
         Raises
         ------
         InputError
-            A cell is missing; the line says which.
+            A cell is missing; the error names it.
         """
         if not self.missing.any():
             return
@@ -210,7 +226,7 @@ def _is_text(cells: pa.ChunkedArray) -> bool:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names with commas between them, the first few of many.
+    """Names separated by commas; of many, the first few.
 
     Examples
     --------
@@ -225,7 +241,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 class Column(Settings):
-    """What became of one column.
+    """What became of a column.
 
     Attributes
     ----------
@@ -233,6 +249,11 @@ class Column(Settings):
         The column's name, or None in a table without a header.
     position
         Its place in the table, from 0.
+
+    Examples
+    --------
+    >>> Column(name="age", position=1).name
+    'age'
     """
 
     name: str | None
@@ -241,18 +262,33 @@ class Column(Settings):
 
 @final
 class IgnoredColumn(Column):
-    """A column that gives no features."""
+    """A column that gives no features.
+
+    Examples
+    --------
+    >>> IgnoredColumn(name="mail", position=3).kind
+    'ignore'
+    """
 
     kind: Literal["ignore"] = "ignore"
 
 
 class FeatureColumn(Column, ABC):
-    """How one column becomes features.
+    """How a column becomes features.
 
     Attributes
     ----------
     wanted
         What a cell should hold, in words.
+
+    Examples
+    --------
+    >>> team = KINDS["category"].parse({"name": "team", "position": 2, "categories": ["a", "b"]})
+    >>> team.label, team.wanted, team.feature_names(), team.substitute("zero")
+    ('team', 'a category', ['team=a', 'team=b'], 'no category')
+
+    `KINDS["category"].fit(cells)` learns the categories of cells, and `team.encode(cells, "zero")`
+    makes features of them.
     """
 
     wanted: ClassVar[str]
@@ -270,7 +306,7 @@ class FeatureColumn(Column, ABC):
 
     @abstractmethod
     def feature_names(self) -> list[str]:
-        """One name a feature."""
+        """One name per feature."""
 
     @abstractmethod
     def encode(self, cells: Cells, missing: Missing) -> Block:
@@ -295,7 +331,7 @@ class FeatureColumn(Column, ABC):
 
     @abstractmethod
     def substitute(self, missing: Missing) -> str:
-        """What missing cells are taken as, in words."""
+        """What replaces missing cells, in words."""
 
     @property
     def label(self) -> str:
@@ -304,7 +340,7 @@ class FeatureColumn(Column, ABC):
 
 
 class _Numeric(FeatureColumn):
-    """A column of numbers, one feature; `mean` is that of the cells that are not missing."""
+    """A column of numbers gives one feature; `mean` is the mean of the cells that are present."""
 
     wanted = "a finite number"
     mean: float
@@ -324,7 +360,16 @@ class _Numeric(FeatureColumn):
 
 @final
 class NumberColumn(_Numeric):
-    """Numbers as they are."""
+    """Numbers as they are.
+
+    Examples
+    --------
+    >>> age = NumberColumn(name="age", position=1, mean=30.0)
+    >>> age.feature_names(), age.substitute("mean")
+    (['age'], 'the mean, 30')
+
+    `NumberColumn.fit(cells)` makes one.
+    """
 
     kind: Literal["number"] = "number"
 
@@ -337,19 +382,28 @@ class NumberColumn(_Numeric):
 
 @final
 class StandardColumn(_Numeric):
-    """Numbers less their mean, divided by their standard deviation, or by 1 where all are equal."""
+    """Numbers minus their mean, divided by their standard deviation, or by 1 where all are equal.
+
+    Examples
+    --------
+    >>> age = StandardColumn(name="age", position=1, mean=30.0, deviation=5.0)
+    >>> age.feature_names()
+    ['age']
+
+    `StandardColumn.fit(cells)` makes one, `age.encode(cells, "error")` uses it.
+    """
 
     kind: Literal["standard"] = "standard"
     deviation: Annotated[float, Field(gt=0)]
 
     @classmethod
     def fit(cls, cells: Cells) -> Self:
-        """Mean and deviation of the cells that are not missing."""
+        """Mean and deviation of the cells that are present."""
         values = cells.numbers(0.0)[~cells.missing]
         mean, deviation = float(values.mean()), float(values.std())
-        if values.min() == values.max():  # of which rounding could make a small deviation
+        if values.min() == values.max():  # rounding could give a small deviation
             mean, deviation = float(values[0]), 1.0
-        # Squares of tiny numbers are nothing.
+        # Squares of tiny numbers are zero.
         return cls(name=cells.name, position=cells.column, mean=mean, deviation=deviation or 1.0)
 
     def encode(self, cells: Cells, missing: Missing) -> Block:
@@ -369,7 +423,16 @@ class StandardColumn(_Numeric):
 
 @final
 class CategoryColumn(FeatureColumn):
-    """One feature a category, 1 where the cell holds it; a cell of no known category holds none."""
+    """One feature per category, 1 where the cell holds it; all 0 for an unknown category.
+
+    Examples
+    --------
+    >>> team = CategoryColumn.parse({"name": "team", "position": 2, "categories": ["a", "b"]})
+    >>> team.feature_names(), team.substitute("mean")
+    (['team=a', 'team=b'], 'no category')
+
+    `CategoryColumn.fit(cells)` makes one, `team.encode(cells, "error")` uses it.
+    """
 
     wanted = "a category"
     kind: Literal["category"] = "category"
@@ -386,7 +449,7 @@ class CategoryColumn(FeatureColumn):
         return [f"{self.label}={category}" for category in self.categories]
 
     def encode(self, cells: Cells, missing: Missing) -> Block:  # noqa: ARG002 - always no category
-        """One-hot rows; blanks that were trimmed and unknown categories are said."""
+        """One-hot rows; trimmed blanks and unknown categories are logged."""
         if cells.n_trimmed:
             trimmed = count(cells.n_trimmed, "cell")
             logger.warning("%s: trimmed blanks around %s", cells.described, trimmed)
@@ -407,14 +470,14 @@ class CategoryColumn(FeatureColumn):
         return sparse.csr_array((np.ones(columns.size), columns, ends), shape=shape)
 
     def substitute(self, missing: Missing) -> str:  # noqa: ARG002
-        """No category, whatever is wanted of numbers."""
+        """No category, whatever replaces missing numbers."""
         return "no category"
 
 
 class _Words(FeatureColumn):
-    """A hashed bag of words, a feature a bucket, each row divided by its Euclidean length.
+    """A hashed bag of words, one feature per bucket, each row divided by its Euclidean length.
 
-    So a long text weighs no more than a short one, and either as much as a category.
+    A long text thus weighs no more than a short one, and either as much as a category.
     """
 
     wanted = "a text"
@@ -441,7 +504,16 @@ class _Words(FeatureColumn):
 
 @final
 class TextColumn(_Words):
-    """Words weighed by how often the cell holds them."""
+    """Words weighted by how often the cell holds them.
+
+    Examples
+    --------
+    >>> bio = TextColumn(name="bio", position=3, buckets=4)
+    >>> bio.n_buckets, bio.feature_names()
+    (4, ['bio#0', 'bio#1', 'bio#2', 'bio#3'])
+
+    `TextColumn.fit(cells)` makes one.
+    """
 
     kind: Literal["text"] = "text"
     buckets: Dimension
@@ -462,7 +534,16 @@ class TextColumn(_Words):
 
 @final
 class TfidfColumn(_Words):
-    """Words weighed by how often the cell holds them and how few of the fitted cells do."""
+    """Words weighted by how often the cell holds them and how few of the fitted cells do.
+
+    Examples
+    --------
+    >>> bio = TfidfColumn.parse({"name": "bio", "position": 3, "idf": [1.0, 1.5]})
+    >>> bio.n_buckets, bio.feature_names()
+    (2, ['bio#0', 'bio#1'])
+
+    `TfidfColumn.fit(cells)` makes one.
+    """
 
     kind: Literal["tfidf"] = "tfidf"
     idf: Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=2**16)]
@@ -488,7 +569,7 @@ def _word_counts(cells: Cells, n_buckets: int) -> sparse.csr_array[Any]:
     """How many words of each cell fall into each bucket, shape (n_rows, n_buckets)."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    # With signs, words that share a bucket could undo each other and look like none.
+    # With signs, words that share a bucket could cancel and look like none.
     vectorizer = HashingVectorizer(n_features=n_buckets, alternate_sign=False, norm=None)
     return sparse.csr_array(vectorizer.transform(cells.texts().to_pylist()))
 

@@ -35,15 +35,15 @@ __all__ = ["AttributeEncoding", "check_choices", "encode", "feature_names", "fit
 
 logger = logging.getLogger(__name__)
 
-# A decimal comma makes an odd number, which is to be mended, and not a word.
+# A decimal comma makes a number that needs correction, and not a word.
 NUMBER_LIKE = r"(?i)\A[+-]?((\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?|inf(inity)?)\z"
 SEVERAL_WORDS = 3
 """More than a first and a last name."""
 FEW_WORDS, FEW_TEXTS = 0.8, 0.5
-"""Different values a cell that categories have at most: of single words, of several."""
+"""Different values per cell that categories have at most: of single words, of several."""
 MOST_CATEGORIES = 1000
 SPARSE_BELOW = 0.25
-"""CSR keeps an index beside each number, which pays where few of them are not zero."""
+"""CSR stores an index with each number, which pays where few numbers are not zero."""
 
 AnyColumn = Annotated[
     NumberColumn | StandardColumn | CategoryColumn | TextColumn | TfidfColumn | IgnoredColumn,
@@ -54,15 +54,25 @@ AnyColumn = Annotated[
 class AttributeEncoding(Settings):
     """How the columns of a table became features, and how those of a later table will.
 
-    It goes to and from JSON with `model_dump` and `parse`. It holds no row of the table, but the
+    It goes to and from JSON with `model_dump` and `parse`. It holds no row of the table, only the
     values of its categories.
 
     Attributes
     ----------
     columns
-        One entry a column, in the order of the features.
+        One entry per column, in the order of the features.
     missing
         What becomes of missing cells: "error", "mean" or "zero".
+
+    Examples
+    --------
+    >>> columns = [
+    ...     {"kind": "category", "name": "team", "position": 1, "categories": ["blue", "red"]},
+    ...     {"kind": "ignore", "name": "mail", "position": 2},
+    ... ]
+    >>> encoding = AttributeEncoding.parse({"columns": columns, "missing": "error"})
+    >>> [column.label for column in encoding.used]
+    ['team']
     """
 
     columns: Annotated[tuple[AnyColumn, ...], Field(strict=False)]
@@ -88,7 +98,7 @@ def check_choices(kinds: Mapping[str, str], missing: str, *, where: str) -> None
     kinds, missing
         See `fit_encoding`.
     where
-        How the table is called in an error.
+        What errors call the table.
 
     Raises
     ------
@@ -115,38 +125,38 @@ def fit_encoding(
     standardize: bool = False,
     missing: str = "error",
 ) -> AttributeEncoding:
-    r"""Find out what the columns of a table hold, and how they become features.
+    r"""Detect what the columns of a table hold, and how they become features.
 
-    What was found is said through the `vgae` logger.
+    What was detected goes to the `vgae` logger.
 
     Parameters
     ----------
     table
-        A table with a row a node.
+        A table with one row per node.
     columns
         Positions of the attribute columns: all but those of ids and labels.
     kinds
         Kinds of columns, each by its name or its number from 1: "number", "standard",
-        "category", "text", "tfidf" or "ignore". Of the others, those of which at least half of
-        the cells look like numbers are "number"; those whose values recur (at most 0.8 different
-        ones a cell, 0.5 where most cells hold three words or more, and 1,000 in all) "category";
-        others whose cells mostly hold three words or more "text"; and the rest "ignore".
+        "category", "text", "tfidf" or "ignore". Of the others, a column is "number" if at least
+        half of its cells look like numbers; "category" if its values recur (at most 0.8 different
+        ones per cell, 0.5 where most cells hold three words or more, and 1,000 in all); "text" if
+        most of its cells hold three words or more; and otherwise "ignore".
     standardize
-        Whether columns found to hold numbers are "standard" and not "number".
+        Whether columns detected as numbers are "standard" and not "number".
     missing
-        What becomes of missing cells. "error" refuses them; "mean" takes them as the mean of the
-        column's other numbers, and "zero" as 0. In both, those of categories and text are taken
-        as no category and no word.
+        What becomes of missing cells. "error" refuses them; "mean" replaces them by the mean of
+        the column's other numbers, and "zero" by 0. In both, missing categories and texts become
+        no category and no word.
 
     Returns
     -------
-    The record by which `encode` makes features of this table and of later ones.
+    The record by which `encode` makes features from this table and from later ones.
 
     Raises
     ------
     InputError
         A setting or a column is unknown, the table has no rows, a cell is missing or does not fit
-        its column's kind, or no column is left to make features of.
+        its column's kind, or no column is left to make features from.
 
     Examples
     --------
@@ -194,31 +204,42 @@ def fit_encoding(
 
 
 def encode(encoding: AttributeEncoding, table: Table, columns: Sequence[int]) -> Features:
-    """Features of a table's rows, made exactly as those of the table that was fitted.
+    r"""Features of a table's rows, made exactly as those of the table that was fitted.
 
-    Missing cells, unknown categories and columns that are not used are counted and said through
-    the `vgae` logger.
+    Missing cells, unknown categories and columns that are not used are counted and logged.
 
     Parameters
     ----------
     encoding
         The record that `fit_encoding` made.
     table
-        That table, or a later one. Columns are found by name where both have a header, else by
-        position.
+        That table, or a later one. Columns are matched by name where both have a header,
+        otherwise by position.
     columns
         Positions of the table's attribute columns: all but those of ids and labels.
 
     Returns
     -------
     Finite features, shape (n_rows, n_features), float32, in the order of `feature_names`: CSR if
-    fewer than a quarter of them are not zero, else dense.
+    fewer than a quarter of them are not zero, otherwise dense.
 
     Raises
     ------
     InputError
         The table has no rows, a column is missing, or a cell is missing or does not fit its
         column's kind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> team = {"kind": "category", "name": "team", "position": 1, "categories": ["blue", "red"]}
+    >>> encoding = AttributeEncoding.parse({"columns": [team], "missing": "error"})
+    >>> path = Path(tempfile.mkdtemp()) / "later.csv"
+    >>> _ = path.write_text("id,team\ndan,red\n")
+    >>> encode(encoding, open_table(path, header=True), [1]).tolist()
+    [[0.0, 1.0]]
     """
     blocks = []
     places = _places(encoding, table, columns)
@@ -254,7 +275,7 @@ def feature_names(encoding: AttributeEncoding) -> list[str]:
 
     Returns
     -------
-    One name a feature. Columns without a name go by their number from 1.
+    One name per feature. Columns without a name go by their number from 1.
 
     Examples
     --------
@@ -286,7 +307,7 @@ def _given_kinds(table: Table, columns: Sequence[int], kinds: Mapping[str, str])
 
 
 def _found_kind(cells: Cells, *, standardize: bool, missing: str) -> str:
-    """What a column holds. That it is ignored is said here, where the reason is known."""
+    """The detected kind of a column. That it is ignored is logged here, with the reason."""
     numeric = "standard" if standardize else "number"
     n_cells = len(cells.present)
     if not n_cells and missing != "error":
@@ -338,7 +359,7 @@ def _say_kinds(table: Table, record: AttributeEncoding) -> None:
 
 
 def _check_unique(table: Table, names: Sequence[str]) -> None:
-    """Refuse columns of one name: those of a later table could not be told apart."""
+    """Refuse columns of the same name, which could not be told apart in a later table."""
     for name, n_columns in Counter(names).items():
         if n_columns > 1:
             raise InputError(
@@ -347,7 +368,7 @@ def _check_unique(table: Table, names: Sequence[str]) -> None:
 
 
 def _places(encoding: AttributeEncoding, table: Table, columns: Sequence[int]) -> list[int]:
-    """Where a table has the columns that are used; what else it has is said."""
+    """Positions of the columns that are used; other columns are logged."""
     recorded = [column.name for column in encoding.columns]
     if table.names is None or None in recorded:
         return _places_by_number(encoding, table, columns)

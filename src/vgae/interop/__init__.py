@@ -16,8 +16,8 @@ from vgae.interop.exports import (
     to_pyg,
     to_scipy,
 )
-from vgae.interop.features import later_features
 from vgae.interop.graphs import as_graph, from_networkx
+from vgae.interop.nodes import later_features, with_later_features
 from vgae.interop.pairs import as_edge_pairs, as_pairs
 from vgae.interop.splits import as_split, as_training_split, as_training_view
 
@@ -39,4 +39,5 @@ __all__ = [
     "to_polars",
     "to_pyg",
     "to_scipy",
+    "with_later_features",
 ]

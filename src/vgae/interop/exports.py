@@ -1,4 +1,4 @@
-"""`Graph` -> objects of other libraries, which are imported here and nowhere else."""
+"""`Graph` -> objects of other libraries, which are imported only here."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 
 def to_scipy(graph: Graph) -> FloatCSR:
-    """The adjacency as a SciPy CSR array of one's own, shape (n_nodes, n_nodes), float32.
+    """A copy of the adjacency, a SciPy CSR array of shape (n_nodes, n_nodes), float32.
 
-    Entries are edge weights, 1 in an unweighted graph. Ids, features and labels stay behind.
+    Entries are edge weights, 1 in an unweighted graph. Ids, features and labels are left out.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def to_scipy(graph: Graph) -> FloatCSR:
 def to_networkx(graph: Graph) -> Any:
     """A NetworkX `Graph`, or `DiGraph`, with node ids and edge attribute "weight" if weighted.
 
-    Features and labels stay behind.
+    Features and labels are left out.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def to_networkx(graph: Graph) -> Any:
 def to_igraph(graph: Graph) -> Any:
     """An igraph `Graph` with vertex attribute "name" (ids) and edge attribute "weight".
 
-    Ids that are the row numbers 0 .. n_nodes - 1 are igraph's own and no names. Features and
-    labels stay behind.
+    Ids that are the row numbers 0 .. n_nodes - 1 are igraph's own and become no names. Features
+    and labels are left out.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def to_arrow(graph: Graph) -> Any:
     """The edges as a PyArrow `Table`: source, target and, if weighted, weight.
 
     Ends are node ids; an undirected edge is one row. Nodes without edges, features and labels
-    stay behind.
+    are left out.
 
     Examples
     --------
@@ -144,11 +144,11 @@ def to_polars(graph: Graph) -> Any:
 
 
 def to_pyg(graph: Graph) -> Any:
-    """A PyTorch Geometric `Data` with all that the graph holds.
+    """A PyTorch Geometric `Data` with everything that the graph holds.
 
     `edge_index` holds an undirected edge in both directions; `edge_weight` is there if the graph is
     weighted, `x` if it has features (a sparse COO tensor where they are sparse), `y` if it has
-    labels. Ids are `node_ids`. Ids and labels that are text are lists, others tensors.
+    labels. Ids are `node_ids`. Text ids and labels are lists, others are tensors.
 
     Raises
     ------
@@ -157,7 +157,10 @@ def to_pyg(graph: Graph) -> Any:
 
     Examples
     --------
-    >>> to_pyg(Graph.from_pairs([("a", "b"), ("b", "c")]))  # doctest: +SKIP
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # of libraries that PyTorch Geometric loads
+    ...     print(to_pyg(Graph.from_pairs([("a", "b"), ("b", "c")])))
     Data(edge_index=[2, 4], num_nodes=3, node_ids=[3])
     """
     import torch
@@ -189,7 +192,7 @@ def to_dgl(graph: Graph) -> Any:
     """A DGL graph with `ndata["feat"]`, `ndata["label"]` and `edata["weight"]`, if there are any.
 
     An undirected edge is there in both directions. Features become dense, as DGL knows no others.
-    Node ids stay behind, and labels that are text.
+    Node ids and text labels are left out.
 
     Raises
     ------
@@ -198,8 +201,10 @@ def to_dgl(graph: Graph) -> Any:
 
     Examples
     --------
-    >>> to_dgl(Graph.from_pairs([("a", "b")])).num_edges()  # doctest: +SKIP
-    2
+    >>> from importlib.util import find_spec
+    >>> made = to_dgl(Graph.from_pairs([("a", "b")])) if find_spec("dgl") else None
+    >>> made is None or made.num_edges() == 2
+    True
     """
     import torch
 
@@ -220,7 +225,7 @@ def to_dgl(graph: Graph) -> Any:
 def to_anndata(graph: Graph) -> Any:
     """An `AnnData` whose `obsp["connectivities"]` is the adjacency and whose `X` the features.
 
-    `obs_names` are the ids as text. Labels stay behind.
+    `obs_names` are the ids as text. Labels are left out.
 
     Raises
     ------
@@ -245,7 +250,13 @@ def to_anndata(graph: Graph) -> Any:
 
 
 def edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:
-    """Ids of both ends of each edge and, if the graph is weighted, its weight."""
+    """Ids of both ends of each edge and, if the graph is weighted, its weight.
+
+    Examples
+    --------
+    >>> edge_columns(Graph.from_pairs([("a", "b")]))["target"].tolist()
+    ['b']
+    """
     source, target = graph.ids[graph.edges].T
     weights = {} if graph.weights is None else {"weight": graph.weights}
     return {"source": source, "target": target, **weights}
@@ -273,7 +284,21 @@ def _tensor_or_list(values: NDArray[Any]) -> Any:
 
 
 def say_left_out(graph: Graph, where: str, *parts: str) -> None:
-    """Say what a format does not keep; loudly if whole nodes are lost."""
+    """Log what a format does not keep: a warning if whole nodes are lost.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    where
+        The format or the file.
+    parts
+        Of "ids", "isolated nodes", "features" and "labels", those that it has no place for.
+
+    Examples
+    --------
+    >>> say_left_out(Graph.from_pairs([("a", "b")]), "edges.csv", "isolated nodes", "features")
+    """
     n_isolated = graph.n_isolated
     held = {
         "ids": "" if graph.ids_are_rows else "node ids",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,12 @@ class Frame:
         The ids that its index gives the rows, shape (n_rows,), or None.
     index_counts
         Whether they only count the rows, as pandas has it by default.
+
+    Examples
+    --------
+    >>> frame = FRAMES["pyarrow.Table"](pa.table({"from": ["ann"], "to": ["bob"]}), "Table")
+    >>> frame.table.names, frame.n_rows, frame.index
+    (['from', 'to'], 1, None)
     """
 
     table: Table
@@ -115,7 +122,7 @@ def frame_ids(table: Table, column: int) -> IdArray:
 
 
 def _apart(table: Table, columns: tuple[Column, Column], ends: tuple[Any, Any]) -> tuple[Any, Any]:
-    """The ids of nodes of two kinds, told apart where both columns hold one."""
+    """The ids of two kinds of nodes, with prefixes where both columns hold the same id."""
     first, second = ends
     n_common = pc.sum(pc.is_in(second.unique(), first.unique())).as_py() or 0
     if not n_common:
@@ -220,9 +227,10 @@ def _table(where: str, names: list[str], cells: Callable[[int, int | None], Any]
     """A table of columns in memory, of which `cells` gives all rows or the first ones."""
 
     def read(columns: list[int], _encoded: Any) -> list[pa.ChunkedArray]:
-        return [_chunked(column) for column in columns]
+        return [whole(column) for column in columns]
 
-    def _chunked(column: int) -> pa.ChunkedArray:
+    @cache
+    def whole(column: int) -> pa.ChunkedArray:
         try:
             values = cells(column, None)
         except (pa.ArrowException, OverflowError) as error:

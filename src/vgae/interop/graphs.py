@@ -14,8 +14,8 @@ from vgae.adjacency import check_inside
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.ids import as_ids
-from vgae.interop.features import with_features_of
 from vgae.interop.frames import FRAMES, graph_of_frame, kind_of
+from vgae.interop.nodes import with_features_of
 from vgae.interop.tensors import array, is_sparse, matrix, pair_rows
 
 __all__ = ["ACCEPTED", "as_graph", "from_networkx", "is_link_split"]
@@ -200,7 +200,13 @@ def from_networkx(graph: Any, *, weight: str = "weight", directed: bool = False)
 
 
 def is_link_split(data: Any) -> bool:
-    """Whether it looks like what PyG's RandomLinkSplit returns: three of its data objects."""
+    """Whether an object looks like what PyG's RandomLinkSplit returns: three of its `Data`.
+
+    Examples
+    --------
+    >>> is_link_split([("a", "b"), ("b", "c"), ("c", "d")])
+    False
+    """
     return (
         isinstance(data, (tuple, list))
         and len(data) == 3
@@ -330,13 +336,13 @@ def _from_arcs(
 
 
 def _labels(values: Any, n_nodes: int, name: str) -> NDArray[Any] | None:
-    """One label a node, or None where there is something else, such as one label a graph."""
+    """One label per node, or None for anything else, such as one label per graph."""
     labels = array(values)
     if labels.shape == (n_nodes, 1):
         return labels[:, 0]
     if labels.shape == (n_nodes,):
         return labels
-    logger.info("%s, shape %s, is not one label a node: not used", name, labels.shape)
+    logger.info("%s, shape %s, is not one label per node: not used", name, labels.shape)
     return None
 
 

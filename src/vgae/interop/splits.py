@@ -29,20 +29,21 @@ def as_split(data: Any) -> Split:
     """A split from what PyTorch Geometric's `RandomLinkSplit` returns, checked for leaks.
 
     Training edges are those that carry messages or are supervised in training. The protocol is
-    "TV" if validation edges carry messages when test pairs are scored, as `RandomLinkSplit` has
-    it, else "T". Training negatives are not used: the objective looks at all pairs.
+    "TV" (train + validation messages) if validation edges carry messages when test pairs are
+    scored, as in `RandomLinkSplit`, otherwise "T" (train-only messages). Training negatives are
+    not used: the objective sums over all pairs.
 
     Parameters
     ----------
     data
         The training, validation and test `Data`, drawn with `is_undirected=True`; or a `Split`,
-        which is returned as it is. How it was seeded is not known: its `seed` is 0.
+        which is returned as it is. Its seed is not known: `seed` is 0.
 
     Raises
     ------
     InputError
-        The parts leak into each other, there is not one negative for each positive, the edges
-        have weights, of which `RandomLinkSplit` keeps only some, or `data` is something else.
+        The parts leak into each other, there is not one negative per positive, the edges have
+        weights, of which `RandomLinkSplit` keeps only some, or `data` is something else.
 
     Examples
     --------
@@ -83,7 +84,7 @@ def as_split(data: Any) -> Split:
 
 
 def as_training_split(data: Any, *, features: Any = None) -> Split:
-    """What `fit` is given: a split, or a graph all of whose edges are trained on.
+    """The split that `fit` trains on: as given, or of a graph with all edges for training.
 
     Parameters
     ----------
@@ -114,7 +115,9 @@ def as_training_split(data: Any, *, features: Any = None) -> Split:
 
 
 def as_training_view(data: Any) -> TrainingView:
-    """What a method may see of what it is given, which is all that `as_training_split` takes.
+    """The part of a split or a graph that a method may see: no test pair.
+
+    It takes everything that `as_training_split` takes.
 
     Raises
     ------
@@ -130,7 +133,7 @@ def as_training_view(data: Any) -> TrainingView:
 
 
 def _training_graph(data: Any) -> Graph:
-    """The nodes with all that is known of them, and the edges that carry messages in training."""
+    """The nodes, with features and labels, and the edges that carry messages in training."""
     graph = as_graph(data)
     if graph.weights is not None:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Files in and out: graphs, node features, pairs of nodes, node vectors."""
+"""Files in and out: graphs, node features, pairs of nodes, embeddings."""
 
 from __future__ import annotations
 
@@ -64,24 +64,25 @@ def read_graph(
     features_header: bool | None = None,
     max_bytes: int | str | None = None,
 ) -> Graph:
-    r"""Read a graph from a file, and node features if there are any.
+    r"""Read a graph from a file, with optional node features from another.
 
-    What was understood, dropped and merged is said through the `vgae` logger and kept in
-    `graph.cleaning`.
+    What was understood, dropped and merged goes to the `vgae` logger and is kept in
+    `graph.reading` and `graph.cleaning`. Guesses are warnings, which Python prints where nobody has
+    set up logging.
 
     Parameters
     ----------
     path
-        One edge a row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
+        One edge per row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
         an adjacency matrix in such text; Cytoscape's .sif, NetworkX's .adjlist or .edgelist; a
         Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file; or nodes and links
         in JSON, as NetworkX and D3 write them.
     features
-        CSV, Parquet or Arrow with a node's id in its first column (or one called node or id) and
-        its attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
+        CSV, Parquet or Arrow with node ids in the column called node or id, or in the first one,
+        and attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
     source, target
         Columns of the two ends, by name or by number from 1. By default those with usual names
-        (source and target, from and to, ...), otherwise the first two that do not number the rows.
+        (source and target, sender and receiver, ...), otherwise a guess by what columns hold.
     weight
         Column of the edge weights; by default one called weight, if there is one.
     header
@@ -93,7 +94,7 @@ def read_graph(
     comment
         What comment lines begin with; by default "# ", "% " and "%%". "none" switches it off.
     drop_incomplete
-        Whether rows that lack a node id are dropped, and counted; by default they are an error.
+        Whether rows without a node id are dropped and counted; by default they are an error.
     isolated
         Whether nodes that are only in `features` join the graph as nodes without edges; by
         default they are an error.
@@ -101,13 +102,16 @@ def read_graph(
         Whether an edge has a direction.
     bipartite
         Whether the two columns hold nodes of two kinds, such as users and items. Ids that are in
-        both columns are then two nodes: every id gets the name of its column before it, as in
+        both columns are then two nodes: every id is prefixed with the name of its column, as in
         "user_id:1" and "item_id:1" ("source:1" and "target:1" without a header). By default true
         where the names of the columns (user and item, ...) or a first line "% bip" say so.
     integer_ids
-        Whether ids such as "3.0" become integers, as which they began.
+        Whether ids such as "3.0", integers that became floats, are read as integers.
     attributes, standardize, missing
-        How columns of `features` become numbers; see `vgae.attributes.fit_encoding`.
+        How columns of `features` become numbers; see `vgae.attributes.fit_encoding`, whose `kinds`
+        are the `attributes`.
+    features_header
+        Whether the first row of a table of `features` names its columns; by default detected.
     max_bytes
         How much data a file may hold once it is unpacked: a number of bytes, or a text such as
         "2GB". By default a compressed file may hold 100 times its own size (50 MB in any case),
@@ -116,7 +120,7 @@ def read_graph(
     Returns
     -------
     A graph whose nodes are sorted by id where the file is a table, and in the order of the file
-    otherwise. Ids are integers if all of them are, else strings.
+    otherwise. Ids are integers if all of them are, otherwise strings.
 
     Raises
     ------
@@ -128,8 +132,11 @@ def read_graph(
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "edges.csv"
     >>> _ = path.write_text("from,to\nann,bob\nbob,cid\n")
-    >>> read_graph(path)
+    >>> graph = read_graph(path)
+    >>> graph
     Graph(3 nodes, 2 edges, no features)
+    >>> graph.reading.source.name, graph.reading.target.name, graph.reading.is_guess
+    ('from', 'to', False)
     """
     path = local_path(path)
     if features is not None:

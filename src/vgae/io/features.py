@@ -93,7 +93,7 @@ def with_features_from(
 def read_new_features(
     path: Path, encoding: Mapping[str, Any] | None, *, header: bool | None = None
 ) -> tuple[IdArray, Features]:
-    r"""Ids and features of nodes that come later, made as those of the first table were.
+    r"""Ids and features of later nodes, encoded as those of the first table were.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def read_new_features(
         return ids, encode_later(None, table, columns)
     made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
     known = {column.name for column in made.columns if column.name is not None}
-    # Without names, the first table had no header: nor has this one, unless it is sure.
+    # The first table had no header if it has no names: nor has this one, unless that is sure.
     table, columns, ids = _open_features(
         path, lambda rows: bool(known) or _is_surely_header(rows), known, header=header
     )
@@ -168,20 +168,20 @@ def _names_columns(
 ) -> bool:
     """Whether the first row of a table of attributes is a header.
 
-    Of a table whose rows may all be `isolated` nodes, the ids say little, and a guess is said.
+    Where any row may be an `isolated` node, the ids tell little, and a guess is logged.
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     if known is not None:
         if known.index(first[:1])[0] >= 0:
             return False
         n_known = np.count_nonzero(known.index([row[0].strip() for row in rest if row]) >= 0)
-        # Every row is to be a node. Where most are, a first row that is none is a header: even
-        # if others are none, it is not the one to complain about.
+        # Every row must be a node. Where most are, a first row that is not is a header: if other
+        # rows are not either, the error is about those.
         if not isolated and rest and 2 * n_known >= len(rest):
             return True
     if _is_surely_header(rows):
         return True
-    # Among text alone: names of columns do not occur below themselves, categories do.
+    # In text alone, names of columns do not occur below themselves, and categories do.
     below = [{row[place] for row in rest if place < len(row)} for place in range(len(first))]
     has_values = any(is_number(cell) or is_missing(cell) for cell in first[1:])
     recurs = any(cell in seen for cell, seen in zip(first, below, strict=True))
@@ -203,7 +203,7 @@ def _names_columns(
 def _is_surely_header(rows: list[list[str]]) -> bool:
     """Whether the first row names a column of node ids, or stands as text above numbers."""
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
-    # A data frame's columns may be called 0, 1, ...: then one that is for ids says that.
+    # The columns of a data frame may be called 0, 1, ...: then only the one of ids has a name.
     if first[0] == "" or column_called(first, *NODE_NAMES) is not None:
         return True
     if any(is_number(cell) or is_missing(cell) for cell in first[1:]):

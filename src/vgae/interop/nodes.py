@@ -27,7 +27,7 @@ from vgae.interop.frames import FRAMES, Frame, frame_ids, kind_of
 from vgae.interop.tensors import matrix
 from vgae.tables import NODE_NAMES, Table
 
-__all__ = ["later_features", "with_features_of"]
+__all__ = ["later_features", "with_features_of", "with_later_features"]
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +108,43 @@ def with_features_of(
     return graph.with_features(values)
 
 
+def with_later_features(graph: Graph, features: Any, encoding: Mapping[str, Any] | None) -> Graph:
+    """A graph with features from a data frame, encoded as those of a fitted graph were.
+
+    Parameters
+    ----------
+    graph
+        A graph other than the fitted one.
+    features
+        A data frame of attributes of its nodes, as `as_graph` takes it.
+    encoding
+        How the features of the fitted graph were made; see `Graph.feature_encoding`.
+
+    Raises
+    ------
+    InputError
+        As in `later_features`, or the rows are not those of the graph's nodes, each once.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> ages = pa.table({"id": ["bob", "ann"], "age": [44, 31]})
+    >>> with_later_features(Graph.from_pairs([("ann", "bob")]), ages, None).features.tolist()
+    [[31.0], [44.0]]
+    """
+    kind = kind_of(features, FRAMES)
+    if kind is None:
+        raise InputError(
+            f"features: {type(features).__name__} is no data frame of attributes; features that "
+            "are numbers go to vgae.as_graph(data, features=...)"
+        )
+    frame = FRAMES[kind](features, WHERE)
+    ids, table, columns = _rows_of(frame, graph, _names(encoding))
+    _, order = NodeRows(ids, WHERE, "the edges", frame.table.place).matched(graph)
+    values: Any = encode_later(encoding, table, columns)
+    return graph.with_features(values[order], encoding=encoding)
+
+
 def later_features(
     features: Any,
     ids: Sequence[NodeId] | IdArray | None,
@@ -142,10 +179,16 @@ def later_features(
     frame = FRAMES[kind](features, WHERE)
     if ids is not None:
         return encode_later(encoding, frame.table, attribute_columns(frame.table, None)), ids
-    made = None if encoding is None else AttributeEncoding.parse(dict(encoding))
-    known = () if made is None else {column.name for column in made.columns}
-    found, table, columns = _rows_of(frame, None, known)
+    found, table, columns = _rows_of(frame, None, _names(encoding))
     return encode_later(encoding, table, columns), found
+
+
+def _names(encoding: Mapping[str, Any] | None) -> set[str | None]:
+    """The names of the columns that features were made from."""
+    if encoding is None:
+        return set()
+    made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
+    return {column.name for column in made.columns}
 
 
 def _checked_matrix(features: Any) -> Any:
@@ -198,7 +241,7 @@ def _rows_of(
     level = logging.WARNING if chosen == INDEX and frame.index_counts else logging.INFO
     logger.log(level, "%s: %s; node ids from %s%s", WHERE, table.about, said, begin)
     columns = attribute_columns(table, None if chosen == INDEX else chosen)
-    return ids, replace(table.held(columns), row_ids=ids), columns
+    return ids, replace(table, row_ids=ids), columns
 
 
 def _ids(frame: Frame, column: int) -> IdArray:
