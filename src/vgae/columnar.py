@@ -79,7 +79,7 @@ class StoredColumns:
                 for column, part in zip(columns, cells, strict=True)
             ]
         except DAMAGED as error:
-            raise InputError(f"{self.path}: is damaged: {str(error).splitlines()[0]}") from error
+            raise InputError(f"{self.path}: is damaged: {str(error).splitlines()[0]}") from None
 
     def _validate(self, column: int, cells: pa.ChunkedArray) -> None:
         """Refuse cells that lead astray: broken offsets could crash the process."""
@@ -89,9 +89,7 @@ class StoredColumns:
             if "UTF8" not in str(error):
                 raise
             name = self.names[column]
-            raise InputError(
-                f"{self.path}: column '{name}' holds text that is not UTF-8"
-            ) from error
+            raise InputError(f"{self.path}: column '{name}' holds text that is not UTF-8") from None
 
     def head(self, n_rows: int) -> list[pa.ChunkedArray]:
         """The first rows of all columns, without reading the rest; long texts are cut.
@@ -151,8 +149,8 @@ def open_parquet(path: Path) -> StoredColumns:
         file = pyarrow.parquet.ParquetFile(path)
         names: list[str] = file.schema_arrow.names
         groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
-    except DAMAGED as error:
-        raise InputError(f"{path}: is not a Parquet file, or is damaged") from error
+    except DAMAGED:
+        raise InputError(f"{path}: is not a Parquet file, or is damaged") from None
     n_bytes = sum(max(group.total_byte_size, group.num_rows * ROW_BYTES) for group in groups)
     check_unpacked(path, n_bytes, path.stat().st_size)
 
@@ -201,8 +199,8 @@ def open_arrow(path: Path) -> StoredColumns:
     try:
         names = opened().schema.names
         n_bytes = _unpacked_bytes(path)
-    except DAMAGED as error:
-        raise InputError(f"{path}: is not an Arrow file, or is damaged") from error
+    except DAMAGED:
+        raise InputError(f"{path}: is not an Arrow file, or is damaged") from None
     check_unpacked(path, n_bytes, path.stat().st_size)
 
     def load(columns: list[int], _: Collection[int]) -> list[pa.ChunkedArray]:
@@ -301,7 +299,7 @@ def _json_schema(path: Path) -> pa.Schema:
         try:
             schema = pa.unify_schemas([schema, pa.schema(found)], promote_options="permissive")
         except pa.ArrowException as error:
-            raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+            raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
     return schema
 
 
@@ -319,7 +317,7 @@ def _json_tables(path: Path, schema: pa.Schema | None) -> Iterator[pa.Table]:
         try:
             yield pyarrow.json.read_json(pa.BufferReader(block), reading, parsing)
         except pa.ArrowException as error:
-            raise _explained(block, n_lines, path, error) from error
+            raise _explained(block, n_lines, path, error) from None
         n_lines += block.count(b"\n")
 
 
@@ -337,7 +335,7 @@ def _check_lines(block: bytes, n_before: int, path: Path) -> None:
         block.decode()
     except UnicodeDecodeError as error:
         line = n_before + block.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: is not UTF-8 text") from error
+        raise InputError(f"{path}, line {line}: is not UTF-8 text") from None
 
 
 def _depth(text: bytes) -> int:

@@ -359,11 +359,11 @@ class TidyBlocks:
             while block := stream.read(BLOCK_BYTES):
                 yield decoder.decode(block).encode()
             decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
             raise InputError(
                 f"{self.path}: not {self.dialect.encoding} text after line {self._n_lines}; save "
                 "the file as UTF-8"
-            ) from error
+            ) from None
 
     def _check(self, tail: bytes, block: bytes) -> None:
         if b"\0" in block:
@@ -489,6 +489,6 @@ def numbered_rows(
                 raise InputError(
                     f"{path}, line {start or n_read + 1}: {reason}{UNCLOSED}; mend the line, or "
                     "say --quote none if quotes are letters like others"
-                ) from error
+                ) from None
             if row:
                 yield start, row

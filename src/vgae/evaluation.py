@@ -256,7 +256,7 @@ def evaluate_runs(
                 metrics = _run_scores(graph, split, method, seed + run, protocol)
             except InputError as error:
                 words = str(error).removeprefix(f"{name}: ")
-                raise InputError(f"{name}, run {run}: {words}") from error
+                raise InputError(f"{name}, run {run}: {words}") from None
             except Exception as error:
                 error.add_note(f"raised by method '{one_line(name)}' in run {run}")
                 raise

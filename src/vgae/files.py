@@ -64,21 +64,21 @@ def file_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         near = near_file(path)
         hint = "" if near is None else f"; did you mean '{near}'?"
-        raise InputError(f"{path}: no such file or folder{hint}") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: is a folder; name a file") from error
-    except NotADirectoryError as error:
-        raise InputError(f"{path}: a part of this path is a file, not a folder") from error
+        raise InputError(f"{path}: no such file or folder{hint}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name a file") from None
+    except NotADirectoryError:
+        raise InputError(f"{path}: a part of this path is a file, not a folder") from None
     except OSError as error:
         if error.errno is not None:
             reason = os.strerror(error.errno).lower()
         else:  # not the system's refusal, but a decompressor's
             reason = (str(error).splitlines() or [type(error).__name__])[0].lower()
             reason += "; the file is damaged or cut short: copy it again"
-        raise InputError(f"{path}: {reason}") from error
+        raise InputError(f"{path}: {reason}") from None
 
 
 def near_file(path: Path) -> Path | None:
@@ -279,7 +279,7 @@ def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> I
                 if str(staged) not in str(error):
                     raise
                 # The staging folder's name means nothing to a user.
-                raise InputError(str(error).replace(str(staged), str(path))) from error
+                raise InputError(str(error).replace(str(staged), str(path))) from None
             finally:
                 _discard(staged)
     finally:

@@ -78,14 +78,14 @@ class KeptRuns:
         try:
             content = strict_json(text)
             newer = content["format_version"] > FORMAT_VERSION
-        except (ValueError, KeyError, TypeError) as error:
-            raise damaged from error
+        except (ValueError, KeyError, TypeError):
+            raise damaged from None
         if newer:
             raise newer_format(self.path, content["format_version"], FORMAT_VERSION)
         try:
             kept = _Content.parse(content)
-        except InputError as error:
-            raise damaged from error
+        except InputError:
+            raise damaged from None
         if not all(_is_whole(run, metrics) for run in kept.runs):
             raise damaged
         for key in {**self._about, **kept.about}:

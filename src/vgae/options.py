@@ -521,7 +521,7 @@ class Newcomers:
             return model.with_nodes(features, edges, weights=weights, ids=ids)
         except InputError as error:
             files = " and ".join(str(path) for path in (new_nodes, new_edges) if path)
-            raise InputError(f"{files}: {error}") from error
+            raise InputError(f"{files}: {error}") from None
 
 
 # ------------------------------------------------------------ what they say

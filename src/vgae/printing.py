@@ -148,4 +148,4 @@ def _write(lines: Iterable[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InputError(f"standard output: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"standard output: {(error.strerror or str(error)).lower()}") from None

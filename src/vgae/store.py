@@ -334,7 +334,7 @@ def load_run(path: Path) -> Run:
         )
     except InputError as error:
         where = "" if str(error).startswith(str(path)) else f"{path}: is damaged: "
-        raise InputError(f"{where}{error}; fit again") from error
+        raise InputError(f"{where}{error}; fit again") from None
 
 
 @contextmanager
@@ -345,7 +345,7 @@ def _reading(path: Path) -> Iterator[Path]:
             yield path
         except DAMAGE as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"{path}: is damaged: {reason}; fit again") from error
+            raise InputError(f"{path}: is damaged: {reason}; fit again") from None
 
 
 def _read_record(path: Path) -> Record:

@@ -172,8 +172,8 @@ class Table:
             values = cells.cast(pa.float64()).to_numpy()
         except pa.ArrowInvalid:
             values = np.array([_number(cell.as_py()) for cell in cells], dtype=np.float64)
-        except pa.ArrowNotImplementedError as error:
-            raise InputError(f"{self.path}: {self.describe(column)} is not numeric") from error
+        except pa.ArrowNotImplementedError:
+            raise InputError(f"{self.path}: {self.describe(column)} is not numeric") from None
         with np.errstate(over="ignore"):
             bad = np.flatnonzero(~np.isfinite(values.astype(np.float32)))
         if bad.size:

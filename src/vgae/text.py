@@ -159,7 +159,7 @@ class TextFile:
                 return pa.csv.read_csv(pa.BufferReader(block), reading, parsing, converting)
             except pa.ArrowInvalid as error:
                 if "straddling" not in str(error) or size > len(block):
-                    raise self._explain(error) from error
+                    raise self._explain(error) from None
         raise AssertionError("a row fits into its own block")
 
     def lines(self) -> Iterator[int]:
@@ -278,8 +278,8 @@ def text_head(path: Path, dialect: Dialect) -> tuple[str, Dialect, bool]:
 def _decoded_utf16(path: Path, sample: bytes, is_whole: bool) -> str:
     try:
         head = codecs.getincrementaldecoder("utf-16")().decode(sample, final=is_whole)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-16 text, as its first bytes say") from error
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-16 text, as its first bytes say") from None
     if not head.strip():
         raise InputError(f"{path}: is empty")
     _refuse_zeros(path, "\0" in head)
@@ -292,9 +292,9 @@ def _decoded_utf8(path: Path, sample: bytes, is_whole: bool) -> str:
         sample = sample[: _whole_lines(path, sample, b"\n", b"\r")]
     try:
         return sample.decode("utf-8-sig").lstrip("\ufeff")
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
         # A lone beginning of a byte order mark is no line's fault.
-        raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from error
+        raise not_utf8(path) or InputError(f"{path}: is not UTF-8 text") from None
 
 
 def _refuse_zeros(path: Path, has_zeros: bool) -> None:

@@ -63,7 +63,7 @@ class Command(TyperCommand):
                 for parameter in self.params
                 if parameter.param_type_name == "option" and parameter.name not in map(str, given)
             }
-            raise InputError(in_typed_words(applicable(str(error), options), typed)) from error
+            raise InputError(in_typed_words(applicable(str(error), options), typed)) from None
 
 
 def _names(parameter: Any) -> list[str]:

@@ -187,7 +187,7 @@ def from_networkx(graph: Any, *, weight: str = "weight", directed: bool = False)
     try:
         ids = as_ids(nodes)
     except InputError as error:
-        raise InputError(f"{error}; see networkx.relabel_nodes") from error
+        raise InputError(f"{error}; see networkx.relabel_nodes") from None
     position = {node: index for index, node in enumerate(nodes)}
     rows = [(position[a], position[b], value) for a, b, value in graph.edges(data=weight)]
     weights = [1.0 if value is None else value for _, _, value in rows]

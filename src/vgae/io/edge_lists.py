@@ -87,7 +87,7 @@ def read_edges(
     try:
         graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from None
     graph = graph.with_cleaning(replace(graph.cleaning, incomplete=n_incomplete))
     graph = graph.with_reading(reading)
     if graph.n_edges < n_rows // 4:

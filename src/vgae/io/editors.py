@@ -109,7 +109,7 @@ def _decoded(blocks: Iterable[bytes]) -> str:
         byte = content[error.start]
         raise InputError(
             f"line {line}: not UTF-8 text (byte 0x{byte:02x}); save the file as UTF-8"
-        ) from error
+        ) from None
 
 
 # ------------------------------------------------------------------------- GML

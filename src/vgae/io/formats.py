@@ -83,11 +83,11 @@ def _read(form: Format, stored: Stored, *, directed: bool) -> Graph:
         raise
     except InputError as error:
         comma = "," if str(error).startswith("line ") else ":"
-        raise InputError(f"{stored.path}{comma} {error}") from error
-    except Exception as error:  # whatever a foreign reader trips over
+        raise InputError(f"{stored.path}{comma} {error}") from None
+    except Exception as error:  # noqa: BLE001 - anything a foreign reader trips over
         raise InputError(
             f"{stored.path}: cannot be read as {form.name}: {_reason(error)}"
-        ) from error
+        ) from None
 
 
 def write_graph(
@@ -139,9 +139,9 @@ def write_graph(
     try:
         GRAPH_FORMATS[suffix].write(Content(graph, links, path), buffer)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # whatever a foreign writer trips over
-        raise InputError(f"{path}: cannot be written: {_reason(error)}") from error
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - anything a foreign writer trips over
+        raise InputError(f"{path}: cannot be written: {_reason(error)}") from None
     with staged_file(path) as staged, file_errors(path):
         staged.write_bytes(buffer.getbuffer())
 

@@ -89,12 +89,12 @@ def _parsed(content: bytes) -> dict[str, Any]:
         data = json.loads(content, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         hint = "; one object a line is read from .jsonl" if error.msg == "Extra data" else ""
-        raise InputError(f"line {error.lineno}: is not JSON: {error.msg.lower()}{hint}") from error
+        raise InputError(f"line {error.lineno}: is not JSON: {error.msg.lower()}{hint}") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"line {line}: is not UTF-8 text") from error
-    except RecursionError as error:
-        raise InputError(f"is nested too deeply; {FORMS}") from error
+        raise InputError(f"line {line}: is not UTF-8 text") from None
+    except RecursionError:
+        raise InputError(f"is nested too deeply; {FORMS}") from None
     if not isinstance(data, dict):
         raise InputError(f"is {_kind(data)}; {FORMS}")
     return data

@@ -91,7 +91,7 @@ class _Markup:
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
             reason = expat.ErrorString(error.code)
-            raise InputError(f"line {error.lineno}: is not XML: {reason}") from error
+            raise InputError(f"line {error.lineno}: is not XML: {reason}") from None
         if not self._n_graphs:
             raise InputError(f"holds no graph inside <{self.root}>")
 
