@@ -86,7 +86,7 @@ def test_without_a_header_columns_have_numbers_only(tmp_path: Path) -> None:
         (b"a,b\nc,d,e\n", "line 2: 3 columns"),
         (b"# x\na,b\nc,d,e\n", "line 3: 3 columns"),
         (b'a,b\n"c,d\ne,f\n', "line 2: 1 column.*unclosed quote"),
-        (gzip.compress(b"a,b\n" * 1000)[:-12], "truncated"),
+        (gzip.compress(b"a,b\n" * 1000, mtime=0)[:-12], "truncated"),
     ],
 )
 def test_damaged_text_is_one_line_with_its_place(tmp_path: Path, content: bytes, said: str) -> None:

@@ -191,7 +191,7 @@ def test_a_single_edge_attribute_is_a_weight(caplog: pytest.LogCaptureFixture) -
         assert as_graph(data(edge_attr=torch.ones(4, 3), y=torch.tensor([1]))).weights is None
     assert caplog.messages == [
         "Data: edge_attr, shape (4, 3), holds no weights: not used",
-        "Data.y, shape (1,), is not one label a node: not used",
+        "Data.y, shape (1,), is not one label per node: not used",
     ]
 
 
