@@ -135,6 +135,7 @@ def test_more_or_fewer_runs_and_other_methods_use_what_is_there(
     keep = tmp_path / "keep"
     seen(karate, keep, stop=5)
     assert seen(karate, keep, ["pagerank", "adamic-adar"], runs=2, stop=1) == [("adamic-adar", 0)]
+    assert seen(karate, keep, "katz", runs=2) == []  # and what an earlier call kept, stays
     assert seen(karate, keep, "katz", runs=4) == [("katz", 3)]
 
 
@@ -253,6 +254,7 @@ def test_ctrl_c_shows_what_is_finished_and_the_same_command_goes_on(tmp_path: Pa
     assert f"the table shows the {n_complete} of 400 runs that every method has finished" in err
     assert f"{n_kept} of 800 runs are kept in runs/evaluate: the same command goes on" in err
     assert err.splitlines()[-1] == "Error: interrupted"
+    assert "keeping what was learned" not in err  # it is not: that run will be made again
     assert [line.split("\t")[0] for line in out.splitlines() if " 95" not in line][1:] == [
         "katz", "gae",
     ]  # fmt: skip

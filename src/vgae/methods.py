@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -214,7 +215,12 @@ def _auto_encoder(model: LinkModel, preset: str | None, overrides: Mapping[str, 
     parameters = settings.parameters()
 
     def scores(view: TrainingView, seed: int) -> Scores:
-        fitted = kind(**(parameters | {"seed": seed})).fit(view)
+        fits = logging.getLogger(kind.__module__)
+        fits.addFilter(_is_true_of_a_run)
+        try:
+            fitted = kind(**(parameters | {"seed": seed})).fit(view)
+        finally:
+            fits.removeFilter(_is_true_of_a_run)
         if fitted.interrupted_:
             raise KeyboardInterrupt
         return fitted.scores()
@@ -232,6 +238,11 @@ def _auto_encoder(model: LinkModel, preset: str | None, overrides: Mapping[str, 
         single_threaded=False,
     )
     return made
+
+
+def _is_true_of_a_run(record: logging.LogRecord) -> bool:
+    """Whether a remark of `fit` holds here: an interrupted fit keeps its model, a run does not."""
+    return not record.getMessage().startswith("interrupted")
 
 
 def _baseline(method: Baseline, overrides: Mapping[str, Any]) -> Candidate:
