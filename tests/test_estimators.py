@@ -359,7 +359,7 @@ def test_an_interrupt_keeps_what_was_learned_and_is_raised(
         model.fit(karate, callbacks=[at_four])
     assert model.interrupted_
     assert len(model.history_) == 4
-    assert "interrupted after step 4; finishing with what was learned" in caplog.text
+    assert "interrupted after step 4; finishing the fit" in caplog.text
     same = make_model(name, steps=4).fit(karate)
     np.testing.assert_array_equal(model.embedding_, same.embedding_)
     assert not model.fit(karate, callbacks=None).interrupted_

@@ -332,7 +332,7 @@ class OpenEvaluation:
     @property
     def n_kept(self) -> int:
         """How many finished runs of a method are on disk now."""
-        return sum(len(kept.read(self._metrics)) for kept in self._kept.values())
+        return sum(min(self._runs, kept.count(self._metrics)) for kept in self._kept.values())
 
     def run(self, on_scores: Callable[[RunScores], None] | None = None) -> None:
         """Make the runs that are missing; each is kept before it is shown.
@@ -393,10 +393,14 @@ class OpenEvaluation:
         )
 
     def discard(self) -> None:
-        """Remove the kept runs, once nothing needs them, and the folder if that leaves it empty."""
+        """Remove the kept runs, and the folder if that leaves it empty.
+
+        Runs that an interrupted call with more `runs` has kept stay for that call.
+        """
         with suppress(OSError):
             for kept in self._kept.values():
-                kept.path.unlink(missing_ok=True)
+                if kept.count(self._metrics) <= self._runs:
+                    kept.path.unlink(missing_ok=True)
             if self.keep is not None:
                 # A relative name may have brought folders that only hold this one.
                 (os.rmdir if self.keep.is_absolute() else os.removedirs)(self.keep)

@@ -200,17 +200,13 @@ def evaluate(
                 )
             )
     except KeyboardInterrupt:
-        if work.n_complete and not json:
+        if work.n_complete and not json:  # a program must not take a part for the whole
             print_evaluation(work.result())
-            reporter.say(
-                f"interrupted: the table shows the {work.n_complete} of {runs} runs that every "
-                "method has finished"
-            )
+            shown = f"{work.n_complete} of {runs} runs"
+            reporter.say(f"interrupted: the table shows the {shown} that every method has finished")
         if work.n_kept:
-            reporter.say(
-                f"{work.n_kept} of {total} runs are kept in {keep}: the same command goes on from "
-                "there"
-            )
+            kept = f"{work.n_kept} of {total} runs are kept in {keep}"
+            reporter.say(f"{kept}: the same command goes on from there")
         raise
     result = work.result()
     if out is not None:

@@ -473,7 +473,7 @@ def _trained(
                 interrupt.press()
             if interrupt.pressed:
                 logger.warning(
-                    "interrupted after step %d; finishing with what was learned "
+                    "interrupted after step %d; finishing the fit "
                     "(press Ctrl-C again to stop at once)",
                     record.step,
                 )

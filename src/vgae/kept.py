@@ -45,8 +45,8 @@ class KeptRuns:
     >>> path = Path(tempfile.mkdtemp()) / "katz.json"
     >>> kept = KeptRuns(path, {"seed": 0}, advice="remove it")
     >>> kept.write([{"auc": 0.9}])
-    >>> kept.read(["auc"])
-    [{'auc': 0.9}]
+    >>> kept.read(["auc"]), kept.count(["auc"])
+    ([{'auc': 0.9}], 1)
     >>> KeptRuns(path, {"seed": 1}, advice="remove it").read(["auc"])
     Traceback (most recent call last):
     vgae.errors.InputError: katz.json: holds runs made in another way (seed differs); remove it
@@ -94,6 +94,13 @@ class KeptRuns:
                     f"{self.path}: holds runs made in another way ({key} differs); {self._advice}"
                 )
         return list(kept.runs)
+
+    def count(self, metrics: Sequence[str]) -> int:
+        """How many runs `read` gives; 0 where it would refuse the file."""
+        try:
+            return len(self.read(metrics))
+        except InputError:
+            return 0
 
     def write(self, runs: Sequence[RunMetrics]) -> None:
         """Replace the file by one with these runs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import ClassVar, Self, final
 
 import numpy as np
@@ -84,12 +85,15 @@ class Spectral(Baseline):
         from sklearn.manifold import spectral_embedding
 
         n_nodes = training.n_nodes
-        vectors = spectral_embedding(
-            _tied(training, self.tie),
-            n_components=self.latent_dim,
-            eigen_solver="arpack" if n_nodes <= MOST_NODES_TO_FACTORIZE else "lobpcg",
-            random_state=stream_seed(seed, "spectral") % 2**32,
-        )
+        with warnings.catch_warnings():
+            # A second solver takes over, and nobody has anything to do.
+            warnings.filterwarnings("ignore", "ARPACK has failed", RuntimeWarning)
+            vectors = spectral_embedding(
+                _tied(training, self.tie),
+                n_components=self.latent_dim,
+                eigen_solver="arpack" if n_nodes <= MOST_NODES_TO_FACTORIZE else "lobpcg",
+                random_state=stream_seed(seed, "spectral") % 2**32,
+            )
         return VectorScores(vectors[:n_nodes])
 
 
