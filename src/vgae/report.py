@@ -154,6 +154,7 @@ def print_links(links: Sequence[Any], *, json: bool) -> None:
     print_table(
         ["source", "target", "probability"],
         [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
+        labels=2,
     )
 
 
@@ -241,7 +242,8 @@ def print_comparisons(result: Evaluation) -> None:
         if one.difference.mean is not None
     ]
     if rows:
-        print_table(["difference", "metric", "mean", "95 % interval", "runs ahead"], rows)
+        columns = ["difference", "metric", "mean", "95 % interval", "runs ahead"]
+        print_table(columns, rows, labels=2)
 
 
 def print_inspection(found: Mapping[str, Any]) -> None:
