@@ -97,11 +97,12 @@ def near_file(path: Path) -> Path | None:
             names = [entry.name for entry in islice(entries, MOST_COMPARED)]
     except OSError:
         return None
-    shown = sorted(name for name in names if not name.startswith(".") or path.name.startswith("."))
-    near = nearest(path.name, shown, cutoff=NEAR)
-    if near is None and not path.suffix:
-        stems = {Path(name).stem: name for name in shown}
-        near = stems.get(nearest(path.name, stems, cutoff=NEAR) or "")
+    hidden = path.name.startswith(".")
+    stems: dict[str, list[str]] = {}  # compared alone: a suffix makes any two names alike
+    for name in sorted(name for name in names if hidden or not name.startswith(".")):
+        stems.setdefault(Path(name).stem, []).append(name)
+    stem = nearest(path.stem, stems, cutoff=NEAR)
+    near = None if stem is None else nearest(path.name, stems[stem], cutoff=0)
     return None if near is None else path.with_name(near)
 
 

@@ -587,9 +587,7 @@ def attribute_kinds(texts: list[str] | None) -> dict[str, str]:
 
 
 @contextmanager
-def inputs(
-    *names: str | Path | None, max_bytes: str | None = None
-) -> Iterator[tuple[Any, ...]]:
+def inputs(*names: str | Path | None, max_bytes: str | None = None) -> Iterator[tuple[Any, ...]]:
     """The files of these names to read, with standard input in a file for "-".
 
     Raises
