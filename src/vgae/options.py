@@ -439,7 +439,13 @@ class Training:
 
 @dataclass(frozen=True)
 class HoldingOut:
-    """Which edges are held out."""
+    """Which edges are held out.
+
+    Examples
+    --------
+    >>> given(HoldingOut(validation=0.1, protocol="TV"))
+    {'validation': 0.1, 'protocol': 'TV'}
+    """
 
     validation: Annotated[
         float | None,
@@ -466,7 +472,13 @@ class HoldingOut:
 
 @dataclass(frozen=True)
 class Newcomers:
-    """Nodes that join a fitted model without training."""
+    """Nodes that join a fitted model without training.
+
+    Examples
+    --------
+    >>> Newcomers().join("a model without new nodes")
+    'a model without new nodes'
+    """
 
     new_nodes: Annotated[
         Path | None,
