@@ -1,4 +1,4 @@
-"""The options that commands share, and the names that a shell completes."""
+"""The options that commands share, each declared once."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from vgae import api, evaluation, options
 from vgae.config import Settings
 from vgae.errors import InputError
-from vgae.kernels.sums import ENGINES
 from vgae.model import ModelSettings
 from vgae.options import HoldingOut, Newcomers, Reading, Training, comma_list, given, inputs
 from vgae.split import SplitSettings
 from vgae.train import TrainSettings
-
-
-def test_names_to_complete_are_those_that_exist() -> None:
-    assert set(options.METHODS) == set(api.METHODS)
-    assert set(options.PRESETS) == set(api.PRESETS)
-    assert options.METRICS == evaluation.LINK_METRICS
-    assert options.TASKS == evaluation.TASKS
-    assert set(options.ENGINES) == {"auto", *ENGINES}
-    for objective in options.OBJECTIVES:
-        ModelSettings(objective=objective)  # type: ignore[arg-type]
 
 
 def test_options_of_a_stage_are_settings_of_it() -> None:
