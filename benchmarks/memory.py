@@ -99,9 +99,9 @@ def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
     import torch  # noqa: F401
 
     note("import torch")
-    from vgae.cli import spare_memory
+    from vgae.cli import _spare_memory
 
-    spare_memory()
+    _spare_memory()
     from vgae.api import make_model
     from vgae.io import read_graph
     from vgae.split import split_edges

@@ -5,6 +5,7 @@ import re
 import sysconfig
 import traceback
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from scipy import sparse
 
 import vgae
-from vgae.errors import InputError, NotFittedError, VgaeError, unknown_name
+from vgae.errors import InputError, NotFittedError, VgaeError, nearest, unknown_name
 
 
 def test_every_error_is_a_vgae_error() -> None:
@@ -32,6 +33,20 @@ def test_unknown_name_far_from_all_only_lists() -> None:
     line = str(unknown_name("dataset", "zzzzzz", ["cora", "karate"]))
     assert "did you mean" not in line
     assert "cora, karate" in line
+
+
+def test_a_name_that_differs_by_case_and_blanks_alone_comes_first() -> None:
+    assert nearest("Hidden Dim", ["hidden_dim", "hiddendim"]) == "hiddendim"
+    assert nearest("ANN", ["anna", "ann"]) == "ann"
+
+
+def test_the_bar_for_alikeness_can_be_set() -> None:
+    assert nearest("none.csv", ["node.csv"], cutoff=0.75) == "node.csv"
+    assert nearest("none.csv", ["edges.csv"], cutoff=0.75) is None
+
+
+def test_names_without_end_are_compared_in_part() -> None:
+    assert nearest("name 7", (f"name {number}" for number in count())) == "name 7"
 
 
 PARTS: dict[str, bytes | str] = {

@@ -12,8 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vgae.errors import InputError
-from vgae.ids import IdIndex, as_ids, canonical_int, id_bytes, id_columns, unique_ids
+from vgae.errors import InputError, nearest
+from vgae.ids import (
+    IdIndex,
+    as_ids,
+    canonical_int,
+    id_bytes,
+    id_columns,
+    unique_ids,
+    unknown_node,
+)
 
 
 def test_as_ids_takes_arrays_of_every_kind() -> None:
@@ -181,3 +189,48 @@ def test_rows_of_lists_are_pairs_or_refused() -> None:
         with pytest.raises(InputError, match="node ids|pair") as error:
             id_columns(wrong) if wrong != [("a", 1)] else id_columns([("a", 1), (1, 1)])
         assert "\n" not in str(error.value)
+
+
+# ---------------------------------------------------------------- near ids
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "near"),
+    [
+        ("Ann", ["ann", "bob"], "'ann'"),
+        ("ANN SMITH", ["Ann Smith", "bob"], "'Ann Smith'"),
+        (" ann ", ["ann", "bob"], "'ann'"),
+        ("ann smith", ["annsmith", "bob"], "'annsmith'"),
+        ("Zürrich", ["Zürich", "Bern"], "'Zürich'"),
+        ("007", [6, 7], "7"),
+        ("7", ["006", "007"], "'007'"),
+        ("P0533", ["P00533", "Q9Y"], None),
+        ("n99", ["n9", "n90"], None),
+        (99, [9, 90], None),
+        ("zoe", ["ann", "bob"], None),
+        ("ann", [1, 2], None),
+        ("\x1b[31mAnn", ["\x1b[31mann"], r"'\x1b[31mann'"),
+    ],
+)
+def test_an_unknown_node_is_answered_by_the_nearest(
+    name: str | int, ids: list[str | int], near: str | None
+) -> None:
+    said = str(unknown_node(name, as_ids(ids)))
+    assert "is not in the graph" in said
+    assert said.partition(": did you mean ")[2] == ("" if near is None else f"{near}?")
+
+
+def test_of_very_many_ids_those_around_the_name_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+
+    def counting(name: str, known: list[str], **options: float) -> str | None:
+        compared.append(len(known))
+        return nearest(name, known, **options)
+
+    monkeypatch.setattr("vgae.ids.nearest", counting)
+    names = [f"{letters}{number:05d}" for letters in "axz" for number in range(20_000)]
+    said = str(unknown_node("perzon", as_ids([*names, "person"])))
+    assert said.endswith("did you mean 'person'?")
+    assert compared == [5000]

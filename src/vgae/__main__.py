@@ -1,7 +1,6 @@
 """`python -m vgae`: the command line."""
 
-from vgae.cli import main, spare_memory
+from vgae.cli import main
 
 if __name__ == "__main__":
-    spare_memory()
     main()

@@ -415,7 +415,7 @@ class _NoPandas:
             raise ModuleNotFoundError("no command uses pandas", name=name)
 
 
-def spare_memory() -> None:
+def _spare_memory() -> None:
     """Have PyArrow do without what no command needs; for a process that runs one command.
 
     It imports pandas, where that is installed, to convert the first array (30 MB, half a second),
@@ -431,9 +431,18 @@ def main() -> None:
     """Run the command line; every error becomes one line and an exit status.
 
     0 done, 1 a fault of this program, 2 input that cannot be used, 130 interrupted.
+
+    Examples
+    --------
+    >>> from contextlib import suppress
+    >>> from unittest.mock import patch
+    >>> with patch("sys.argv", ["vgae", "--version"]), suppress(SystemExit):
+    ...     main()
+    vgae 0.1.0
     """
-    if Path(getattr(sys.modules["__main__"], "__file__", None) or "").stem == "vgae":
-        spare_memory()  # the process is this command's alone
+    program = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    if program.stem == "vgae" or program.parts[-2:] == ("vgae", "__main__.py"):
+        _spare_memory()  # the process is this command's alone
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal without "±" must not cost the results
             stream.reconfigure(errors="backslashreplace")

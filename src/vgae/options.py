@@ -6,7 +6,7 @@ takes a group as one parameter, and `vgae.usage.grouped` shows typer the fields 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
@@ -15,69 +15,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vgae.completion import (
+    ENGINES,
+    METHODS,
+    METRICS,
+    OBJECTIVES,
+    PRESETS,
+    TASKS,
+    graphs,
+    list_of,
+    one_of,
+)
 from vgae.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from vgae.graph import Graph
-
-METHODS = (
-    *("vgae", "gae", "spectral", "deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
-    *("resource-allocation", "preferential-attachment", "katz", "pagerank"),
-)
-PRESETS = ("paper", "unit")
-METRICS = (
-    *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
-    "full_average_precision",
-)
-TASKS = ("links", "nodes", "clusters")
-OBJECTIVES = ("paper", "elbo")
-ENGINES = ("auto", "numba", "triton", "triton-tf32", "triton-bf16", "tiles", "reference")
-"""Names that a shell completes; here since the rooms that own them import torch."""
-
-# --------------------------------------------------------------- completion
-
-
-def _one_of(*names: str) -> Callable[[str], list[str]]:
-    """Complete one of these names."""
-
-    def complete(incomplete: str) -> list[str]:
-        return [name for name in names if name.startswith(incomplete)]
-
-    return complete
-
-
-def _list_of(*names: str) -> Callable[[str], list[str]]:
-    """Complete the last of some names with commas between them."""
-
-    def complete(incomplete: str) -> list[str]:
-        before, comma, last = incomplete.rpartition(",")
-        given = before.split(",")
-        return [
-            f"{before}{comma}{name}"
-            for name in names
-            if name.startswith(last) and name not in given
-        ]
-
-    return complete
-
-
-def _graphs(incomplete: str) -> list[str]:
-    """Complete the name of a data set, or that of a file."""
-    from vgae.datasets import DATASETS
-
-    folder, slash, start = incomplete.rpartition("/")
-    found = [] if slash else [name for name in DATASETS if name.startswith(incomplete)]
-    try:
-        items = sorted(Path(f"{folder}{slash}" or ".").iterdir())
-    except OSError:
-        return found
-    visible = [item for item in items if not item.name.startswith(".") or start.startswith(".")]
-    return found + [
-        f"{folder}{slash}{item.name}{'/' * item.is_dir()}"
-        for item in visible
-        if item.name.startswith(start)
-    ]
-
 
 # ------------------------------------------------- arguments and single options
 
@@ -98,7 +50,7 @@ GraphArgument = Annotated[
         help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; SIF, .adjlist, "
         ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek, JSON), the name of a "
         "data set (see `vgae datasets`), or - for delimited text on standard input.",
-        autocompletion=_graphs,
+        autocompletion=graphs,
     ),
 ]
 PairsArgument = Annotated[
@@ -129,7 +81,7 @@ HeaderOption = Annotated[
 RunFolderOption = Annotated[Path, _output_option(metavar="DIR", help="The run folder to make.")]
 ModelOption = Annotated[
     str,
-    _model_option(metavar="NAME", help="vgae or gae.", autocompletion=_one_of("vgae", "gae")),
+    _model_option(metavar="NAME", help="vgae or gae.", autocompletion=one_of("vgae", "gae")),
 ]
 MethodsOption = Annotated[
     str,
@@ -138,7 +90,7 @@ MethodsOption = Annotated[
         help="Methods, separated by commas: vgae, gae; spectral, deepwalk, sdne, vae; "
         "common-neighbors, adamic-adar, resource-allocation, preferential-attachment, katz, "
         "pagerank.",
-        autocompletion=_list_of(*METHODS),
+        autocompletion=list_of(*METHODS),
     ),
 ]
 SettingOption = Annotated[
@@ -163,7 +115,7 @@ TasksOption = Annotated[
         metavar="NAMES",
         help="links (held-out edges), nodes (logistic regression of labels on the embedding), "
         "clusters (k-means against labels); separated by commas.",
-        autocompletion=_list_of(*TASKS),
+        autocompletion=list_of(*TASKS),
     ),
 ]
 MetricsOption = Annotated[
@@ -173,7 +125,7 @@ MetricsOption = Annotated[
         help="Any of auc, average_precision, hits@10, hits@50, hits@100, mrr and "
         "full_average_precision (among all pairs, at their true prevalence), separated by commas; "
         "default: all, the last on up to 50,000 nodes.",
-        autocompletion=_list_of(*METRICS),
+        autocompletion=list_of(*METRICS),
     ),
 ]
 CompareOption = Annotated[
@@ -212,7 +164,7 @@ OnlyOption = Annotated[
     _scores_option(
         metavar="NAMES",
         help="Data sets, separated by commas; default: all three.",
-        autocompletion=_list_of("cora", "citeseer", "pubmed"),
+        autocompletion=list_of("cora", "citeseer", "pubmed"),
     ),
 ]
 ReproduceFolderOption = Annotated[
@@ -292,7 +244,7 @@ class Reading:
         _features_option(
             metavar="CHOICE",
             help="Missing attributes: error, mean (of the others) or zero.",
-            autocompletion=_one_of("error", "mean", "zero"),
+            autocompletion=one_of("error", "mean", "zero"),
         ),
     ] = "error"
     features_header: FeaturesHeaderOption = None
@@ -389,7 +341,7 @@ class Training:
             metavar="NAME",
             help="paper: hidden 32, latent 16, Adam 0.01, 200 steps, "
             "raw features. unit: the same with each node's features at unit length.",
-            autocompletion=_one_of(*PRESETS),
+            autocompletion=one_of(*PRESETS),
         ),
     ] = "paper"
     steps: Annotated[
@@ -411,7 +363,7 @@ class Training:
             metavar="NAME",
             help="paper (class-weighted cross-entropy: the edges weigh as much as all the pairs "
             "without one) or elbo (all pairs weigh alike).",
-            autocompletion=_one_of(*OBJECTIVES),
+            autocompletion=one_of(*OBJECTIVES),
         ),
     ] = None
     patience: Annotated[
@@ -434,7 +386,7 @@ class Training:
             metavar="NAME",
             help="What sums over all pairs: auto (default: the fastest exact one), numba, triton, "
             "triton-tf32, triton-bf16 (rounded products), tiles or reference.",
-            autocompletion=_one_of(*ENGINES),
+            autocompletion=one_of(*ENGINES),
         ),
     ] = None
     device: Annotated[
@@ -442,7 +394,7 @@ class Training:
         _training_option(
             metavar="NAME",
             help="Where to train: cpu (default) or cuda.",
-            autocompletion=_one_of("cpu", "cuda"),
+            autocompletion=one_of("cpu", "cuda"),
         ),
     ] = None
 
@@ -453,7 +405,13 @@ class Training:
 
 @dataclass(frozen=True)
 class HoldingOut:
-    """Which edges are held out."""
+    """Which edges are held out.
+
+    Examples
+    --------
+    >>> given(HoldingOut(validation=0.1, protocol="TV"))
+    {'validation': 0.1, 'protocol': 'TV'}
+    """
 
     validation: Annotated[
         float | None,
@@ -473,14 +431,20 @@ class HoldingOut:
             metavar="T|TV",
             help="Messages when test pairs are scored: T, train-only (default); TV, train + "
             "validation.",
-            autocompletion=_one_of("T", "TV"),
+            autocompletion=one_of("T", "TV"),
         ),
     ] = None
 
 
 @dataclass(frozen=True)
 class Newcomers:
-    """Nodes that join a fitted model without training."""
+    """Nodes that join a fitted model without training.
+
+    Examples
+    --------
+    >>> Newcomers().join("a model without new nodes")
+    'a model without new nodes'
+    """
 
     new_nodes: Annotated[
         Path | None,
@@ -606,9 +570,7 @@ def attribute_kinds(texts: list[str] | None) -> dict[str, str]:
 
 
 @contextmanager
-def inputs(
-    *names: str | Path | None, max_bytes: str | None = None
-) -> Iterator[tuple[Path | None, ...]]:
+def inputs(*names: str | Path | None, max_bytes: str | None = None) -> Iterator[tuple[Any, ...]]:
     """The files of these names to read, with standard input in a file for "-".
 
     Raises

@@ -103,15 +103,17 @@ def _parts(cells: list[list[str]], width: int, labels: int) -> Iterator[Table]:
     more than its share of the width.
     """
     columns = list(zip(*cells, strict=True))
-    share = max(ONE_LINE, (width - GAP * labels) // (labels + 1))
-    least = [min(share, max(map(_least_width, column))) for column in columns]
+    least = [max(map(_least_width, column)) for column in columns]
     first, others = list(range(labels)), list(range(labels, len(columns)))
+    if any(_total(least, [*first, place]) > width for place in others or first[-1:]):
+        share = (width - GAP * labels) // (labels + 1)
+        least = [min(share, needed) for needed in least]
     while first:
         n_fitting = 1
         while n_fitting < len(others) and _total(least, first + others[: n_fitting + 1]) <= width:
             n_fitting += 1
         shown, others = first + others[:n_fitting], others[n_fitting:]
-        widths = {place: max(map(cell_len, columns[place])) for place in shown}
+        widths = {place: min(width, max(map(cell_len, columns[place]))) for place in shown}
         while _total(widths, shown) > width and (
             wide := [place for place in shown if widths[place] > least[place]]
         ):

@@ -1,4 +1,4 @@
-"""What people see: results on standard output, everything else on standard error."""
+"""What people see: results in words and tables, remarks and progress on standard error."""
 
 from __future__ import annotations
 
@@ -69,12 +69,22 @@ ROW_WORDS = {
 
 
 def print_error(line: str) -> None:
-    """One line on standard error."""
+    """Show an error as one line on standard error.
+
+    Examples
+    --------
+    >>> print_error("edges.csv: is empty")
+    """
     say(Text.assemble(("Error: ", "bold red"), one_line(line)))
 
 
 def print_traceback(error: BaseException) -> None:
-    """Where an error came from, and every error that led to it, on standard error."""
+    """Show where an error came from, and every error that led to it, on standard error.
+
+    Examples
+    --------
+    >>> print_traceback(ValueError("no reason"))
+    """
     led_to_it: BaseException | None = error
     while led_to_it is not None:
         led_to_it.__suppress_context__ = False
@@ -111,7 +121,15 @@ def command_line(*words: object) -> str:
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
-    """Held-out metrics of one run as a table of percentages."""
+    """Print held-out metrics of one run as percentages.
+
+    Examples
+    --------
+    >>> made = {"protocol": "T", "proportions": {"train": 0.85, "validation": 0.05, "test": 0.1}}
+    >>> print_metrics({**made, "validation": None, "test": {"auc": 0.9, "mrr": None}})
+    held out [T, 85 / 5 / 10]  AUC   MRR
+    test                       90.0  -
+    """
     parts = {part: metrics[part] for part in ("validation", "test") if metrics[part]}
     if not parts:
         return
@@ -126,7 +144,13 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
 
 
 def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: bool) -> None:
-    """Held-out metrics of one run and, where they are given, the likeliest missing links."""
+    """Print held-out metrics of one run and, where they are given, the likeliest missing links.
+
+    Examples
+    --------
+    >>> made = {"protocol": "T", "proportions": {"train": 1.0}, "validation": None, "test": None}
+    >>> print_fit(made, None, json=False)
+    """
     if json:
         print_json({**metrics, "links": [link._asdict() for link in links or ()]})
         return
@@ -136,13 +160,21 @@ def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: 
 
 
 def print_links(links: Sequence[Any], *, json: bool) -> None:
-    """Pairs of nodes with their probabilities."""
+    """Print pairs of nodes with their probabilities.
+
+    Examples
+    --------
+    >>> from vgae import Link
+    >>> print_links([Link("ann", "bob", 0.75)], json=True)
+    {"source": "ann", "target": "bob", "probability": 0.75}
+    """
     if json:
         print_json([link._asdict() for link in links], lines=True)
         return
     print_table(
         ["source", "target", "probability"],
         [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
+        labels=2,
     )
 
 
@@ -203,7 +235,15 @@ def print_reproduction(
 
 
 def print_evaluation(result: Evaluation) -> None:
-    """Methods against metrics: mean and standard error, with the 95 % interval below."""
+    """Print methods against metrics: mean and standard error, with the 95 % interval below.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> print_evaluation(evaluate(load_dataset("karate"), ["katz"], runs=1, metrics=["auc"]))
+    model [T, 85 / 5 / 10]  AUC
+    katz                    93.9
+    """
     metrics = list(next(iter(result.metrics.values())))
     rows = []
     for name, scores in result.metrics.items():
@@ -217,7 +257,13 @@ def print_evaluation(result: Evaluation) -> None:
 
 
 def print_comparisons(result: Evaluation) -> None:
-    """Every method's difference to the first one, metric by metric, on the same splits."""
+    """Print every method's difference to the first one, metric by metric, on the same splits.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> print_comparisons(evaluate(load_dataset("karate"), ["katz"], runs=1))  # nothing to compare
+    """
     rows = [
         [
             f"{one.first} - {one.second}",
@@ -230,11 +276,24 @@ def print_comparisons(result: Evaluation) -> None:
         if one.difference.mean is not None
     ]
     if rows:
-        print_table(["difference", "metric", "mean", "95 % interval", "runs ahead"], rows)
+        columns = ["difference", "metric", "mean", "95 % interval", "runs ahead"]
+        print_table(columns, rows, labels=2)
 
 
 def print_inspection(found: Mapping[str, Any]) -> None:
-    """A graph in figures, a line for each, and what fitting it would take."""
+    """Print a graph in figures, one per line, and what fitting it would take.
+
+    Examples
+    --------
+    >>> from vgae import Graph
+    >>> from vgae.inspection import inspect_graph
+    >>> found = inspect_graph(Graph.from_pairs([("a", "b")])).as_dict()
+    >>> print_inspection(found)  # doctest: +ELLIPSIS
+    graph       figure
+    nodes       2 (0 without an edge)
+    edges       1 (undirected)
+    ...
+    """
     plan = found["plan"]
     parts = {"edges": found["n_edges"], **found["cleaning"]}
     rows_words = " + ".join(
@@ -292,7 +351,15 @@ def _held_out_words(plan: Mapping[str, Any]) -> str:
 
 
 def evaluation_words(result: Evaluation) -> str:
-    """How an evaluation was made, for the line below its table."""
+    """How an evaluation was made, for the line below its table.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> result = evaluate(load_dataset("karate"), ["katz"], runs=1, metrics=["auc"])
+    >>> evaluation_words(result).split("; ")[0]
+    'a single run: no standard error, in percent'
+    """
     spread = "mean and standard error" if result.runs > 1 else "a single run: no standard error"
     told = [f"{spread}, in percent", f"{result.runs} run{'s' * (result.runs > 1)}"]
     if "links" in result.tasks:
@@ -307,7 +374,13 @@ def evaluation_words(result: Evaluation) -> str:
 
 
 def scores_words(metrics: Mapping[str, float | None]) -> str:
-    """The first metrics of a run, for a line of progress."""
+    """The first two metrics of a run, for a line of progress.
+
+    Examples
+    --------
+    >>> scores_words({"auc": 0.912, "average_precision": 0.9, "mrr": 0.1})
+    'AUC 91.2 AP 90.0'
+    """
     return " ".join(f"{_title(name)} {percent(metrics[name])}" for name in list(metrics)[:2])
 
 
@@ -342,28 +415,50 @@ def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
 
 
 def shares(proportions: Mapping[str, float]) -> str:
-    """Proportions in percent, as in 85 / 5 / 10."""
+    """Proportions in percent.
+
+    Examples
+    --------
+    >>> shares({"train": 0.85, "validation": 0.05, "test": 0.1})
+    '85 / 5 / 10'
+    """
     return " / ".join(f"{100 * share:g}" for share in proportions.values())
 
 
 class Reporter:
-    """Progress and remarks on standard error; silent when told to be.
+    """Shows progress and remarks on standard error, and what the library logs.
 
     Parameters
     ----------
     quiet
-        Whether to say nothing but errors.
+        Whether to show errors only.
+
+    Examples
+    --------
+    >>> reporter = Reporter(quiet=True)
+    >>> reporter.say("karate: 34 nodes")
+    >>> reporter.suggest("vgae", "datasets")
+    >>> with reporter.training(10) as on_step, reporter.counting("run", 3) as tick:
+    ...     tick("AUC 91.2")
+    >>> reporter.close()
     """
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         package = logging.getLogger("vgae")
+        self._before = package.handlers, package.propagate, package.level
         package.handlers = [_SayHandler()]
         package.propagate = False
         package.setLevel(logging.ERROR if quiet else logging.INFO)
 
+    def close(self) -> None:
+        """Give the library's log back to those who had it."""
+        package = logging.getLogger("vgae")
+        package.handlers, package.propagate = self._before[:2]
+        package.setLevel(self._before[2])
+
     def say(self, line: str) -> None:
-        """A remark."""
+        """Show a remark."""
         if not self.quiet:
             say(Text(one_line(line)))
 
@@ -383,7 +478,7 @@ class Reporter:
 
     @contextmanager
     def counting(self, title: str, total: int) -> Iterator[Any]:
-        """A display of `total` pieces of work; call what it yields with each piece's words."""
+        """A display of `total` steps; call what it yields with the words for each."""
         done, started = 0, time.perf_counter()
 
         def tick(words: str) -> None:

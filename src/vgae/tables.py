@@ -58,7 +58,7 @@ NUMBER_WITH_COMMA = re.compile(rf"{DECIMAL_COMMA}|{GROUPED.pattern}")
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose shape is known and whose columns are read when asked for.
+    r"""A table whose shape is known and whose columns are read when asked for.
 
     Attributes
     ----------
@@ -76,6 +76,20 @@ class Table:
         Whether it is a data frame, whose rows are counted from 0.
     row_ids
         The node of each row of a data frame, which errors name too, if it is known.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("id,age\nann,30\nbob,41.5\n")
+    >>> table = open_table(path, header=True)
+    >>> table.rows, table.first_cells(0)
+    ([['ann', '30'], ['bob', '41.5']], ['ann', 'bob'])
+    >>> table.column("age"), table.column_called("id"), table.describe(1)
+    (1, 0, "column 'age'")
+    >>> [cells] = table.held([1]).read([1])
+    >>> table.numbers(1, cells).tolist(), table.place(1).endswith("people.csv, line 3")
+    ([30.0, 41.5], True)
     """
 
     path: Path
@@ -99,7 +113,7 @@ class Table:
         return [row[column] for row in self.rows if len(row) == self.n_columns]
 
     def column(self, wanted: str) -> int:
-        """Position of a column given by its name, or by its number from 1.
+        """Position of a column given by its name or by its number from 1.
 
         Raises
         ------
@@ -130,15 +144,15 @@ class Table:
     def read(
         self, columns: Sequence[int], *, encoded: Collection[int] = ()
     ) -> list[pa.ChunkedArray]:
-        """Columns by position: of strings from text, of their own types from Parquet and Arrow.
+        """Columns by position: strings from text, typed columns from Parquet and Arrow.
 
-        Those in `encoded` come with a dictionary, which takes a fraction of the memory where
+        Columns in `encoded` come with a dictionary, which takes a fraction of the memory where
         values recur.
         """
         return self._read(list(columns), encoded)
 
     def held(self, columns: Sequence[int]) -> Table:
-        """The same table with these columns read already, once for all that look at them."""
+        """The same table with these columns already read, once for all their readers."""
         cells = dict(zip(columns, self.read(columns), strict=True))
         return replace(self, _read=lambda wanted, _: [cells[column] for column in wanted])
 
@@ -155,12 +169,12 @@ class Table:
     def numbers(self, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
         """A column, already read, as finite numbers, shape (n_rows,).
 
-        A comma is a decimal one where it cannot be anything else, which is said.
+        A comma is read as a decimal comma where it cannot be anything else, with a warning.
 
         Raises
         ------
         InputError
-            A cell is missing, is no number or is not finite in float32; the line says which.
+            A cell is missing, is not a number or is not finite in float32; the line names it.
         """
         if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
             cells = pc.utf8_trim_whitespace(cells)
@@ -185,7 +199,7 @@ class Table:
         return numbers
 
     def _with_decimal_points(self, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Decimal commas as points; what else has commas is refused, or left as no number."""
+        """Decimal commas as points; ambiguous commas are refused, other cells left as they are."""
         texts = cells.unique().to_pylist()
         with_comma = [text for text in texts if text and "," in text]
         numbers = [text for text in with_comma if NUMBER_WITH_COMMA.fullmatch(text)]
@@ -220,9 +234,9 @@ def open_table(
     comment: str | None = None,
     guess_header: Callable[[list[list[str]]], bool] = lambda _rows: False,
 ) -> Table:
-    """Find out how a file is written: Parquet, Arrow, JSON lines, or delimited text.
+    r"""Detect how a file is written: Parquet, Arrow, JSON lines, or delimited text.
 
-    Compression (gzip, zstd, bz2) is known by the first bytes.
+    Compression (gzip, zstd, bz2) is detected by the first bytes.
 
     Parameters
     ----------
@@ -244,6 +258,14 @@ def open_table(
     ------
     InputError
         The file is missing, empty, not text in UTF-8, or damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "edges.tsv"
+    >>> _ = path.write_text("ann\tbob\nbob\tcid\n")
+    >>> print(open_table(path).about)
+    tab-separated, 2 columns, no header
     """
     with file_errors(path):
         refuse_pipe(path)
@@ -267,7 +289,7 @@ def open_table(
 
 
 def inner_suffix(path: Path) -> str:
-    """The suffix that tells a file's format, that of a compression left out.
+    """The suffix that tells a file's format, without that of a compression.
 
     Examples
     --------
@@ -286,8 +308,8 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     Parameters
     ----------
     path
-        Ends in .csv, .tsv, .jsonl (an object a line), .parquet, .arrow or .feather; text also in
-        .gz, .zst or .bz2 after that.
+        Ends in .csv, .tsv, .jsonl (one object per line), .parquet, .arrow or .feather; the name of
+        a text file may go on with .gz, .zst or .bz2.
     columns
         Sequences or arrays of one length, by name.
 
@@ -295,6 +317,15 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     ------
     InputError
         The suffix is another one, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "links.csv"
+    >>> write_table(path, {"source": ["ann"], "probability": [0.5]})
+    >>> print(path.read_text(), end="")
+    "source","probability"
+    "ann",0.5
     """
     check_output(path)
     suffix, compression = inner_suffix(path), COMPRESSED.get(path.suffix.lower())

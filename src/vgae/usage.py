@@ -29,6 +29,26 @@ class Command(TyperCommand):
 
     An option belongs to the group that its `rich_help_panel` names. An `InputError` about a
     setting names the option as it was typed, and advice keeps to the options of this command.
+
+    Examples
+    --------
+    >>> import typer
+    >>> app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    >>> @app.command(cls=Command)
+    ... def hello(times: int = 1) -> None:
+    ...     if times < 1:
+    ...         raise InputError(f"times = {times}: must be at least 1")
+    >>> command = typer.main.get_command(app)
+    >>> command.invoke(command.make_context("hello", ["--times", "0"]))
+    Traceback (most recent call last):
+    vgae.errors.InputError: --times 0: must be at least 1
+    >>> context = command.make_context("hello", [])
+    >>> formatter = context.make_formatter()
+    >>> command.format_options(context, formatter)
+    >>> print(formatter.getvalue(), end="")
+    Help:
+      --times <int>  [default: 1]
+      --help         Show this message and exit.
     """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -71,7 +91,7 @@ def _names(parameter: Any) -> list[str]:
 
 
 def _described(name: str, text: str, indent: int, width: int) -> str:
-    """One entry of a group: the name, and the text in a column of its own."""
+    """One entry of a group: the name, then the text in its column."""
     blank = " " * indent
     lines = textwrap.wrap(
         text, width, initial_indent=blank, subsequent_indent=blank, break_on_hyphens=False
@@ -147,7 +167,19 @@ def in_typed_words(line: str, typed: Mapping[str, tuple[str, Any]]) -> str:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each group of options replaced by the options themselves."""
+    """The command with each group of options replaced by the options themselves.
+
+    Examples
+    --------
+    >>> from vgae.options import HoldingOut
+    >>> @grouped
+    ... def show(graph: str, *, holding_out: HoldingOut) -> None:
+    ...     print(graph, holding_out.test)
+    >>> list(inspect.signature(show).parameters)
+    ['graph', 'validation', 'test', 'protocol']
+    >>> show(graph="karate", validation=None, test=0.2, protocol=None)
+    karate 0.2
+    """
     signature = inspect.signature(command, eval_str=True)
     groups: dict[str, Any] = {}
     parameters: list[inspect.Parameter] = []
