@@ -60,9 +60,9 @@ def test_progress_on_a_terminal_is_one_live_line(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("width", "kept", "dropped"),
     [
-        (200, ("KL 0.1000", "s a step", "validation AUC 90.0 AP 80.0"), ()),
+        (200, ("KL 0.1000", "s per step", "validation AUC 90.0 AP 80.0"), ()),
         (80, ("loss 0.7000", "validation AUC 90.0 AP 80.0"), ("KL",)),
-        (60, ("loss 0.7000",), ("KL", "s a step")),
+        (60, ("loss 0.7000",), ("KL", "s per step")),
         (40, ("loss 0.7000",), ("KL", "validation")),
         (24, ("step 199/200",), ("loss",)),
     ],
