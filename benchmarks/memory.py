@@ -99,9 +99,9 @@ def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
     import torch  # noqa: F401
 
     note("import torch")
-    from vgae.cli import spare_memory
+    from vgae.cli import _spare_memory
 
-    spare_memory()
+    _spare_memory()
     from vgae.api import make_model
     from vgae.io import read_graph
     from vgae.split import split_edges
@@ -115,7 +115,7 @@ def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
     note("reading the features")
     split = split_edges(graph, seed=0)
     note("splitting")
-    model.fit(split, on_step=lambda record: note("first step") if record.step == 1 else None)
+    model.fit(split, callbacks=lambda record: note("first step") if record.step == 1 else None)
     note("training and scoring")
     with staged_run(edges.with_name("run"), overwrite=True) as staged:
         save_run(model.as_run(), staged)

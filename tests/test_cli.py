@@ -1,9 +1,11 @@
 """The command line as a user meets it, in this process where that suffices."""
 
 import csv
+import gzip
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -65,7 +67,8 @@ def test_help_names_every_command_and_the_true_defaults(call: Caller) -> None:
     ) in details
     assert f"validation; default {split.validation}" in details
     assert f"the test; default {split.test}" in details
-    assert call("--version").out == f"vgae {vgae.__version__}\n"
+    for option in ("--version", "-V"):
+        assert call(option).out == f"vgae {vgae.__version__}\n"
 
 
 def test_help_is_fast_and_loads_no_torch() -> None:
@@ -76,6 +79,14 @@ def test_help_is_fast_and_loads_no_torch() -> None:
         times.append(time.perf_counter() - started)
         assert b"recommend" in answer.stdout
     assert min(times) < 0.5
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "vgae"]
+    answer = subprocess.run([*command, "-V"], capture_output=True, text=True, check=True)
+    assert answer.stdout == f"vgae {vgae.__version__}\n"
+    wrong = subprocess.run([*command, "fit", "karate"], capture_output=True, text=True)
+    assert (wrong.returncode, wrong.stderr) == (2, "Error: Missing option '--out'; see --help\n")
 
 
 def test_fit_reports_scores_on_stdout_and_the_rest_on_stderr(call: Caller, edges: Path) -> None:
@@ -184,7 +195,8 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
     assert found["proportions"] == {"train": 0.85, "validation": 0.05, "test": 0.1}
     assert found["runs"] == 2
     row = found["results"][1]
-    assert (row["model"], row["preset"], row["features"]) == ("gae", "paper", False)
+    assert (row["model"], row["kind"], row["preset"]) == ("gae", "gae", "paper")
+    assert row["features"] is False
     assert len(row["metrics"]["auc"]["values"]) == 2
     assert row["metrics"]["hits@10"] == {
         "mean": None,
@@ -195,7 +207,7 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
     assert row["settings"]["latent_dim"] == 16
     assert found["comparisons"][0]["first"] == "gae"
     assert "run 4/4: gae, seed 4" in result.err
-    table = call("evaluate", "karate", "--runs", 2, "--steps", 3, "--out", "scores.csv")
+    table = call("evaluate", "karate", "--runs", 3, "--steps", 3, "--out", "scores.csv")
     assert listing(folder) == ["scores.csv"]
     assert table.out.splitlines()[0].startswith("model [T, 85 / 5 / 10]\tAUC\tAP\tHits@10")
     assert "±" in table.out.splitlines()[1]
@@ -210,7 +222,7 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
 
 def test_evaluate_compares_any_methods_on_any_tasks(call: Caller) -> None:
     result = call(
-        "evaluate", "karate", "--models", "gae,katz,spectral", "--runs", 2, "--steps", 3,
+        "evaluate", "karate", "--models", "gae,katz,spectral", "--runs", 3, "--steps", 3,
         "--latent-dim", 4, "--set", "katz.attenuation=0.9", "--set", "spectral.tie=1.0",
         "--tasks", "links,nodes,clusters", "--metrics", "full_average_precision,auc", "--compare",
     )  # fmt: skip
@@ -219,7 +231,7 @@ def test_evaluate_compares_any_methods_on_any_tasks(call: Caller) -> None:
     assert lines[0] == "model [T, 85 / 5 / 10]\tfull AP\tAUC\tAccuracy\tNMI\tARI"
     assert [line.split("\t")[0] for line in lines[1:7:2]] == ["gae", "katz", "spectral"]
     assert [line.split("\t")[0] for line in lines[2:7:2]] == ["  95 % interval"] * 3
-    assert lines[3].endswith("\t-\t-\t-")  # a heuristic has no vectors
+    assert lines[3].endswith("\t-\t-\t-")  # a heuristic has no embedding
     assert lines[7].split("\t") == [
         "difference", "metric", "mean", "95 % interval", "runs ahead",
     ]  # fmt: skip
@@ -293,6 +305,153 @@ def test_datasets_lists_all(call: Caller, folder: Path) -> None:
     assert listing(folder) == ["sets.parquet"]
 
 
+# -------------------------------------------------------------- standard input
+
+
+def piped(text: str | bytes, *arguments: object) -> subprocess.CompletedProcess[str]:
+    content = text.encode() if isinstance(text, str) else text
+    answer = subprocess.run([VGAE, *map(str, arguments)], input=content, capture_output=True)
+    out, err = answer.stdout.decode(), answer.stderr.decode()
+    return subprocess.CompletedProcess(answer.args, answer.returncode, out, err)
+
+
+def test_a_graph_and_pairs_come_from_standard_input(
+    call: Caller, folder: Path, edges: Path
+) -> None:
+    options = ("--out", "piped", "--steps", 3)
+    answer = piped(gzip.compress(edges.read_bytes()), "fit", "-", *options)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.startswith("standard input: comma-separated, gzip, 2 columns, with a")
+    assert "\nstandard input: 60 nodes, 120 edges, no features\n" in answer.stderr
+    assert json.loads((folder / "piped/run.json").read_text())["graph"]["name"] == "standard input"
+    assert call("fit", edges, "--out", "run", "--steps", 3, "--quiet").status == 0
+    np.testing.assert_array_equal(vgae.load("piped").embedding_, vgae.load("run").embedding_)
+    answer = piped("n3,n9\nn0,n1\n", "predict", "run", "-", "--json", "--quiet")
+    rows = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [(row["source"], row["target"]) for row in rows] == [("n3", "n9"), ("n0", "n1")]
+
+
+def test_attributes_and_new_nodes_come_from_standard_input(folder: Path, edges: Path) -> None:
+    ages = "id,age\n" + "".join(f"n{i},{i % 7}\n" for i in range(60))
+    options = ("--out", "run", "--steps", 2, "--quiet")
+    answer = piped(ages, "fit", edges, "--features", "-", *options)
+    assert answer.returncode == 0, answer.stderr
+    new = ("--new-nodes", "-", "--node", "zoe", "--top", 2)
+    assert piped("id,age\nzoe,3\n", "recommend", "run", *new).stdout.count("zoe\t") == 2
+    answer = piped("id,age\nn1,3\n", "recommend", "run", *new)
+    assert answer.stderr.splitlines()[-1].startswith("Error: standard input: ")
+    answer = piped(ages.replace("n7,0", "n7,"), "inspect", edges, "--features", "-")
+    assert "Error: standard input, line 9: column 'age' is empty" in answer.stderr
+    (folder / "pairs.csv").write_text("n0,n1\n")
+    answer = piped("id,age\nzoe,3\n", "predict", "run", "-", "--new-nodes", "-")
+    assert "only one input can come from standard input" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        (b"", (), "standard input: is empty"),
+        (b"a,b\nb,c,d\n", (), "standard input, line 2: 3 columns where the first row has 2"),
+        (b"PAR1....PAR1", (), "standard input: is Parquet, and only delimited text is read"),
+        (b"ARROW1..", (), "standard input: is Arrow, and only delimited text"),
+        (b"\x93NUMPY..", (), "standard input: is NumPy's .npy, and only"),
+        (b"%%MatrixMarket matrix", (), "standard input: is Matrix Market, and only"),
+        (b"<graphml>", (), "standard input: is XML"),
+        (b"a,b\n" * 999, ("--max-bytes", "1kB"), "standard input: holds more than 1 kB"),
+        (gzip.compress(b"a,b\n" * 999), ("--max-bytes", "1kB"), "standard input: holds more than"),
+    ],
+)
+def test_standard_input_that_cannot_be_read(
+    folder: Path, content: bytes, options: tuple[str, ...], said: str
+) -> None:
+    answer = piped(content, "inspect", "-", *options)
+    assert answer.returncode == 2
+    assert answer.stderr.splitlines()[-1].startswith(f"Error: {said}")
+    assert answer.stdout == ""
+    assert listing(folder) == []
+
+
+# ------------------------------------------------------------------- hints
+
+
+def test_commands_are_suggested_as_a_shell_takes_them(call: Caller, folder: Path) -> None:
+    (folder / "my folder").mkdir()
+    err = call("fit", "karate", "--out", "my folder/run 1", "--steps", 2).err
+    suggested = err.splitlines()[-1].removeprefix("next: vgae ")
+    assert suggested == "recommend 'my folder/run 1' --top 10"
+    assert len(call(*shlex.split(suggested)).out.splitlines()) == 11
+
+
+def test_the_node_that_was_meant_is_suggested(call: Caller, folder: Path, run: Path) -> None:
+    line = refused(call, folder, "recommend", run, "--node", "N7")
+    assert line == "Error: node 'N7' is not in the graph: did you mean 'n7'?"
+    (folder / "pairs.csv").write_text("n1,n2\nn1,N8\n")
+    line = refused(call, folder, "predict", run, "pairs.csv")
+    assert line.endswith("line 2: node 'N8' is not in the graph: did you mean 'n8'?")
+    assert "did you mean" not in refused(call, folder, "recommend", run, "--node", "n77")
+    assert call("fit", "karate", "--out", "numbers", "--steps", 1).status == 0
+    line = refused(call, folder, "recommend", "numbers", "--node", "007")
+    assert line.endswith("did you mean 7?")
+
+
+def test_the_file_that_was_meant_is_suggested(call: Caller, folder: Path, run: Path) -> None:
+    line = refused(call, folder, "fit", "egdes.csv", "--out", "new")
+    assert line.endswith("egdes.csv: no such file or folder; did you mean 'edges.csv'?")
+    line = refused(call, folder, "embed", f"{run}s")
+    assert line.endswith("no such run folder; did you mean 'run'?")
+
+
+# -------------------------------------------------------------------- overwrite
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "predict run pairs.csv --out made.csv",
+        "recommend run --out made.parquet",
+        "recommend run --out made.gexf",
+        "embed run --out made.npz",
+        "embed run --out made.w2v",
+        "embed run --out made.projector",
+        "datasets --out made.jsonl",
+        "evaluate karate --models katz --runs 1 --out made.csv",
+    ],
+)
+def test_a_table_is_replaced_when_told_so_alone(
+    call: Caller,
+    folder: Path,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+) -> None:
+    (folder / "pairs.csv").write_text("n0,n1\n")
+    assert run.is_dir()
+    words = arguments.split()
+    assert call(*words).status == 0
+    made = folder / words[-1]
+    times = [item.stat().st_mtime_ns for item in (made, *made.glob("*"))]
+
+    def worked(*_: object, **__: object) -> None:
+        raise AssertionError("work began")
+
+    with monkeypatch.context() as patch:
+        for function in ("api.load", "api.evaluate", "datasets.is_cached"):
+            patch.setattr(f"vgae.{function}", worked)
+        line = refused(call, folder, *words)
+    assert line.startswith(f"Error: {words[-1]}: exists; add --overwrite")
+    assert [item.stat().st_mtime_ns for item in (made, *made.glob("*"))] == times
+    assert call(*words, "--overwrite").status == 0
+    assert made.stat().st_mtime_ns > times[0]
+
+
+def test_what_prints_and_what_writes_are_not_mixed(call: Caller, folder: Path, run: Path) -> None:
+    for command in (f"recommend {run}", f"embed {run}", "datasets"):
+        line = refused(call, folder, *command.split(), "--json", "--out", "x.csv")
+        assert line == "Error: --json prints and --out writes: name one of them"
+        line = refused(call, folder, *command.split(), "--overwrite")
+        assert line == "Error: --overwrite: makes no sense without --out"
+
+
 # ------------------------------------------------------------------- bad input
 
 
@@ -357,26 +516,25 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("fit coar --out new", "unknown dataset 'coar': did you mean 'cora'?"),
         ("fit karate --model vgea --out new", "unknown model 'vgea': did you mean 'vgae'?"),
         ("fit karate --preset papper --out new", "did you mean 'paper'?"),
-        ("fit karate --objective x --out new", "network.objective"),
-        ("fit karate --learning-rate -1 --out new", "training.learning_rate"),
-        ("fit karate --seed -1 --out new", "seed"),
+        ("fit karate --objective x --out new", "--objective x: input should be 'paper' or 'elbo'"),
+        ("fit karate --learning-rate -1 --out new", "--learning-rate -1: input should be greater"),
+        ("fit karate --seed -1 --out new", "--seed -1: input should be greater than or equal to 0"),
         ("fit karate --top -1 --out new", "--top -1: must be 0 or more"),
         ("fit karate --no-holdout --test 0.2 --out new", "--test"),
         ("fit karate --no-holdout --patience 30 --out new", "early stopping needs validation"),
-        ("fit karate --patience 3 --out new", "patience 3 is less than validate_every 10"),
-        ("fit karate --learning-rate 1e38 --out new", "training.learning_rate"),
+        ("fit karate --patience 3 --out new", "--patience 3 is less than validate_every 10"),
+        ("fit karate --learning-rate 1e38 --out new", "--learning-rate 1e+38: input should be"),
         ("evaluate karate --out nowhere/scores.csv", "there is no folder nowhere"),
-        ("fit none.csv --protocol tv --out new", "protocol"),
+        ("fit none.csv --protocol tv --out new", "--protocol tv: input should be 'T' or 'TV'"),
         ("fit karate --isolated --out new", "is a data set"),
         ("fit edges.csv --features a.csv --no-features --out new", "exclude each other"),
         ("evaluate karate --models gae,vgea --runs 1", "unknown method 'vgea'"),
         ("evaluate karate --models , --runs 1", "at least one"),
-        ("evaluate karate --models spectral", "34 nodes cannot have 128 dimensions"),
         ("evaluate karate --models gae,vae --runs 1", "vae: learns from node features"),
         ("evaluate karate --metrics acu", "unknown metric 'acu': did you mean 'auc'?"),
         ("evaluate karate --tasks node", "unknown task 'node': did you mean 'nodes'?"),
         ("evaluate edges.csv --tasks clusters", "the graph's nodes have no labels"),
-        ("evaluate karate --models katz --steps 3", "steps: katz has no such setting"),
+        ("evaluate karate --models katz --steps 3", "--steps 3: katz has no such setting"),
         ("evaluate karate --models katz --set katz", "must read METHOD.SETTING=VALUE"),
         ("evaluate karate --models katz --set katz.attenuation=nan", "katz: attenuation: "),
         ("evaluate karate --models deepwalk --set deepwalk.p=1e9", "deepwalk: p: "),
@@ -386,7 +544,7 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ),
         ("evaluate karate --models katz --set katz.x=1", "unknown setting of katz 'x'"),
         ("reproduce --only corra", "unknown experiment 'corra': did you mean 'cora'?"),
-        ("reproduce --runs 0", "runs = 0: must be at least 1"),
+        ("reproduce --runs 0", "--runs 0: must be at least 1"),
         ("reproduce --out edges.csv", "edges.csv"),
         ("evaluate karate --out scores.xlsx", "cannot write '.xlsx'"),
         ("recommend nowhere", "nowhere: no such run folder"),
@@ -413,13 +571,13 @@ def test_bad_arguments(
         ("evaluate GRAPH --preset papper", "did you mean 'paper'?"),
         ("evaluate GRAPH --metrics acu", "unknown metric 'acu'"),
         ("evaluate GRAPH --tasks node", "unknown task 'node'"),
-        ("evaluate GRAPH --test 0", "needs test pairs"),
-        ("evaluate GRAPH --test 2", "test: input should be less than 1"),
-        ("evaluate GRAPH --runs 0", "runs = 0"),
-        ("evaluate GRAPH --seed -1", "seed"),
-        ("evaluate GRAPH --steps -1", "training.steps"),
+        ("evaluate GRAPH --test 0", "--test 0: an evaluation needs test pairs"),
+        ("evaluate GRAPH --test 2", "--test 2: input should be less than 1"),
+        ("evaluate GRAPH --runs 0", "--runs 0: must be at least 1"),
+        ("evaluate GRAPH --seed -1", "--seed -1: must be a whole number"),
+        ("evaluate GRAPH --steps -1", "--steps -1: input should be greater"),
         ("evaluate GRAPH --engine fast", "fast"),
-        ("evaluate GRAPH --device tpu", "device tpu"),
+        ("evaluate GRAPH --device tpu", "--device tpu: must be cpu"),
         ("evaluate GRAPH --patience 30 --validation 0", "early stopping needs validation pairs"),
         ("evaluate GRAPH --models katz --set katz.x=1", "unknown setting of katz 'x'"),
         ("evaluate GRAPH --models katz --set vgae.steps=1", "not among the methods"),
@@ -428,10 +586,10 @@ def test_bad_arguments(
         ("fit GRAPH --out new --model vgea", "unknown model 'vgea'"),
         ("fit GRAPH --out new --preset papper", "did you mean 'paper'?"),
         ("fit GRAPH --out new --seed -1", "seed"),
-        ("fit GRAPH --out new --test 2", "test: input should be less than 1"),
+        ("fit GRAPH --out new --test 2", "--test 2: input should be less than 1"),
         ("fit GRAPH --out new --protocol tv", "protocol"),
         ("fit GRAPH --out new --engine fast", "fast"),
-        ("fit GRAPH --out new --device tpu", "device tpu"),
+        ("fit GRAPH --out new --device tpu", "--device tpu: must be cpu"),
         ("fit GRAPH --out new --top -1", "--top -1"),
         ("fit GRAPH --out new --patience 5", "raise it, or look more often (--validate-every)"),
         ("fit GRAPH --out new --patience 30 --no-holdout", "early stopping needs validation"),
@@ -449,7 +607,7 @@ def test_bad_arguments(
         ("recommend RUN --out x.xlsx", "cannot write '.xlsx'"),
         ("embed RUN --out nowhere/x.csv", "there is no folder nowhere"),
         ("reproduce --only corra", "unknown experiment 'corra'"),
-        ("reproduce --runs 0", "runs = 0"),
+        ("reproduce --runs 0", "--runs 0: must be at least 1"),
         ("reproduce --out pipe", "pipe"),
     ],
 )

@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -73,7 +76,7 @@ def test_every_graph_can_be_fitted(name: str, kind: str, preset: str, objective:
 def test_what_fit_returns_and_sets(name: str, ring: Graph) -> None:
     records: list[StepRecord] = []
     model = make_model(name, steps=3)
-    assert model.fit(ring, on_step=records.append) is model
+    assert model.fit(ring, callbacks=records.append) is model
     assert [record["step"] for record in model.history_] == [1, 2, 3]
     assert [record.step for record in records] == [1, 2, 3]
     assert model.ids_.tolist() == ring.ids.tolist()
@@ -245,13 +248,17 @@ def test_patience_keeps_the_best_weights_however_training_ends(
     name: str, cora: Graph, ends: str
 ) -> None:
     def press(record: StepRecord) -> None:
-        if ends == "Ctrl-C" and record.step == 12:
+        if record.step == 12:
             os.kill(os.getpid(), signal.SIGINT)
 
     split = split_edges(cora, seed=0)
     steps = 12 if ends == "steps run out" else 50
     model = make_model(name, steps=steps, validate_every=1, patience=40, learning_rate=0.2)
-    model.fit(split, on_step=press)
+    if ends == "Ctrl-C":
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(split, callbacks=press)
+    else:
+        model.fit(split)
     assert model.interrupted_ == (ends == "Ctrl-C")
     found = [step["validation"]["average_precision"] for step in model.history_]
     assert len(found) == 12
@@ -299,7 +306,7 @@ def test_recommendations_for_nodes(name: str, ring: Graph) -> None:
     model = make_model(name, steps=5).fit(ring)
     links = model.recommend(3, nodes=["n07", "n01"])
     assert [link.source for link in links] == ["n07"] * 3 + ["n01"] * 3
-    assert model.recommend(np.int64(3), nodes="n07") == links[:3]  # type: ignore[arg-type]
+    assert model.recommend(np.int64(3), nodes="n07") == links[:3]  # type: ignore[call-overload]
     everything = {frozenset(link[:2]): link.probability for link in model.recommend(10_000)}
     for link in links:
         assert isinstance(link, Link)
@@ -331,16 +338,120 @@ def test_top_links_on_digits_join_images_of_one_class(name: str) -> None:
     assert np.mean(same) >= 0.9
 
 
-def test_an_interrupt_keeps_what_was_learned(name: str, karate: Graph) -> None:
-    def press(record: StepRecord) -> None:
-        if record.step == 4:
-            os.kill(os.getpid(), signal.SIGINT)
+def by_signal() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
 
-    model = make_model(name, steps=50).fit(karate, on_step=press)
+
+def by_exception() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("press", [by_signal, by_exception])
+def test_an_interrupt_keeps_what_was_learned_and_is_raised(
+    name: str, karate: Graph, press: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    def at_four(record: StepRecord) -> None:
+        if record.step == 4:
+            press()
+
+    model = make_model(name, steps=50)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(karate, callbacks=[at_four])
     assert model.interrupted_
     assert len(model.history_) == 4
+    assert "interrupted after step 4; finishing the fit" in caplog.text
     same = make_model(name, steps=4).fit(karate)
     np.testing.assert_array_equal(model.embedding_, same.embedding_)
+    assert not model.fit(karate, callbacks=None).interrupted_
+
+
+def test_a_callback_ends_the_training_in_threads_that_get_no_signals(karate: Graph) -> None:
+    model, raised = GAE(steps=9), []
+
+    def work() -> None:
+        try:
+            model.fit(karate, callbacks=lambda record: by_exception() if record.step == 2 else None)
+        except KeyboardInterrupt:
+            raised.append("raised")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert raised == ["raised"]
+    assert len(model.history_) == 2
+
+
+def test_a_second_interrupt_leaves_the_model_as_it_was(
+    karate: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = GAE(steps=3).fit(karate)
+    before = dict(vars(model))
+
+    def twice(_: StepRecord) -> None:
+        by_signal()
+        by_signal()
+
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(steps=50).fit(karate, callbacks=twice)
+    assert vars(model) == before | {"steps": 50}
+
+    def scoring(*_: Any) -> None:
+        by_signal()
+
+    # While the embedding is scored, the first one waits and the second one does not.
+    split = split_edges(karate, **WIDE, seed=0)
+    monkeypatch.setattr("vgae.estimators.held_out_metrics", scoring)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(split)
+    assert vars(model) == before | {"steps": 50}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(split.training)  # one part alone to score: pressed once
+    assert model.interrupted_
+    assert len(model.history_) == 50
+
+
+def test_a_callback_that_fails_leaves_the_model_as_it_was(karate: Graph) -> None:
+    model = GAE(steps=3)
+    seen: list[int] = []
+
+    def fail(record: StepRecord) -> None:
+        raise RuntimeError(f"at {record.step}")
+
+    with pytest.raises(RuntimeError, match="at 1"):
+        model.fit(karate, callbacks=[lambda record: seen.append(record.step), fail])
+    assert seen == [1]
+    assert not hasattr(model, "embedding_")
+
+
+def test_a_loop_and_a_search_end_at_the_first_interrupt() -> None:
+    program = """
+import os, signal, threading, vgae
+from sklearn.model_selection import GridSearchCV, KFold
+
+def press(record):
+    if record.step == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+
+graph, fitted = vgae.load_dataset("karate"), []
+try:
+    for seed in range(3):
+        model = vgae.GAE(steps=9, seed=seed)
+        fitted.append(model)
+        model.fit(graph, callbacks=press)
+except KeyboardInterrupt:
+    print(len(fitted), len(fitted[0].history_), fitted[0].interrupted_)
+search = GridSearchCV(vgae.GAE(steps=9), {"seed": [0, 1, 2]}, cv=KFold(2))
+steps = []
+try:
+    search.fit(graph.ids[graph.edges], nodes=graph, callbacks=[lambda _: steps.append(1), press])
+except KeyboardInterrupt:
+    print(len(steps))
+vgae.GAE(steps=9).fit(graph, callbacks=press)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.stdout.splitlines() == ["1 3 True", "3"]
+    assert answer.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert answer.returncode == -signal.SIGINT  # as Python leaves that nobody caught it
 
 
 def test_before_fit_there_is_nothing_to_ask(name: str) -> None:
@@ -383,7 +494,7 @@ def test_bad_questions_are_one_clear_line(ring: Graph) -> None:
     with pytest.raises(InputError, match="at least 1"):
         model.recommend(0)
     with pytest.raises(InputError, match="whole number"):
-        model.recommend(2.5)  # type: ignore[arg-type]
+        model.recommend(2.5)  # type: ignore[call-overload]
 
 
 def test_bad_graphs_are_one_clear_line(name: str) -> None:

@@ -11,12 +11,10 @@ from vgae.evaluation import (
     FULL_AP,
     LINK_METRICS,
     Protocol,
-    compare,
     default_metrics,
     evaluate_runs,
     full_average_precision,
     link_scores,
-    summarize,
 )
 from vgae.graph import Graph
 from vgae.scores import Scores, VectorScores
@@ -147,7 +145,7 @@ def test_large_graphs_leave_the_full_ap_out_and_say_so(
     assert default_metrics(karate) == LINK_METRICS
     monkeypatch.setattr("vgae.evaluation.MOST_NODES_FOR_FULL_AP", 33)
     assert default_metrics(karate) == LINK_METRICS[:-1]
-    assert "full_average_precision is left out" in caplog.text
+    assert "full_average_precision is omitted" in caplog.text
 
 
 # ------------------------------------------------------------------------ tasks
@@ -204,44 +202,3 @@ def test_labels_that_tell_nothing_apart_are_refused_before_any_run(
 def test_what_cannot_be_measured_is_refused(ring: Graph, protocol: Protocol, said: str) -> None:
     with pytest.raises(InputError, match=said):
         protocol.check(ring)
-
-
-# ------------------------------------------------------------------- over runs
-
-
-def test_standard_error_and_interval_are_those_of_the_mean() -> None:
-    values = [0.5, 0.7, 0.9, 0.6]
-    summary = summarize(list(values))
-    assert summary.mean == pytest.approx(np.mean(values))
-    assert summary.standard_error == pytest.approx(np.std(values, ddof=1) / 2)
-    assert summary.interval is not None
-    # Student's t with three degrees of freedom has 95 % within 3.1824.
-    reach = 3.182446 * np.std(values, ddof=1) / 2
-    assert summary.interval == pytest.approx((0.675 - reach, 0.675 + reach), abs=1e-6)
-    assert summary.as_dict()["values"] == values
-
-
-def test_one_run_has_no_standard_error_and_undefined_stays_undefined() -> None:
-    assert summarize([0.5]).standard_error is None
-    assert summarize([0.5]).interval is None
-    assert summarize([0.5, None]).mean is None
-    assert summarize([]).mean is None
-
-
-def test_a_comparison_is_paired_by_split() -> None:
-    easy_and_hard = [0.5, 0.9, 0.4, 0.8]
-    metrics = {
-        "a": {"auc": summarize([value + 0.01 for value in easy_and_hard])},
-        "b": {"auc": summarize(list(easy_and_hard))},
-        "c": {"auc": summarize([0.5, None, 0.4, 0.8])},
-    }
-    found = compare("a", "b", metrics, metric="auc")
-    assert found.difference.mean == pytest.approx(0.01)
-    # The splits differ widely, the methods on one split do not.
-    assert found.difference.standard_error == pytest.approx(0.0, abs=1e-12)
-    assert found.wins == 4
-    assert compare("a", "c", metrics, metric="auc").difference.mean is None
-    with pytest.raises(InputError, match="unknown method 'd'"):
-        compare("a", "d", metrics, metric="auc")
-    with pytest.raises(InputError, match="unknown metric 'mrr'"):
-        compare("a", "b", metrics, metric="mrr")

@@ -16,6 +16,7 @@ from vgae.files import (
     check_file,
     file_errors,
     locked_folder,
+    near_file,
     restore_folder,
     staged_directory,
     staged_file,
@@ -361,3 +362,32 @@ def test_without_locks_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.Monk
     with locked_folder(tmp_path):
         pass
     assert listing(tmp_path) == [left.name, "run"]
+
+
+# ------------------------------------------------------------- what is not there
+
+
+def test_a_missing_file_is_answered_by_the_nearest(tmp_path: Path) -> None:
+    for name in ("edges.csv", "pairs.parquet", ".edgse.csv.x.partial"):
+        (tmp_path / name).touch()
+    assert near_file(tmp_path / "Edges.CSV") == tmp_path / "edges.csv"
+    assert near_file(tmp_path / "edegs.csv") == tmp_path / "edges.csv"
+    assert near_file(tmp_path / "edges") == tmp_path / "edges.csv"
+    assert near_file(tmp_path / "nodes.csv") is None
+    assert near_file(tmp_path / "nowhere" / "edges.csv") is None
+    missing = tmp_path / "pears.parquet"
+    with (
+        pytest.raises(InputError, match=r"no such file or folder; did you mean '.*/pairs.parq"),
+        file_errors(missing),
+    ):
+        missing.open()
+
+
+def test_an_existing_file_is_kept_where_it_may_not_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    check_file(tmp_path / "a.csv")
+    check_file(tmp_path / "b.csv", overwrite=False)
+    (tmp_path / "dangling.csv").symlink_to(tmp_path / "nowhere.csv")
+    for name in ("a.csv", "dangling.csv"):
+        with pytest.raises(InputError, match="exists; add --overwrite"):
+            check_file(tmp_path / name, overwrite=False)

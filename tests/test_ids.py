@@ -3,14 +3,25 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vgae.errors import InputError
-from vgae.ids import IdIndex, as_ids, canonical_int, id_bytes, id_columns, unique_ids
+from vgae.errors import InputError, nearest
+from vgae.ids import (
+    IdIndex,
+    as_ids,
+    canonical_int,
+    id_bytes,
+    id_columns,
+    unique_ids,
+    unknown_node,
+)
 
 
 def test_as_ids_takes_arrays_of_every_kind() -> None:
@@ -42,6 +53,48 @@ def test_columns_come_from_rows_arrays_or_columns() -> None:
         source, target = id_columns(pairs)
         assert (source.tolist(), target.tolist()) == (["a", "c"], ["b", "d"])
     assert [column.size for column in id_columns([])] == [0, 0]
+
+
+def test_two_columns_of_any_library_are_columns_and_two_lists_are_rows() -> None:
+    first, second = [1, 3], [2, 4]
+    columns: list[Callable[[list[int]], Any]] = [
+        np.array, pd.Series, pd.Index, pl.Series, pa.array, torch.tensor,
+        lambda ids: pd.Series(ids, index=[7, 7]),
+    ]  # fmt: skip
+    for one in columns:
+        for other in columns:
+            source, target = id_columns((one(first), other(second)))
+            assert (source.tolist(), target.tolist()) == (first, second)
+    for rows in (
+        (first, second),
+        [first, second],
+        [np.array(first), np.array(second)],
+        torch.tensor([first, second]),
+        pd.DataFrame([first, second]),
+        iter([first, second]),
+        pd.MultiIndex.from_tuples([first, second]),
+    ):
+        source, target = id_columns(rows)
+        assert (source.tolist(), target.tolist()) == ([1, 2], [3, 4])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ((np.array([1, 2]), [3, 4]), "tuple of ndarray and list is neither two columns nor rows"),
+        ((pd.Series([1, 2]), "ab"), "tuple of Series and str"),
+        ((np.array([1]), np.array([1, 2])), "1 ids in one column, 2 in the other"),
+        (np.zeros((2, 3), int), r"shape \(2, 3\) is not \(n_pairs, 2\); transpose it"),
+        (np.zeros((1, 2, 2), int), r"shape \(1, 2, 2\) is not"),
+        (("a", "b"), "row 0: 'a' is not a pair of node ids"),
+        ((pd.Series([1.0, 2.0]), pd.Series([1, 2])), "not floats, into which pandas turns"),
+        (7, "int holds no pairs"),
+        (None, "NoneType holds no pairs"),
+    ],
+)
+def test_what_is_neither_rows_nor_columns_is_refused(pairs: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        id_columns(pairs)
 
 
 def test_ids_are_unique_or_refused() -> None:
@@ -136,3 +189,48 @@ def test_rows_of_lists_are_pairs_or_refused() -> None:
         with pytest.raises(InputError, match="node ids|pair") as error:
             id_columns(wrong) if wrong != [("a", 1)] else id_columns([("a", 1), (1, 1)])
         assert "\n" not in str(error.value)
+
+
+# ---------------------------------------------------------------- near ids
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "near"),
+    [
+        ("Ann", ["ann", "bob"], "'ann'"),
+        ("ANN SMITH", ["Ann Smith", "bob"], "'Ann Smith'"),
+        (" ann ", ["ann", "bob"], "'ann'"),
+        ("ann smith", ["annsmith", "bob"], "'annsmith'"),
+        ("Zürrich", ["Zürich", "Bern"], "'Zürich'"),
+        ("007", [6, 7], "7"),
+        ("7", ["006", "007"], "'007'"),
+        ("P0533", ["P00533", "Q9Y"], None),
+        ("n99", ["n9", "n90"], None),
+        (99, [9, 90], None),
+        ("zoe", ["ann", "bob"], None),
+        ("ann", [1, 2], None),
+        ("\x1b[31mAnn", ["\x1b[31mann"], r"'\x1b[31mann'"),
+    ],
+)
+def test_an_unknown_node_is_answered_by_the_nearest(
+    name: str | int, ids: list[str | int], near: str | None
+) -> None:
+    said = str(unknown_node(name, as_ids(ids)))
+    assert "is not in the graph" in said
+    assert said.partition(": did you mean ")[2] == ("" if near is None else f"{near}?")
+
+
+def test_of_very_many_ids_those_around_the_name_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+
+    def counting(name: str, known: list[str], **options: float) -> str | None:
+        compared.append(len(known))
+        return nearest(name, known, **options)
+
+    monkeypatch.setattr("vgae.ids.nearest", counting)
+    names = [f"{letters}{number:05d}" for letters in "axz" for number in range(20_000)]
+    said = str(unknown_node("perzon", as_ids([*names, "person"])))
+    assert said.endswith("did you mean 'person'?")
+    assert compared == [5000]

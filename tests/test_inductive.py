@@ -237,9 +237,9 @@ def test_ids_take_the_type_of_the_graphs() -> None:
         ({"ids": ["x"], "edges": [("x",)]}, "not a pair of node ids"),
         ({"ids": ["x"], "edges": [("x", "n02")], "weights": [-1.0]}, "not a positive finite"),
         ({"ids": ["x"], "weights": [1.0]}, r"weights: shape \(1,\) for 0 rows"),
-        ({"ids": ["x"], "features": np.ones((1, 5))}, "fitted with 6 a node, but these have 5"),
+        ({"ids": ["x"], "features": np.ones((1, 5))}, "fitted with 6 per node, but these have 5"),
         ({"ids": ["x"], "features": np.full((1, 6), np.nan)}, "features, row 0, column 0: nan"),
-        ({"ids": ["x"], "features": None}, "fitted with 6 a node; give the new nodes'"),
+        ({"ids": ["x"], "features": None}, "fitted with 6 per node; give those of the new nodes"),
     ],
 )
 def test_bad_new_nodes_are_one_clear_line(arguments: dict[str, Any], said: str) -> None:
@@ -257,7 +257,7 @@ def test_bad_questions_without_features_are_one_clear_line(
 ) -> None:
     graph, _ = example(False, "none")
     model = fitted("vgae", False, "raw", graph)
-    with pytest.raises(InputError, match="fitted without any; leave them out"):
+    with pytest.raises(InputError, match="fitted without any; omit them"):
         model.embed_new(np.ones((1, 6)), ids=["x"])
     nothing: list[Any] = [None, []]
     for edges in nothing:
@@ -265,15 +265,15 @@ def test_bad_questions_without_features_are_one_clear_line(
             model.embed_new(edges=edges)
     with caplog.at_level(logging.WARNING, "vgae"):
         model.embed(graph.with_features(np.ones((40, 2))))
-    assert "ignored 2 features a node" in caplog.text
+    assert "ignored 2 features per node" in caplog.text
 
 
 def test_bad_graphs_are_one_clear_line() -> None:
     graph, _ = example(False, "raw")
     model = fitted("vgae", False, "raw", graph)
-    with pytest.raises(InputError, match="fitted with 6 a node; this graph has none"):
+    with pytest.raises(InputError, match="fitted with 6 per node; this graph has none"):
         model.embed(graph.with_features(None))
-    with pytest.raises(InputError, match="fitted with 6 a node, but these have 2"):
+    with pytest.raises(InputError, match="fitted with 6 per node, but these have 2"):
         model.embed(graph.with_features(np.ones((40, 2))))
     with pytest.raises(InputError, match="undirected"):
         model.embed(Graph.from_edges([(0, 1)], features=np.ones((2, 6)), directed=True))

@@ -13,7 +13,7 @@ from vgae.api import GAE
 from vgae.graph import Graph
 
 SOURCES = sorted(Path(vgae.__file__).parent.rglob("*.py"))
-ROOMS_THAT_PRINT = {"report.py", "cli.py"}
+ROOMS_THAT_PRINT = {"progress.py", "report.py", "cli.py"}
 
 
 def python(program: str) -> str:

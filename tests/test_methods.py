@@ -4,15 +4,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from graphs import random_graph
+from scipy import sparse
 
-from vgae.api import METHODS, Candidate, candidates
+from vgae.api import METHODS, VGAE, Candidate, candidates, evaluate
 from vgae.baselines import BASELINES, baseline
 from vgae.errors import InputError
 from vgae.estimators import MODELS
 from vgae.evaluation import link_scores
 from vgae.graph import Graph
-from vgae.split import HeldOut, Split, split_edges
+from vgae.scores import Scores, VectorScores
+from vgae.split import HeldOut, Split, TrainingView, split_edges
 
 HEURISTICS = (
     "common-neighbors",
@@ -55,7 +58,7 @@ def test_the_contract_runs_over_every_method() -> None:
 def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     graph = with_features(GRAPHS[kind])
     method = candidate(name)
-    method.check(graph)
+    method = method.on(graph)
     view = Split.without_holdout(graph).training
     scores = method.method(view, 3)
     n_nodes = graph.n_nodes
@@ -106,7 +109,7 @@ def test_takes_a_graph_without_features_or_says_that_it_needs_some(name: str) ->
     graph, method = GRAPHS["undirected"], candidate(name)
     if method.reads_features(graph):
         with pytest.raises(InputError, match=f"{name}: learns from node features and the graph"):
-            method.check(graph)
+            method.on(graph)
     else:
         assert np.isfinite(
             method.method(Split.without_holdout(graph).training, 0).rows(np.arange(3))
@@ -164,17 +167,23 @@ def test_who_reads_the_protocols_messages(name: str, karate: Graph) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"names": ["vgea"]}, "unknown method 'vgea': did you mean 'vgae'"),
-        ({"names": ["gae"], "overrides": {"window": 5}}, "window: gae has no such setting"),
-        ({"names": ["gae"], "settings": {"katz": {}}}, "settings of katz: it is not among"),
-        ({"names": ["katz"], "settings": {"katz": {"beta": 1}}}, "unknown setting of katz 'beta'"),
-        ({"names": ["katz"], "settings": {"katz": {"attenuation": 2.0}}}, "katz: attenuation: "),
-        ({"names": ["deepwalk"], "settings": {"deepwalk": {"p": 0.0}}}, "deepwalk: p: "),
-        ({"names": ["spectral"], "settings": {"spektral": {}}}, "unknown method 'spektral'"),
-        ({"names": ["deepwalk"], "settings": {"deepwalk": {"p": 1e9}}}, "less than or equal"),
-        ({"names": ["deepwalk"], "settings": {"deepwalk": {"window": 10**20}}}, "less than or eq"),
-        ({"names": ["sdne"], "overrides": {"hidden_dim": 10**14}}, "sdne: hidden_dim: "),
-        ({"names": ["gae"], "overrides": {"latent_dim": 10**14}}, "network.latent_dim: "),
+        ({"methods": ["vgea"]}, "unknown method 'vgea': did you mean 'vgae'"),
+        ({"methods": ["gae"], "overrides": {"window": 5}}, "window: gae has no such setting"),
+        ({"methods": ["gae"], "settings": {"katz": {}}}, "settings of katz: it is not among"),
+        (
+            {"methods": ["katz"], "settings": {"katz": {"beta": 1}}},
+            "unknown setting of katz 'beta'",
+        ),
+        ({"methods": ["katz"], "settings": {"katz": {"attenuation": 2.0}}}, "katz: attenuation: "),
+        ({"methods": ["deepwalk"], "settings": {"deepwalk": {"p": 0.0}}}, "deepwalk: p: "),
+        ({"methods": ["spectral"], "settings": {"spektral": {}}}, "unknown method 'spektral'"),
+        ({"methods": ["deepwalk"], "settings": {"deepwalk": {"p": 1e9}}}, "less than or equal"),
+        (
+            {"methods": ["deepwalk"], "settings": {"deepwalk": {"window": 10**20}}},
+            "less than or eq",
+        ),
+        ({"methods": ["sdne"], "overrides": {"hidden_dim": 10**14}}, "sdne: hidden_dim: "),
+        ({"methods": ["gae"], "overrides": {"latent_dim": 10**14}}, "network.latent_dim: "),
     ],
 )
 def test_names_and_settings_are_checked_before_any_work(
@@ -188,3 +197,176 @@ def test_a_setting_goes_to_every_method_that_has_it() -> None:
     made = candidates(["gae", "spectral", "katz"], overrides={"latent_dim": 7})
     assert made["gae"].settings["latent_dim"] == made["spectral"].settings["latent_dim"] == 7
     assert made["katz"].overrides == {}
+
+
+# -------------------------------------------------------------- methods of one's own
+
+
+def by_number(view: TrainingView, seed: int) -> Any:  # noqa: ARG001
+    return np.arange(1.0, view.train.n_nodes + 1.0)[:, None]
+
+
+def scores_of(answer: Any, graph: Graph, **options: Any) -> list[float | None]:
+    found = evaluate(graph, {"mine": lambda *_: answer}, runs=2, metrics="auc", **options)
+    return found.metrics["mine"]["auc"].values
+
+
+def test_names_estimators_baselines_and_functions_run_on_the_same_splits(karate: Graph) -> None:
+    wide = VGAE(latent_dim=8, steps=5, seed=99)
+    found = evaluate(
+        karate,
+        {"a": "katz", "wide": wide, "near": baseline("katz", attenuation=0.1), "mine": by_number},
+        runs=2,
+        seed=3,
+    )
+    assert list(found.results) == ["a", "wide", "near", "mine"]
+    assert [one.kind for one in found.results.values()] == ["katz", "vgae", "katz", "function"]
+    assert found.results["wide"].overrides == {"latent_dim": 8, "steps": 5}
+    assert found.results["wide"].settings["latent_dim"] == 8
+    assert found.results["near"].settings["attenuation"] == 0.1
+    assert found.results["near"].overrides == {"attenuation": 0.1}
+    assert found.results["mine"].features is None
+    # The estimator is copied, and its seed is the run's.
+    split = split_edges(karate, seed=4)
+    alone = VGAE(latent_dim=8, steps=5, seed=4).fit(split)
+    assert found.metrics["wide"]["auc"].values[1] == alone.metrics_["test"]["auc"]
+    assert wide.seed == 99
+    assert not hasattr(wide, "embedding_")
+    own = link_scores(split, VectorScores(by_number(split.training, 4)))
+    assert found.metrics["mine"]["auc"].values[1] == own["auc"]
+    assert found.compare("wide", "mine", metric="mrr").first == "wide"
+    listed = evaluate(karate, ["katz"], runs=2, seed=3)
+    assert found.metrics["a"] == listed.metrics["katz"]
+
+
+def test_a_function_sees_the_view_and_the_runs_seed_and_no_test_pair(karate: Graph) -> None:
+    seen = []
+
+    def mine(view: TrainingView, seed: int) -> Any:
+        seen.append((type(view), view.known.n_edges, seed))
+        return by_number(view, seed)
+
+    evaluate(karate, {"mine": mine}, runs=2, seed=7)
+    assert seen == [(TrainingView, 78 - 7, 7), (TrainingView, 78 - 7, 8)]
+
+
+def test_a_function_returns_scores_an_embedding_or_a_function_of_pairs(karate: Graph) -> None:
+    numbers = np.arange(34.0)[:, None]
+    expected = scores_of(VectorScores(numbers), karate)
+
+    def product(pairs: Any) -> Any:
+        assert pairs.dtype == np.int64
+        assert (pairs[:, 0] < pairs[:, 1]).all()  # so a pair scores the same in both directions
+        return numbers[pairs[:, 0], 0] * numbers[pairs[:, 1], 0]
+
+    leaf = torch.tensor(numbers, requires_grad=True)
+    for answer in (numbers, numbers.astype(int), numbers.tolist(), leaf, product):
+        assert scores_of(answer, karate) == expected
+    full = {"metrics": "full_average_precision", "runs": 1}
+    first, second = (
+        evaluate(karate, {"mine": lambda *_, answer=answer: answer}, **full)  # type: ignore[arg-type]
+        for answer in (numbers, product)
+    )
+    assert first.metrics == second.metrics
+    tasks = evaluate(karate, {"mine": lambda *_: product}, runs=1, tasks=["links", "nodes"])
+    assert tasks.metrics["mine"]["accuracy"].mean is None  # no embedding
+
+
+def missing(pairs: Any) -> Any:
+    return np.where(np.arange(len(pairs)) == 1, np.nan, 1.0)
+
+
+class Broken(Scores):
+    """Scores without a number."""
+
+    vectors = None
+
+    def __init__(self) -> None:
+        self.n_nodes = 34
+
+    def _pairs(self, pairs: Any) -> Any:
+        return np.full(len(pairs), np.nan)
+
+    def _rows(self, rows: Any) -> Any:
+        return np.full((len(rows), 34), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "returned NoneType, not an array of numbers"),
+        ("katz", "returned str, not an array"),
+        ([["a"]] * 34, "returned list, not an array of numbers"),
+        ([[1.0], [1.0, 2.0]], "returned list, not an array of numbers"),
+        (np.ones((34, 2), dtype=complex), "not an array of numbers"),
+        (np.ones(34), r"returned an array of shape \(34,\); return an embedding with a row for"),
+        (np.ones((33, 4)), r"shape \(33, 4\); return an embedding with a row for each of the 34"),
+        (np.ones((34, 0)), r"shape \(34, 0\)"),
+        (np.ones((34, 34)), "returned a square array, which could be an embedding or the scores"),
+        (sparse.csr_array(np.ones((34, 4))), r"not an array of numbers; toarray\(\) makes one"),
+        (np.full((34, 2), np.nan), "row 0 of the embedding holds NaN, infinity or huge numbers"),
+        (np.where(np.arange(34) == 5, np.inf, 1.0)[:, None], "row 5 of the embedding holds NaN"),
+        (np.full((34, 1), 1e30), "row 0 of the embedding holds NaN, infinity or huge numbers"),
+        (VectorScores(np.ones((33, 1))), "returned scores of 33 nodes, but the graph has 34"),
+        (missing, "the function of pairs returned NaN for 1 of 14 pairs"),
+        (lambda pairs: pairs, r"the function of pairs returned shape \(14, 2\) for 14 pairs"),
+        (lambda _: 1.0, r"returned shape \(\) for 14 pairs; return one score per pair, shape \(1"),
+        (lambda _: None, "the function of pairs returned NoneType, not an array of numbers"),
+        (Broken(), "a score is NaN; every pair needs a number"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("error")
+def test_what_are_no_scores_is_one_line_with_the_methods_label(
+    karate: Graph, answer: Any, said: str
+) -> None:
+    with pytest.raises(InputError, match=f"^mine, run 0: .*{said}"):
+        scores_of(answer, karate)
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "said"),
+    [
+        ({"mine": 7}, {}, "mine: is int, not a method; give a name, an estimator such as VGAE()"),
+        ({"mine": VGAE}, {}, r"mine: is the class VGAE; give an instance, as in VGAE\(\)"),
+        ({"mine": lambda view: view}, {}, "mine: must take two arguments, the training view and"),
+        ({"mine": "kats"}, {}, "unknown method 'kats': did you mean 'katz'"),
+        ({"": "katz"}, {}, "models: the label '' is not a name"),
+        ({3: "katz"}, {}, "models: the label 3 is not a name"),
+        ({}, {}, "models: name at least one"),
+        ([VGAE()], {}, "models: VGAE is not a name; give it a label"),
+        (VGAE(), {}, "models: VGAE is not a name; give it a label"),
+        ({"w": VGAE(patience=30)}, {"validation": 0.0}, "early stopping needs validation pairs"),
+        ({"w": VGAE()}, {"steps": 3}, "steps: only methods given by name take settings here"),
+        ({"w": VGAE(), "k": "katz"}, {"steps": 3}, "steps: k has no such setting"),
+        ({"w": VGAE()}, {"settings": {"w": {"steps": 3}}}, "settings of w: it brings its own"),
+        ({"k": "katz"}, {"settings": {"k": {"beta": 3}}}, "unknown setting of k 'beta'"),
+        ({"k": "katz"}, {"settings": {"katz": {}}}, "settings of katz: it is not among"),
+    ],
+)
+def test_what_is_no_method_is_refused_before_any_run(
+    karate: Graph, models: Any, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        evaluate(karate, models, runs=1, **options)
+
+
+def test_settings_go_to_methods_given_by_name_and_by_label(karate: Graph) -> None:
+    found = evaluate(
+        karate,
+        {"a": "katz", "b": "katz", "g": "gae", "own": VGAE(steps=7)},
+        runs=1,
+        steps=3,
+        settings={"b": {"attenuation": 0.9}},
+    )
+    assert found.results["a"].settings["attenuation"] == 0.5
+    assert found.results["b"].settings["attenuation"] == 0.9
+    assert (found.results["g"].settings["steps"], found.results["own"].settings["steps"]) == (3, 7)
+
+
+def test_an_error_within_a_function_passes_with_the_methods_label(karate: Graph) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        evaluate(karate, {"mine": broken}, runs=1)
+    assert caught.value.__notes__ == ["raised by method 'mine' in run 0"]

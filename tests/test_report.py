@@ -1,11 +1,11 @@
 import io
-import json
 import logging
+import re
 
 import pytest
 
 from vgae import report
-from vgae.report import Reporter, percent, print_json, print_metrics, print_table
+from vgae.report import Reporter, percent, print_metrics
 from vgae.train import StepRecord
 
 MADE = {"protocol": "T", "proportions": {"train": 0.85, "validation": 0.05, "test": 0.1}}
@@ -16,35 +16,6 @@ def test_percentages() -> None:
     assert percent(0.91234) == "91.2"
     assert percent(0.91234, 0.0051) == "91.2 ± 0.5"
     assert percent(None, None) == "-"
-
-
-def test_a_pipe_gets_tabs_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(["source", "target"], [["[bold]a[/bold]", "b" * 200]])
-    assert capsys.readouterr().out == f"source\ttarget\n[bold]a[/bold]\t{'b' * 200}\n"
-
-
-def test_a_terminal_gets_a_table_with_nothing_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Terminal()
-    monkeypatch.setattr("sys.stdout", screen)
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
-    print_table(["id"], [["[red]x[/red]" + "y" * 100]])
-    shown = screen.getvalue()
-    assert "[red]x[/red]" in shown
-    assert shown.count("y") == 100
-    assert "\x1b[3" not in shown  # no colour
-
-
-def test_json_is_an_object_or_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json({"a": [1]})
-    assert json.loads(capsys.readouterr().out) == {"a": [1]}
-    print_json([{"a": 1}, {"a": 2}], lines=True)
-    assert capsys.readouterr().out == '{"a": 1}\n{"a": 2}\n'
 
 
 def test_metrics_of_held_out_parts_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +38,7 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     assert len(lines) == 10
     assert lines[-1] == (
         "step 20/20 | loss 0.7000 = reconstruction 0.6000 + KL 0.1000 | "
-        "validation AUC 90.0 AP 80.0 | 0.500 s a step | 0 s left"
+        "validation AUC 90.0 AP 80.0 | 0.500 s per step | 0 s left"
     )
     assert "5 s left" in lines[4]
 
@@ -84,6 +55,66 @@ def test_progress_on_a_terminal_is_one_live_line(monkeypatch: pytest.MonkeyPatch
         on_step(StepRecord(1, 0.7, 0.6, 0.1, seconds=0.5))
         on_step(StepRecord(2, 0.5, 0.4, 0.1, seconds=0.5))
     assert "step 2/2" in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("width", "kept", "dropped"),
+    [
+        (200, ("KL 0.1000", "s per step", "validation AUC 90.0 AP 80.0"), ()),
+        (80, ("loss 0.7000", "validation AUC 90.0 AP 80.0"), ("KL",)),
+        (60, ("loss 0.7000",), ("KL", "s per step")),
+        (40, ("loss 0.7000",), ("KL", "validation")),
+        (24, ("step 199/200",), ("loss",)),
+    ],
+)
+def test_the_live_line_keeps_the_time_left_and_drops_the_rest_first(
+    monkeypatch: pytest.MonkeyPatch, width: int, kept: tuple[str, ...], dropped: tuple[str, ...]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    with Reporter(quiet=False).training(200) as on_step:
+        for step in range(1, 200):
+            on_step(StepRecord(step, 0.7, 0.6, 0.1, seconds=0.5, validation=SCORES))
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "\n", screen.getvalue())
+    lines = [line for line in plain.splitlines() if "step 199/200" in line]
+    assert len(lines[-1]) <= width
+    assert re.search(r" (\d+:\d\d:\d\d|-:--:--)$", lines[-1])
+    for words in kept:
+        assert words in lines[-1]
+    for words in dropped:
+        assert words not in lines[-1]
+
+
+def test_remarks_break_between_words_on_a_terminal_but_commands_stay_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    words = "mean and standard error, in percent; 3 runs (seed and split change together)"
+    Reporter(quiet=False).say(words)
+    assert capsys.readouterr().err == words + "\n"
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    reporter = Reporter(quiet=False)
+    reporter.say(words)
+    lines = screen.getvalue().splitlines()
+    assert len(lines) == 2
+    assert " ".join(line.strip() for line in lines) == words
+    reporter.suggest("vgae", "recommend", "a folder/" + "x" * 60, "--top", 10)
+    assert screen.getvalue().splitlines()[2] == (
+        f"next: vgae recommend 'a folder/{'x' * 60}' --top 10"
+    )
 
 
 def test_quiet_says_errors_only(capsys: pytest.CaptureFixture[str]) -> None:

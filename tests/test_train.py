@@ -182,10 +182,10 @@ def test_zero_steps_leave_the_initial_weights(split: Split) -> None:
 
 def test_the_first_interrupt_waits_and_the_second_does_not() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with finishing_on_interrupt() as interrupted:
-        assert not interrupted()
+    with finishing_on_interrupt() as interrupt:
+        assert not interrupt.pressed
         os.kill(os.getpid(), signal.SIGINT)
-        assert interrupted()
+        assert interrupt.pressed
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -195,8 +195,8 @@ def test_other_threads_train_without_signal_handlers() -> None:
     answers = []
 
     def work() -> None:
-        with finishing_on_interrupt() as interrupted:
-            answers.append(interrupted())
+        with finishing_on_interrupt() as interrupt:
+            answers.append(interrupt.pressed)
 
     thread = threading.Thread(target=work)
     thread.start()

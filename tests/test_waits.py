@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from command import Caller
 
-from vgae import report
+from vgae import progress
 from vgae.kernels import first_use
 from vgae.report import Reporter
 
@@ -25,7 +25,7 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "PATIENCE", 0.05)
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
 
 
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:

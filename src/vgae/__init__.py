@@ -1,4 +1,4 @@
-"""Learn node vectors of a graph without labels, and say which links are missing.
+"""Learn an embedding of a graph without labels, and find its missing links.
 
 Names are imported when they are first used: `import vgae` is instant and does not load torch.
 """

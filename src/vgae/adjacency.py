@@ -152,8 +152,8 @@ def index_pairs(pairs: ArrayLike, name: str) -> NDArray[np.signedinteger[Any]]:
     """
     try:
         array = np.asarray(pairs)
-    except ValueError as error:  # rows of different lengths
-        raise InputError(f"{name}: every row must be a pair of node indices") from error
+    except ValueError:  # rows of different lengths
+        raise InputError(f"{name}: every row must be a pair of node indices") from None
     if array.size == 0:
         return np.empty((0, 2), dtype=np.int64)
     if array.ndim != 2 or array.shape[1] != 2:
@@ -384,8 +384,8 @@ def checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
     """
     try:
         values = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("weights: every weight must be a number") from error
+    except (TypeError, ValueError):
+        raise InputError("weights: every weight must be a number") from None
     if values.shape != (n_rows,):
         raise InputError(f"weights: shape {values.shape} for {count(n_rows, 'row')}")
     bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
@@ -427,7 +427,7 @@ def checked_adjacency(matrix: Any, *, directed: bool) -> FloatCSR:
         )
         own.check_format(full_check=True)
     except ValueError as error:
-        raise InputError(f"adjacency: not a valid sparse matrix ({error})") from error
+        raise InputError(f"adjacency: not a valid sparse matrix ({error})") from None
     bad = np.flatnonzero(~(np.isfinite(own.data) & (own.data > 0)))
     if bad.size:
         raise _bad_entry(own, int(bad[0]))
@@ -514,7 +514,7 @@ def checked_csr(matrix: Any, dtype: type[np.floating[Any]], name: str) -> Any:
         with np.errstate(over="ignore"):
             canonical = sparse.csr_array(matrix, dtype=dtype, copy=True)
     except ValueError as error:
-        raise InputError(f"{name}: not a valid sparse matrix ({error})") from error
+        raise InputError(f"{name}: not a valid sparse matrix ({error})") from None
     canonical.sum_duplicates()
     canonical.eliminate_zeros()
     return canonical

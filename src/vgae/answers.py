@@ -1,23 +1,25 @@
-"""What a fitted model answers: links by node id, and vectors of other graphs and of new nodes."""
+"""The answers of a fitted model: links by node id, embedding of other graphs and of new nodes."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self, overload
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from vgae.errors import InputError
-from vgae.graph import Graph
-from vgae.ids import IdArray, NodeId, id_columns
+from vgae.graph import Graph, count
+from vgae.ids import IdArray, NodeId, unknown_node
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.interop import as_graph, later_features, with_later_features
+from vgae.interop import as_graph, as_pairs, later_features, with_later_features
 from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
+from vgae.notebook import data_frame, vector_frame
 from vgae.scores import Scores, VectorScores
 from vgae.split import Split, SplitSettings
 
@@ -25,7 +27,13 @@ __all__ = ["FittedLinks", "Link"]
 
 
 class Link(NamedTuple):
-    """A pair of nodes and the model's probability of an edge between them."""
+    """A pair of nodes and the model's probability of an edge between them.
+
+    Examples
+    --------
+    >>> Link("ann", "bob", 0.75).probability
+    0.75
+    """
 
     source: NodeId
     target: NodeId
@@ -34,6 +42,8 @@ class Link(NamedTuple):
 
 class FittedLinks:
     """The answers of a fitted model; see `LinkModel` for its attributes."""
+
+    name: ClassVar[Literal["vgae", "gae"]]
 
     embedding_: NDArray[np.float32]
     embedding_std_: NDArray[np.float32] | None
@@ -45,9 +55,11 @@ class FittedLinks:
     metrics_: dict[str, Any]
     states_: States | None
     feature_encoding_: Mapping[str, Any] | None
+    interrupted_: bool
+    engine_: str
 
     def scores(self) -> Scores:
-        """Logits of all pairs, from the posterior means and over the protocol's messages.
+        """Logits of all pairs, from posterior means computed over the protocol's messages.
 
         Raises
         ------
@@ -64,12 +76,12 @@ class FittedLinks:
         return VectorScores(self.embedding_)
 
     def vectors(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.float32]:
-        """Posterior means of some nodes, shape (n_ids, latent_dim).
+        """Embedding of some nodes, shape (n_ids, latent_dim).
 
         Parameters
         ----------
         ids
-            Node ids; a single one is one node, whose vector is the only row.
+            Node ids, or a single one, which gives one row.
 
         Raises
         ------
@@ -89,18 +101,25 @@ class FittedLinks:
     def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
         """Probability of an edge for each pair of node ids, in the order given.
 
-        They rank pairs and are no frequencies: the inner product has no intercept, so that over all
-        pairs they average about one half, however few of them have an edge.
+        Use them to rank pairs; they are not frequencies. The inner product has no intercept, so
+        over all pairs they average about one half, however few pairs have an edge.
 
         Parameters
         ----------
         pairs
-            Node ids, shape (n_pairs, 2).
+            Node ids, in one of these forms:
+
+            - one pair per row: a list of pairs or an array of shape (n_pairs, 2);
+            - one column per end: a tuple of two arrays or Series, matched by position. A tuple of
+              two lists is two rows, not two columns;
+            - a pandas or Polars `DataFrame` or a PyArrow `Table`, whose columns of ids are found
+              as in a table of edges: by usual names (source and target, from and to, ...),
+              otherwise the first two.
 
         Raises
         ------
         InputError
-            A pair names an unknown node.
+            A pair names an unknown node, or what is given holds no pairs.
         NotFittedError
             `fit` has not been called.
 
@@ -110,37 +129,65 @@ class FittedLinks:
         >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
         >>> model.predict_proba([("a", "c")]).shape
         (1,)
+        >>> model.predict_proba((np.array(["a", "b"]), np.array(["c", "c"]))).shape
+        (2,)
         """
         embedding = self.embedding_
+        rows = self._pair_rows(*as_pairs(pairs, self.split_.graph))
         with torch.no_grad():
             logits = self.network_.decoder.logits(
-                torch.from_numpy(embedding), torch.from_numpy(self._pair_rows(pairs))
+                torch.from_numpy(embedding), torch.from_numpy(rows)
             )
         return _probability(logits.numpy())
 
+    @overload
     def recommend(
-        self, k: int = 10, *, nodes: Sequence[NodeId] | NodeId | None = None
-    ) -> list[Link]:
-        """The likeliest missing links: the best of all pairs that are no known edge.
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: Literal[False] = False,
+    ) -> list[Link]: ...
 
-        Every pair is looked at. Edges that a split held out are known edges and left out too.
+    @overload
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: Literal[True],
+    ) -> Any: ...
+
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: bool = False,
+    ) -> Any:
+        """The likeliest missing links, among all pairs that are not known edges.
+
+        Every pair is scored. Edges that a split held out are known edges, so they are excluded too.
 
         Parameters
         ----------
         k
-            How many links, or with `nodes` how many for each.
+            Number of links; with `nodes`, number of links per node.
         nodes
-            Node id or ids to recommend partners for; by default the best pairs of the whole graph.
+            Node id or ids to recommend partners for; by default, the best pairs of the whole graph.
+        as_frame
+            Whether to return a pandas DataFrame with the columns source, target and probability.
 
         Returns
         -------
-        Links, likeliest first; with `nodes`, node after node with that node as the source. Ties go
-        to the pair that comes first in the order of the nodes.
+        A list of `Link`, or a frame with one link per row, likeliest first. With `nodes`, the links
+        of one node after the other, each with that node as its source. Ties go to the pair that
+        comes first in the order of the nodes.
 
         Raises
         ------
         InputError
-            `k` is below 1 or a node is unknown.
+            `k` is below 1, a node is unknown, or pandas is needed and not installed.
         NotFittedError
             `fit` has not been called.
 
@@ -150,6 +197,8 @@ class FittedLinks:
         >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
         >>> [(link.source, link.target) for link in model.recommend(5)]
         [('a', 'c')]
+        >>> model.recommend(5, as_frame=True).columns.tolist()
+        ['source', 'target', 'probability']
         """
         embedding = self.embedding_
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
@@ -160,18 +209,81 @@ class FittedLinks:
             pairs, logits = top_pairs(factor, k, known=known)
         else:
             pairs, logits = top_partners(factor, self._rows(nodes), k, known=known)
-        sources, targets = (self.ids_[pairs[:, side]].tolist() for side in (0, 1))
-        probabilities = _probability(logits).tolist()
-        return [Link(*row) for row in zip(sources, targets, probabilities, strict=True)]
+        columns = (self.ids_[pairs[:, 0]], self.ids_[pairs[:, 1]], _probability(logits))
+        if as_frame:
+            return data_frame(dict(zip(Link._fields, columns, strict=True)))
+        return [Link(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    # ------------------------------------------------------------ as data frames
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
+        """Names of the embedding's columns: 'vgae0', 'vgae1', ...; the argument is ignored.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(latent_dim=2, steps=1).fit([("a", "b"), ("b", "c")])
+        >>> model.get_feature_names_out().tolist()
+        ['vgae0', 'vgae1']
+        """
+        dim = self.embedding_.shape[1]
+        return np.array([f"{self.name}{place}" for place in range(dim)], dtype=object)
+
+    def embedding_frame(self) -> Any:
+        """The embedding as a pandas DataFrame, whose index holds the node ids.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> frame = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).embedding_frame()
+        >>> frame.loc["b"].shape
+        (16,)
+        """
+        return vector_frame(self.embedding_, self.get_feature_names_out(), self.ids_)
+
+    def history_frame(self) -> Any:
+        """The training as a pandas DataFrame, one row per step.
+
+        The index is the step; the columns are those of `vgae.train.StepRecord`. Validation metrics
+        are columns such as `validation_auc`, NaN after steps without validation.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).history_frame().columns.tolist()
+        ['loss', 'reconstruction', 'kl', 'seconds']
+        """
+        rows = [
+            {name: value for name, value in step.items() if name != "validation"}
+            | {f"validation_{name}": value for name, value in step.get("validation", {}).items()}
+            for step in self.history_
+        ]
+        names = dict.fromkeys(name for row in rows for name in row if name != "step")
+        columns = {name: [_number(row.get(name)) for row in rows] for name in names}
+        return data_frame(columns, index=("step", [row["step"] for row in rows]))
 
     # ------------------------------------------------------------ new graphs, new nodes
 
     def embed(self, data: Any, *, features: Any = None) -> NDArray[np.float32]:
-        """Vectors of another graph's nodes: posterior means, shape (n_nodes, latent_dim).
+        """Embedding of another graph's nodes: posterior means, shape (n_nodes, latent_dim).
 
-        The message graph of training gives `embedding_` to the bit. Without features, nodes that
-        the model was fitted to are known again by their ids and bring their own weights; the others
-        are placed by their links alone.
+        The message graph of the training gives `embedding_` bit for bit. A model without features
+        recognises its training nodes by their ids and uses their weights; other nodes are placed by
+        their links alone.
 
         Parameters
         ----------
@@ -185,8 +297,8 @@ class FittedLinks:
         Raises
         ------
         InputError
-            The graph is directed or has another number of features, or without features a node
-            has no link to a node of the training, nor to a neighbour of one.
+            The graph is directed or has another number of features; or, without features, a node
+            has no link to a training node, nor to a neighbour of one.
         NotFittedError
             `fit` has not been called.
 
@@ -214,10 +326,10 @@ class FittedLinks:
         weights: ArrayLike | None = None,
         ids: Sequence[NodeId] | IdArray | None = None,
     ) -> NDArray[np.float32]:
-        """Vectors of new nodes, in the order of their ids: shape (n_new, latent_dim).
+        """Embedding of new nodes in the order of their ids, shape (n_new, latent_dim).
 
-        Parameters and errors are those of `with_nodes`, but that rows of features which no edge
-        names need no ids.
+        Parameters and errors are those of `with_nodes`, except that features without edges need no
+        ids.
 
         Examples
         --------
@@ -238,38 +350,38 @@ class FittedLinks:
         weights: ArrayLike | None = None,
         ids: Sequence[NodeId] | IdArray | None = None,
     ) -> Self:
-        """The same model, knowing new nodes too, without training.
+        """A copy of the model that also knows new nodes, without training.
 
-        Nodes that were there keep their vectors to the bit; rows of the new ones follow, in the
-        order of their ids. The links given are known edges, which `recommend` leaves out. Nothing
-        of this model changes. What was measured (`history_`, `metrics_`) stays that of the
-        training, and `split_` holds edges alone, as in a loaded model.
+        The embedding of known nodes is unchanged bit for bit; rows of the new nodes follow, in the
+        order of their ids. The given links are known edges, which `recommend` excludes. This model
+        does not change. In the copy, `history_` and `metrics_` are still those of the training, and
+        `split_` holds edges only, as in a loaded model.
 
-        A new node's vector is what the encoder makes of its features and of its links, with the
-        degrees and hidden states of the nodes that were there left as they are: see
-        `vgae.inductive` for the equations.
+        The encoder embeds a new node from its features and links, while the degrees and hidden
+        states of known nodes stay the same: see `vgae.inductive` for the equations.
 
         Parameters
         ----------
         features
-            Of the new nodes, shape (n_new, n_features), dense or sparse; in the order of `ids`.
-            Or a data frame of attributes, with ids as `vgae.as_graph` takes it, which is encoded
-            as the table of the fit was. None for a model without features.
+            Features of the new nodes, shape (n_new, n_features), dense or sparse, in the order of
+            `ids`. Or a data frame of attributes, with ids as `vgae.as_graph` takes it, which is
+            encoded as the table of the fit was. None for a model without features.
         edges
-            Pairs of ids, shape (n_rows, 2): links of new nodes with known ones, in either order, or
-            with each other. Self loops are dropped and duplicates merged, which is said.
+            Pairs of ids, in any form that `predict_proba` takes: links between new nodes and known
+            ones, in either order, or between new nodes. Self loops are dropped and duplicates are
+            merged; a warning counts them.
         weights
             Positive, finite weights of the edges, shape (n_rows,); 1 by default.
         ids
-            Ids of the new nodes. Needed with features; by default the unknown ids of `edges`, in
-            the order in which they first occur.
+            Ids of the new nodes. Required with features; by default, the unknown ids of `edges` in
+            order of appearance.
 
         Raises
         ------
         InputError
-            An id is in the graph already or of another type than the others, an edge joins two
-            known nodes, features are of another number or not finite; or without features a node
-            has no link to a known node, nor to a neighbour of one.
+            An id is already in the graph or is of another type than the others, an edge joins two
+            known nodes, or the features differ in number or are not finite; or, without features,
+            a node has no link to a known node, nor to a neighbour of one.
         NotFittedError
             `fit` has not been called.
 
@@ -288,7 +400,7 @@ class FittedLinks:
         return self._joined(new, new.ids, latent, states)
 
     def _joined(self, new: NewNodes, ids: IdArray, latent: Latent, states: States) -> Self:
-        """A copy of this model with new nodes after its own."""
+        """A copy of this model, with new nodes after the known ones."""
         made, std = copy.copy(self), latent.std()
         made.ids_ = np.concatenate([self.ids_, ids])
         made.embedding_ = np.concatenate([self.embedding_, latent.mean.numpy()])
@@ -311,7 +423,7 @@ class FittedLinks:
         weights: ArrayLike | None,
         ids: Sequence[NodeId] | IdArray | None,
     ) -> tuple[NewNodes, Latent, States]:
-        """The new nodes, checked, with the distribution over their vectors and their states."""
+        """The new nodes, checked, with the distribution over their embedding and their states."""
         if self.states_ is None:
             raise InputError(
                 "this run was stored by an earlier version, without what new nodes need; fit again"
@@ -328,7 +440,7 @@ class FittedLinks:
         return new, *encode_new(self.network_, self.states_, new)
 
     def _n_features(self) -> int:
-        """Number of features that the model was fitted with; 0 where every node was its own."""
+        """Number of features that the model was fitted with; 0 if it was fitted without any."""
         used = self.network_.settings.features != "none"
         return int(self.graph_["n_features"]) if used else 0
 
@@ -339,16 +451,43 @@ class FittedLinks:
         rows = self.split_.graph.index(names)
         unknown = np.flatnonzero(rows < 0)
         if unknown.size:
-            raise InputError(f"node '{names[unknown[0]]}' is not in the graph")
+            raise unknown_node(names[unknown[0]], self.ids_)
         return rows
 
-    def _pair_rows(self, pairs: Any) -> NDArray[np.int64]:
-        source, target = id_columns(pairs)
+    def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:
         return np.stack([self._rows(source), self._rows(target)], axis=1)
+
+    # ------------------------------------------------------------ in a few words
+
+    def _fitted_to(self) -> str:
+        """What the model was fitted to and how well it does on held-out links, in one line."""
+        about = self.graph_
+        words = f"{count(about['n_nodes'], 'node')}, {count(about['n_edges'], 'edge')}"
+        if added := about.get("n_added_nodes", 0):
+            words += f", with {count(added, 'new node')}"
+        for part in ("test", "validation"):
+            if scores := self.metrics_[part]:
+                words += f"; {part} {_scores_words(scores, 'auc')}"
+                break
+        return words + (f"; interrupted after step {len(self.history_)}" * self.interrupted_)
+
+    def _fitted_rows(self) -> dict[str, object]:
+        """The same in more detail, by name."""
+        metrics = self.metrics_
+        rows: dict[str, object] = {
+            "fitted to": self._fitted_to().partition(";")[0],
+            "features": self._n_features() or "none",
+            "embedding": " x ".join(map(str, self.embedding_.shape)),
+            "steps": f"{len(self.history_)}{', interrupted' * self.interrupted_}",
+        }
+        for part in ("validation", "test"):
+            if metrics[part]:
+                rows[part] = _scores_words(metrics[part], "auc", "average_precision")
+        return rows | {"engine": self.engine_}
 
 
 def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
-    """A split whose graphs have further nodes and edges; nothing else of them is kept."""
+    """A split whose graphs have additional nodes and edges, and hold nothing but ids and edges."""
     whole, train = (
         Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
         for graph in (split.graph, split.train)
@@ -360,6 +499,19 @@ def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
         protocol=split.settings.protocol,
     )
     return Split(whole, train, split.validation, split.test, settings, split.seed)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _scores_words(scores: Mapping[str, float | None], *names: str) -> str:
+    """Metrics in words: "AUC 0.912, AP 0.924"."""
+    titles = {"auc": "AUC", "average_precision": "AP"}
+    found = ((titles[name], scores[name]) for name in names)
+    return ", ".join(
+        f"{title} {'-' if value is None else f'{value:.3f}'}" for title, value in found
+    )
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:

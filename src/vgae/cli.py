@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -12,7 +14,8 @@ import typer
 
 from vgae import options
 from vgae.errors import InputError, VgaeError
-from vgae.options import comma_list, given, grouped, method_settings
+from vgae.options import comma_list, given, input_name, inputs, method_settings
+from vgae.usage import Command, example, grouped
 
 __all__ = ["app", "main"]
 
@@ -20,9 +23,9 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="vgae",
-    help="Learn node vectors of a graph without labels, find its missing links, and prove on "
+    help="Learn an embedding of a graph without labels, find its missing links, and measure on "
     "held-out edges how well that works.",
-    add_completion=False,
+    epilog=example("vgae fit karate --out runs/karate", "vgae recommend runs/karate --top 10"),
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -32,7 +35,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
 ) -> None:
     if version:
         from vgae import __version__
@@ -42,7 +45,7 @@ def root(
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae inspect karate"))
 @grouped
 def inspect(
     graph: options.GraphArgument,
@@ -51,7 +54,7 @@ def inspect(
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Say how a file is understood, what was dropped or merged, and what fitting would take."""
+    """Show how a file is read, and what fitting it would take."""
     from vgae.report import Reporter, print_inspection, print_json
 
     reporter = Reporter(quiet=quiet)
@@ -61,38 +64,32 @@ def inspect(
 
     found = inspect_graph(data)
     if json:
-        print_json({"graph": graph, **found.as_dict()})
+        print_json({"graph": input_name(graph), **found.as_dict()})
     else:
         print_inspection(found.as_dict())
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae fit karate --out runs/karate --top 5"))
 @grouped
 def fit(
     graph: options.GraphArgument,
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Run folder to make.")],
+    out: options.RunFolderOption,
     reading: options.Reading,
-    model: Annotated[str, typer.Option(metavar="NAME", help="vgae or gae.")] = "vgae",
+    model: options.ModelOption = "vgae",
     training: options.Training,
     seed: options.SeedOption = 0,
-    holdout: Annotated[
-        bool,
-        typer.Option(
-            "--holdout/--no-holdout", help="Hold edges out and score them, or train on all of them."
-        ),
-    ] = True,
+    holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
-    top: Annotated[
-        int, typer.Option(metavar="K", help="Also list the K likeliest missing links.")
-    ] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run folder if there is one.")
-    ] = False,
+    top: options.TopLinksOption = 0,
+    overwrite: options.OverwriteOption = False,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Learn node vectors and score held-out edges; the run folder keeps what was learned."""
+    """Learn an embedding and score held-out edges.
+
+    The run folder keeps what was learned.
+    """
     from vgae.report import Reporter, print_fit, split_words
 
     reporter = Reporter(quiet=quiet)
@@ -115,16 +112,20 @@ def fit(
     estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
     check_patience(estimator.settings.training.patience, held_out.validation if holdout else 0.0)
     estimator.engine_here()
-    with reporter.working(f"reading {graph}"):
-        data = reading.graph(graph)
+    with reporter.working(f"reading {input_name(graph)}"):
+        data, graph = reading.graph(graph), input_name(graph)
     reporter.say(f"{graph}: {data}")
     compile_once(reporter.working)
     split = (
         split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
     )
     with staged_run(out, overwrite=overwrite) as staged:
-        with reporter.training(estimator.settings.training.steps) as on_step:
-            estimator.fit(split, on_step=on_step)
+        with reporter.training(estimator.settings.training.steps) as show:
+            try:
+                estimator.fit(split, callbacks=show)
+            except KeyboardInterrupt:
+                if not hasattr(estimator, "interrupted_"):
+                    raise  # nothing was kept
         save_run(estimator.as_run(graph_name=graph), staged)
     with reporter.working("ranking all pairs"):
         links = estimator.recommend(top) if top else None
@@ -132,12 +133,13 @@ def fit(
     if estimator.metrics_["test"]:
         made = split_words(split.settings.protocol, split.settings.proportions)
         reporter.say(f"{made}, seed {seed}; scores in percent")
-    reporter.say(f"run folder: {out}    next: vgae recommend {out} --top 10")
+    reporter.say(f"run folder: {out}")
+    reporter.suggest("vgae", "recommend", out, "--top", 10)
     if estimator.interrupted_:
         raise KeyboardInterrupt
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae evaluate karate --models vgae,katz --runs 3"))
 @grouped
 def evaluate(
     graph: options.GraphArgument,
@@ -151,14 +153,18 @@ def evaluate(
     holding_out: options.HoldingOut,
     tasks: options.TasksOption = "links",
     metrics: options.MetricsOption = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Differences to the first method, split by split.")
-    ] = False,
+    compare: options.CompareOption = False,
+    keep: options.KeepOption = Path("runs/evaluate"),
     json: options.JsonOption = False,
-    out: options.TableOption = None,
+    out: options.ScoresTableOption = None,
+    overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Score models and baselines on held-out edges over many splits, with their uncertainty."""
+    """Score methods on held-out edges over many splits.
+
+    Each score comes with its standard error and its 95 % interval. Finished runs are kept until the
+    end: after an interruption, the same command goes on.
+    """
     from vgae.report import (
         Reporter,
         evaluation_words,
@@ -170,8 +176,7 @@ def evaluate(
     from vgae.tables import check_output, write_table
 
     reporter = Reporter(quiet=quiet)
-    if out is not None:
-        check_output(out)
+    _check_out(out, check_output, overwrite=overwrite)
     names, asked = comma_list(models), comma_list(tasks)
     settings: dict[str, Any] = {
         "preset": training.preset,
@@ -188,59 +193,60 @@ def evaluate(
     from vgae.kernels.first_use import compile_once
 
     api.check_evaluation(names, **settings)  # before the work of reading
-    with reporter.working(f"reading {graph}"):
-        data = reading.graph(graph)
+    with reporter.working(f"reading {input_name(graph)}"):
+        data, graph = reading.graph(graph), input_name(graph)
     reporter.say(f"{graph}: {data}")
     compile_once(reporter.working)
-    with reporter.counting("run", runs * len(names)) as tick:
-        result = api.evaluate(
-            data,
-            names,
-            nodes=public_node_split(graph) if "nodes" in asked else None,
-            on_scores=lambda scores: tick(
-                f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
-            ),
-            **settings,
-        )
+    nodes = public_node_split(graph) if "nodes" in asked else None
+    work = api.open_evaluation(data, names, nodes=nodes, keep=keep, **settings)
+    total = runs * len(names)
+    if work.n_taken_over:
+        reporter.say(f"{work.n_taken_over} of {total} runs are taken over from {keep}")
+    try:
+        with reporter.counting("run", work.n_missing) as tick:
+            work.run(
+                lambda scores: tick(
+                    f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
+                )
+            )
+    except KeyboardInterrupt:
+        if work.n_complete and not json:  # a program must not take a part for the whole
+            print_evaluation(work.result())
+            shown = f"{work.n_complete} of {runs} runs"
+            reporter.say(f"interrupted: the table shows the {shown} that every method has finished")
+        if work.n_kept:
+            kept = f"{work.n_kept} of {total} runs are kept in {keep}"
+            reporter.say(f"{kept}: the same command goes on from there")
+        raise
+    result = work.result()
     if out is not None:
         write_table(out, result.table(graph=graph))
     if json:
         print_json(result.as_dict(graph=graph))
-        return
-    print_evaluation(result)
-    reporter.say(evaluation_words(result))
-    if compare:
-        print_comparisons(result)
+    else:
+        print_evaluation(result)
+        reporter.say(evaluation_words(result))
+        if compare:
+            print_comparisons(result)
+    work.discard()
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae reproduce --only cora --runs 1"))
 def reproduce(
-    only: Annotated[
-        str | None,
-        typer.Option(metavar="NAMES", help="Data sets, separated by commas; default: all three."),
-    ] = None,
+    only: options.OnlyOption = None,
     runs: options.RunsOption = 10,
     seed: options.RunsSeedOption = 0,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder that keeps every run and the tables.")
-    ] = Path("runs/reproduce"),
+    out: options.ReproduceFolderOption = Path("runs/reproduce"),
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Run the VGAE paper's table 1 again, beside the published figures.
+    """Run table 1 of the VGAE paper again.
 
-    Every finished run is kept in the folder: after an interruption, the same command goes on.
+    Results stand next to the published figures.
+    Every finished run is kept in the folder: after an interruption, the same command resumes.
     """
     from vgae import reproduction
-    from vgae.report import (
-        Reporter,
-        print_json,
-        print_table,
-        scores_words,
-        split_label,
-        split_words,
-        time_words,
-    )
+    from vgae.report import Reporter, print_json, print_reproduction, scores_words, time_words
 
     reporter = Reporter(quiet=quiet)
     wanted = reproduction.experiments(None if only is None else comma_list(only))
@@ -270,99 +276,75 @@ def reproduce(
     if json:
         print_json([result.as_row() for result in results])
         return
-    made = wanted[0].split.protocol, wanted[0].split.proportions
-    columns = ["method", "AUC", "paper", "difference", "AP", "paper", "difference"]
-    print_table(
-        [f"data {split_label(*made)}", *columns],
-        [[result.experiment.dataset, *reproduction.cells(result)] for result in results],
-    )
-    reporter.say(
-        f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
-        f"change together), {split_words(*made)}; (below): by more than two standard errors"
-    )
+    rows = [[result.experiment.dataset, *reproduction.cells(result)] for result in results]
+    made = wanted[0].split
+    reporter.say(print_reproduction(rows, runs, made.protocol, made.proportions))
     reporter.say(f"tables and runs: {out}")
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae predict runs/karate pairs.csv"))
 @grouped
 def predict(
     run: options.RunArgument,
-    pairs: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PAIRS",
-            help="Table whose first two columns, or those called source and target, are node ids.",
-        ),
-    ],
+    pairs: options.PairsArgument,
     *,
     header: options.HeaderOption = None,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
     out: options.TableOption = None,
+    overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Give the probability of an edge for each pair of a file."""
     from vgae.report import Reporter
+    from vgae.tables import check_output
 
     reporter = Reporter(quiet=quiet)
-    if out is not None:
-        from vgae.tables import check_output
-
-        check_output(out)
+    _check_out(out, check_output, overwrite=overwrite, json=json)
     from vgae.api import Link, load
 
     with reporter.working(f"opening {run}"):
-        model = newcomers.join(load(run))
+        model = load(run)
     from vgae.io import read_pairs
 
-    with reporter.working(f"reading {pairs}"):
-        asked = read_pairs(pairs, model.split_.graph, header=header)
+    with inputs(pairs, newcomers.new_nodes, newcomers.new_edges) as (file, new_nodes, new_edges):
+        newcomers = options.Newcomers(new_nodes, new_edges, newcomers.features_header)
+        model = newcomers.join(model)
+        with reporter.working(f"reading {input_name(str(pairs))}"):
+            asked = read_pairs(file, model.split_.graph, header=header)
     probabilities = model.predict_proba(asked).tolist()
     links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
     _give_links(links, json, out)
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae recommend runs/karate --top 10"))
 @grouped
 def recommend(
     run: options.RunArgument,
     *,
-    top: Annotated[int, typer.Option(metavar="K", help="How many links.")] = 10,
-    node: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
-    ] = None,
+    top: options.TopOption = 10,
+    node: options.NodeOption = None,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write to FILE (.csv, .tsv, .jsonl, .parquet or .arrow); or the graph with these "
-            "links marked (.graphml, .gexf or .gml).",
-        ),
-    ] = None,
+    out: options.LinksTableOption = None,
+    overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """List the likeliest missing links among all pairs; known edges are left out."""
+    """List the likeliest missing links among all pairs.
+
+    Known edges are left out.
+    """
     from vgae.report import Reporter
 
     reporter = Reporter(quiet=quiet)
     if top < 1:
         raise InputError(f"--top {top}: must be 1 or more")
     from vgae.io import MARKED_FORMATS, write_graph
-    from vgae.tables import inner_suffix
+    from vgae.tables import check_output, inner_suffix
 
     marked = out is not None and inner_suffix(out) in MARKED_FORMATS
-    if out is not None:
-        from vgae.files import check_file
-        from vgae.tables import TABLE_SUFFIXES, check_output
-
-        suffix = inner_suffix(out)
-        if suffix not in (*TABLE_SUFFIXES, *MARKED_FORMATS):
-            known = ", ".join((*TABLE_SUFFIXES, *MARKED_FORMATS))
-            raise InputError(f"{out}: cannot write '{suffix}'; use one of {known}")
-        (check_file if marked else check_output)(out)
+    check = partial(check_output, others=MARKED_FORMATS)
+    _check_out(out, check, overwrite=overwrite, json=json)
     from vgae.api import load
 
     with reporter.working(f"opening {run}"):
@@ -380,34 +362,24 @@ def recommend(
         _give_links(links, json, out)
 
 
-@app.command()
+@app.command(cls=Command, epilog=example("vgae embed runs/karate --out embedding.csv"))
 @grouped
 def embed(
     run: options.RunArgument,
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write to FILE (.csv, .tsv, .jsonl, .parquet, .arrow; .npz; .w2v, which is "
-            "word2vec's text; .projector, a folder for TensorBoard); default: print.",
-        ),
-    ] = None,
-    std: Annotated[
-        bool, typer.Option("--std", help="Posterior standard deviations in place of means.")
-    ] = False,
+    out: options.EmbeddingOption = None,
+    overwrite: options.OverwriteOption = False,
+    std: options.StdOption = False,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Write the node vectors: column node, then z0, z1, ..."""
-    from vgae.report import Reporter, print_json, print_table
+    """Write the embedding: column node, then z0, z1, ..."""
+    from vgae.io import check_vectors_output
+    from vgae.report import Reporter, print_embedding
 
     reporter = Reporter(quiet=quiet)
-    if out is not None:
-        from vgae.io import check_vectors_output
-
-        check_vectors_output(out)
+    _check_out(out, check_vectors_output, overwrite=overwrite, json=json)
     from vgae.api import load
 
     with reporter.working(f"opening {run}"):
@@ -423,21 +395,22 @@ def embed(
         return
     from vgae.io import vector_columns
 
-    columns = vector_columns(model.ids_, vectors, prefix=prefix)
-    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
-    if json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)
-    else:
-        print_table(list(columns), [[f"{row[0]}", *(f"{x:.6g}" for x in row[1:])] for row in rows])
+    print_embedding(vector_columns(model.ids_, vectors, prefix=prefix), json=json)
 
 
-@app.command()
-def datasets(json: options.JsonOption = False, out: options.TableOption = None) -> None:
+@app.command(cls=Command, epilog=example("vgae datasets"))
+def datasets(
+    json: options.JsonOption = False,
+    out: options.TableOption = None,
+    overwrite: options.OverwriteOption = False,
+) -> None:
     """List the graphs that can be used by name."""
     from vgae.datasets import DATASETS, DEFAULT_DATASET, is_cached
-    from vgae.report import print_json, print_table
+    from vgae.report import print_datasets
+    from vgae.tables import check_output, write_table
 
-    rows = [
+    _check_out(out, check_output, overwrite=overwrite, json=json)
+    rows: list[dict[str, Any]] = [
         {
             "name": dataset.name,
             "nodes": dataset.n_nodes,
@@ -450,18 +423,10 @@ def datasets(json: options.JsonOption = False, out: options.TableOption = None) 
         }
         for dataset in DATASETS.values()
     ]
-    if out is not None:
-        from vgae.tables import write_table
-
-        write_table(out, {name: [row[name] for row in rows] for name in rows[0]})
-    elif json:
-        print_json(rows)
+    if out is None:
+        print_datasets(rows, json=json)
     else:
-        words = {True: "yes", False: "no"}
-        print_table(
-            list(rows[0]),
-            [[words[v] if isinstance(v, bool) else str(v) for v in row.values()] for row in rows],
-        )
+        write_table(out, {name: [row[name] for row in rows] for name in rows[0]})
 
 
 @app.command("warm-up")
@@ -496,7 +461,7 @@ class _NoPandas:
             raise ModuleNotFoundError("no command uses pandas", name=name)
 
 
-def spare_memory() -> None:
+def _spare_memory() -> None:
     """Have PyArrow do without what no command needs; for a process that runs one command.
 
     It imports pandas, where that is installed, to convert the first array (30 MB, half a second),
@@ -512,14 +477,23 @@ def main() -> None:
     """Run the command line; every error becomes one line and an exit status.
 
     0 done, 1 a fault of this program, 2 input that cannot be used, 130 interrupted.
+
+    Examples
+    --------
+    >>> from contextlib import suppress
+    >>> from unittest.mock import patch
+    >>> with patch("sys.argv", ["vgae", "--version"]), suppress(SystemExit):
+    ...     main()
+    vgae 0.1.0
     """
-    if Path(getattr(sys.modules["__main__"], "__file__", None) or "").stem == "vgae":
-        spare_memory()  # the process is this command's alone
+    program = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    if program.stem == "vgae" or program.parts[-2:] == ("vgae", "__main__.py"):
+        _spare_memory()  # the process is this command's alone
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal without "±" must not cost the results
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = app(standalone_mode=False) or 0
+        status = app(prog_name="vgae", standalone_mode=False) or 0
     except InputError as error:
         _leave(str(error), 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -549,6 +523,18 @@ def _leave(line: str, status: int) -> NoReturn:
         print_traceback(error)
     print_error(line)
     sys.exit(status)
+
+
+def _check_out(
+    out: Path | None, check: Callable[..., None], *, overwrite: bool, json: bool = False
+) -> None:
+    """Refuse an output before any work."""
+    if out is None and overwrite:
+        raise InputError("--overwrite: makes no sense without --out")
+    if out is not None:
+        if json:
+            raise InputError("--json prints and --out writes: name one of them")
+        check(out, overwrite=overwrite)
 
 
 def _give_links(links: list[Any], json: bool, out: Path | None) -> None:

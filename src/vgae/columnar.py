@@ -96,7 +96,7 @@ class StoredColumns:
         except DAMAGED as error:
             raise InputError(
                 f"{self.path}: is damaged ({str(error).splitlines()[0]}); {WRITE_AGAIN}"
-            ) from error
+            ) from None
 
     def _validate(self, column: int, cells: pa.ChunkedArray) -> None:
         """Refuse cells with broken offsets, which could crash the process."""
@@ -108,7 +108,7 @@ class StoredColumns:
             name = self.names[column]
             raise InputError(
                 f"{self.path}: column '{name}' holds text that is not UTF-8; save the text as UTF-8"
-            ) from error
+            ) from None
 
     def head(self, n_rows: int) -> list[pa.ChunkedArray]:
         """The first rows of all columns, without reading the rest; long texts are cut.
@@ -177,8 +177,8 @@ def open_parquet(path: Path) -> StoredColumns:
         file = pyarrow.parquet.ParquetFile(path)
         names: list[str] = file.schema_arrow.names
         groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
-    except DAMAGED as error:
-        raise InputError(f"{path}: is not a Parquet file, or is damaged; {WRITE_AGAIN}") from error
+    except DAMAGED:
+        raise InputError(f"{path}: is not a Parquet file, or is damaged; {WRITE_AGAIN}") from None
     n_bytes = sum(max(group.total_byte_size, group.num_rows * ROW_BYTES) for group in groups)
     check_unpacked(path, n_bytes, path.stat().st_size)
 
@@ -237,8 +237,8 @@ def open_arrow(path: Path) -> StoredColumns:
     try:
         names = opened().schema.names
         n_bytes = _unpacked_bytes(path)
-    except DAMAGED as error:
-        raise InputError(f"{path}: is not an Arrow file, or is damaged; {WRITE_AGAIN}") from error
+    except DAMAGED:
+        raise InputError(f"{path}: is not an Arrow file, or is damaged; {WRITE_AGAIN}") from None
     check_unpacked(path, n_bytes, path.stat().st_size)
 
     def load(columns: list[int], _: Collection[int]) -> list[pa.ChunkedArray]:
@@ -349,7 +349,7 @@ def _json_schema(path: Path) -> pa.Schema:
             raise InputError(
                 f"{path}: a column has values of two types ({str(error).splitlines()[0]}); write "
                 "all values of a column alike"
-            ) from error
+            ) from None
     return schema
 
 
@@ -367,7 +367,7 @@ def _json_tables(path: Path, schema: pa.Schema | None) -> Iterator[pa.Table]:
         try:
             yield pyarrow.json.read_json(pa.BufferReader(block), reading, parsing)
         except pa.ArrowException as error:
-            raise _explained(block, n_lines, path, error) from error
+            raise _explained(block, n_lines, path, error) from None
         n_lines += block.count(b"\n")
 
 
@@ -391,7 +391,7 @@ def _check_lines(block: bytes, n_before: int, path: Path) -> None:
         byte = block[error.start]
         raise InputError(
             f"{path}, line {line}: is not UTF-8 text (byte 0x{byte:02x}); save the file as UTF-8"
-        ) from error
+        ) from None
 
 
 def _depth(text: bytes) -> int:

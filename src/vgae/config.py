@@ -54,14 +54,14 @@ class Settings(BaseModel):
         """
         try:
             return cls.model_validate(_plain(values))
-        except RecursionError as error:
-            raise InputError(f"{where}: is nested too deeply") from error
+        except RecursionError:
+            raise InputError(f"{where}: is nested too deeply") from None
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
             reason = first["msg"].removeprefix("Value error, ")
             reason = reason[0].lower() + reason[1:]
-            raise InputError(": ".join(filter(None, (where, path, reason)))) from error
+            raise InputError(": ".join(filter(None, (where, path, reason)))) from None
 
 
 def strict_json(content: bytes | str) -> Any:
@@ -83,8 +83,8 @@ def strict_json(content: bytes | str) -> Any:
     try:
         text = content if isinstance(content, str) else content.decode()
         return json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,40 +1,44 @@
-"""scikit-learn's conventions for estimators, kept without importing scikit-learn.
+"""scikit-learn's conventions for estimators, followed without importing scikit-learn.
 
-Its import would cost every fit a second and 120 MB; nothing of it is needed but the names by which
-`clone`, `Pipeline` and `GridSearchCV` ask.
+The import would cost every fit a second and 120 MB. All that is needed are the methods that
+`clone`, `Pipeline` and `GridSearchCV` call.
 """
 
 from __future__ import annotations
 
 import inspect
 import reprlib
-from typing import Any, Self
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal, Self
 
 from vgae.errors import nearest, not_fitted, unknown_name
+from vgae.notebook import FRAMES, vector_frame
 
 __all__ = ["Estimator"]
 
 
 BRIEF = reprlib.Repr()
 BRIEF.maxother = 200  # 30 would cut a graph short
-"""How parameters are shown: a list of a million pairs is not."""
+"""How parameters are shown: a list of a million pairs is shortened."""
 
 
 class Estimator:
-    """Base of what scikit-learn's tools can clone, search and chain.
+    """Base class of estimators that scikit-learn's tools can clone, search and chain.
 
-    A subclass keeps every parameter of its constructor, as it was given, as an attribute of the
-    same name. What its `fit` learns has names that end in an underscore, each annotated in the
-    body of the class.
+    A subclass stores every parameter of its constructor, unchanged, in an attribute of the same
+    name. What its `fit` learns has names that end in an underscore, each annotated in the body of
+    the class.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name, as they were given.
+        """The parameters by name, as they were given.
 
         Parameters
         ----------
         deep
-            Whether those of a parameter that is an estimator are there too, as `outer__inner`.
+            Whether to include the parameters of a parameter that is an estimator, as
+            `outer__inner`.
 
         Examples
         --------
@@ -50,13 +54,13 @@ class Estimator:
         return found
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters; what a fitted estimator has learned stays as it is.
+        """Change parameters; what a fitted estimator has learned does not change.
 
         Parameters
         ----------
         **params
-            New values by name, all checked before one is changed; `outer__inner` reaches the
-            parameter of an estimator that is a parameter.
+            New values by name. All are checked before any is changed. `outer__inner` names the
+            parameter `inner` of the estimator `outer`.
 
         Raises
         ------
@@ -95,15 +99,64 @@ class Estimator:
         return dict(inspect.signature(cls).parameters)
 
     def __repr__(self) -> str:
-        said = [
+        return f"{type(self).__name__}({self._given()})"
+
+    def _given(self) -> str:
+        """The parameters that depart from their defaults, as they are written in a call."""
+        return ", ".join(
             f"{name}={BRIEF.repr(getattr(self, name))}"
             for name, parameter in self._parameters().items()
             if parameter.default is parameter.empty or getattr(self, name) != parameter.default
-        ]
-        return f"{type(self).__name__}({', '.join(said)})"
+        )
+
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
+        """Choose what `transform` and `fit_transform` return, as in scikit-learn.
+
+        `Pipeline.set_output` calls it, and `clone` keeps the choice. Without one,
+        `sklearn.set_config(transform_output=...)` decides.
+
+        Parameters
+        ----------
+        transform
+            "default" for arrays, "pandas" or "polars" for frames whose columns are
+            `get_feature_names_out()`. The index of a pandas frame holds the node ids; Polars has
+            none, and its rows are in the same order. None changes nothing.
+
+        Raises
+        ------
+        InputError
+            It is another name.
+
+        Examples
+        --------
+        >>> from vgae import GAE
+        >>> model = GAE(latent_dim=2, steps=1).set_output(transform="pandas")
+        >>> model.fit_transform([("a", "b"), ("b", "c")]).columns.tolist()
+        ['gae0', 'gae1']
+        """
+        if transform is not None:
+            if transform not in ("default", *FRAMES):
+                raise unknown_name("output", transform, ("default", *FRAMES))
+            # scikit-learn's name for it: its `clone` copies the attribute.
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _output(self, vectors: Any, ids: Any, names: Iterable[str]) -> Any:
+        """Vectors of nodes, with their ids and the names of the columns, as `set_output` says."""
+        config = vars(self).get("_sklearn_output_config")
+        if config is None:
+            loaded = sys.modules.get("sklearn")
+            kind = "default" if loaded is None else loaded.get_config()["transform_output"]
+        else:
+            kind = config["transform"]
+        if kind == "default":
+            return vectors
+        return vector_frame(vectors, names, ids, kind=kind)
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn (1.6 and later) asks to know: a transformer that checks its input."""
+        """What scikit-learn (1.6 and later) asks: this is a transformer that checks its input."""
         from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
 
         return Tags(
@@ -123,6 +176,6 @@ class Estimator:
 
     @classmethod
     def _learned(cls) -> set[str]:
-        """Names of what `fit` learns: the annotated ones that end in an underscore."""
+        """Names of what `fit` learns: the annotated names that end in an underscore."""
         names = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
         return {name for name in names if name.endswith("_") and not name.startswith("_")}

@@ -286,11 +286,11 @@ def _fetch(name: str, part: str) -> Path:
             )
         except InputError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             raise InputError(
                 f"{file_name}: cannot be downloaded ({type(error).__name__}); check the network, "
                 "or set VGAE_DATA to a folder that holds planetoid/"
-            ) from error
+            ) from None
         finally:
             pooch_logger.setLevel(level)
         local = _cache() / file_name
@@ -382,7 +382,7 @@ def _read_planetoid(path: Path, part: str) -> Any:
         try:
             content = _AllowListUnpickler(handle, encoding="latin1").load()
         except (pickle.UnpicklingError, EOFError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from error
+            raise InputError(f"{path}: cannot be read: {error}") from None
     if isinstance(content, _MatrixParts):
         state = content.__dict__
         return sparse.csr_array(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -170,7 +171,7 @@ def byte_stream(path: Path, *, memory_per_byte: float = 0) -> tuple[LimitedStrea
     refuse_pipe(path)
     with path.open("rb") as handle:
         start = handle.read(4)
-    stored = pa.OSFile(str(path))
+    stored = pa.OSFile(os.fspath(path))
     name = next((name for magic, name in COMPRESSIONS.items() if start.startswith(magic)), None)
     if name is None:
         return LimitedStream(stored, path, memory_per_byte=memory_per_byte), None
@@ -408,11 +409,11 @@ class TidyBlocks:
             while block := stream.read(BLOCK_BYTES):
                 yield decoder.decode(block).encode()
             decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
             raise InputError(
                 f"{self.path}: is not {self.dialect.encoding} text after line {self._n_lines}; "
                 "save the file as UTF-8"
-            ) from error
+            ) from None
 
     def _check(self, tail: bytes, block: bytes) -> None:
         if b"\0" in block:
@@ -577,6 +578,6 @@ def numbered_rows(
                 raise InputError(
                     f"{path}, line {start or n_read + 1}: {reason}{UNCLOSED}; correct the line, or "
                     f"give {NO_QUOTES} if quotes are ordinary characters here"
-                ) from error
+                ) from None
             if row:
                 yield start, row

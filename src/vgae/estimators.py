@@ -1,16 +1,15 @@
-"""Estimators: a graph auto-encoder that is fitted to a graph and answers by node id."""
+"""Estimators: graph auto-encoders that are fitted to a graph and answer by node id."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, final
+from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from vgae.answers import FittedLinks
@@ -19,16 +18,18 @@ from vgae.conventions import Estimator
 from vgae.encoders import EncoderInput, FeatureUse, used_features
 from vgae.errors import InputError, one_line
 from vgae.graph import Graph
-from vgae.ids import id_columns
 from vgae.inductive import States
-from vgae.interop import as_graph, as_training_split
+from vgae.interop import as_edge_pairs, as_graph, as_pairs, as_training_split
 from vgae.kernels import check_engine
 from vgae.metrics import roc_auc
 from vgae.model import GraphAutoEncoder, ModelSettings
+from vgae.notebook import html_table
 from vgae.objective import ObjectiveName
+from vgae.progress import training_display
 from vgae.split import Split, TrainingView, sample_non_edges
 from vgae.store import Run, load_run, save_run, staged_run
 from vgae.train import (
+    Interrupt,
     StepRecord,
     TrainSettings,
     choose_place,
@@ -41,11 +42,20 @@ __all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load"]
 
 logger = logging.getLogger(__name__)
 
+Callback: TypeAlias = Callable[[StepRecord], Any]
+"""What `fit` calls after each step."""
+
 _MODEL, _TRAINING = ModelSettings(), TrainSettings()
 
 
 class EstimatorSettings(Settings):
-    """Everything that, with a graph, determines a fitted model."""
+    """Everything that, together with a graph, determines a fitted model.
+
+    Examples
+    --------
+    >>> VGAE(latent_dim=8).settings.parameters()["latent_dim"]
+    8
+    """
 
     model: Literal["vgae", "gae"]
     network: ModelSettings
@@ -59,7 +69,7 @@ class EstimatorSettings(Settings):
         return self
 
     def parameters(self) -> dict[str, Any]:
-        """The keywords of the constructor that gives these settings."""
+        """The keywords of the constructor for these settings."""
         network = self.network.model_dump(exclude={"latent"})
         return network | self.training.model_dump() | {"seed": self.seed}
 
@@ -67,28 +77,30 @@ class EstimatorSettings(Settings):
 class LinkModel(Estimator, FittedLinks):
     """A graph auto-encoder that is fitted to a graph and answers by node id.
 
-    Use `VGAE` or `GAE`. Parameters are keywords; what `fit` learns ends in an underscore. The
-    conventions are scikit-learn's, as a transformer of a graph's nodes into vectors.
+    Use `VGAE` or `GAE`. All parameters are keywords; what `fit` learns ends in an underscore. The
+    estimator follows scikit-learn's conventions: it transforms the nodes of a graph into their
+    embedding.
 
     Parameters
     ----------
     latent_dim, hidden_dim
-        Length of a node's vector, and width of the hidden layer.
+        Length of the embedding, and width of the hidden layer.
     objective
-        "paper" or "elbo"; see `vgae.objective`.
+        "paper" (class-weighted cross-entropy) or "elbo"; see `vgae.objective`.
     bias
         Whether layers have biases.
     features
-        "raw", "unit" (each node's scaled to unit length) or "none" (ignored).
+        "raw", "unit" (the features of each node are scaled to unit length) or "none" (ignored).
     steps, learning_rate
-        Full-batch steps of Adam, and their size.
+        Number of full-batch steps of Adam, and their size.
     validate_every, patience
-        See `vgae.train.TrainSettings`; `patience` needs a split to look at.
+        See `vgae.train.TrainSettings`; `patience` needs a split with validation pairs.
     engine, device
-        Engine of the all-pairs sum ("auto" takes the fastest exact one), and where to compute, as
-        torch calls it: "cpu" or "cuda".
+        Engine of the all-pairs sum ("auto" takes the fastest exact one), and where to compute, in
+        torch's terms: "cpu" or "cuda".
     seed
-        Seed of the weights and the samples, a whole number: every fit with it gives the same.
+        Seed of the initial weights and the samples, a whole number: fits with the same seed are
+        identical.
 
     Attributes
     ----------
@@ -99,21 +111,21 @@ class LinkModel(Estimator, FittedLinks):
     ids_
         Node ids in the order of the rows.
     split_
-        What was trained on and what was held out.
+        The training graph and what was held out.
     history_
-        One dictionary a step.
+        One dictionary per step.
     metrics_
-        Protocol, proportions and the held-out metrics, None where nothing was held out.
+        Protocol, proportions and the held-out metrics, which are None if nothing was held out.
     network_
         The fitted `GraphAutoEncoder`.
     graph_
-        Fingerprint and sizes of the whole graph, and how much `with_nodes` added to it.
+        Fingerprint and sizes of the whole graph, and the numbers that `with_nodes` added to it.
     settings_
-        The settings of the fit, whatever `set_params` changed since.
+        The settings of the fit, which a later `set_params` does not change.
     states_
-        What `with_nodes` must know of each node; None if an earlier version stored the model.
+        What `with_nodes` needs to know of each node; None if an earlier version stored the model.
     interrupted_
-        Whether Ctrl-C ended the training early.
+        Whether Ctrl-C was pressed during the fit, which ends the training early.
     engine_
         Name of the engine that was used.
     """
@@ -152,7 +164,13 @@ class LinkModel(Estimator, FittedLinks):
 
     @property
     def settings(self) -> EstimatorSettings:
-        """The parameters, checked, as the settings of network, training and seed."""
+        """The parameters, checked, as settings of the network, the training and the seed.
+
+        Examples
+        --------
+        >>> GAE(steps=50).settings.training.steps
+        50
+        """
         network, training = (
             {name: getattr(self, name) for name in kind.model_fields if name != "latent"}
             for kind in (ModelSettings, TrainSettings)
@@ -173,35 +191,49 @@ class LinkModel(Estimator, FittedLinks):
         *,
         features: Any = None,
         nodes: Any = None,
-        on_step: Callable[[StepRecord], None] | None = None,
+        verbose: bool = False,
+        callbacks: Callback | Sequence[Callback] | None = None,
     ) -> Self:
-        """Learn node vectors from a graph, or from the training part of a split.
+        """Learn an embedding from a graph, or from the training part of a split.
 
-        Ctrl-C ends the training after the step it is in and keeps what was learned.
+        Ctrl-C ends the training after the current step. The model keeps what was learned until
+        then, `interrupted_` is True, and KeyboardInterrupt is raised, so that a loop or a search
+        around `fit` ends too. To go on with the model, catch KeyboardInterrupt. A second Ctrl-C,
+        which may come while the embedding is computed and scored, stops at once: the model is
+        what it was before `fit`, and what this fit has learned is lost.
 
         Parameters
         ----------
         data
-            A graph or anything `vgae.as_graph` takes, all of whose edges are trained on; or a
-            `Split`, of which only the training edges are, its validation pairs being looked at
-            and its test pairs scored once at the end; or the `TrainingView` of a split, without
-            test pairs.
+            A graph or anything `vgae.as_graph` takes, to train on all of its edges. Or a `Split`:
+            the model trains on its training edges only, early stopping looks at the validation
+            pairs, and the test pairs are scored once at the end. Or the `TrainingView` of a
+            split, which has no test pairs.
         y
             None, or one label per node, which is not used: scikit-learn's tools hand it on.
         features
             Node features of a graph: a data frame of attributes, an array or a sparse matrix, as
             `vgae.as_graph` takes them.
         nodes
-            A graph that gives the nodes, with their features and labels, and none of its edges:
-            then `data` are pairs of its node ids, shape (n_edges, 2), the only edges there are.
-        on_step
-            Called with the record of each step.
+            A graph whose nodes, features and labels are used, but not its edges. Then `data` are
+            the edges: pairs of node ids, in any form that `predict_proba` takes.
+        verbose
+            Whether to show the progress on standard error: a live line in a terminal or a notebook
+            (with ipywidgets), otherwise about ten lines. It is no parameter of the constructor:
+            it does not change what is learned, and is neither searched nor stored.
+        callbacks
+            One function or several, each called after every step with its
+            `vgae.train.StepRecord`. What they return is ignored. A callback ends the training
+            early, as Ctrl-C does, by raising KeyboardInterrupt; any other exception leaves the
+            model as it was before `fit`.
 
         Raises
         ------
         InputError
             The graph is directed or has no edges, features are not those of its nodes, `y` is a
-            table, engine or device cannot be used here, or the loss stopped being finite.
+            table, engine or device cannot be used here, or the loss is no longer finite.
+        KeyboardInterrupt
+            Ctrl-C was pressed, or a callback raised it.
 
         Examples
         --------
@@ -221,19 +253,38 @@ class LinkModel(Estimator, FittedLinks):
         split = as_training_split(data, features=features)
         view = split.training
         inputs = EncoderInput.from_graph(view.train, settings.network.features)
-        self.network_, self.history_, self.interrupted_ = _trained(view, inputs, settings, on_step)
-        self.split_, self.feature_encoding_ = split, split.graph.feature_encoding
-        self.engine_, self.settings_ = engine, settings
-        self.ids_ = split.graph.ids
-        self.graph_ = {
-            "fingerprint": split.graph.fingerprint,
-            "n_nodes": split.graph.n_nodes,
-            "n_edges": split.graph.n_edges,
-            "n_features": split.graph.n_features,
-            "weighted": split.graph.weights is not None,
-        }
-        self._encode_and_score(inputs)
+        given = [callbacks] if callable(callbacks) else list(callbacks or ())
+        with finishing_on_interrupt() as interrupt:
+            with _display(settings.training.steps if verbose else 0) as shown:
+                called = [*shown, *given]
+                network, history = _trained(view, inputs, settings, called, interrupt)
+            learned = {
+                "network_": network,
+                "history_": history,
+                "split_": split,
+                "feature_encoding_": split.graph.feature_encoding,
+                "engine_": engine,
+                "settings_": settings,
+                "ids_": split.graph.ids,
+                "graph_": _about(split.graph),
+                **_encoded_and_scored(network, split, inputs),
+                "interrupted_": interrupt.pressed,
+            }
+            vars(self).update(learned)  # at once, so that Ctrl-C leaves no mixture of two fits
+        if interrupt.pressed:
+            raise KeyboardInterrupt
         return self
+
+    def __repr__(self) -> str:
+        if "network_" not in vars(self):
+            return super().__repr__()
+        changed = "" if self.settings == self.settings_ else "; parameters changed since"
+        return f"{super().__repr__()} fitted to {self._fitted_to()}{changed}"
+
+    def _repr_html_(self) -> str:
+        fitted = "network_" in vars(self)
+        rows = {"parameters": self._given() or "defaults"} | (self._fitted_rows() if fitted else {})
+        return html_table(f"{type(self).__name__}, {'' if fitted else 'not '}fitted", rows)
 
     def engine_here(self) -> str:
         """Name of the engine that `fit` would use here.
@@ -241,7 +292,7 @@ class LinkModel(Estimator, FittedLinks):
         Raises
         ------
         InputError
-            Engine or device cannot be used here, or they do not go together.
+            Engine or device is not available here, or they do not work together.
 
         Examples
         --------
@@ -250,57 +301,45 @@ class LinkModel(Estimator, FittedLinks):
         """
         return choose_place(self.settings.training, self.settings.network.latent_dim)[1].name
 
-    def _encode_and_score(self, training: EncoderInput) -> None:
-        split, network = self.split_, self.network_
-        graph, use = split.message_graph(), network.settings.features
-        messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
-        self.states_ = States.of(network, graph, messages)
-        with torch.no_grad():
-            latent = network.encode(messages)
-            self.embedding_ = latent.mean.numpy()
-            std = latent.std()
-            self.embedding_std_ = None if std is None else std.numpy()
-        self.metrics_ = {
-            "protocol": split.settings.protocol,
-            "proportions": split.settings.proportions,
-            "seed": split.seed,
-            **{
-                part: held_out_metrics(network, inputs, pairs) if pairs else None
-                for part, inputs, pairs in (
-                    ("validation", training, split.validation),
-                    ("test", messages, split.test),
-                )
-            },
-        }
+    def transform(self, data: Any) -> Any:
+        """Embedding of a graph's nodes: `embed`, in the form that `set_output` chose.
 
-    def transform(self, data: Any) -> NDArray[np.float32]:
-        """Node vectors of a graph: `embed`, by the name that scikit-learn's tools call."""
-        return self.embed(data)
+        Examples
+        --------
+        >>> model = GAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> model.transform([("a", "b"), ("b", "new")]).shape
+        (3, 16)
+        """
+        graph = as_graph(data)
+        return self._output(self.embed(graph), graph.ids, self.get_feature_names_out())
 
-    def fit_transform(self, data: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float32]:
-        """`embedding_` after `fit`, whose parameters it takes."""
-        return self.fit(data, y, **fit_params).embedding_
+    def fit_transform(self, data: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Call `fit` and return `embedding_`, in the form that `set_output` chose.
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
-        """Names of the coordinates of a vector: 'vgae0', 'vgae1', ...; the argument is ignored."""
-        dim = self.embedding_.shape[1]
-        return np.array([f"{self.name}{place}" for place in range(dim)], dtype=object)
+        Examples
+        --------
+        >>> GAE(steps=5).fit_transform([("a", "b"), ("b", "c")]).shape
+        (3, 16)
+        """
+        self.fit(data, y, **fit_params)
+        return self._output(self.embedding_, self.ids_, self.get_feature_names_out())
 
-    def score(self, pairs: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
+    def score(self, data: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
         """AUC of edges against as many random pairs without an edge.
 
         Parameters
         ----------
-        pairs
-            Node ids of edges, shape (n_edges, 2). For an honest figure, edges that `fit` has not
-            seen.
+        data
+            Edges as pairs of node ids, in any form that `predict_proba` takes; or a graph,
+            or another object that `vgae.as_graph` reads, whose edges are scored by their node ids.
+            For an honest figure, give edges that `fit` has not seen.
         y
             Ignored.
 
         Returns
         -------
         A fraction from 0 to 1. The pairs without an edge are drawn with the seed of the fit from
-        those that are edges neither of the graph that was fitted nor among `pairs`.
+        those that are edges neither of the graph that was fitted nor among `data`.
 
         Raises
         ------
@@ -316,7 +355,8 @@ class LinkModel(Estimator, FittedLinks):
         >>> 0.0 <= model.score([("a", "c")]) <= 1.0
         True
         """
-        known, rows = self.split_.graph, self._pair_rows(pairs)
+        known = self.split_.graph
+        rows = self._pair_rows(*as_edge_pairs(data, known))
         loops = np.flatnonzero(rows[:, 0] == rows[:, 1])
         if loops.size or not len(rows):
             raise InputError(
@@ -350,7 +390,13 @@ class LinkModel(Estimator, FittedLinks):
             save_run(self.as_run(), staged)
 
     def as_run(self, *, graph_name: str | None = None) -> Run:
-        """All that a run folder holds, for `vgae.store.save_run`."""
+        """The content of a run folder, for `vgae.store.save_run`.
+
+        Examples
+        --------
+        >>> GAE(steps=5).fit([("a", "b"), ("b", "c")]).as_run().engine
+        'numba'
+        """
         return Run(
             settings=self.settings_.model_dump(),
             graph=self.graph_ | ({} if graph_name is None else {"name": one_line(graph_name)}),
@@ -384,13 +430,24 @@ def _check_labels(y: Any) -> None:
         )
 
 
+@contextmanager
+def _display(n_steps: int) -> Iterator[list[Callback]]:
+    """Callbacks that show the progress of this many steps."""
+    if n_steps == 0:
+        yield []
+        return
+    with training_display(n_steps, keep=True) as show:
+        yield [show]
+
+
 def _trained(
     view: TrainingView,
     inputs: EncoderInput,
     settings: EstimatorSettings,
-    on_step: Callable[[StepRecord], None] | None,
-) -> tuple[GraphAutoEncoder, list[dict[str, Any]], bool]:
-    """The trained network, one dictionary a step, and whether Ctrl-C ended the training."""
+    callbacks: Sequence[Callback],
+    interrupt: Interrupt,
+) -> tuple[GraphAutoEncoder, list[dict[str, Any]]]:
+    """The trained network and one dictionary per step; `interrupt` ends the training early."""
     features = used_features(view.train, settings.network.features)
     network = GraphAutoEncoder(
         settings.network,
@@ -406,23 +463,70 @@ def _trained(
         inputs=inputs,
     )
     history = []
-    with finishing_on_interrupt() as interrupted, closing(steps):  # type: ignore[type-var]
+    with closing(steps):  # type: ignore[type-var]
         for record in steps:
             history.append(record.as_dict())
-            if on_step is not None:
-                on_step(record)
-            if interrupted():
+            try:
+                for callback in callbacks:
+                    callback(record)
+            except KeyboardInterrupt:
+                interrupt.press()
+            if interrupt.pressed:
+                logger.warning(
+                    "interrupted after step %d; finishing the fit "
+                    "(press Ctrl-C again to stop at once)",
+                    record.step,
+                )
                 break
-    if interrupted():
-        logger.warning("interrupted after step %d; keeping what was learned", len(history))
-    return network.cpu(), history, interrupted()
+    return network.cpu(), history
+
+
+def _about(graph: Graph) -> dict[str, Any]:
+    """What a model remembers of the whole graph."""
+    return {
+        "fingerprint": graph.fingerprint,
+        "n_nodes": graph.n_nodes,
+        "n_edges": graph.n_edges,
+        "n_features": graph.n_features,
+        "weighted": graph.weights is not None,
+    }
+
+
+def _encoded_and_scored(
+    network: GraphAutoEncoder, split: Split, training: EncoderInput
+) -> dict[str, Any]:
+    """Embedding, states and held-out metrics of a trained network, by attribute."""
+    graph, use = split.message_graph(), network.settings.features
+    messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
+    states = States.of(network, graph, messages)
+    with torch.no_grad():
+        latent = network.encode(messages)
+        std = latent.std()
+    held_out = {
+        part: held_out_metrics(network, inputs, pairs) if pairs else None
+        for part, inputs, pairs in (
+            ("validation", training, split.validation),
+            ("test", messages, split.test),
+        )
+    }
+    return {
+        "states_": states,
+        "embedding_": latent.mean.numpy(),
+        "embedding_std_": None if std is None else std.numpy(),
+        "metrics_": {
+            "protocol": split.settings.protocol,
+            "proportions": split.settings.proportions,
+            "seed": split.seed,
+            **held_out,
+        },
+    }
 
 
 def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
-    """The nodes of a graph, with these pairs of their ids as the only edges."""
+    """The nodes of a graph, with these pairs of node ids as the only edges."""
     if isinstance(pairs, (Graph, Split)):
-        raise InputError("with nodes, give the edges as pairs of node ids, shape (n_edges, 2)")
-    source, target = id_columns(pairs)
+        raise InputError("with nodes=, give the edges as pairs of node ids")
+    source, target = as_pairs(pairs, nodes)
     rows = np.stack([nodes.index(source), nodes.index(target)], axis=1)
     unknown = np.argwhere(rows < 0)
     if unknown.size:
@@ -446,7 +550,7 @@ def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
 class VGAE(LinkModel):
     """Variational graph auto-encoder (Kipf & Welling 2016).
 
-    A Gaussian over each node's vector is learned with its uncertainty; see `LinkModel` for
+    The embedding of each node is a Gaussian, so its uncertainty is learned too. See `LinkModel` for
     parameters, attributes and methods.
 
     Examples
@@ -464,7 +568,7 @@ class VGAE(LinkModel):
 class GAE(LinkModel):
     """Graph auto-encoder without distributions (Kipf & Welling 2016, sec. 1).
 
-    One point for each node's vector; see `LinkModel` for parameters, attributes and methods.
+    The embedding of each node is a point. See `LinkModel` for parameters, attributes and methods.
 
     Examples
     --------
@@ -477,19 +581,27 @@ class GAE(LinkModel):
 
 
 MODELS: dict[str, type[LinkModel]] = {model.name: model for model in (VGAE, GAE)}
-"""The models by the name that the command line uses."""
+"""The models by their names on the command line."""
 
 
 def load(path: str | Path) -> LinkModel:
     """A fitted model from its run folder.
 
-    It answers as it did when it was saved. Node features and edge weights are not stored: its
-    `split_` holds the edges alone, and is no graph to fit another model to.
+    It answers as it did when it was saved. Node features and edge weights are not stored: do not
+    fit another model to its `split_`, which holds the edges only.
 
     Raises
     ------
     InputError
-        The folder is missing, is no run, is damaged or of a newer format.
+        The folder is missing, is not a run, is damaged or has a newer format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp()) / "run"
+    >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).save(folder)
+    >>> load(folder)
+    VGAE(steps=5) fitted to 3 nodes, 2 edges
     """
     run = load_run(Path(path))
     settings = EstimatorSettings.parse(run.settings, where=f"{path}/run.json: settings")
@@ -507,12 +619,12 @@ def load(path: str | Path) -> LinkModel:
                 run.states, network, n_nodes=len(model.ids_), n_features=model._n_features()
             )
     except InputError as error:
-        raise InputError(f"{path}: is damaged: {error}") from error
+        raise InputError(f"{path}: is damaged: {error}") from None
     return model
 
 
 def _with_weights(settings: ModelSettings, run: Run) -> GraphAutoEncoder:
-    """The network of a run, whose sizes are sure before any of it is made."""
+    """The network of a run; its sizes are checked before it is allocated."""
     wrong = InputError("weights do not fit the settings; fit again")
     n_features: int = 0 if settings.features == "none" else run.graph["n_features"]
     n_inputs: int = n_features or run.graph["n_nodes"]

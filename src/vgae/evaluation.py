@@ -1,18 +1,17 @@
-"""Protocols: repeated runs in which seed and split change together, with their uncertainty."""
+"""Protocols: repeated runs in which seed and split change together; metrics of any scores."""
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vgae.config import stream_seed
-from vgae.errors import InputError, unknown_name
+from vgae.errors import InputError, one_line, unknown_name
 from vgae.graph import Graph
 from vgae.metrics import HITS_AT, link_metrics
 from vgae.scores import Scores
@@ -30,20 +29,14 @@ __all__ = [
     "FULL_AP",
     "LINK_METRICS",
     "TASKS",
-    "Comparison",
-    "Evaluation",
     "Method",
-    "MethodResult",
     "Protocol",
     "RunScores",
-    "Summary",
     "check_runs",
-    "compare",
     "default_metrics",
     "evaluate_runs",
     "full_average_precision",
     "link_scores",
-    "summarize",
 ]
 
 Method = Callable[[TrainingView, int], Scores]
@@ -62,15 +55,15 @@ LINK_METRICS = (
 """The metrics of the task `links`."""
 
 TASKS = ("links", *TASK_METRICS)
-"""Held-out links, and what node vectors are good for besides: `nodes` and `clusters`."""
+"""Held-out links, and what an embedding tells of the nodes' labels: `nodes` and `clusters`."""
 
 MOST_NODES_FOR_FULL_AP = 50_000
-"""Looking at every pair of more nodes takes minutes a run; it is done only if asked for."""
+"""Scoring every pair of more nodes takes minutes per run: only where it is asked for."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is measured in each run, and on what.
+    """What is measured in each run, on which edges and nodes.
 
     Attributes
     ----------
@@ -81,7 +74,13 @@ class Protocol:
     metrics
         Names in `LINK_METRICS`.
     nodes
-        Training and test nodes of the task `nodes`; None draws them anew in each run.
+        Training and test nodes of the task `nodes`; None draws others in each run.
+
+    Examples
+    --------
+    >>> plan = Protocol(SplitSettings(test=0.2), metrics=("auc", "mrr"))
+    >>> plan.check_names()
+    >>> plan.check(Graph.from_edges([(0, 1), (1, 2)]))
     """
 
     split: SplitSettings
@@ -90,12 +89,12 @@ class Protocol:
     nodes: NodeSplit | None = None
 
     def check_names(self) -> None:
-        """Refuse what cannot be measured on any graph.
+        """Refuse names and proportions that can be measured on no graph.
 
         Raises
         ------
         InputError
-            A task or metric is unknown, test pairs are missing, or nothing is asked.
+            A task or metric is unknown, test pairs are missing, or none is named.
         """
         for kind, names, known in (
             ("task", self.tasks, TASKS),
@@ -110,7 +109,7 @@ class Protocol:
             raise InputError("test: an evaluation needs test pairs; hold out more than 0")
 
     def check(self, graph: Graph) -> None:
-        """Refuse what cannot be measured on this graph, before any run.
+        """Refuse a graph on which this cannot be measured, before any run.
 
         Raises
         ------
@@ -131,12 +130,19 @@ class Protocol:
 
 
 def check_runs(runs: Any, seed: Any) -> None:
-    """Refuse a number of runs, or a seed, that makes no sense.
+    """Refuse a number of runs or a seed that is not allowed.
 
     Raises
     ------
     InputError
-        `runs` is no whole number from 1, or `seed` none from 0.
+        `runs` is not a whole number from 1, or `seed` not one from 0.
+
+    Examples
+    --------
+    >>> check_runs(10, 0)
+    >>> check_runs(0, 0)
+    Traceback (most recent call last):
+    vgae.errors.InputError: runs = 0: must be at least 1
     """
     if isinstance(runs, bool) or not isinstance(runs, (int, np.integer)) or runs < 1:
         raise InputError(f"runs = {runs}: must be at least 1")
@@ -144,12 +150,20 @@ def check_runs(runs: Any, seed: Any) -> None:
 
 
 def default_metrics(graph: Graph) -> tuple[str, ...]:
-    """All metrics; without the full average precision where it takes minutes, which is said."""
+    """All link metrics; on more than 50,000 nodes, without the full average precision.
+
+    The omission is logged.
+
+    Examples
+    --------
+    >>> default_metrics(Graph.from_edges([(0, 1)]))[:2]
+    ('auc', 'average_precision')
+    """
     if graph.n_nodes <= MOST_NODES_FOR_FULL_AP:
         return LINK_METRICS
     logger.warning(
-        "%s is left out: its work grows with the square of the nodes; ask for it by name "
-        "(--metrics) if you have the time",
+        "%s is omitted: its work grows with the square of the number of nodes; to have it, name "
+        "it (--metrics)",
         FULL_AP,
     )
     return tuple(name for name in LINK_METRICS if name != FULL_AP)
@@ -157,85 +171,58 @@ def default_metrics(graph: Graph) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RunScores:
-    """Metrics of one method in one run."""
+    """Metrics of one method in one run.
+
+    Attributes
+    ----------
+    method
+        The method's label.
+    run
+        Number of the run, from 0.
+    metrics
+        Fractions by metric; None where undefined.
+
+    Examples
+    --------
+    >>> RunScores("katz", 0, {"auc": 0.9}).metrics["auc"]
+    0.9
+    """
 
     method: str
     run: int
     metrics: Mapping[str, float | None]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """One number over runs.
-
-    Attributes
-    ----------
-    mean
-        Mean over the runs; None where the number is undefined.
-    standard_error
-        Sample standard deviation over the root of the number of runs; None for a single run.
-    interval
-        95 % interval of the mean by Student's t; None for a single run.
-    values
-        One value a run.
-    """
-
-    mean: float | None
-    standard_error: float | None
-    interval: tuple[float, float] | None
-    values: list[float | None]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One metric of two methods on the same splits.
-
-    Attributes
-    ----------
-    first, second, metric
-        What is compared.
-    difference
-        First minus second, run by run, and its summary.
-    wins
-        Runs in which the first is ahead.
-    """
-
-    first: str
-    second: str
-    metric: str
-    difference: Summary
-    wins: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
-
 def evaluate_runs(
-    graph: Graph, methods: Mapping[str, Method], *, runs: int, seed: int, protocol: Protocol
+    graph: Graph,
+    methods: Mapping[str, Method],
+    *,
+    runs: int,
+    seed: int,
+    protocol: Protocol,
+    done: Mapping[str, int] | None = None,
 ) -> Iterator[RunScores]:
     """Score every method on the same splits, one after the other.
 
     Run r uses seed + r both for the split and for the method, so that the spread over runs is
-    that of both. For the tasks `nodes` and `clusters` vectors are learned anew from all edges:
-    nothing about edges is tested there.
+    that of both. For the tasks `nodes` and `clusters` each method learns again, from all edges:
+    these tasks hold no edges out.
 
     Parameters
     ----------
     graph
         The whole graph.
     methods
-        Methods by name. Each sees the training and validation edges of a split, never a test pair.
+        Methods by label. Each sees the training and validation edges of a split, never a test pair.
     runs
-        How many splits.
+        Number of splits.
     seed
         Seed of run 0.
     protocol
         What is measured.
+    done
+        How many of the first runs each method has behind it, by label; they are not made again.
+        By default none.
 
     Yields
     ------
@@ -245,20 +232,48 @@ def evaluate_runs(
     ------
     InputError
         The protocol cannot be measured on this graph.
+
+    Examples
+    --------
+    >>> from vgae.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> def by_number(view, seed):
+    ...     return VectorScores(np.arange(view.train.n_nodes)[:, None])
+    >>> plan = Protocol(SplitSettings(), metrics=("auc",))
+    >>> found = evaluate_runs(ring, {"a": by_number}, runs=3, seed=0, protocol=plan, done={"a": 1})
+    >>> [scores.run for scores in found]
+    [1, 2]
     """
     protocol.check(graph)
+    done = done or {}
     for run in range(runs):
+        wanted = {name: method for name, method in methods.items() if run >= done.get(name, 0)}
         split = None
-        if "links" in protocol.tasks:
+        if wanted and "links" in protocol.tasks:
             split = split_edges(graph, **protocol.split.model_dump(), seed=seed + run)
-        for name, method in methods.items():
-            metrics: dict[str, float | None] = {}
-            if split is not None:
-                metrics |= link_scores(split, method(split.training, seed + run), protocol.metrics)
-            if set(protocol.tasks) - {"links"}:
-                vectors = method(Split.without_holdout(graph).training, seed + run).vectors
-                metrics |= _task_scores(graph, vectors, seed + run, protocol)
+        for name, method in wanted.items():
+            try:
+                metrics = _run_scores(graph, split, method, seed + run, protocol)
+            except InputError as error:
+                words = str(error).removeprefix(f"{name}: ")
+                raise InputError(f"{name}, run {run}: {words}") from None
+            except Exception as error:
+                error.add_note(f"raised by method '{one_line(name)}' in run {run}")
+                raise
             yield RunScores(name, run, metrics)
+
+
+def _run_scores(
+    graph: Graph, split: Split | None, method: Method, seed: int, protocol: Protocol
+) -> dict[str, float | None]:
+    """Metrics of one method in one run; without a split, those of the other tasks alone."""
+    metrics: dict[str, float | None] = {}
+    if split is not None:
+        metrics |= link_scores(split, method(split.training, seed), protocol.metrics)
+    if set(protocol.tasks) - {"links"}:
+        vectors = method(Split.without_holdout(graph).training, seed).vectors
+        metrics |= _task_scores(graph, vectors, seed, protocol)
+    return metrics
 
 
 def link_scores(
@@ -271,9 +286,21 @@ def link_scores(
     split
         The split whose training part the scores were learned from.
     scores
-        What a method made of it.
+        Scores of all pairs, from a method that saw `split.training`.
     metrics
         Names in `LINK_METRICS`.
+
+    Returns
+    -------
+    Fractions by metric; None where undefined.
+
+    Examples
+    --------
+    >>> from vgae.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> nothing = VectorScores(np.ones((20, 1)))
+    >>> link_scores(split_edges(ring, seed=0), nothing, ["auc"])
+    {'auc': 0.5}
     """
     pairs = np.concatenate([split.test.positives, split.test.negatives])
     found = scores.pairs(pairs)
@@ -288,9 +315,9 @@ def link_scores(
 def full_average_precision(split: Split, scores: Scores) -> float:
     """Average precision of the test edges among all pairs without an edge.
 
-    The pairs are all unordered pairs of distinct nodes but the training and validation edges, so
-    that positives are as rare as they are in the graph. Tied scores form one step. Every pair is
-    scored, some rows at a time.
+    The pairs are all unordered pairs of distinct nodes except the training and validation edges,
+    so that positives are as rare as they are in the graph. Tied scores form one step. Every pair
+    is scored, a block of rows at a time.
 
     Parameters
     ----------
@@ -303,6 +330,15 @@ def full_average_precision(split: Split, scores: Scores) -> float:
     -------
     A fraction from 0 to 1. A method that knows nothing has the share of test edges among the
     pairs.
+
+    Examples
+    --------
+    >>> from vgae.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> nothing = VectorScores(np.ones((20, 1)))
+    >>> found = full_average_precision(split_edges(ring, seed=0), nothing)  # 2 edges, 173 pairs
+    >>> round(found, 4)
+    0.0116
     """
     positives = scores.pairs(split.test.positives)
     levels, gained = np.unique(positives, return_counts=True)
@@ -326,176 +362,3 @@ def _task_scores(
     if "clusters" in wanted:
         found |= cluster_metrics(vectors, labels, seed=seed)
     return found
-
-
-# ------------------------------------------------------------------- over runs
-
-
-def summarize(values: Sequence[float | None]) -> Summary:
-    """Mean, standard error and 95 % interval of one number over runs.
-
-    Examples
-    --------
-    >>> summarize([1.0, 3.0]).standard_error
-    1.0
-    """
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return Summary(None, None, None, list(values))
-    mean = math.fsum(known) / len(known)
-    if len(known) == 1:
-        return Summary(mean, None, None, list(values))
-    from scipy.special import stdtrit  # 4 MB that no fit needs
-
-    variance = math.fsum((value - mean) ** 2 for value in known) / (len(known) - 1)
-    error = math.sqrt(variance / len(known))
-    reach = float(stdtrit(len(known) - 1, 0.975)) * error
-    return Summary(mean, error, (mean - reach, mean + reach), list(values))
-
-
-def compare(
-    first: str, second: str, metrics: Mapping[str, Mapping[str, Summary]], *, metric: str
-) -> Comparison:
-    """Paired comparison of two methods that ran on the same splits.
-
-    Parameters
-    ----------
-    first, second
-        Names of the methods.
-    metrics
-        Summaries by method and metric.
-    metric
-        What to compare.
-
-    Raises
-    ------
-    InputError
-        A name is unknown.
-    """
-    for name in (first, second):
-        if name not in metrics:
-            raise unknown_name("method", name, metrics)
-        if metric not in metrics[name]:
-            raise unknown_name("metric", metric, metrics[name])
-    ours, theirs = (metrics[name][metric].values for name in (first, second))
-    gaps = [None if a is None or b is None else a - b for a, b in zip(ours, theirs, strict=True)]
-    wins = sum(gap is not None and gap > 0 for gap in gaps)
-    return Comparison(first, second, metric, summarize(gaps), wins)
-
-
-@dataclass(frozen=True)
-class MethodResult:
-    """What one method was and how it scored.
-
-    Attributes
-    ----------
-    preset
-        Named settings that it started from; None where it has no presets.
-    overrides
-        Settings that were given by hand.
-    settings
-        Every setting but the seed.
-    features
-        Whether it read node features.
-    metrics
-        Summaries by metric.
-    """
-
-    preset: str | None
-    overrides: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    features: bool
-    metrics: Mapping[str, Summary]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics of several methods over the same splits.
-
-    Attributes
-    ----------
-    protocol, proportions, runs, seed
-        How the runs were made; run r has seed + r for the split and for the method.
-    tasks
-        What was measured.
-    results
-        By method, in the order asked.
-    """
-
-    protocol: str
-    proportions: dict[str, float]
-    runs: int
-    seed: int
-    tasks: Sequence[str]
-    results: Mapping[str, MethodResult]
-
-    @property
-    def metrics(self) -> dict[str, Mapping[str, Summary]]:
-        """Summaries by method and metric."""
-        return {name: result.metrics for name, result in self.results.items()}
-
-    def compare(self, first: str, second: str, *, metric: str = "auc") -> Comparison:
-        """First minus second on the same splits; see `Comparison`.
-
-        Raises
-        ------
-        InputError
-            A name is unknown.
-        """
-        return compare(first, second, self.metrics, metric=metric)
-
-    def comparisons(self) -> list[Comparison]:
-        """Every metric of every later method against the first."""
-        first, *others = self.results
-        return [
-            self.compare(other, first, metric=metric)
-            for other in others
-            for metric in self.metrics[first]
-        ]
-
-    def as_dict(self, *, graph: str) -> dict[str, Any]:
-        """Plain values, as `vgae evaluate --json` prints them."""
-        return {
-            "graph": graph,
-            "protocol": self.protocol,
-            "proportions": self.proportions,
-            "runs": self.runs,
-            "seed": self.seed,
-            "tasks": list(self.tasks),
-            "results": [
-                {
-                    "model": name,
-                    "preset": result.preset,
-                    "overrides": dict(result.overrides),
-                    "settings": dict(result.settings),
-                    "features": result.features,
-                    "metrics": {key: value.as_dict() for key, value in result.metrics.items()},
-                }
-                for name, result in self.results.items()
-            ],
-            "comparisons": [comparison.as_dict() for comparison in self.comparisons()],
-        }
-
-    def table(self, *, graph: str) -> dict[str, list[Any]]:
-        """Columns with a row for each method and metric, and how the runs were made in each."""
-        rows = [
-            {
-                "graph": graph,
-                "model": name,
-                "metric": metric,
-                "mean": summary.mean,
-                "standard_error": summary.standard_error,
-                "low": None if summary.interval is None else summary.interval[0],
-                "high": None if summary.interval is None else summary.interval[1],
-                "runs": self.runs,
-                "seed": self.seed,
-                "protocol": self.protocol,
-                **self.proportions,
-                "preset": result.preset,
-                "overrides": ", ".join(f"{k}={v}" for k, v in result.overrides.items()),
-                "features": result.features,
-            }
-            for name, result in self.results.items()
-            for metric, summary in result.metrics.items()
-        ]
-        return {name: [row[name] for row in rows] for name in rows[0]}

@@ -1,8 +1,8 @@
 """Files on disk: clear errors when reading, all-or-nothing when writing.
 
-What is being written has a hidden name beside its final one, and its process holds a lock on it.
-The system ends such a lock with the process, however that ends: what nobody has locked was left by
-a process that was killed, and the next one that writes there takes it away.
+A file that is being written has a hidden name next to its final one, and its process holds a lock
+on it. The system releases the lock when the process ends, however it ends. A hidden file without a
+lock was left by a process that was killed: the next process that writes there removes it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from vgae.errors import InputError
+from vgae.errors import InputError, nearest
 
 try:
     import fcntl
@@ -33,6 +34,7 @@ __all__ = [
     "file_errors",
     "local_path",
     "locked_folder",
+    "near_file",
     "restore_folder",
     "staged_directory",
     "staged_file",
@@ -50,38 +52,76 @@ BAD_ARCHIVE = (
     zlib.error,
 )
 """What NumPy and SciPy raise on a damaged .npy or .npz."""
+MOST_COMPARED, NEAR = 1000, 0.75
+"""Names of a folder that are compared with a missing one, and how alike they must be."""
 
 
 @contextmanager
 def file_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals into one line that names the file.
 
-    Around work on that file alone: whatever else fails in the block would be blamed on it.
+    Use it around work on that file alone: anything else that fails in the block would be blamed on
+    the file.
+
+    Examples
+    --------
+    >>> missing = Path("nowhere.csv")
+    >>> with file_errors(missing):
+    ...     missing.open()
+    Traceback (most recent call last):
+    vgae.errors.InputError: nowhere.csv: no such file or folder
     """
     try:
         yield
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file or folder") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: is a folder; name a file") from error
-    except NotADirectoryError as error:
-        raise InputError(f"{path}: a part of this path is a file, not a folder") from error
+    except FileNotFoundError:
+        near = near_file(path)
+        hint = "" if near is None else f"; did you mean '{near}'?"
+        raise InputError(f"{path}: no such file or folder{hint}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name a file") from None
+    except NotADirectoryError:
+        raise InputError(f"{path}: a part of this path is a file, not a folder") from None
     except OSError as error:
         if error.errno is not None:
             reason = os.strerror(error.errno).lower()
         else:  # not the system's refusal, but a decompressor's
             reason = (str(error).splitlines() or [type(error).__name__])[0].lower()
             reason += "; the file is damaged or cut short: copy it again"
-        raise InputError(f"{path}: {reason}") from error
+        raise InputError(f"{path}: {reason}") from None
+
+
+def near_file(path: Path) -> Path | None:
+    """The file or folder in the same place whose name is most like one that is missing, or None.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "edges.csv").touch()
+    >>> near_file(folder / "edegs.csv").name
+    'edges.csv'
+    """
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, MOST_COMPARED)]
+    except OSError:
+        return None
+    hidden = path.name.startswith(".")
+    stems: dict[str, list[str]] = {}  # compared alone: a suffix makes any two names alike
+    for name in sorted(name for name in names if hidden or not name.startswith(".")):
+        stems.setdefault(Path(name).stem, []).append(name)
+    stem = nearest(path.stem, stems, cutoff=NEAR)
+    near = None if stem is None else nearest(path.name, stems[stem], cutoff=0)
+    return None if near is None else path.with_name(near)
 
 
 def local_path(path: str | Path) -> Path:
-    """A path, once it is sure that it is no address of the web.
+    """A path that is not a web address.
 
     Raises
     ------
     InputError
-        It is one.
+        The name is a web address, or empty.
 
     Examples
     --------
@@ -97,32 +137,48 @@ def local_path(path: str | Path) -> Path:
         )
     if not str(path):
         raise InputError("the name of a file is empty")
-    return Path(path)
+    return path if isinstance(path, Path) else Path(path)
 
 
 # ---------------------------------------------------------------------- a file
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, overwrite: bool = True) -> None:
     """Refuse a place where `staged_file` could not write, before the work is done.
+
+    Parameters
+    ----------
+    path
+        The final name.
+    overwrite
+        Whether an existing file may be replaced.
 
     Raises
     ------
     InputError
-        The name is a folder's, or its folder is missing or cannot be written.
+        The name is a folder's, its folder is missing or cannot be written, or the file exists and
+        may not be replaced.
+
+    Examples
+    --------
+    >>> check_file(Path("nowhere/links.csv"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: nowhere/links.csv: there is no folder nowhere; make it first
     """
     with file_errors(path):
         if path.is_dir():
             raise IsADirectoryError
         if not path.parent.exists():
             raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+        if not overwrite and os.path.lexists(path):
+            raise InputError(f"{path}: exists; add --overwrite to replace it")
         _sweep(path)
         _try_to_make(path, _make_file)
 
 
 @contextmanager
 def staged_file(path: Path) -> Iterator[Path]:
-    """Write beside the final name, then rename: a crash leaves the old file or the new one.
+    """Write under a hidden name, then rename: a crash leaves the old file or the new one.
 
     Parameters
     ----------
@@ -169,7 +225,16 @@ def staged_file(path: Path) -> Iterator[Path]:
 def check_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> None:
     """Refuse a folder that `staged_directory` would refuse, before the work is done.
 
-    Parameters and what raises are those of `staged_directory`.
+    Parameters and errors are those of `staged_directory`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "thesis.tex").touch()
+    >>> check_directory(folder, overwrite=True, ours=["run.json"])
+    Traceback (most recent call last):
+    vgae.errors.InputError: /tmp/x: holds another file, thesis.tex; choose another folder
     """
     with file_errors(path):
         final = path.resolve()
@@ -195,9 +260,9 @@ def _check_replaceable(path: Path, *, overwrite: bool, ours: Collection[str]) ->
 
 @contextmanager
 def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> Iterator[Path]:
-    """Fill a folder beside the final name, then rename it into place whole.
+    """Fill a folder under a hidden name, then rename it into place whole.
 
-    The staging folder is made at once, so that a read-only place is found before hours of work.
+    The hidden folder is made at once, so that a read-only place is detected before hours of work.
 
     Parameters
     ----------
@@ -217,6 +282,15 @@ def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> I
     ------
     InputError
         The folder exists and may not be replaced, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "run"
+    >>> with staged_directory(target, overwrite=False, ours=["run.json"]) as staged:
+    ...     _ = (staged / "run.json").write_text("{}")
+    >>> [item.name for item in target.iterdir()]
+    ['run.json']
     """
     check_directory(path, overwrite=overwrite, ours=ours)
     with file_errors(path):
@@ -237,7 +311,7 @@ def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> I
                 if str(staged) not in str(error):
                     raise
                 # The staging folder's name means nothing to a user.
-                raise InputError(str(error).replace(str(staged), str(path))) from error
+                raise InputError(str(error).replace(str(staged), str(path))) from None
             finally:
                 _discard(staged)
     finally:
@@ -247,7 +321,12 @@ def staged_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> I
 
 
 def restore_folder(path: Path) -> None:
-    """Bring a folder back that a process was killed while replacing; otherwise do nothing."""
+    """Bring back a folder whose replacement was interrupted by a kill; otherwise do nothing.
+
+    Examples
+    --------
+    >>> restore_folder(Path("nowhere"))
+    """
     if not os.path.lexists(path):
         with suppress(OSError):
             _sweep(path.resolve())
@@ -261,6 +340,12 @@ def locked_folder(path: Path) -> Iterator[None]:
     ------
     InputError
         The folder is missing, or another process has it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with locked_folder(Path(tempfile.mkdtemp())):
+    ...     pass
     """
     with file_errors(path):
         lock = _Lock(path.resolve(strict=True))
@@ -271,7 +356,7 @@ def locked_folder(path: Path) -> Iterator[None]:
 
 
 def _swap(staged: Path, final: Path) -> None:
-    """Put `staged` in the place of `final`; whatever stood there comes back if that fails.
+    """Put `staged` in the place of `final`; what stood there comes back if that fails.
 
     Where the process is killed between the two renames, the old folder waits in one whose name ends
     in `.old`, and `_sweep` brings it back.
@@ -329,7 +414,7 @@ class _Lock:
 def _hidden(
     final: Path, make: Callable[[Path], None], *, suffix: str = ".partial"
 ) -> tuple[Path, _Lock]:
-    """A new file or folder beside `final`, made by `make`, with the lock that says it is ours.
+    """A new hidden file or folder next to `final`, made by `make`, with our lock on it.
 
     The system gives it the mode that anything new has.
     """
@@ -343,7 +428,7 @@ def _hidden(
                 if lock.held is not False:
                     return path, lock
                 lock.__exit__()
-    raise FileExistsError(f"no free name beside {final}")
+    raise FileExistsError(f"no free name next to {final}")
 
 
 def _make_file(path: Path) -> None:
@@ -357,12 +442,12 @@ def _try_to_make(final: Path, make: Callable[[Path], None]) -> None:
 
 
 def _sweep(final: Path) -> None:
-    """Take away what killed processes left beside `final`; a folder moved away comes back."""
+    """Remove what killed processes left next to `final`; a folder moved away comes back."""
     ours = re.compile(rf"\.{re.escape(final.name)}\.[a-z0-9_]{{8}}\.(partial|old)")
     try:
         with os.scandir(final.parent) as entries:
             left = sorted(entry.name for entry in entries if ours.fullmatch(entry.name))
-    except OSError:  # whoever writes there will say it better
+    except OSError:  # the writing will give the better message
         return
     for path in (final.with_name(name) for name in left):
         with suppress(OSError), _Lock(path) as lock:

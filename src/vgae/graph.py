@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -40,6 +41,7 @@ from vgae.ids import (
     number_ids,
     unique_ids,
 )
+from vgae.notebook import html_table
 from vgae.reading import Reading
 
 __all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
@@ -564,6 +566,19 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"Graph({self}{f'; {self.cleaning}' if self.cleaning else ''})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "nodes": f"{self.n_nodes:,}",
+            "edges": f"{self.n_edges:,}, {'directed' if self.directed else 'undirected'}",
+            "weights": "none" if self.weights is None else "yes",
+            "features": f"{self.n_features:,}" if self.n_features else "none",
+            "labels": None if self.labels is None else "yes",
+            "ids": reprlib.repr(self.ids[:9].tolist()),
+            "cleaning": self.cleaning or None,
+            "read from": self.reading,
+        }
+        return html_table("Graph", rows)
 
 
 def _checked_features(features: Any) -> Features:

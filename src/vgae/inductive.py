@@ -1,13 +1,13 @@
-"""Vectors from a fitted encoder for what it was not fitted to: other graphs, and new nodes.
+"""Embedding of other graphs and of new nodes by an encoder that was not fitted to them.
 
-New nodes leave those that were there alone. For a new node v with links of weights w_vu,
+New nodes do not change the known ones. For a new node v with links of weights w_vu,
 
     d_v      = 1 + sum_u w_vu        a_vu = w_vu / sqrt(d_v d_u)        a_vv = 1 / d_v
     hidden_v = ReLU(sum_u a_vu x_u W + a_vv x_v W + b)
     vector_v = sum_u a_vu hidden_u W_mean + a_vv hidden_v W_mean + b_mean
 
-which are the encoder's two layers (Kipf & Welling 2016, sec. 1), but for the degrees d_u and the
-hidden states of the nodes that were there: these stay what they were without v.
+These are the encoder's two layers (Kipf & Welling 2016, sec. 1), except that the degrees d_u and
+the hidden states of known nodes stay what they were without v.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from torch import Tensor
 from vgae.encoders import EncoderInput, FeatureUse, scaled_features, used_features
 from vgae.errors import InputError
 from vgae.graph import Features, Graph, count
-from vgae.ids import IdArray, NodeId, as_ids, canonical_int, id_columns, unique_ids
+from vgae.ids import IdArray, NodeId, as_ids, canonical_int, unique_ids
+from vgae.interop import as_pairs
 from vgae.io import check_vectors
 from vgae.kernels import SparseMatrix
 from vgae.latent import Latent
@@ -36,23 +37,38 @@ __all__ = ["NewNodes", "States", "encode_graph", "encode_new", "new_nodes"]
 
 logger = logging.getLogger(__name__)
 
-UNNAMED = "ids: name the rows of the features, one id a row"
+UNNAMED = "ids: name the rows of the features, one id per row"
 
 
 @dataclass(frozen=True)
 class States:
-    """What must be known of each node to link others to it.
+    """What must be known of each node so that new nodes can link to it.
 
     Attributes
     ----------
     inputs
         Features times the first layer's weights, X W, shape (n_nodes, hidden_dim). Without
-        features a node's own weights; zero for a node that has none.
+        features, the weights of each node itself, or zero for a node without weights.
     hidden
         The hidden layer, same shape.
     degrees
-        Sum of the weights of a node's links in the message graph and of its self loop, which is 1;
-        shape (n_nodes,), float64.
+        Sum of the weights of each node's links in the message graph and of its self loop, which is
+        1; shape (n_nodes,), float64.
+
+    Examples
+    --------
+    >>> from vgae.model import ModelSettings
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> network = GraphAutoEncoder(ModelSettings(hidden_dim=4), n_inputs=3, seed=0)
+    >>> states = States.of(network, graph, EncoderInput.from_graph(graph))
+    >>> states.degrees.tolist()
+    [2.0, 3.0, 2.0]
+    >>> states.joined(states).hidden.shape
+    (6, 4)
+    >>> stored = states.arrays(n_features=0)
+    >>> again = States.from_arrays(stored, network, n_nodes=3, n_features=0)
+    >>> bool((again.inputs == states.inputs).all())
+    True
     """
 
     inputs: NDArray[np.float32]
@@ -61,7 +77,7 @@ class States:
 
     @classmethod
     def of(cls, network: GraphAutoEncoder, graph: Graph, messages: EncoderInput) -> Self:
-        """States of a message graph's nodes, of which `messages` are the tensors."""
+        """The states of the nodes of a message graph, whose tensors are `messages`."""
         encoder = network.encoder
         use = network.settings.features
         features, weight = used_features(graph, use), encoder.weight["hidden"]
@@ -76,11 +92,11 @@ class States:
         degrees = 1.0 + graph.adjacency.astype(np.float64).sum(axis=1)
         arrays = inputs.numpy(), hidden.numpy(), degrees
         for array in arrays:
-            array.flags.writeable = False  # the inputs may be the network's own weights
+            array.flags.writeable = False  # they may be the network's own weights
         return cls(*arrays)
 
     def joined(self, others: States) -> States:
-        """These nodes' states and then the others'."""
+        """The states of these nodes, followed by those of the others."""
         return States(
             *(
                 np.concatenate([getattr(self, name), getattr(others, name)])
@@ -89,7 +105,7 @@ class States:
         )
 
     def arrays(self, *, n_features: int) -> dict[str, NDArray[Any]]:
-        """As arrays by name; without features, inputs are the model's weights and left out."""
+        """Arrays by name; without features, `inputs` are weights of the model and omitted."""
         arrays: dict[str, NDArray[Any]] = {"hidden": self.hidden, "degrees": self.degrees}
         return arrays | ({"inputs": self.inputs} if n_features else {})
 
@@ -102,12 +118,12 @@ class States:
         n_nodes: int,
         n_features: int,
     ) -> Self:
-        """States from what `arrays` gave.
+        """The states whose `arrays` these are.
 
         Raises
         ------
         InputError
-            The arrays are not those of this model's nodes.
+            The arrays do not belong to the nodes of this model.
         """
         weight = network.encoder.weight["hidden"].detach().numpy()
         width, found = weight.shape[1], dict(arrays)
@@ -131,23 +147,32 @@ def _product(features: Features, use: FeatureUse, weight: Tensor) -> Tensor:
     scaled = scaled_features(features, use)
     if sparse.issparse(scaled):
         return SparseMatrix.from_scipy(scaled) @ weight
-    return torch.from_numpy(scaled @ weight.detach().numpy())  # torch would take a copy of them
+    return torch.from_numpy(scaled @ weight.detach().numpy())  # torch would copy the features
 
 
 @dataclass(frozen=True)
 class NewNodes:
-    """Nodes that join others, with their links, checked.
+    """New nodes that join a graph, with their links, checked.
 
     Attributes
     ----------
     ids
-        Shape (n_new,); None for nodes that are only to be encoded, from features alone.
+        Shape (n_new,); None for nodes that are embedded from features alone and have no names.
     features
         Shape (n_new, n_features), or None.
     near
-        Rows of the nodes that were there and that they link to, shape (n_near,).
+        Rows of the known nodes that the new ones link to, shape (n_near,).
     links
-        The links, as a graph of the nodes `near` and then the new ones.
+        The links, as a graph whose nodes are `near` followed by the new ones.
+
+    Examples
+    --------
+    >>> known = Graph.from_pairs([("a", "b"), ("b", "c")])
+    >>> new = new_nodes(
+    ...     known, features=None, edges=[("x", "c")], weights=None, ids=None, n_features=0
+    ... )
+    >>> new.ids.tolist(), new.near.tolist(), new.edges(known.n_nodes).tolist()
+    (['x'], [2], [[2, 3]])
     """
 
     ids: IdArray | None
@@ -156,7 +181,7 @@ class NewNodes:
     links: Graph
 
     def edges(self, n_known: int) -> NDArray[np.int64]:
-        """The links' row indices when the new nodes follow the known ones, (n_links, 2)."""
+        """Row indices of the links, (n_links, 2), where the new nodes follow the known ones."""
         n_new = self.links.n_nodes - len(self.near)
         rows = np.concatenate([self.near, n_known + np.arange(n_new)])
         found: NDArray[np.int64] = rows[self.links.edges]
@@ -172,21 +197,29 @@ def new_nodes(
     ids: Sequence[NodeId] | IdArray | None,
     n_features: int,
 ) -> NewNodes:
-    """Check new nodes against the graph that they join; `LinkModel.with_nodes` says what is what.
+    """Check new nodes against the graph that they join.
 
     Parameters
     ----------
     known
-        The nodes that are there.
+        The known nodes.
     features, edges, weights, ids
         See `LinkModel.with_nodes`.
     n_features
-        What the model was fitted with; 0 if it was fitted without features.
+        Number of features of the model; 0 if it was fitted without features.
 
     Raises
     ------
     InputError
         See `LinkModel.with_nodes`.
+
+    Examples
+    --------
+    >>> known = Graph.from_pairs([("a", "b")])
+    >>> new_nodes(
+    ...     known, features=None, edges=[("x", "a")], weights=None, ids=None, n_features=0
+    ... ).ids.tolist()
+    ['x']
     """
     checked = _checked_features(features, n_features)
     rows, strangers = _ends(known, edges)
@@ -219,8 +252,8 @@ def new_nodes(
 
 
 def _ends(known: Graph, edges: Any) -> tuple[NDArray[np.int64], list[NodeId]]:
-    """Rows of the ends of new links, -1 for those of new nodes, whose ids follow in that order."""
-    source, target = id_columns([] if edges is None else edges)
+    """Rows of the ends of links, -1 for those of new nodes, and the ids of these in that order."""
+    source, target = as_pairs([] if edges is None else edges, known)
     rows = np.stack([known.index(source), known.index(target)], axis=1)
     inside = np.flatnonzero((rows >= 0).all(axis=1))
     if inside.size:
@@ -237,7 +270,8 @@ def _checked_features(features: Any, n_features: int) -> Features | None:
     if features is None:
         if n_features:
             raise InputError(
-                f"features: the model was fitted with {n_features:,} a node; give the new nodes'"
+                f"features: the model was fitted with {n_features:,} per node; give those of the "
+                "new nodes"
             )
         return None
     checked = Graph.from_edges([], features=features).features
@@ -247,15 +281,15 @@ def _checked_features(features: Any, n_features: int) -> Features | None:
 
 def _check_width(found: int, n_features: int) -> None:
     if not n_features:
-        raise InputError("features: the model was fitted without any; leave them out")
+        raise InputError("features: the model was fitted without any; omit them")
     if found != n_features:
         raise InputError(
-            f"features: the model was fitted with {n_features:,} a node, but these have {found:,}"
+            f"features: the model was fitted with {n_features:,} per node, but these have {found:,}"
         )
 
 
 def _like(known: Graph, names: list[NodeId]) -> list[NodeId]:
-    """Ids in the type of those of a graph, by the rule of `Graph.index`."""
+    """Ids converted to the type of a graph's ids, by the rule of `Graph.index`."""
     if known.ids.dtype.kind != "i":
         return [str(name) for name in names]
     numbers = [canonical_int(name) for name in names]
@@ -273,28 +307,40 @@ def _check_new(known: Graph, names: list[NodeId]) -> None:
 
 
 def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tuple[Latent, States]:
-    """Encode new nodes, leaving those that were there as they are; see this module's mathematics.
+    """Encode new nodes without changing the known ones; for the equations see this module.
 
-    Time and memory grow with the new nodes, their links and their neighbours alone.
+    Time and memory grow only with the new nodes, their links and their neighbours.
 
     Parameters
     ----------
     network
         The fitted model.
     states
-        Of the nodes that were there.
+        States of the known nodes.
     new
         The nodes that join them.
 
     Returns
     -------
-    The distribution over the new nodes' vectors, and their states.
+    The distribution over the embedding of the new nodes, and their states.
 
     Raises
     ------
     InputError
-        Without features, a node is not linked to any node that has weights of its own; or vectors
-        are not finite.
+        Without features, a node has no link to a node that has weights, nor to a neighbour of one;
+        or the embedding is not finite.
+
+    Examples
+    --------
+    >>> from vgae import VGAE
+    >>> model = VGAE(steps=1).fit([("a", "b"), ("b", "c")])
+    >>> new = new_nodes(
+    ...     model.split_.graph, features=None, edges=[("x", "c")], weights=None, ids=None,
+    ...     n_features=0,
+    ... )
+    >>> latent, states = encode_new(model.network_, model.states_, new)
+    >>> tuple(latent.mean.shape), states.degrees.tolist()
+    ((1, 16), [2.0])
     """
     encoder, n_near = network.encoder, len(new.near)
     near_inputs, near_hidden = (
@@ -312,7 +358,7 @@ def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tupl
     with torch.no_grad():
         if new.features is None:
             inputs = torch.zeros((n_new, near_inputs.shape[1]))
-            # What the hidden layer is where nothing has come in: zero, or what biases alone give.
+            # The hidden layer without any input: zero, or what biases alone give.
             silent = encoder.hidden_states(inputs[:1])
             _check_placed(
                 np.asarray(new.ids),
@@ -331,7 +377,7 @@ def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tupl
 def encode_graph(
     network: GraphAutoEncoder, graph: Graph, *, known: Graph, n_features: int
 ) -> Latent:
-    """Encode another graph as the graph of training was encoded.
+    """Encode another graph as the training graph was encoded.
 
     Parameters
     ----------
@@ -340,27 +386,37 @@ def encode_graph(
     graph
         An undirected graph.
     known
-        The nodes of training first, by whose ids a model without features knows nodes again.
+        The graph of the training nodes, followed by nodes added later. A model without features
+        recognises nodes by these ids.
     n_features
-        What the model was fitted with; 0 if it was fitted without features.
+        Number of features of the model; 0 if it was fitted without features.
 
     Raises
     ------
     InputError
-        The graph is directed or has another number of features, without features a node is not
-        linked to any node that has weights of its own, or vectors are not finite.
+        The graph is directed or has another number of features; without features, a node has no
+        link to a node that has weights, nor to a neighbour of one; or the embedding is not finite.
+
+    Examples
+    --------
+    >>> from vgae import VGAE
+    >>> known = Graph.from_pairs([("a", "b"), ("b", "c")])
+    >>> network = VGAE(steps=1).fit(known).network_
+    >>> other = Graph.from_pairs([("b", "c"), ("c", "new")])
+    >>> tuple(encode_graph(network, other, known=known, n_features=0).mean.shape)
+    (3, 16)
     """
     if n_features:
         if graph.features is None:
             raise InputError(
-                f"features: the model was fitted with {n_features:,} a node; this graph has none"
+                f"features: the model was fitted with {n_features:,} per node; this graph has none"
             )
         _check_width(graph.n_features, n_features)
         inputs = EncoderInput.from_graph(graph, network.settings.features)
     else:
         if graph.features is not None and network.settings.features != "none":
             logger.warning(
-                "ignored %s a node: the model was fitted without any",
+                "ignored %s per node: the model was fitted without any",
                 count(graph.n_features, "feature"),
             )
         n_weights = len(network.encoder.weight["hidden"])
@@ -376,24 +432,24 @@ def encode_graph(
 
 
 def _checked(latent: Latent) -> Latent:
-    """The same distribution, once it is sure that answers made of it are numbers."""
+    """The same distribution, after a check that all results computed from it are finite."""
     std = latent.std()
     try:
         check_vectors(latent.mean.numpy(), None if std is None else std.numpy())
     except InputError as error:
         raise InputError(
             f"{error}; scale features and weights like those of the training"
-        ) from error
+        ) from None
     return latent
 
 
 def _check_placed(
     ids: NDArray[Any], with_loops: Any, informed: NDArray[np.bool_], hidden: NDArray[np.bool_]
 ) -> None:
-    """Refuse nodes whose two layers see nothing: their vectors would be those of no node.
+    """Refuse nodes whose two layers receive nothing: they would all get the same embedding.
 
-    Rows of the adjacency are the last of its columns. Columns are `informed` if they have weights
-    of their own, `hidden` if their hidden states are known to have seen some.
+    The rows of the adjacency belong to its last columns. A column is `informed` if the node has
+    weights, `hidden` if its hidden state is known to have received some.
     """
     pattern = (with_loops != 0).astype(np.int64)
     reached = hidden.copy()
@@ -402,5 +458,5 @@ def _check_placed(
     if lost.size:
         raise InputError(
             f"node '{ids[lost[0]]}' has no link to a known node, nor to a neighbour of one; "
-            "without features its links alone can place it, so give it one"
+            "without features a node is placed by its links alone, so give it one"
         )

@@ -1,7 +1,7 @@
 """Ranking metrics over scores of true and false links, with ties and corner cases settled.
 
 Every function takes the scores of the positives and of the negatives, in any monotone scale
-(logits do), and treats equal scores alike whatever their order.
+such as logits, and treats equal scores alike in any order.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from vgae.errors import InputError
 
 __all__ = [
     "HITS_AT",
@@ -27,7 +29,7 @@ Scores = NDArray[np.float64]
 
 
 def roc_auc(positives: ArrayLike, negatives: ArrayLike) -> float:
-    """Area under the ROC curve: the chance that a positive outranks a negative.
+    """Area under the ROC curve: the probability that a positive outranks a negative.
 
     A tie counts one half, so a constant score has 0.5.
 
@@ -42,7 +44,7 @@ def roc_auc(positives: ArrayLike, negatives: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    InputError
         One side is empty, or a score is NaN.
 
     Examples
@@ -90,7 +92,7 @@ def hits_at(k: int, positives: ArrayLike, negatives: ArrayLike) -> float | None:
 
     Raises
     ------
-    ValueError
+    InputError
         K is below 1, one side is empty, or a score is NaN.
 
     Examples
@@ -99,7 +101,7 @@ def hits_at(k: int, positives: ArrayLike, negatives: ArrayLike) -> float | None:
     (0.5, None)
     """
     if k < 1:
-        raise ValueError("k must be at least 1")
+        raise InputError("k must be at least 1")
     high, low = _checked(positives, negatives)
     if low.size < k:
         return None
@@ -147,9 +149,9 @@ def _checked(positives: ArrayLike, negatives: ArrayLike) -> tuple[Scores, Scores
     high = np.asarray(positives, dtype=np.float64)
     low = np.asarray(negatives, dtype=np.float64)
     if high.ndim != 1 or low.ndim != 1:
-        raise ValueError("scores must be one-dimensional")
+        raise InputError("scores must be one-dimensional")
     if high.size == 0 or low.size == 0:
-        raise ValueError("ranking needs at least one positive and one negative")
+        raise InputError("ranking needs at least one positive and one negative")
     if np.isnan(high).any() or np.isnan(low).any():
-        raise ValueError("a score is NaN: the model's weights are not finite")
+        raise InputError("a score is NaN; every pair needs a number")
     return high, low

@@ -1,4 +1,4 @@
-"""Node vectors in scikit-learn's pipelines, where samples are nodes."""
+"""Node embeddings in scikit-learn's pipelines, where the samples are nodes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["NodeVectors"]
 
 @final
 class NodeVectors(Estimator):
-    """Node ids in, node vectors out: what makes a graph's nodes samples of a classifier.
+    """A transformer from node ids to their embedding, which makes nodes samples of a classifier.
 
-    The samples are node ids, so that cross-validation splits the nodes. `fit` learns vectors of all
-    nodes of the graph, whichever nodes it is given: held-out nodes and their edges are seen (the
-    setting is transductive), and no label ever is.
+    The samples are node ids, so that cross-validation splits the nodes. `fit` learns an embedding
+    of all nodes of the graph, no matter which ids it is given. The setting is transductive:
+    held-out nodes and their edges are seen during training, labels never are.
 
     Parameters
     ----------
@@ -41,6 +41,10 @@ class NodeVectors(Estimator):
     >>> vectors = NodeVectors([("a", "b"), ("b", "c")], model=VGAE(steps=5))
     >>> vectors.fit(["a", "c"]).transform(["b"]).shape
     (1, 16)
+    >>> vectors.fit_transform(["a", "c"]).shape
+    (2, 16)
+    >>> vectors.get_feature_names_out()[0]
+    'vgae0'
     """
 
     model_: LinkModel
@@ -51,26 +55,36 @@ class NodeVectors(Estimator):
         if not isinstance(model, LinkModel):
             raise InputError(f"model: {model!r} is not VGAE(...) or GAE(...)")
 
-    def fit(self, ids: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's convention
+    def fit(self, ids: Any, y: Any = None, **fit_params: Any) -> Self:  # noqa: ARG002 - scikit-learn's convention
         """Fit a copy of the model to the whole graph.
 
         Parameters
         ----------
         ids
-            Node ids, shape (n_samples,); they change nothing, as vectors of all nodes are learned.
+            Node ids, shape (n_samples,). They do not change the result: all nodes are embedded.
         y
             Ignored.
+        **fit_params
+            For the `fit` of the model: `verbose`, `callbacks`.
 
         Raises
         ------
         InputError
             The graph cannot be fitted.
+        KeyboardInterrupt
+            Ctrl-C was pressed; `model_` keeps what was learned until then.
         """
-        self.model_ = type(self.model)(**self.model.get_params()).fit(as_graph(self.graph))
+        model = type(self.model)(**self.model.get_params())
+        try:
+            self.model_ = model.fit(as_graph(self.graph), **fit_params)
+        except KeyboardInterrupt:
+            if hasattr(model, "interrupted_"):
+                self.model_ = model
+            raise
         return self
 
-    def transform(self, ids: Any) -> NDArray[np.float32]:
-        """Vectors of nodes, shape (n_samples, latent_dim).
+    def transform(self, ids: Any) -> Any:
+        """Embedding of nodes, shape (n_samples, latent_dim), in the form that `set_output` chose.
 
         Parameters
         ----------
@@ -80,25 +94,30 @@ class NodeVectors(Estimator):
         Raises
         ------
         InputError
-            A node is unknown, or the shape is another one.
+            A node is unknown, or the shape is wrong.
         NotFittedError
             `fit` has not been called.
         """
         names = np.asarray(ids)
-        if names.ndim == 2 and names.shape[1] == 1:  # a column, as scikit-learn hands it on
+        if names.ndim == 2 and names.shape[1] == 1:  # a column, as scikit-learn passes it
             names = names[:, 0]
         if names.ndim != 1:
             raise InputError(f"ids: shape {names.shape} is not (n_samples,)")
-        return self.model_.vectors(names.tolist())
+        return self._output(
+            self.model_.vectors(names.tolist()), names, self.model_.get_feature_names_out()
+        )
 
-    def fit_transform(self, ids: Any, y: Any = None) -> NDArray[np.float32]:
+    def fit_transform(self, ids: Any, y: Any = None, **fit_params: Any) -> Any:
         """`fit` and then `transform` of the same nodes."""
-        return self.fit(ids, y).transform(ids)
+        return self.fit(ids, y, **fit_params).transform(ids)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Names of the coordinates, those of the model."""
+        """Names of the columns, those of the model."""
         return self.model_.get_feature_names_out(input_features)
 
     def __sklearn_clone__(self) -> Self:
-        """A copy with the same graph, which never changes and may be large."""
-        return type(self)(self.graph, model=type(self.model)(**self.model.get_params()))
+        """A copy that shares the graph, which never changes and may be large."""
+        made = type(self)(self.graph, model=type(self.model)(**self.model.get_params()))
+        return made.set_output(
+            transform=vars(self).get("_sklearn_output_config", {}).get("transform")
+        )

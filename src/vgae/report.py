@@ -1,40 +1,36 @@
-"""What people see: results on standard output, everything else on standard error."""
+"""What people see: results in words and tables, remarks and progress on standard error."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
+import shlex
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column, Table
 from rich.text import Text
 
-from vgae.errors import InputError, one_line
+from vgae.errors import one_line
+from vgae.printing import print_json, print_table
+from vgae.progress import percent, say, time_words, training_display, waiting_display
 
 if TYPE_CHECKING:
-    from vgae.evaluation import Evaluation
+    from vgae.results import Evaluation
 
 __all__ = [
     "METRIC_TITLES",
     "Reporter",
+    "advising",
+    "command_line",
     "evaluation_words",
     "percent",
     "print_comparisons",
+    "print_datasets",
+    "print_embedding",
     "print_error",
     "print_evaluation",
     "print_fit",
@@ -42,6 +38,7 @@ __all__ = [
     "print_json",
     "print_links",
     "print_metrics",
+    "print_reproduction",
     "print_table",
     "print_traceback",
     "scores_words",
@@ -61,8 +58,7 @@ METRIC_TITLES = {
 }
 
 
-PATIENCE = 2.0
-"""Seconds of silence after which a command says what it is doing."""
+_fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
 
 ROW_WORDS = {
     "self_loops": "self loops (dropped)",
@@ -72,74 +68,68 @@ ROW_WORDS = {
 }
 
 
-class Step(Protocol):
-    """What the progress display needs of a training record."""
-
-    step: int
-    loss: float
-    reconstruction: float
-    kl: float
-    seconds: float
-    validation: Mapping[str, float | None] | None
-
-
 def print_error(line: str) -> None:
-    """One line on standard error."""
-    _say(Text.assemble(("Error: ", "bold red"), one_line(line)))
+    """Show an error as one line on standard error.
+
+    Examples
+    --------
+    >>> print_error("edges.csv: is empty")
+    """
+    say(Text.assemble(("Error: ", "bold red"), one_line(line)))
 
 
 def print_traceback(error: BaseException) -> None:
-    """Where an error came from, on standard error."""
-    for line in "".join(traceback.format_exception(error)).splitlines():
-        _say(Text(one_line(line)))
+    """Show where an error came from, and every error that led to it, on standard error.
 
-
-def print_json(value: Any, *, lines: bool = False) -> None:
-    """An object as JSON, or a list as one object a line, on standard output."""
-    if lines:
-        _write(json.dumps(item) for item in value)
-    else:
-        _write([json.dumps(value, indent=2)])
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows on standard output: aligned for a person, tab-separated for a pipe.
-
-    A person sees control characters spelt out; a pipe gets them as they are, but for tabs and line
-    breaks, which would break the columns: those become blanks. `--json` and `--out` keep all.
+    Examples
+    --------
+    >>> print_traceback(ValueError("no reason"))
     """
-    console = Console()
-    if not console.is_terminal:
-        # Where rich is told that a terminal is none, it is still one that can be steered.
-        plain = one_line if sys.stdout.isatty() else _unbroken
-        _write("\t".join(map(plain, row)) for row in (columns, *rows))
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(Text(one_line(name)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    console.print(table)
+    led_to_it: BaseException | None = error
+    while led_to_it is not None:
+        led_to_it.__suppress_context__ = False
+        led_to_it = led_to_it.__context__
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(Text(one_line(line)))
 
 
-def _unbroken(cell: str) -> str:
-    return " ".join(cell.splitlines()).replace("\t", " ")
+@contextmanager
+def advising(fit: Callable[[str], str]) -> Iterator[None]:
+    """Pass what the library logs in this block through a function before it is shown.
 
-
-def _write(lines: Iterable[str]) -> None:
-    """Lines to standard output; a reader that has left is no error, a full disk is."""
+    Examples
+    --------
+    >>> with advising(str.upper):
+    ...     pass
+    """
+    token = _fit_advice.set(fit)
     try:
-        sys.stdout.writelines(line + "\n" for line in lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InputError(f"standard output: {(error.strerror or str(error)).lower()}") from error
+        yield
+    finally:
+        _fit_advice.reset(token)
+
+
+def command_line(*words: object) -> str:
+    """A command as a shell takes it, with quotes where it needs them.
+
+    Examples
+    --------
+    >>> command_line("vgae", "recommend", "my folder/run 1", "--top", 10)
+    "vgae recommend 'my folder/run 1' --top 10"
+    """
+    return shlex.join(map(str, words))
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
-    """Held-out metrics of one run as a table of percentages."""
+    """Print held-out metrics of one run as percentages.
+
+    Examples
+    --------
+    >>> made = {"protocol": "T", "proportions": {"train": 0.85, "validation": 0.05, "test": 0.1}}
+    >>> print_metrics({**made, "validation": None, "test": {"auc": 0.9, "mrr": None}})
+    held out [T, 85 / 5 / 10]  AUC   MRR
+    test                       90.0  -
+    """
     parts = {part: metrics[part] for part in ("validation", "test") if metrics[part]}
     if not parts:
         return
@@ -154,10 +144,15 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
 
 
 def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: bool) -> None:
-    """Held-out metrics of one run and, where they are given, the likeliest missing links."""
+    """Print held-out metrics of one run and, where they are given, the likeliest missing links.
+
+    Examples
+    --------
+    >>> made = {"protocol": "T", "proportions": {"train": 1.0}, "validation": None, "test": None}
+    >>> print_fit(made, None, json=False)
+    """
     if json:
-        found = {} if links is None else {"links": [link._asdict() for link in links]}
-        print_json({**metrics, **found})
+        print_json({**metrics, "links": [link._asdict() for link in links or ()]})
         return
     print_metrics(metrics)
     if links is not None:
@@ -165,23 +160,95 @@ def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: 
 
 
 def print_links(links: Sequence[Any], *, json: bool) -> None:
-    """Pairs of nodes with their probabilities."""
+    """Print pairs of nodes with their probabilities.
+
+    Examples
+    --------
+    >>> from vgae import Link
+    >>> print_links([Link("ann", "bob", 0.75)], json=True)
+    {"source": "ann", "target": "bob", "probability": 0.75}
+    """
     if json:
         print_json([link._asdict() for link in links], lines=True)
         return
     print_table(
         ["source", "target", "probability"],
         [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
+        labels=2,
+    )
+
+
+def print_embedding(columns: Mapping[str, Any], *, json: bool) -> None:
+    """Print nodes and their coordinates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print_embedding({"node": np.array([7]), "z0": np.array([0.25])}, json=True)
+    {"node": 7, "z0": 0.25}
+    """
+    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    if json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)
+    else:
+        print_table(list(columns), [[f"{row[0]}", *(f"{x:.6g}" for x in row[1:])] for row in rows])
+
+
+def print_datasets(rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
+    """Print the data sets; a terminal has no room for their licences and citations.
+
+    Examples
+    --------
+    >>> print_datasets([{"name": "karate", "cached": True}], json=False)
+    name    cached
+    karate  yes
+    """
+    if json:
+        print_json(rows)
+        return
+    words = {True: "yes", False: "no"}
+    cells = [[words[v] if isinstance(v, bool) else str(v) for v in row.values()] for row in rows]
+    print_table(list(rows[0]), cells, piped_only=("licence", "citation"))
+    if sys.stdout.isatty():
+        say(Text("licences and citations: vgae datasets --json"))
+
+
+def print_reproduction(
+    rows: Sequence[Sequence[str]], runs: int, protocol: str, proportions: Mapping[str, float]
+) -> str:
+    """Print reproduced cells by data set and method; returns how they were made, in words.
+
+    Examples
+    --------
+    >>> row = ["cora", "VGAE", "91.40 ± 0.10", "91.4", "+0.00", "92.60 ± 0.10", "92.6", "+0.00"]
+    >>> said = print_reproduction([row], 1, "T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    data [T, 85 / 5 / 10]  method  AUC           paper  difference  AP            paper  difference
+    cora                   VGAE    91.40 ± 0.10  91.4   +0.00       92.60 ± 0.10  92.6   +0.00
+    """
+    columns = ["method", "AUC", "paper", "difference", "AP", "paper", "difference"]
+    print_table([f"data {split_label(protocol, proportions)}", *columns], rows, labels=2)
+    return (
+        f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
+        f"change together), {split_words(protocol, proportions)}; (below): by more than two "
+        "standard errors"
     )
 
 
 def print_evaluation(result: Evaluation) -> None:
-    """Methods against metrics: mean and standard error, with the 95 % interval below."""
+    """Print methods against metrics: mean and standard error, with the 95 % interval below.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> print_evaluation(evaluate(load_dataset("karate"), ["katz"], runs=1, metrics=["auc"]))
+    model [T, 85 / 5 / 10]  AUC
+    katz                    93.9
+    """
     metrics = list(next(iter(result.metrics.values())))
     rows = []
     for name, scores in result.metrics.items():
         rows.append([name, *(percent(scores[m].mean, scores[m].standard_error) for m in metrics)])
-        if result.runs > 1:
+        if any(scores[m].interval is not None for m in metrics):
             rows.append(["  95 % interval", *(_interval(scores[m].interval) for m in metrics)])
     header = "model"
     if "links" in result.tasks:
@@ -190,7 +257,13 @@ def print_evaluation(result: Evaluation) -> None:
 
 
 def print_comparisons(result: Evaluation) -> None:
-    """Every method's difference to the first one, metric by metric, on the same splits."""
+    """Print every method's difference to the first one, metric by metric, on the same splits.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> print_comparisons(evaluate(load_dataset("karate"), ["katz"], runs=1))  # nothing to compare
+    """
     rows = [
         [
             f"{one.first} - {one.second}",
@@ -203,11 +276,24 @@ def print_comparisons(result: Evaluation) -> None:
         if one.difference.mean is not None
     ]
     if rows:
-        print_table(["difference", "metric", "mean", "95 % interval", "runs ahead"], rows)
+        columns = ["difference", "metric", "mean", "95 % interval", "runs ahead"]
+        print_table(columns, rows, labels=2)
 
 
 def print_inspection(found: Mapping[str, Any]) -> None:
-    """A graph in figures, a line for each, and what fitting it would take."""
+    """Print a graph in figures, one per line, and what fitting it would take.
+
+    Examples
+    --------
+    >>> from vgae import Graph
+    >>> from vgae.inspection import inspect_graph
+    >>> found = inspect_graph(Graph.from_pairs([("a", "b")])).as_dict()
+    >>> print_inspection(found)  # doctest: +ELLIPSIS
+    graph       figure
+    nodes       2 (0 without an edge)
+    edges       1 (undirected)
+    ...
+    """
     plan = found["plan"]
     parts = {"edges": found["n_edges"], **found["cleaning"]}
     rows_words = " + ".join(
@@ -260,42 +346,42 @@ def _labels_words(labels: Mapping[str, int] | None) -> str:
 
 def _held_out_words(plan: Mapping[str, Any]) -> str:
     if not plan["test"]:
-        return "too few edges to hold any out: --no-holdout"
+        return "too few edges to hold any out: vgae fit --no-holdout"
     return f"{plan['validation']:,} edges for validation, {plan['test']:,} for the test"
 
 
 def evaluation_words(result: Evaluation) -> str:
-    """How an evaluation was made, for the line below its table."""
+    """How an evaluation was made, for the line below its table.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> result = evaluate(load_dataset("karate"), ["katz"], runs=1, metrics=["auc"])
+    >>> evaluation_words(result).split("; ")[0]
+    'a single run: no standard error, in percent'
+    """
     spread = "mean and standard error" if result.runs > 1 else "a single run: no standard error"
     told = [f"{spread}, in percent", f"{result.runs} run{'s' * (result.runs > 1)}"]
     if "links" in result.tasks:
         told[1] += " (seed and split change together)"
         told.append(split_words(result.protocol, result.proportions))
     for name, used in result.results.items():
-        words = ["with" if used.features else "without", "features"]
+        words = [] if used.features is None else [f"with{'' if used.features else 'out'} features"]
         words += [] if used.preset is None else [f"preset {used.preset}"]
         words += [f"{key} {value}" for key, value in used.overrides.items()]
-        told.append(f"{name}: {' '.join(words[:2])}" + "".join(f", {word}" for word in words[2:]))
+        told.append(f"{name}: {', '.join(words) or used.kind}")
     return "; ".join(told)
 
 
 def scores_words(metrics: Mapping[str, float | None]) -> str:
-    """The first metrics of a run, for a line of progress."""
-    return " ".join(f"{_title(name)} {percent(metrics[name])}" for name in list(metrics)[:2])
-
-
-def time_words(seconds: float) -> str:
-    """A duration for a person.
+    """The first two metrics of a run, for a line of progress.
 
     Examples
     --------
-    >>> time_words(8.2), time_words(95.0), time_words(7260.0)
-    ('8 s', '1 min 35 s', '2 h 1 min')
+    >>> scores_words({"auc": 0.912, "average_precision": 0.9, "mrr": 0.1})
+    'AUC 91.2 AP 90.0'
     """
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return " ".join(f"{_title(name)} {percent(metrics[name])}" for name in list(metrics)[:2])
 
 
 def _title(metric: str) -> str:
@@ -304,19 +390,6 @@ def _title(metric: str) -> str:
 
 def _interval(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)
-
-
-def percent(value: float | None, error: float | None = None) -> str:
-    """A fraction as percentage points, with its standard error where there is one.
-
-    Examples
-    --------
-    >>> percent(0.9167, 0.0039), percent(None)
-    ('91.7 ± 0.4', '-')
-    """
-    if value is None:
-        return "-"
-    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
 
 
 def split_label(protocol: str, proportions: Mapping[str, float]) -> str:
@@ -342,30 +415,57 @@ def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
 
 
 def shares(proportions: Mapping[str, float]) -> str:
-    """Proportions in percent, as in 85 / 5 / 10."""
+    """Proportions in percent.
+
+    Examples
+    --------
+    >>> shares({"train": 0.85, "validation": 0.05, "test": 0.1})
+    '85 / 5 / 10'
+    """
     return " / ".join(f"{100 * share:g}" for share in proportions.values())
 
 
 class Reporter:
-    """Progress and remarks on standard error; silent when told to be.
+    """Shows progress and remarks on standard error, and what the library logs.
 
     Parameters
     ----------
     quiet
-        Whether to say nothing but errors.
+        Whether to show errors only.
+
+    Examples
+    --------
+    >>> reporter = Reporter(quiet=True)
+    >>> reporter.say("karate: 34 nodes")
+    >>> reporter.suggest("vgae", "datasets")
+    >>> with reporter.training(10) as on_step, reporter.counting("run", 3) as tick:
+    ...     tick("AUC 91.2")
+    >>> reporter.close()
     """
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         package = logging.getLogger("vgae")
+        self._before = package.handlers, package.propagate, package.level
         package.handlers = [_SayHandler()]
         package.propagate = False
         package.setLevel(logging.ERROR if quiet else logging.INFO)
 
+    def close(self) -> None:
+        """Give the library's log back to those who had it."""
+        package = logging.getLogger("vgae")
+        package.handlers, package.propagate = self._before[:2]
+        package.setLevel(self._before[2])
+
     def say(self, line: str) -> None:
-        """A remark."""
+        """Show a remark."""
         if not self.quiet:
-            _say(Text(one_line(line)))
+            say(Text(one_line(line)))
+
+    def suggest(self, *command: object) -> None:
+        """Suggest the next command, in a form to be copied to a shell."""
+        if not self.quiet:
+            say(Text(one_line(f"next: {command_line(*command)}")), wrapped=False)
 
     @contextmanager
     def working(self, words: str) -> Iterator[Callable[[str], None]]:
@@ -376,48 +476,22 @@ class Reporter:
         """
         if self.quiet:
             yield lambda _: None
-            return
-        display = _Waiting(words)
-        timer = threading.Timer(PATIENCE, display.show)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield display.change
-        finally:
-            timer.cancel()
-            timer.join()
-            display.hide()
+        else:
+            with waiting_display(words) as change:
+                yield change
 
     @contextmanager
     def training(self, n_steps: int) -> Iterator[Any]:
-        """A display to give to `fit` as `on_step`: a live line, or some lines in a pipe."""
-        console = _ErrorConsole()
+        """A display to give to `fit` as a callback: a live line, or some lines in a pipe."""
         if self.quiet or n_steps == 0:
             yield None
-        elif console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-            with Progress(*columns, console=console, transient=True) as progress:
-                task = progress.add_task("training", total=n_steps)
-                line = _StepLine(n_steps)
-
-                def show(record: Step) -> None:
-                    progress.update(task, completed=record.step, description=line(record))
-
-                yield show
         else:
-            line, every = _StepLine(n_steps), max(1, n_steps // 10)
-
-            def write(record: Step) -> None:
-                text = line(record)
-                if record.step % every == 0 or record.step == n_steps:
-                    left = (n_steps - record.step) * line.mean_seconds
-                    _say(Text(f"{text} | {left:.0f} s left"))
-
-            yield write
+            with training_display(n_steps) as show:
+                yield show
 
     @contextmanager
     def counting(self, title: str, total: int) -> Iterator[Any]:
-        """A display of `total` pieces of work; call what it yields with each piece's words."""
+        """A display of `total` steps; call what it yields with the words for each."""
         done, started = 0, time.perf_counter()
         with self.working(f"{title} 1/{total}") as change:
 
@@ -431,78 +505,7 @@ class Reporter:
             yield tick
 
 
-class _Waiting:
-    """What a person sees while nothing else is printed: shown late, by a thread of its own."""
-
-    def __init__(self, words: str) -> None:
-        self.words = one_line(words)
-        self.console = _ErrorConsole()
-        # One line at any width, and no markup: names of files may hold brackets.
-        column = Column(no_wrap=True, overflow="ellipsis")
-        text = TextColumn("{task.description}", markup=False, table_column=column)
-        self.progress = Progress(
-            SpinnerColumn(), text, TimeElapsedColumn(), console=self.console, transient=True
-        )
-        self.task = self.progress.add_task(self.words)
-
-    def show(self) -> None:
-        if self.console.is_terminal:
-            self.progress.start()
-        else:
-            _say(Text(self.words))
-
-    def change(self, words: str) -> None:
-        self.words = one_line(words)
-        self.progress.update(self.task, description=self.words)
-
-    def hide(self) -> None:
-        if self.progress.live.is_started:
-            self.progress.stop()
-
-
-class _StepLine:
-    """One line on a training step, with the last validation scores kept in sight."""
-
-    def __init__(self, n_steps: int) -> None:
-        self.n_steps = n_steps
-        self.seconds = 0.0
-        self.mean_seconds = 0.0
-        self.scores = ""
-
-    def __call__(self, record: Step) -> str:
-        # The first step may have to compile: it tells nothing of the others.
-        self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
-        self.mean_seconds = self.seconds / max(1, record.step - 1)
-        if record.validation is not None:
-            auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
-            self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
-        return (
-            f"step {record.step}/{self.n_steps} | loss {_brief(record.loss)} = reconstruction "
-            f"{_brief(record.reconstruction)} + KL {_brief(record.kl)}{self.scores} | "
-            f"{self.mean_seconds:.3f} s a step"
-        )
-
-
-def _brief(number: float) -> str:
-    return f"{number:.4f}" if number < 1e6 else f"{number:.3g}"
-
-
 class _SayHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else ""
-        _say(Text(one_line(record.getMessage()), style=style))
-
-
-class _ErrorConsole(Console):
-    """Standard error; a reader that has left must not cost the work."""
-
-    def __init__(self) -> None:
-        super().__init__(stderr=True)
-
-    def on_broken_pipe(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
-def _say(text: Text) -> None:
-    # Made anew each time, since tests and pipes exchange the stream.
-    _ErrorConsole().print(text, soft_wrap=True, highlight=False)
+        say(Text(one_line(_fit_advice.get()(record.getMessage())), style=style))

@@ -1,4 +1,4 @@
-"""Published experiments, run again: cell by cell, resumable, beside the published figures."""
+"""Published experiments, run again: cell by cell, resumable, next to the published figures."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from importlib import resources
 from importlib.metadata import version
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
-from vgae.api import Candidate, candidates
-from vgae.config import Settings, strict_json
+from vgae.config import Settings
 from vgae.datasets import load_dataset
-from vgae.errors import InputError, newer_format, unknown_name
-from vgae.evaluation import FULL_AP, LINK_METRICS, Summary, check_runs, link_scores, summarize
+from vgae.errors import InputError, unknown_name
+from vgae.evaluation import FULL_AP, LINK_METRICS, check_runs, link_scores
 from vgae.files import check_file, file_errors, locked_folder, staged_file
 from vgae.graph import Graph, count
+from vgae.kept import KeptRuns, RunMetrics
+from vgae.methods import Candidate, candidates
 from vgae.report import shares
+from vgae.results import Summary, summarize
 from vgae.split import SplitSettings, split_edges
 from vgae.tables import write_table
 
@@ -40,14 +42,19 @@ __all__ = [
     "write_results",
 ]
 
-FORMAT_VERSION = 1
 METRICS = tuple(name for name in LINK_METRICS if name != FULL_AP)
 PUBLISHED = ("auc", "average_precision")
 TABLES = ("table.csv", "table.json", "table.md")
 
 
 class Published(Settings):
-    """What a paper reports, in percent."""
+    """What a paper reports, in percent.
+
+    Examples
+    --------
+    >>> experiments(["cora"])[0].cells[-1].published
+    Published(auc=91.4, average_precision=92.6)
+    """
 
     auc: float = Field(ge=0.0, le=100.0)
     average_precision: float = Field(ge=0.0, le=100.0)
@@ -59,15 +66,20 @@ class Cell(Settings):
     Attributes
     ----------
     row
-        What the paper calls the method.
+        The paper's name of the method.
     method, settings
-        What we call it, and the settings that the paper states.
+        Our name of it, and the settings that the paper states.
     needs_features
-        Whether the cell means nothing without node features.
+        Whether the cell has no meaning without node features.
     published
         The paper's figures.
     seconds
         About how long a run takes on two cores; weighs the cell in the estimate of time left.
+
+    Examples
+    --------
+    >>> experiments(["cora"])[0].cells[0].method
+    'spectral'
     """
 
     row: str
@@ -79,7 +91,13 @@ class Cell(Settings):
 
 
 class Experiment(Settings):
-    """The cells of one data set, its place in the paper's table, and where the figures are from."""
+    """The cells of one data set, its place in the paper's table, and the source of the figures.
+
+    Examples
+    --------
+    >>> experiments(["cora"])[0].split.proportions
+    {'train': 0.85, 'validation': 0.05, 'test': 0.1}
+    """
 
     dataset: str
     column: int
@@ -101,7 +119,12 @@ class RunDone:
     metrics
         Test metrics.
     seconds_left
-        About how long all that is still to do takes.
+        About how long the remaining runs of all cells take.
+
+    Examples
+    --------
+    >>> RunDone("cora", "SC", run=0, runs=10, metrics={"auc": 0.9}, seconds_left=60.0).row
+    'SC'
     """
 
     dataset: str
@@ -114,18 +137,26 @@ class RunDone:
 
 @dataclass(frozen=True)
 class CellResult:
-    """Ours beside what was published.
+    """Our figures next to the published ones.
 
     Attributes
     ----------
     experiment, cell
-        What was run.
+        The cell and its experiment.
     runs, seed
-        How often, and the seed of run 0.
+        Number of runs, and the seed of run 0.
     metrics
         Summaries by metric, fractions from 0 to 1; empty where the cell could not be run.
     why_empty
-        Why it could not be run; else None.
+        Why it could not be run; otherwise None.
+
+    Examples
+    --------
+    >>> experiment = experiments(["cora"])[0]
+    >>> scores = {name: summarize([0.84, 0.86]) for name in ("auc", "average_precision")}
+    >>> result = CellResult(experiment, experiment.cells[0], runs=2, seed=0, metrics=scores)
+    >>> round(result.as_row()["auc"], 2), result.as_row()["auc_published"]
+    (85.0, 84.6)
     """
 
     experiment: Experiment
@@ -200,13 +231,13 @@ def reproduce(
     Parameters
     ----------
     wanted
-        What to run, in this order.
+        The experiments, in this order.
     out
         A folder, made if there is none; each cell has a file in it, which grows run by run.
     runs, seed
         Run r uses seed + r for split and method.
     on_run
-        Called after each run that was not there already.
+        Called after each run that was not already there.
 
     Yields
     ------
@@ -215,7 +246,19 @@ def reproduce(
     Raises
     ------
     InputError
-        A number is not allowed, data cannot be had, or a file in `out` was made otherwise.
+        A number is not allowed, data are not available, or a file in `out` is damaged or was made
+        with other settings.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> cell = {"row": "KATZ", "method": "katz", "settings": {}, "needs_features": False,
+    ...         "published": {"auc": 50.0, "average_precision": 50.0}, "seconds": 1.0}
+    >>> experiment = Experiment.parse({"dataset": "karate", "column": 1, "source": "nobody",
+    ...                                "split": {"test": 0.2}, "cells": [cell]})
+    >>> (result,) = reproduce([experiment], Path(tempfile.mkdtemp()), runs=2)
+    >>> len(result.metrics["auc"].values)
+    2
     """
     check_runs(runs, seed)
     with file_errors(out):
@@ -255,42 +298,42 @@ class _Job:
     cell: Cell
     graph: Graph
     why_empty: str | None
-    path: Path
+    kept: KeptRuns
     seed: int
     method: Candidate
-    about: dict[str, Any]
-    done: list[dict[str, float | None]] = field(default_factory=list)
+    done: list[RunMetrics] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.why_empty is None and self.path.exists():
-            self.done = _read_runs(self.path, self.about)
+        if self.why_empty is None:
+            self.done = self.kept.read(METRICS)
 
     def missing(self, runs: int) -> int:
         return max(0, runs - len(self.done)) if self.why_empty is None else 0
 
-    def runs(self, runs: int) -> Iterator[tuple[int, dict[str, float | None]]]:
-        """The runs that are missing, each kept on disk before it is given."""
+    def runs(self, runs: int) -> Iterator[tuple[int, RunMetrics]]:
+        """The runs that are missing, each kept on disk before it is yielded."""
         todo = range(runs - self.missing(runs), runs)
         with ExitStack() as stack:
-            scores: Iterator[dict[str, float | None]] = map(self._score, todo)
+            scores: Iterator[RunMetrics] = map(self._score, todo)
             if self.method.single_threaded and todo:
                 # Daemon threads, so that Ctrl-C need not wait for them.
                 pool = ThreadPool(min(len(todo), _n_cores()))
                 scores = stack.enter_context(pool).imap(self._score, todo)
             for run, metrics in zip(todo, scores, strict=True):
                 self.done.append(metrics)
-                content = {"format_version": FORMAT_VERSION, "about": self.about, "runs": self.done}
-                _write_text(self.path, json.dumps(content, indent=2) + "\n")
+                self.kept.write(self.done)
                 yield run, metrics
 
-    def _score(self, run: int) -> dict[str, float | None]:
+    def _score(self, run: int) -> RunMetrics:
         seed = self.seed + run
         split = split_edges(self.graph, seed=seed, **self.experiment.split.model_dump())
         return link_scores(split, self.method.method(split.training, seed), METRICS)
 
     def result(self, runs: int) -> CellResult:
         kept = self.done[:runs]
-        metrics = {name: summarize([run[name] for run in kept]) for name in METRICS if kept}
+        metrics = {
+            name: summarize([run[name] for run in kept], metric=name) for name in METRICS if kept
+        }
         return CellResult(self.experiment, self.cell, runs, self.seed, metrics, self.why_empty)
 
 
@@ -320,10 +363,13 @@ def _jobs(experiment: Experiment, out: Path, seed: int) -> Iterator[_Job]:
             cell,
             graph,
             why_no_features if cell.needs_features else None,
-            out / f"{experiment.dataset}-{_slug(cell.row)}.json",
+            KeptRuns(
+                out / f"{experiment.dataset}-{_slug(cell.row)}.json",
+                about,
+                advice="remove it or choose another folder (--out)",
+            ),
             seed,
             made,
-            about,
         )
 
 
@@ -337,43 +383,8 @@ def _slug(row: str) -> str:
     return row.lower().replace("*", "-without-features")
 
 
-class _Kept(Settings):
-    """What a cell's file holds; scores are fractions, and only Hits@K may be undefined."""
-
-    format_version: int = Field(ge=1)
-    about: dict[str, Any]
-    runs: list[dict[str, Annotated[float, Field(ge=0.0, le=1.0)] | None]]
-
-
-def _read_runs(path: Path, about: dict[str, Any]) -> list[dict[str, float | None]]:
-    with file_errors(path):
-        text = path.read_bytes()
-    damaged = InputError(f"{path}: is damaged; remove it and start again")
-    try:
-        content = strict_json(text)
-        newer = content["format_version"] > FORMAT_VERSION
-    except (ValueError, KeyError, TypeError) as error:
-        raise damaged from error
-    if newer:
-        raise newer_format(path, content["format_version"], FORMAT_VERSION)
-    try:
-        kept = _Kept.parse(content)
-    except InputError as error:
-        raise damaged from error
-    for run in kept.runs:
-        if set(run) != set(METRICS) or any(run[name] is None for name in PUBLISHED):
-            raise damaged
-    for key, value in about.items():
-        if kept.about.get(key) != value:
-            raise InputError(
-                f"{path}: holds runs that were made otherwise ({key} differs); remove it or choose "
-                "another folder (--out)"
-            )
-    return kept.runs
-
-
 class _Clock:
-    """How long is left, from how fast the work went so far."""
+    """Estimates the time left from the speed so far."""
 
     def __init__(self, work: float) -> None:
         self.work, self.worked = work, 0.0
@@ -389,13 +400,29 @@ class _Clock:
 
 
 def results_table(results: Sequence[CellResult]) -> dict[str, list[Any]]:
-    """Columns with a row for each cell; see `CellResult.as_row`."""
+    """Columns with a row per cell; see `CellResult.as_row`.
+
+    Examples
+    --------
+    >>> experiment = experiments(["cora"])[0]
+    >>> results = [CellResult(experiment, cell, 0, 0, {}, "no data") for cell in experiment.cells]
+    >>> results_table(results)["auc_published"]
+    [84.6, 83.1, 84.3, 84.0, 91.0, 91.4]
+    """
     rows = [result.as_row() for result in results]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def markdown(results: Sequence[CellResult]) -> str:
-    """The results as a Markdown table, with how they were made above and gaps explained below."""
+    """The results as a Markdown table: how they were made above it, gaps explained below.
+
+    Examples
+    --------
+    >>> experiment = experiments(["cora"])[0]
+    >>> result = CellResult(experiment, experiment.cells[0], 0, 0, {}, "no data")
+    >>> markdown([result]).splitlines()[-4:]
+    ['|---|---|---|---|---|---|---|', '| SC | - | 84.6 | - | - | 88.5 | - |', '', 'SC: no data']
+    """
     lines = []
     for experiment in {id(result.experiment): result.experiment for result in results}.values():
         mine = [result for result in results if result.experiment is experiment]
@@ -417,7 +444,14 @@ def markdown(results: Sequence[CellResult]) -> str:
 
 
 def cells(result: CellResult) -> list[str]:
-    """One row for a reader: method, then ours, the published figure and the difference, twice."""
+    """One row as text: method; our AUC, the published one, their difference; the same of AP.
+
+    Examples
+    --------
+    >>> experiment = experiments(["cora"])[0]
+    >>> cells(CellResult(experiment, experiment.cells[0], 0, 0, {}, "no data"))[:3]
+    ['SC', '-', '84.6']
+    """
     row, shown = result.as_row(), [result.cell.row]
     for name in PUBLISHED:
         ours, error, gap = (row[key] for key in (name, f"{name}_se", f"{name}_difference"))
@@ -436,6 +470,14 @@ def write_results(results: Sequence[CellResult], out: Path) -> None:
     ------
     InputError
         A file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder, experiment = Path(tempfile.mkdtemp()), experiments(["cora"])[0]
+    >>> write_results([CellResult(experiment, experiment.cells[0], 0, 0, {}, "no data")], folder)
+    >>> sorted(file.name for file in folder.iterdir())
+    ['table.csv', 'table.json', 'table.md']
     """
     columns, rows, page = (out / name for name in TABLES)
     write_table(columns, results_table(results))

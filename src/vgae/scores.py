@@ -1,9 +1,10 @@
-"""Scores of all pairs of nodes: what every fitted method answers, however it came to it."""
+"""Scores of all pairs of nodes: what every fitted method answers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import final
+from collections.abc import Callable
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -15,13 +16,27 @@ from vgae.errors import InputError
 from vgae.graph import FloatCSR
 from vgae.kernels import count_reaching
 
-__all__ = ["Scores", "VectorScores", "block_rows", "blocks"]
+__all__ = ["FunctionScores", "Scores", "VectorScores", "as_scores", "block_rows", "blocks"]
+
+PAIRS_AT_ONCE = 2**20
+"""How many pairs a function is asked for at a time."""
 
 
 class Scores(ABC):
     """Scores of node pairs in any monotone scale: the larger, the likelier an edge.
 
     A pair scores the same in both directions. Nothing of size n_nodes x n_nodes is ever held.
+    `VectorScores` and `FunctionScores` are made from arrays and functions.
+
+    Examples
+    --------
+    >>> from vgae.baselines import baseline
+    >>> from vgae.graph import Graph
+    >>> scores = baseline("katz").fit([("a", "b"), ("b", "c")])
+    >>> scores.pairs([(0, 2)]).shape, scores.rows([1]).shape, scores.vectors
+    ((1,), (1, 3), None)
+    >>> scores.reaching(np.array([0.0]), Graph.from_edges([(0, 1), (1, 2)]).adjacency).tolist()
+    [0, 1]
     """
 
     n_nodes: int
@@ -29,11 +44,11 @@ class Scores(ABC):
     @property
     @abstractmethod
     def vectors(self) -> NDArray[np.float32] | None:
-        """Node vectors, shape (n_nodes, dim); None for a method that has none."""
+        """Embedding, shape (n_nodes, dim); None for a method that has none."""
 
     @final
     def pairs(self, pairs: ArrayLike) -> NDArray[np.floating]:
-        """Scores of some pairs.
+        """Scores of the given pairs.
 
         Parameters
         ----------
@@ -47,7 +62,7 @@ class Scores(ABC):
         Raises
         ------
         InputError
-            They are of another shape or type, or name a node that there is not.
+            They have another shape or type, or a node is not in the graph.
         """
         checked = index_pairs(pairs, "pairs").astype(np.int64, copy=False)
         check_inside(checked, self.n_nodes, "pairs")
@@ -55,7 +70,7 @@ class Scores(ABC):
 
     @final
     def rows(self, rows: ArrayLike) -> NDArray[np.floating]:
-        """Scores of some nodes with every node; ask for few at a time.
+        """Scores of the given nodes with every node; ask for few at a time.
 
         Parameters
         ----------
@@ -69,11 +84,11 @@ class Scores(ABC):
         Raises
         ------
         InputError
-            They are of another shape or type, or name a node that there is not.
+            They have another shape or type, or a node is not in the graph.
         """
         nodes = np.asarray(rows)
         if nodes.ndim != 1 or (nodes.size and nodes.dtype.kind not in "iu"):
-            raise InputError(f"rows: {nodes.dtype} of shape {nodes.shape} are no node indices")
+            raise InputError(f"rows: {nodes.dtype} of shape {nodes.shape} are not node indices")
         if nodes.size and (nodes.min() < 0 or nodes.max() >= self.n_nodes):
             raise InputError(
                 f"rows: a node is outside the {self.n_nodes:,} 0 .. {self.n_nodes - 1}"
@@ -82,11 +97,11 @@ class Scores(ABC):
 
     @abstractmethod
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        """What `pairs` gives, of pairs that were checked."""
+        """What `pairs` gives, for checked pairs."""
 
     @abstractmethod
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """What `rows` gives, of rows that were checked."""
+        """What `rows` gives, for checked rows."""
 
     def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
         """How many pairs i < j that are not known edges score at least 0, 1, 2, ... of the levels.
@@ -96,7 +111,7 @@ class Scores(ABC):
         levels
             Scores, ascending and distinct, at least one.
         known
-            Symmetric adjacency of the pairs to leave out, shape (n_nodes, n_nodes).
+            Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
 
         Returns
         -------
@@ -115,18 +130,23 @@ class Scores(ABC):
 
 @final
 class VectorScores(Scores):
-    """Inner products of node vectors, the logits of sigmoid(z_i . z_j).
+    """Inner products of an embedding, the logits of sigmoid(z_i . z_j).
 
     Parameters
     ----------
     vectors
-        Shape (n_nodes, dim).
+        The embedding, shape (n_nodes, dim); a row per node.
 
     Examples
     --------
+    >>> from vgae.graph import Graph
     >>> scores = VectorScores(np.array([[1.0, 0.0], [2.0, 1.0]], dtype=np.float32))
     >>> scores.pairs(np.array([[0, 1]])).tolist(), scores.rows(np.array([1])).tolist()
     ([2.0], [[2.0, 5.0]])
+    >>> scores.vectors.shape
+    (2, 2)
+    >>> scores.reaching(np.array([1.0]), Graph.from_edges([], n_nodes=2).adjacency).tolist()
+    [0, 1]
     """
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
@@ -139,7 +159,7 @@ class VectorScores(Scores):
 
     @property
     def vectors(self) -> NDArray[np.float32]:
-        """Node vectors, shape (n_nodes, dim)."""
+        """The embedding, shape (n_nodes, dim)."""
         return self._vectors
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
@@ -157,11 +177,157 @@ class VectorScores(Scores):
         return count_reaching(self._decoder.factor(self._latent), levels, known=known)
 
 
+PairFunction = Callable[[NDArray[np.int64]], Any]
+"""Node pairs, shape (n_pairs, 2), to their scores, shape (n_pairs,)."""
+
+
+@final
+class FunctionScores(Scores):
+    """Scores that a function of pairs gives.
+
+    The function is asked for pairs of two different nodes, the smaller index first, so that a pair
+    scores the same in both directions; in blocks, where many pairs are asked for.
+
+    Parameters
+    ----------
+    function
+        From node indices, shape (n_pairs, 2), int64, to scores, shape (n_pairs,).
+    n_nodes
+        Number of nodes.
+
+    Raises
+    ------
+    InputError
+        When scores are asked for: what the function returned has another shape, is not numeric or
+        holds NaN.
+
+    Examples
+    --------
+    >>> scores = FunctionScores(lambda pairs: -abs(pairs[:, 0] - pairs[:, 1]), 3)
+    >>> scores.pairs([(2, 0), (0, 1)]).tolist(), scores.vectors
+    ([-2.0, -1.0], None)
+    """
+
+    vectors: ClassVar[None] = None
+
+    def __init__(self, function: PairFunction, n_nodes: int) -> None:
+        self.n_nodes, self._function = n_nodes, function
+
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        scores = np.zeros(len(pairs))  # a node's score with itself means nothing
+        asked = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
+        for chosen in blocks(asked, PAIRS_AT_ONCE):
+            scores[chosen] = self._checked(self._function(np.sort(pairs[chosen], axis=1)), chosen)
+        return scores
+
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        every = np.arange(self.n_nodes)
+        pairs = np.stack(np.broadcast_arrays(rows[:, None], every[None, :]), axis=-1)
+        return self._pairs(pairs.reshape(-1, 2)).reshape(len(rows), self.n_nodes)
+
+    def _checked(self, found: Any, asked: NDArray[np.int64]) -> NDArray[np.float64]:
+        scores = _numbers(found, "the function of pairs returned")
+        if scores.shape != asked.shape:
+            raise InputError(
+                f"the function of pairs returned shape {scores.shape} for {len(asked):,} pairs; "
+                f"return one score per pair, shape ({len(asked)},)"
+            )
+        n_missing = int(np.isnan(scores).sum())
+        if n_missing:
+            raise InputError(
+                f"the function of pairs returned NaN for {n_missing:,} of {len(asked):,} pairs; "
+                "return a number for each"
+            )
+        return scores
+
+
+def as_scores(answer: Any, n_nodes: int) -> Scores:
+    """The scores of all pairs, from what a method of your own returned.
+
+    Parameters
+    ----------
+    answer
+        `Scores`; or an embedding, an array of shape (n_nodes, dim), whose inner products are the
+        scores; or a function from node pairs, shape (n_pairs, 2), to their scores, (n_pairs,).
+    n_nodes
+        Number of nodes.
+
+    Raises
+    ------
+    InputError
+        It is none of these, belongs to another number of nodes, or holds NaN or infinity; or it is
+        a square array, which could be meant as an embedding or as the scores of all pairs.
+
+    Examples
+    --------
+    >>> as_scores([[1.0], [2.0], [3.0]], 3).pairs([(1, 2)]).tolist()
+    [6.0]
+    >>> as_scores(np.ones((2, 4)), 3)
+    Traceback (most recent call last):
+    vgae.errors.InputError: returned an array of shape (2, 4); return an embedding with a row for
+    each of the 3 nodes of view.train, or a function of pairs
+    """
+    if isinstance(answer, Scores):
+        if answer.n_nodes != n_nodes:
+            raise InputError(
+                f"returned scores of {answer.n_nodes:,} nodes, but the graph has {n_nodes:,}"
+            )
+        return answer
+    if callable(answer):
+        return FunctionScores(answer, n_nodes)
+    vectors = _numbers(answer, "returned")
+    if vectors.ndim != 2 or len(vectors) != n_nodes or vectors.shape[1] == 0:
+        raise InputError(
+            f"returned an array of shape {vectors.shape}; return an embedding with a row for each "
+            f"of the {n_nodes:,} nodes of view.train, or a function of pairs"
+        )
+    if vectors.shape[1] == n_nodes:
+        raise InputError(
+            "returned a square array, which could be an embedding or the scores of all pairs; "
+            "return vgae.scores.VectorScores(array), or lambda pairs: array[pairs[:, 0], "
+            "pairs[:, 1]]"
+        )
+    # Inner products are taken of 32-bit numbers: the square of a length must be one.
+    unfit = np.flatnonzero(~(np.square(vectors).sum(axis=1) < np.finfo(np.float32).max))
+    if unfit.size:
+        raise InputError(
+            f"row {unfit[0]} of the embedding holds NaN, infinity or huge numbers; return finite "
+            "ones of moderate size"
+        )
+    return VectorScores(vectors)
+
+
+def _numbers(values: Any, said: str) -> NDArray[np.float64]:
+    """An array of real numbers, whichever library brings it."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "buif":
+        hint = "; toarray() makes one" if hasattr(values, "toarray") else ""
+        raise InputError(f"{said} {type(values).__name__}, not an array of numbers{hint}")
+    return array.astype(np.float64)
+
+
 def block_rows(n_columns: int, elements: int = 2**20) -> int:
-    """How many rows of this many columns make a block of about `elements` numbers."""
+    """Number of rows with so many columns that make a block of about `elements` numbers.
+
+    Examples
+    --------
+    >>> block_rows(2**19)
+    2
+    """
     return max(1, elements // max(n_columns, 1))
 
 
 def blocks(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Some rows, `size` at a time."""
+    """The rows, `size` at a time.
+
+    Examples
+    --------
+    >>> [block.tolist() for block in blocks(np.arange(3), 2)]
+    [[0, 1], [2]]
+    """
     return [rows[start : start + size] for start in range(0, len(rows), size)]

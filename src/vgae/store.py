@@ -23,7 +23,7 @@ from safetensors.numpy import load_file, save
 from vgae.attributes import AttributeEncoding
 from vgae.config import Settings, strict_json
 from vgae.errors import InputError, newer_format
-from vgae.files import check_directory, file_errors, restore_folder, staged_directory
+from vgae.files import check_directory, file_errors, near_file, restore_folder, staged_directory
 from vgae.graph import Graph
 from vgae.ids import as_ids
 from vgae.io import check_vectors, write_vectors
@@ -383,7 +383,7 @@ def load_run(path: Path) -> Run:
         )
     except InputError as error:
         where = "" if str(error).startswith(str(path)) else f"{path}: is damaged: "
-        raise InputError(f"{where}{error}; fit again") from error
+        raise InputError(f"{where}{error}; fit again") from None
 
 
 @contextmanager
@@ -394,14 +394,16 @@ def _reading(path: Path) -> Iterator[Path]:
             yield path
         except DAMAGE as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"{path}: is damaged: {reason}; fit again") from error
+            raise InputError(f"{path}: is damaged: {reason}; fit again") from None
 
 
 def _read_record(path: Path) -> _Record:
     source = path / RUN_FILE
     with file_errors(path):
         if not path.exists():
-            raise InputError(f"{path}: no such run folder")
+            near = near_file(path)
+            hint = "" if near is None else f"; did you mean '{near}'?"
+            raise InputError(f"{path}: no such run folder{hint}")
         if not source.is_file():
             raise InputError(f"{path}: is not a run folder (no {RUN_FILE})")
     with _reading(source):

@@ -48,6 +48,7 @@ NODE_NAMES = ("node", "id", "node_id")
 ENDS = "--source and --target (source=, target=)"  # as messages name them
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
+DELIMITED = (".csv", ".tsv", ".jsonl")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
@@ -59,7 +60,7 @@ NUMBER_WITH_COMMA = re.compile(rf"{DECIMAL_COMMA}|{GROUPED.pattern}")
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose shape is known and whose columns are read when asked for.
+    r"""A table whose shape is known and whose columns are read when asked for.
 
     Attributes
     ----------
@@ -77,6 +78,20 @@ class Table:
         Whether it is a data frame, whose rows are counted from 0.
     row_ids
         The node of each row of a data frame, which errors name too, if it is known.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("id,age\nann,30\nbob,41.5\n")
+    >>> table = open_table(path, header=True)
+    >>> table.rows, table.first_cells(0)
+    ([['ann', '30'], ['bob', '41.5']], ['ann', 'bob'])
+    >>> table.column("age"), table.column_called("id"), table.describe(1)
+    (1, 0, "column 'age'")
+    >>> [cells] = table.held([1]).read([1])
+    >>> table.numbers(1, cells).tolist(), table.place(1).endswith("people.csv, line 3")
+    ([30.0, 41.5], True)
     """
 
     path: Path
@@ -100,7 +115,7 @@ class Table:
         return [row[column] for row in self.rows if len(row) == self.n_columns]
 
     def column(self, wanted: str) -> int:
-        """Position of a column given by its name, or by its number from 1.
+        """Position of a column given by its name or by its number from 1.
 
         Raises
         ------
@@ -131,15 +146,15 @@ class Table:
     def read(
         self, columns: Sequence[int], *, encoded: Collection[int] = ()
     ) -> list[pa.ChunkedArray]:
-        """Columns by position: of strings from text, of their own types from Parquet and Arrow.
+        """Columns by position: strings from text, typed columns from Parquet and Arrow.
 
-        Those in `encoded` come with a dictionary, which takes a fraction of the memory where
+        Columns in `encoded` come with a dictionary, which takes a fraction of the memory where
         values recur.
         """
         return self._read(list(columns), encoded)
 
     def held(self, columns: Sequence[int]) -> Table:
-        """The same table with these columns read already, once for all that look at them."""
+        """The same table with these columns already read, once for all their readers."""
         cells = dict(zip(columns, self.read(columns), strict=True))
         return replace(self, _read=lambda wanted, _: [cells[column] for column in wanted])
 
@@ -156,12 +171,12 @@ class Table:
     def numbers(self, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
         """A column, already read, as finite numbers, shape (n_rows,).
 
-        A comma is a decimal one where it cannot be anything else, which is said.
+        A comma is read as a decimal comma where it cannot be anything else, with a warning.
 
         Raises
         ------
         InputError
-            A cell is missing, is no number or is not finite in float32; the line says which.
+            A cell is missing, is not a number or is not finite in float32; the line names it.
         """
         if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
             cells = pc.utf8_trim_whitespace(cells)
@@ -173,8 +188,8 @@ class Table:
             values = cells.cast(pa.float64()).to_numpy()
         except pa.ArrowInvalid:
             values = np.array([_number(cell.as_py()) for cell in cells], dtype=np.float64)
-        except pa.ArrowNotImplementedError as error:
-            raise InputError(f"{self.path}: {self.describe(column)} is not numeric") from error
+        except pa.ArrowNotImplementedError:
+            raise InputError(f"{self.path}: {self.describe(column)} is not numeric") from None
         with np.errstate(over="ignore"):
             bad = np.flatnonzero(~np.isfinite(values.astype(np.float32)))
         if bad.size:
@@ -186,7 +201,7 @@ class Table:
         return numbers
 
     def _with_decimal_points(self, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Decimal commas as points; what else has commas is refused, or left as no number."""
+        """Decimal commas as points; ambiguous commas are refused, other cells left as they are."""
         texts = cells.unique().to_pylist()
         with_comma = [text for text in texts if text and "," in text]
         numbers = [text for text in with_comma if NUMBER_WITH_COMMA.fullmatch(text)]
@@ -221,9 +236,9 @@ def open_table(
     comment: str | None = None,
     guess_header: Callable[[list[list[str]]], bool] = lambda _rows: False,
 ) -> Table:
-    """Find out how a file is written: Parquet, Arrow, JSON lines, or delimited text.
+    r"""Detect how a file is written: Parquet, Arrow, JSON lines, or delimited text.
 
-    Compression (gzip, zstd, bz2) is known by the first bytes.
+    Compression (gzip, zstd, bz2) is detected by the first bytes.
 
     Parameters
     ----------
@@ -245,6 +260,14 @@ def open_table(
     ------
     InputError
         The file is missing, empty, not text in UTF-8, or damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "edges.tsv"
+    >>> _ = path.write_text("ann\tbob\nbob\tcid\n")
+    >>> print(open_table(path).about)
+    tab-separated, 2 columns, no header
     """
     with file_errors(path):
         refuse_pipe(path)
@@ -268,7 +291,7 @@ def open_table(
 
 
 def inner_suffix(path: Path) -> str:
-    """The suffix that tells a file's format, that of a compression left out.
+    """The suffix that tells a file's format, without that of a compression.
 
     Examples
     --------
@@ -287,8 +310,8 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     Parameters
     ----------
     path
-        Ends in .csv, .tsv, .jsonl (an object a line), .parquet, .arrow or .feather; text also in
-        .gz, .zst or .bz2 after that.
+        Ends in .csv, .tsv, .jsonl (one object per line), .parquet, .arrow or .feather; the name of
+        a text file may go on with .gz, .zst or .bz2.
     columns
         Sequences or arrays of one length, by name.
 
@@ -296,6 +319,15 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     ------
     InputError
         The suffix is another one, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "links.csv"
+    >>> write_table(path, {"source": ["ann"], "probability": [0.5]})
+    >>> print(path.read_text(), end="")
+    "source","probability"
+    "ann",0.5
     """
     check_output(path)
     suffix, compression = inner_suffix(path), COMPRESSED.get(path.suffix.lower())
@@ -310,28 +342,44 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
                     writer.write_table(table)
             elif suffix == ".jsonl":
                 for row in table.to_pylist():
-                    stream.write((json.dumps(row) + "\n").encode())
+                    stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
             else:
                 delimiter = "\t" if suffix == ".tsv" else ","
                 options = pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
                 pa.csv.write_csv(table, stream, options)
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, *, overwrite: bool = True, others: Collection[str] = ()) -> None:
     """Refuse an output name before the work is done.
+
+    Parameters
+    ----------
+    path
+        The name of the file.
+    overwrite
+        Whether an existing file may be replaced.
+    others
+        Suffixes of other formats that the caller writes.
 
     Raises
     ------
     InputError
-        The suffix is none that can be written, or a file cannot be made in that folder.
+        A table cannot be written with this suffix or in that folder, or the file exists and may
+        not be replaced.
+
+    Examples
+    --------
+    >>> check_output(Path("links.xlsx"))
+    Traceback (most recent call last):
+    vgae.errors.InputError: links.xlsx: cannot write '.xlsx'; use one of .csv, .tsv, ...
     """
     suffix = inner_suffix(path)
-    known = ", ".join(TABLE_SUFFIXES)
-    if suffix not in TABLE_SUFFIXES:
+    if suffix not in (*TABLE_SUFFIXES, *others):
+        known = ", ".join((*TABLE_SUFFIXES, *others))
         raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
-    if path.suffix.lower() in COMPRESSED and suffix not in (".csv", ".tsv", ".jsonl"):
-        raise InputError(f"{path}: {suffix} has its own compression; leave '{path.suffix}' away")
-    check_file(path)
+    if path.suffix.lower() in COMPRESSED and suffix not in (*DELIMITED, *others):
+        raise InputError(f"{path}: {suffix} has its own compression; omit '{path.suffix}'")
+    check_file(path, overwrite=overwrite)
 
 
 # ---------------------------------------------------------------------- edges

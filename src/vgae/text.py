@@ -183,7 +183,7 @@ class TextFile:
                 return pa.csv.read_csv(pa.BufferReader(block), reading, parsing, converting)
             except pa.ArrowInvalid as error:
                 if "straddling" not in str(error) or size > len(block):
-                    raise self._explain(error) from error
+                    raise self._explain(error) from None
         raise AssertionError("a row fits into its own block")
 
     def lines(self) -> Iterator[int]:
@@ -334,10 +334,10 @@ def text_head(path: Path, dialect: Dialect) -> tuple[str, Dialect, bool]:
 def _decoded_utf16(path: Path, sample: bytes, is_whole: bool) -> str:
     try:
         head = codecs.getincrementaldecoder("utf-16")().decode(sample, final=is_whole)
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
         raise InputError(
             f"{path}: is not UTF-16 text, although it begins with that mark; save the file as UTF-8"
-        ) from error
+        ) from None
     if not head.strip():
         raise InputError(f"{path}: {EMPTY}")
     _refuse_zeros(path, "\0" in head)
@@ -350,11 +350,11 @@ def _decoded_utf8(path: Path, sample: bytes, is_whole: bool) -> str:
         sample = sample[: _whole_lines(path, sample, b"\n", b"\r")]
     try:
         return sample.decode("utf-8-sig").lstrip("\ufeff")
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
         # An incomplete byte order mark belongs to no line.
         raise not_utf8(path) or InputError(
             f"{path}: is not UTF-8 text; save the file as UTF-8"
-        ) from error
+        ) from None
 
 
 def _refuse_zeros(path: Path, has_zeros: bool) -> None:

@@ -8,10 +8,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, Self
 
 import torch
@@ -30,6 +29,7 @@ from vgae.scores import VectorScores
 from vgae.split import HeldOut
 
 __all__ = [
+    "Interrupt",
     "StepRecord",
     "TrainSettings",
     "choose_place",
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class TrainSettings(Settings):
-    """How a model is trained; the defaults are the paper's.
+    """How a model is trained; the defaults are the paper's (Kipf & Welling 2016).
 
     Attributes
     ----------
@@ -49,15 +49,20 @@ class TrainSettings(Settings):
     learning_rate
         Adam's step size.
     validate_every
-        Steps between two looks at the validation pairs, where there are any.
+        Steps between two evaluations of the validation pairs, if there are any.
     patience
-        Stop after this many steps without a better validation average precision and keep the best
-        weights; it must not be less than `validate_every`. None trains all steps and keeps the
+        Stop after this many steps without a better validation average precision, and keep the
+        weights of the best step; at least `validate_every`. None trains all steps and keeps the
         last weights, as the paper does.
     engine
         Engine of the all-pairs sum; "auto" takes the fastest exact one on the device.
     device
-        Where to compute, as torch calls it: "cpu", "cuda".
+        Where to compute, in torch's terms: "cpu" or "cuda".
+
+    Examples
+    --------
+    >>> TrainSettings(steps=50).learning_rate
+    0.01
     """
 
     steps: int = Field(default=200, ge=0)
@@ -80,23 +85,28 @@ class TrainSettings(Settings):
 logger = logging.getLogger(__name__)
 
 SUSPICIOUS_LOSS = 10.0
-"""Large features make a huge log_std, from which steps of a fixed size may never return."""
+"""Large features cause a huge log_std, from which steps of a fixed size may never recover."""
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What one step did.
+    """The record of one training step.
 
     Attributes
     ----------
     step
-        From 1.
+        Number of the step, from 1.
     loss, reconstruction, kl
-        The objective and its terms before the step was taken.
+        The objective and its terms before the step.
     seconds
         Wall time of the step, without validation.
     validation
-        Metrics of the validation pairs after the step, where they were taken.
+        Metrics of the validation pairs after the step, or None if they were not evaluated.
+
+    Examples
+    --------
+    >>> StepRecord(step=1, loss=0.7, reconstruction=0.6, kl=0.1, seconds=0.5).as_dict()["loss"]
+    0.7
     """
 
     step: int
@@ -107,7 +117,7 @@ class StepRecord:
     validation: Mapping[str, float | None] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, validation metrics under `validation` only where they were taken."""
+        """Plain values; `validation` is left out if it was not evaluated."""
         values = {name: getattr(self, name) for name in ("step", "loss", "reconstruction", "kl")}
         values["seconds"] = round(self.seconds, 6)
         return values if self.validation is None else values | {"validation": dict(self.validation)}
@@ -122,22 +132,22 @@ def train(
     validation: HeldOut | None = None,
     inputs: EncoderInput | None = None,
 ) -> Iterator[StepRecord]:
-    """Train a model in place, a record a step; leave the loop to stop early.
+    """Train a model in place, one record per step; leave the loop to stop early.
 
     Parameters
     ----------
     model
-        The model; its weights change.
+        The model, whose weights change.
     graph
-        The training graph. Its edges are the messages and the targets.
+        The training graph. Its edges are both messages and targets.
     settings
         How to train.
     seed
         Seed of the posterior samples.
     validation
-        Pairs that early stopping and progress look at; they are never trained on.
+        Pairs for early stopping and progress; they are never trained on.
     inputs
-        The graph's tensors, if there are some already; by default they are made.
+        The graph's tensors, if they exist already; by default they are computed.
 
     Yields
     ------
@@ -146,8 +156,16 @@ def train(
     Raises
     ------
     InputError
-        The graph has no edges, `patience` has no validation pairs to look at, engine or device
-        cannot be used here, or the loss stopped being finite.
+        The graph has no edges, there is a `patience` but no validation pairs, engine or device
+        cannot be used here, or the loss is no longer finite.
+
+    Examples
+    --------
+    >>> from vgae.model import ModelSettings
+    >>> model = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> [record.step for record in train(model, graph, TrainSettings(steps=2), seed=0)]
+    [1, 2]
     """
     device, engine = choose_place(settings, model.settings.latent_dim)
     model.to(device)
@@ -184,8 +202,8 @@ def train(
                 best.offer(step, scores)
             if step == settings.steps and total > SUSPICIOUS_LOSS:
                 logger.warning(
-                    "the loss ended at %.3g, where vectors of zero have about 0.7: the result is "
-                    "of little use; scale the features (the preset unit, or standardise them)",
+                    "the loss ended at %.3g, where an embedding of zeros has about 0.7: the result "
+                    "is of little use; scale the features (the preset unit, or standardise them)",
                     total,
                 )
             yield StepRecord(step, total, reconstruction, kl, seconds, scores)
@@ -196,26 +214,26 @@ def train(
 
 
 def _are_finite(model: GraphAutoEncoder) -> bool:
-    """Whether all weights are; what overflows when it is squared counts as infinite."""
+    """Whether all weights are finite; one whose square overflows counts as infinite."""
     with torch.no_grad():
         weights = [parameter.flatten() for parameter in model.parameters()]
         return all(math.isfinite(torch.dot(weight, weight).item()) for weight in weights)
 
 
 def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engine]:
-    """The device and the engine that a training would use here.
+    """The device and the engine that training would use here.
 
     Parameters
     ----------
     settings
         How to train.
     dim
-        Length of a node's vector.
+        Length of the embedding.
 
     Raises
     ------
     InputError
-        There is no such device or engine here, or they do not go together.
+        Device or engine is not available here, or they do not work together.
 
     Examples
     --------
@@ -232,7 +250,7 @@ def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engin
         device = torch.zeros((), device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"device {name}: torch cannot use it here ({reason})") from error
+        raise InputError(f"device {name}: torch cannot use it here ({reason})") from None
     return device, choose_engine(settings.engine, device, dim=dim)
 
 
@@ -240,53 +258,89 @@ def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engin
 def held_out_metrics(
     model: GraphAutoEncoder, inputs: EncoderInput, pairs: HeldOut
 ) -> Mapping[str, float | None]:
-    """Metrics of held-out pairs, scored from the posterior mean, never from a sample.
+    """Metrics of held-out pairs, computed from posterior means, never from samples.
 
     Parameters
     ----------
     model
         The model.
     inputs
-        Features and message graph; the protocol says which edges are in it.
+        Features and message graph; the protocol decides which edges carry messages.
     pairs
         Held-out edges and pairs without an edge.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vgae.model import ModelSettings
+    >>> model = GraphAutoEncoder(ModelSettings(), n_inputs=4, seed=0)
+    >>> inputs = EncoderInput.from_graph(Graph.from_edges([(0, 1), (1, 2)], n_nodes=4))
+    >>> pairs = HeldOut(positives=np.array([[2, 3]]), negatives=np.array([[0, 3]]))
+    >>> held_out_metrics(model, inputs, pairs)["auc"] in (0.0, 0.5, 1.0)
+    True
     """
     with torch.no_grad():
         scores = VectorScores(model.encode(inputs).mean.cpu().numpy())
     return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives))
 
 
-@contextmanager
-def finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C end a loop between two steps, and a second one end the step too.
+class Interrupt:
+    """A request to end the work that is under way.
 
-    Compiled loops are not ended within: the sum over all pairs is finished first.
+    Attributes
+    ----------
+    pressed
+        Whether `press` has been called.
+
+    Examples
+    --------
+    >>> interrupt = Interrupt()
+    >>> interrupt.press()
+    >>> interrupt.pressed
+    True
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def press(self, *_signal: Any) -> None:
+        """Note the first request; a second one raises KeyboardInterrupt."""
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+
+
+@contextmanager
+def finishing_on_interrupt() -> Iterator[Interrupt]:
+    """Note the first Ctrl-C, so that work can end between two steps; a second one ends it at once.
+
+    Compiled loops are not interrupted: the sum over all pairs is finished first.
 
     Yields
     ------
-    A function that says whether Ctrl-C was pressed. Outside the main thread, where Python allows
-    no signal handlers, it always says no.
+    An `Interrupt` that Ctrl-C presses. Outside the main thread, where Python allows no signal
+    handlers, Ctrl-C never does.
+
+    Examples
+    --------
+    >>> with finishing_on_interrupt() as interrupt:
+    ...     signal.raise_signal(signal.SIGINT)
+    >>> interrupt.pressed
+    True
     """
-    pressed = False
-
-    def note(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
+    interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield interrupt
         return
-    previous = signal.signal(signal.SIGINT, note)
+    previous = signal.signal(signal.SIGINT, interrupt.press)
     try:
-        yield lambda: pressed
+        yield interrupt
     finally:
         signal.signal(signal.SIGINT, previous)
 
 
 class _BestWeights:
-    """Early stopping: remembers the weights of the best validation average precision."""
+    """Early stopping: keeps the weights of the best validation average precision."""
 
     def __init__(self, model: GraphAutoEncoder, patience: int | None) -> None:
         self.model = model

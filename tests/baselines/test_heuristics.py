@@ -121,7 +121,7 @@ def test_blocks_of_sources_change_nothing(name: str, monkeypatch: pytest.MonkeyP
     graph = random_graph(40, 0.1, 3)
     pairs = np.random.default_rng(0).integers(40, size=(200, 2))
     whole = baseline(name).fit(graph).pairs(pairs)
-    monkeypatch.setattr("vgae.baselines.heuristics.block_columns", lambda _: 3)
+    monkeypatch.setattr("vgae.baselines.heuristics._block_columns", lambda _: 3)
     assert np.array_equal(baseline(name).fit(graph).pairs(pairs), whole)
 
 
@@ -177,7 +177,7 @@ def test_series_end_when_their_rest_is_known(
     graph = random_graph(120, 0.5, 0)
     widths = counted_terms(monkeypatch)
     found = baseline(name).fit(graph).rows(np.arange(120))
-    blocks = -(-120 // heuristics.block_columns(120))
+    blocks = -(-120 // heuristics._block_columns(120))
     assert 0 < len(widths) <= blocks * most
     mask = ~np.eye(120, dtype=bool)
     expected = FORMULAS[name](dense(graph))

@@ -1,14 +1,15 @@
 import warnings
 
+import networkx as nx
 import numpy as np
 import pytest
 from graphs import dense, random_graph, vectors_of
 from numpy.typing import NDArray
 
-from vgae.baselines import baseline
+from vgae.api import evaluate
 from vgae.baselines.spectral import Spectral
-from vgae.errors import InputError
 from vgae.graph import Graph
+from vgae.split import split_edges
 
 
 def reference(graph: Graph, dim: int, tie: float) -> NDArray[np.float64]:
@@ -66,8 +67,55 @@ def test_both_solvers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_more_dimensions_than_nodes_is_one_clear_line() -> None:
+def test_more_dimensions_than_the_nodes_can_have_are_capped_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     graph = random_graph(20, 0.5, 0)
-    with pytest.raises(InputError, match="20 nodes cannot have 128 dimensions; ask for fewer than"):
-        baseline("spectral").fit(graph)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = Spectral(latent_dim=128).fit(graph)
+    assert vectors_of(scores).shape == (20, 19)
+    assert "spectral: 19 of 128 dimensions: the graph has 20 nodes" in caplog.text
+    caplog.clear()
     assert vectors_of(Spectral(latent_dim=19).fit(graph)).shape == (20, 19)
+    assert caplog.text == ""
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_solver_that_fails_is_replaced_without_a_word() -> None:
+    novel = nx.convert_node_labels_to_integers(nx.Graph(nx.les_miserables_graph().edges()))
+    graph = Graph.from_edges(list(novel.edges()))
+    for seed in range(3):  # ARPACK fails with two of these
+        split = split_edges(graph, seed=seed)
+        vectors = vectors_of(Spectral(latent_dim=32).fit(split, seed=seed))
+        assert np.linalg.matrix_rank(vectors) == 32
+
+
+@pytest.mark.parametrize(
+    ("n_nodes", "dim"), [(2, 1), (3, 2), (34, 2), (300, 15), (2559, 127), (2560, 128), (9999, 128)]
+)
+def test_the_default_dimensions_follow_the_size_of_the_graph(
+    n_nodes: int, dim: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = Graph.from_edges([(0, 1)], n_nodes=n_nodes)
+    with caplog.at_level("INFO", "vgae"):
+        assert Spectral().on(graph).latent_dim == dim
+    said = f"spectral: {dim} dimensions, by default one per 20 nodes"
+    assert (said in caplog.text) == (dim < 128)
+
+
+def test_the_default_beats_chance_on_small_graphs_where_128_dimensions_do_not() -> None:
+    groups = np.repeat(np.arange(5), 60)
+    source, target = np.triu_indices(300, k=1)
+    chance = np.where(groups[source] == groups[target], 0.3, 0.03)
+    kept = np.random.default_rng(0).random(source.size) < chance
+    graph = Graph.from_edges(np.stack([source[kept], target[kept]], axis=1), n_nodes=300)
+    found = evaluate(
+        graph, {"default": "spectral", "128": Spectral(latent_dim=128)}, runs=3, metrics="auc"
+    )
+    default, many = (found.metrics[name]["auc"].mean for name in ("default", "128"))
+    assert default is not None
+    assert many is not None
+    assert default > 0.55
+    assert many < 0.4
+    assert found.results["default"].settings["latent_dim"] == 15

@@ -136,11 +136,11 @@ class Cells:
     def _of_text(cls, table: Table, column: int, cells: pa.ChunkedArray) -> Cells:
         try:
             cells.validate(full=True)  # Parquet does not promise that its text is UTF-8
-        except pa.ArrowInvalid as error:
+        except pa.ArrowInvalid:
             raise InputError(
                 f"{table.path}: {table.describe(column)} holds text that is not UTF-8; save the "
                 "text as UTF-8"
-            ) from error
+            ) from None
         trimmed = pc.utf8_trim_whitespace(cells)
         missing = pc.fill_null(pc.match_substring_regex(trimmed, MISSING_MARK), True).to_numpy()
         n_trimmed = pc.sum(pc.not_equal(trimmed, cells)).as_py() or 0

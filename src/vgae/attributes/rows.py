@@ -216,7 +216,7 @@ def with_matrix(graph: Graph, matrix: Any, *, where: str, edges: str, isolated: 
     try:
         return graph.with_features(matrix[order])
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(f"{where}: {error}") from None
 
 
 def encode_later(

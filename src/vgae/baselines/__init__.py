@@ -1,6 +1,6 @@
-"""Methods that are no graph auto-encoders, behind one small interface.
+"""Methods other than graph auto-encoders, behind one small interface.
 
-`baseline(name, **settings)` makes one; its `fit` gives a `vgae.scores.Scores`. A new method is a
+`baseline(name, **settings)` makes one; its `fit` returns `vgae.scores.Scores`. A new method is a
 subclass of `Baseline`, added to `BASELINES`: the contract in tests/test_methods.py runs over it.
 """
 
@@ -38,7 +38,7 @@ BASELINES: dict[str, type[Baseline]] = {
         PersonalizedPageRank,
     )
 }
-"""The baselines by the name that the command line uses."""
+"""The baselines by their names on the command line."""
 
 
 def baseline(name: str, **settings: Any) -> Baseline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from vgae.config import Settings
 from vgae.errors import InputError
@@ -15,18 +15,26 @@ __all__ = ["Baseline"]
 
 
 class Baseline(Settings, ABC):
-    """A way to score pairs of nodes that is no graph auto-encoder.
+    """A method other than a graph auto-encoder: frozen settings, with a `fit` that gives scores.
 
-    An instance holds the settings and nothing that was learned. It sees a `TrainingView` alone, so
-    that no test pair can be reached.
+    An instance holds settings and nothing that was learned. `fit` reads only the `TrainingView` of
+    a split, from which no test pair can be reached.
+
+    Examples
+    --------
+    >>> from vgae.baselines import baseline
+    >>> method, path = baseline("spectral"), Graph.from_edges([(0, 1), (1, 2)])
+    >>> method.check(path)
+    >>> method.latent_dim, method.on(path).latent_dim
+    (None, 2)
     """
 
     name: ClassVar[str]
-    """What the command line calls it."""
+    """Its name on the command line."""
     needs_features: ClassVar[bool] = False
-    """Whether it reads node features; without, it reads the edges alone."""
+    """Whether it reads node features; otherwise it reads the edges alone."""
     single_threaded: ClassVar[bool] = False
-    """Whether a fit keeps to one thread, so that several may well run side by side."""
+    """Whether a fit uses one thread, so that several fits can run in parallel."""
 
     def fit(self, data: Any, *, seed: int = 0) -> Scores:
         """Learn from a graph, and score every pair of its nodes.
@@ -34,11 +42,11 @@ class Baseline(Settings, ABC):
         Parameters
         ----------
         data
-            A graph or anything `vgae.as_graph` takes, all of whose edges are learned from; or a
-            `Split`, of which only the `TrainingView` is seen: neighbourhoods are then read from
-            the edges that its protocol lets carry messages.
+            A graph or anything `vgae.as_graph` takes, all of whose edges are used; or a `Split`, of
+            which only the `TrainingView` is used. Neighbourhoods are then read from the edges
+            that carry messages under its protocol.
         seed
-            Seed of all that is random.
+            Seed of everything random.
 
         Raises
         ------
@@ -53,7 +61,14 @@ class Baseline(Settings, ABC):
         """
         view = as_training_view(data)
         self.check(view.train)
-        return self._fit(view.train, view.messages, seed)
+        return self.on(view.train)._fit(view.train, view.messages, seed)
+
+    def on(self, graph: Graph) -> Self:  # noqa: ARG002
+        """These settings, with those filled in or capped that depend on the graph.
+
+        What was chosen or capped is logged.
+        """
+        return self
 
     def check(self, graph: Graph) -> None:
         """Refuse a graph that the method cannot learn from, before any work.
@@ -61,7 +76,7 @@ class Baseline(Settings, ABC):
         Raises
         ------
         InputError
-            As `fit`.
+            The graph is directed, has no edges, or lacks what the method needs.
         """
         if graph.directed:
             raise InputError(f"{self.name}: takes undirected graphs; read with directed=False")
@@ -72,13 +87,13 @@ class Baseline(Settings, ABC):
         if self.needs_features and graph.features is None:
             raise InputError(
                 f"{self.name}: learns from node features and the graph has none; give some "
-                "(--features) or leave this method out"
+                "(--features) or omit this method"
             )
         self._check(graph)
 
     def _check(self, graph: Graph) -> None:
-        """What else a method asks of a graph."""
+        """Further requirements of a method."""
 
     @abstractmethod
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:
-        """What `fit` does once the input is known to be fit for it."""
+        """What `fit` does once the input is checked."""

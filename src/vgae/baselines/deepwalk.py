@@ -25,26 +25,26 @@ _SILENT = logging.NullHandler()
 
 @final
 class DeepWalk(Baseline):
-    """Skip-gram vectors of truncated random walks (Perozzi, Al-Rfou & Skiena 2014).
+    """Skip-gram embedding of truncated random walks (Perozzi, Al-Rfou & Skiena 2014).
 
     The walks are ours, skip-gram is gensim's. The defaults are those of the VGAE paper: one pass
-    over ten walks of length 80 a node, window 10, hierarchical softmax. An isolated node has the
-    vector zero. gensim runs on one thread, since its result would else depend on chance.
+    over ten walks of length 80 per node, window 10, hierarchical softmax. An isolated node's vector
+    is zero. gensim runs on one thread, since its result would otherwise depend on chance.
 
     Attributes
     ----------
     latent_dim
-        Length of a node's vector.
+        Dimensions of the embedding.
     walks_per_node, walk_length
-        How many walks start at each node, and how many nodes a walk has.
+        Number of walks that start at each node, and of nodes per walk.
     window
-        Largest distance in a walk of two nodes that are learned from as a pair.
+        Largest distance in a walk between two nodes that form a training pair.
     epochs
         Passes over the walks.
     p, q
         node2vec's return and in-out parameters (Grover & Leskovec 2016); 1 and 1 is DeepWalk.
     negative_samples
-        Negative samples a pair; 0 means hierarchical softmax.
+        Negative samples per pair; 0 means hierarchical softmax.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class DeepWalk(Baseline):
         from gensim.models import Word2Vec
 
         corpus = _Walks(training, self, seed)
-        # gensim warns of little work for its threads, which is no news here.
+        # gensim warns of little work for its threads, which is of no interest here.
         logging.getLogger("gensim").addHandler(_SILENT)
         model = Word2Vec(
             vector_size=self.latent_dim,
@@ -102,13 +102,13 @@ class DeepWalk(Baseline):
 
 
 class _Walks:
-    """The walks as gensim's sentences, made anew at each pass: cheaper than keeping them."""
+    """The walks as gensim's sentences, drawn again at each pass: cheaper than keeping them."""
 
     def __init__(self, graph: Graph, settings: DeepWalk, seed: int) -> None:
         self._graph, self._settings, self._seed = graph, settings, seed
         self._starts = np.flatnonzero(graph.degrees)
         self.n_walks = settings.walks_per_node * self._starts.size
-        # gensim takes a number for a place in its vocabulary, so that nodes must be strings.
+        # gensim reads a number as a place in its vocabulary, so nodes must be strings.
         self.words = [str(node) for node in range(graph.n_nodes)]
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -117,14 +117,14 @@ class _Walks:
                 yield [self.words[node] for node in walk]
 
     def visits(self) -> NDArray[np.int64]:
-        """How often each node is in a walk, shape (n_nodes,)."""
+        """How often the walks visit each node, shape (n_nodes,)."""
         total = np.zeros(self._graph.n_nodes, dtype=np.int64)
         for walks in self._passes():
             total += np.bincount(walks.ravel(), minlength=total.size)
         return total
 
     def _passes(self) -> Iterator[NDArray[np.int32]]:
-        """One walk from each node that has edges, in random order, as often as was asked."""
+        """`walks_per_node` times: one walk from each node that has edges, in random order."""
         settings = self._settings
         for number in range(settings.walks_per_node):
             seed = stream_seed(self._seed, f"walks {number}")

@@ -31,34 +31,40 @@ EMITTED = "43642230f9f8"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 WORK_OF_A_NEIGHBOR, WORK_OF_A_PRODUCT = 1.5, 0.3
-"""Nanoseconds that a neighbour takes on one thread, and a product of a term."""
+"""Nanoseconds per neighbour and per product of a term, on one thread."""
 
 PRECISION = 1e-11
-"""Power series end where what is left is known to this fraction of their sum."""
+"""Power series end where the remainder is known to this fraction of their sum."""
 
 LOOK_EVERY = 4
-"""Terms between two looks at it."""
+"""Terms between two estimates of the remainder."""
 
 TRUNCATION = 1e-7
-"""Series that converge too slowly for it end where what is left is this fraction of their sum."""
+"""Series that converge too slowly for that end where this fraction of their sum remains."""
 
 FEWEST_TERMS = 30
-"""But not before nodes this far apart have been told from unconnected ones."""
+"""But not before nodes this far apart score above unconnected ones."""
 
 
 @final
 class NeighborhoodScores(Scores):
-    """Sums over the common neighbours of two nodes, each counting a weight of its own.
+    """Sums over the common neighbours of two nodes, each with its weight.
 
-    Sums are taken in float64, in the order of the neighbours, and given in float32, so that equal
-    sums in another order tie.
+    Sums are computed in float64, in the order of the neighbours, and returned in float32, so that
+    equal sums in another order tie.
 
     Parameters
     ----------
     adjacency
         Symmetric CSR array with sorted rows, shape (n_nodes, n_nodes); its values are not read.
     weight
-        What a node counts where it is a common neighbour, shape (n_nodes,), float64.
+        Weight of each node as a common neighbour, shape (n_nodes,), float64.
+
+    Examples
+    --------
+    >>> square = Graph.from_edges([(0, 1), (1, 2), (2, 3), (3, 0)])
+    >>> NeighborhoodScores(square.adjacency, np.full(4, 0.5)).pairs([(0, 2), (0, 1)]).tolist()
+    [1.0, 0.0]
     """
 
     vectors: ClassVar[None] = None
@@ -72,8 +78,8 @@ class NeighborhoodScores(Scores):
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         ends = self._degrees[pairs]
         longer = (ends[:, 1] > ends[:, 0]).astype(np.intp)
-        # The neighbours of the longer end are marked once for all of its pairs, which are then
-        # next to each other; those of the shorter end are walked through.
+        # The neighbours of the end with more of them are marked once for all of its pairs, which
+        # stand next to each other; those of the other end are looked up.
         number = np.arange(len(pairs))
         marked, walked = pairs[number, longer], pairs[number, 1 - longer]
         order = np.argsort(marked, kind="stable")
@@ -113,6 +119,11 @@ class DegreeProducts(Scores):
     ----------
     degrees
         Shape (n_nodes,).
+
+    Examples
+    --------
+    >>> DegreeProducts(np.array([1, 2, 3])).pairs([(1, 2)]).tolist()
+    [6.0]
     """
 
     vectors: ClassVar[None] = None
@@ -133,14 +144,14 @@ class DegreeProducts(Scores):
 class DiffusionScores(Scores):
     """Power series sum_l step^l, column by column, scaled to be symmetric.
 
-    A column's series ends as soon as the rest of it is known. Where each entry of a term is
-    between `low` and `high` times that of the term before, so it is in all later terms, as no
-    entry of the step is negative: what follows a term is between low / (1 - low) and
+    A column's series ends as soon as its remainder is known. If each entry of a term is between
+    `low` and `high` times that of the term before, the same holds for all later terms, as no
+    entry of the step is negative. Then the remainder after a term is between low / (1 - low) and
     high / (1 - high) times that term, entry by entry, and the middle of the two is added. Bounds
-    this narrow need that the last nodes have been reached. Where they never become narrow, the
+    this narrow require that the last nodes have been reached. Where they never become narrow, the
     series ends after a number of terms that `decay` gives.
 
-    Sums are taken in float64 and given in float32, so that equal sums in another order tie.
+    Sums are computed in float64 and returned in float32, so that equal sums in another order tie.
 
     Parameters
     ----------
@@ -150,7 +161,15 @@ class DiffusionScores(Scores):
         A bound on how much one step shrinks a term, below 1.
     strength
         The score of i, j is series_ji * (1 + strength_i / strength_j), shape (n_nodes,); None
-        where the series is symmetric by itself.
+        where the series is already symmetric.
+
+    Examples
+    --------
+    >>> path = Graph.from_edges([(0, 1), (1, 2)])
+    >>> step = sparse.csr_array(path.adjacency, dtype=np.float64) * 0.25
+    >>> scores = DiffusionScores(step, decay=0.5)
+    >>> [round(float(score), 4) for score in scores.pairs([(0, 1), (0, 2)])]
+    [0.2857, 0.0714]
     """
 
     vectors: ClassVar[None] = None
@@ -166,10 +185,10 @@ class DiffusionScores(Scores):
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         sides = [np.unique(side, return_inverse=True) for side in pairs.T]
-        near = int(sides[1][0].size < sides[0][0].size)  # the side with fewer nodes to start from
+        near = int(sides[1][0].size < sides[0][0].size)  # the side with fewer distinct nodes
         starts, place = sides[near]
         order = np.argsort(place, kind="stable")
-        scores, size = np.empty(len(pairs), dtype=np.float32), block_columns(self.n_nodes)
+        scores, size = np.empty(len(pairs), dtype=np.float32), _block_columns(self.n_nodes)
         ends = np.searchsorted(place, np.arange(0, len(starts) + size, size), sorter=order)
         for block, first in enumerate(range(0, len(starts), size)):
             reached = self._rows(starts[first : first + size])
@@ -178,14 +197,14 @@ class DiffusionScores(Scores):
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        size = block_columns(self.n_nodes)
+        size = _block_columns(self.n_nodes)
         scores = np.empty((len(rows), self.n_nodes), np.float32)
         for first in range(0, len(rows), size):
             self._fill(rows[first : first + size], scores[first : first + size])
         return scores
 
     def _fill(self, starts: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
-        """Scores of as many nodes as make a block, shape (n_starts, n_nodes)."""
+        """Fill in the scores of one block of nodes, shape (n_starts, n_nodes)."""
         going = np.arange(len(starts))  # those whose series goes on
         term = np.zeros((self.n_nodes, len(starts)))
         term[starts, going] = 1.0
@@ -224,7 +243,7 @@ class DiffusionScores(Scores):
 
 
 class _Neighborhood(Baseline):
-    """A sum over common neighbours; edge weights play no part."""
+    """A sum over common neighbours; edge weights are not used."""
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         # A node with one neighbour is common to no two nodes; its weight is never read.
@@ -233,12 +252,12 @@ class _Neighborhood(Baseline):
 
     @abstractmethod
     def _weight(self, degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What a common neighbour of this degree counts."""
+        """Weight of a common neighbour of this degree."""
 
 
 @final
 class CommonNeighbors(_Neighborhood):
-    """How many neighbours two nodes share (Newman 2001).
+    """Number of neighbours that two nodes share (Newman 2001).
 
     Examples
     --------
@@ -255,7 +274,14 @@ class CommonNeighbors(_Neighborhood):
 
 @final
 class AdamicAdar(_Neighborhood):
-    """Common neighbours, each counting 1 / log(degree) (Adamic & Adar 2003)."""
+    """Common neighbours, each counting 1 / log(degree) (Adamic & Adar 2003).
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> round(float(AdamicAdar().fit(graph).pairs([(0, 2)])[0]), 4)  # 1 / log(2)
+    1.4427
+    """
 
     name: ClassVar[str] = "adamic-adar"
 
@@ -266,7 +292,13 @@ class AdamicAdar(_Neighborhood):
 
 @final
 class ResourceAllocation(_Neighborhood):
-    """Common neighbours, each counting 1 / degree (Zhou, Lü & Zhang 2009, eq. 11)."""
+    """Common neighbours, each counting 1 / degree (Zhou, Lü & Zhang 2009, eq. 11).
+
+    Examples
+    --------
+    >>> ResourceAllocation().fit(Graph.from_edges([(0, 1), (1, 2)])).pairs([(0, 2)]).tolist()
+    [0.5]
+    """
 
     name: ClassVar[str] = "resource-allocation"
 
@@ -276,7 +308,13 @@ class ResourceAllocation(_Neighborhood):
 
 @final
 class PreferentialAttachment(Baseline):
-    """The product of the two degrees (Barabási & Albert 1999); edge weights play no part."""
+    """The product of the two degrees (Barabási & Albert 1999); edge weights are not used.
+
+    Examples
+    --------
+    >>> PreferentialAttachment().fit(Graph.from_edges([(0, 1), (1, 2)])).pairs([(0, 1)]).tolist()
+    [2.0]
+    """
 
     name: ClassVar[str] = "preferential-attachment"
 
@@ -319,15 +357,22 @@ class Katz(Baseline):
 
 @final
 class PersonalizedPageRank(Baseline):
-    """Where walks that restart at one node are found, summed over both directions.
+    """Personalised PageRank of one node as seen from the other, summed over both directions.
 
-    The stationary distribution of a walk that goes on with probability `damping` and else returns
-    to its start (Page et al. 1999), read at the other node; walks follow edge weights.
+    The stationary distribution of a walk that continues with probability `damping` and otherwise
+    returns to its start (Page et al. 1999), read at the other node; walks follow edge weights.
 
     Attributes
     ----------
     damping
-        Probability of going on.
+        Probability of continuing.
+
+    Examples
+    --------
+    >>> path = Graph.from_edges([(0, 1), (1, 2), (2, 3)])
+    >>> near, far = PersonalizedPageRank().fit(path).pairs([(0, 1), (0, 3)])
+    >>> bool(near > far)
+    True
     """
 
     name: ClassVar[str] = "pagerank"
@@ -346,13 +391,13 @@ class PersonalizedPageRank(Baseline):
 # ------------------------------------------------------------------ how work is cut
 
 
-def block_columns(n_nodes: int, elements: int = 2**18) -> int:
-    """How many series are summed at a time: whole lanes, and what the caches hold."""
+def _block_columns(n_nodes: int, elements: int = 2**18) -> int:
+    """How many series are summed at a time: whole lanes, and no more than the caches hold."""
     return 8 * max(1, elements // (8 * max(n_nodes, 1)))
 
 
 def _shares(work: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Cuts of a range into at most 64 shares of as much work."""
+    """Cuts of a range into at most 64 shares of about equal work."""
     reached = np.cumsum(work, dtype=np.int64)
     total = int(reached[-1]) if len(reached) else 0
     n_shares = min(64, 1 + total // 2**16)
@@ -363,12 +408,12 @@ def _shares(work: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
 def _rest(
     bounds: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What follows a term, as a factor of it, and the error of that, relative to the sum.
+    """The remainder after a term, as a factor of it, and its error, relative to the sum.
 
     Parameters
     ----------
     bounds
-        What `_add_term` found in each share of rows, shape (n_shares, 3, n_columns).
+        Bounds that `_add_term` found in each share of rows, shape (n_shares, 3, n_columns).
 
     Returns
     -------
@@ -409,7 +454,7 @@ def _sum_common(
             while stop < cuts[share + 1] and marked[stop] == node:
                 n_walked += starts[walked[stop] + 1] - starts[walked[stop]]
                 stop += 1
-            # A search takes some twenty steps: many neighbours are not marked for few of others.
+            # A search takes some twenty steps, so marking pays only where many are looked up.
             marking = len(around) < 20 * n_walked
             if marking:
                 for neighbor in around:
@@ -435,7 +480,7 @@ def _sum_common(
 def _sum_rows(
     turn: Any, size: Any, starts: Any, neighbors: Any, weight: Any, rows: Any, scores: Any
 ) -> None:
-    """The same sums of some nodes with every node, in the same order."""
+    """The same sums for the given nodes with every node, in the same order."""
     for number in items(turn, size, len(rows)):
         sums = np.zeros(len(weight))
         for place in range(starts[rows[number]], starts[rows[number] + 1]):
@@ -461,10 +506,10 @@ def _add_term(
     bounds: Any,
     looking: Any,
 ) -> None:
-    """The term that follows, added to the total; four entries of a row at a time.
+    """Compute the next term and add it to the total; four entries of a row at a time.
 
-    When looking, the least and the largest quotient of the two terms, and the largest of the new
-    one and the total, are found for each share of rows and each column.
+    When looking, find the least and the largest quotient of the two terms, and the largest of the
+    new term and the total, for each share of rows and each column.
     """
     width = term.shape[1]
     for share in items(turn, size, len(cuts) - 1):

@@ -1,4 +1,4 @@
-"""What the neural baselines share: a multilayer perceptron, and its training in batches."""
+"""Shared by the neural baselines: a multilayer perceptron, and its training in batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["MultilayerPerceptron", "train_in_batches"]
 
 @final
 class MultilayerPerceptron(nn.Module):
-    """Affine layers with a ReLU between each two, and none after the last.
+    """Affine layers with a ReLU after each but the last.
 
     Parameters
     ----------
@@ -30,13 +30,15 @@ class MultilayerPerceptron(nn.Module):
         Widths of the input, of each hidden layer and of the output.
     generator
         Source of the Glorot-uniform weights (Glorot & Bengio 2010, eq. 16); biases begin at zero.
-        No global random state is touched.
+        Global random state is not used.
 
     Examples
     --------
     >>> network = MultilayerPerceptron([5, 3, 2], torch.Generator().manual_seed(0))
     >>> network(torch.zeros(1, 5)).tolist()
     [[0.0, 0.0]]
+    >>> network.forward(torch.zeros(3, 5)).shape
+    torch.Size([3, 2])
     """
 
     def __init__(self, widths: Sequence[int], generator: torch.Generator) -> None:
@@ -48,7 +50,7 @@ class MultilayerPerceptron(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(width) for width in widths[1:])
 
     def forward(self, inputs: Tensor | SparseMatrix) -> Tensor:
-        """Output of each row, shape (n_rows, last width)."""
+        """Outputs, shape (n_rows, last width)."""
         first, *others = zip(self.weights, self.biases, strict=True)
         values: Tensor = inputs @ first[0] + first[1]
         for weight, bias in others:
@@ -66,30 +68,41 @@ def train_in_batches(
     batch_size: int,
     generator: torch.Generator,
 ) -> None:
-    """Change a network in place by Adam, over all nodes in a new order each epoch.
+    """Train a network in place with Adam, over all nodes in a new order each epoch.
 
     Parameters
     ----------
     network
-        What learns.
+        The network; its parameters change.
     batch_loss
-        Loss of some nodes, given their indices, shape (n_rows,), and how much of the training is
-        done, from 0 to below 1.
+        Loss of a batch of nodes, given their indices, shape (n_rows,), and the share of the
+        training that is done, from 0 to below 1.
     n_nodes
         Number of nodes.
     learning_rate
         Adam's step size.
     epochs
-        How many times each node is seen.
+        Number of passes over the nodes.
     batch_size
-        Nodes a step; the last step of an epoch may have fewer.
+        Nodes per step; the last step of an epoch may have fewer.
     generator
         Source of the order.
 
     Raises
     ------
     InputError
-        The loss, or a weight, stopped being finite.
+        The loss or a weight is no longer finite.
+
+    Examples
+    --------
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> network, inputs = MultilayerPerceptron([2, 1], generator), torch.eye(2)
+    >>> def batch_loss(rows, done):
+    ...     return (network(inputs[rows]) - 1.0).square().sum()
+    >>> train_in_batches(network, batch_loss, 2, learning_rate=0.1, epochs=50, batch_size=1,
+    ...                  generator=generator)
+    >>> bool(batch_loss([0, 1], 1.0) < 0.01)
+    True
     """
     optimizer = Adam(list(network.parameters()), learning_rate)
     for epoch in range(1, epochs + 1):
@@ -100,7 +113,7 @@ def train_in_batches(
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
             optimizer.step()
-        # The last step is seen by no later loss, so the weights themselves are looked at.
+        # No later loss would show a bad last step, so the weights themselves are checked.
         finite = all(bool(parameter.isfinite().all()) for parameter in network.parameters())
         if not (math.isfinite(total) and finite):
             raise InputError(

@@ -27,18 +27,18 @@ __all__ = ["Sdne", "SdneLoss", "SdneNetwork", "sdne_loss"]
 class Sdne(Baseline):
     """Structural deep network embedding (Wang, Cui & Zhu 2016, "SDNE").
 
-    An auto-encoder that reads and rebuilds each node's row of the adjacency, whose codes of
-    neighbours are drawn together. Where this differs from the paper, validation pairs of Cora
-    and Citeseer said so:
+    An auto-encoder that reads and rebuilds each node's row of the adjacency and draws the codes of
+    neighbours together. It differs from the paper where validation pairs of Cora and Citeseer were
+    ranked better:
 
-    - Hidden layers are ReLU, codes tanh and the output is linear, in place of sigmoids, which
-      learn very slowly from rows that are nearly all zero. So there is no pre-training either.
-    - Codes are scaled to unit length before pairs are scored by inner products. The loss asks how
-      near two codes are; their lengths follow the nodes' degrees, which only blurs the ranking.
+    - Hidden layers are ReLU, codes tanh and the output linear, in place of sigmoids, which learn
+      very slowly from rows that are nearly all zero. So there is no pre-training either.
+    - Codes are scaled to unit length before pairs are scored by inner products. The loss measures
+      how near two codes are; their lengths follow the nodes' degrees, which only blurs the ranking.
 
     Edge weights are divided by the largest of the training graph, so that a row's numbers are at
-    most 1 whatever their unit; a message edge that is heavier still counts as 1. A step holds
-    arrays of batch_size x n_nodes numbers, and weights of n_nodes x hidden_dim.
+    most 1 in any unit; a heavier message edge counts as 1. A step holds arrays of batch_size x
+    n_nodes numbers, and weights of n_nodes x hidden_dim.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class Sdne(Baseline):
     alpha
         Weight of the first-order term: neighbours have near codes.
     beta
-        Weight of an error at an edge beside 1 at a pair without one, before it is squared.
+        Weight of an error at an edge, before it is squared; at a pair without one it is 1.
     l2_penalty
         Weight of the weights' squares, the paper's nu.
     learning_rate, epochs, batch_size
-        Adam's step size, passes over the nodes, and nodes a step.
+        Adam's step size, passes over the nodes, and nodes per step.
 
     Examples
     --------
@@ -122,6 +122,8 @@ class SdneNetwork(nn.Module):
     >>> codes = network.encode(Graph.from_pairs([("a", "b"), ("b", "c")]).adjacency)
     >>> codes.shape, network.decode(codes).shape
     (torch.Size([3, 2]), torch.Size([3, 3]))
+    >>> network.squares().shape
+    torch.Size([])
     """
 
     def __init__(
@@ -136,28 +138,34 @@ class SdneNetwork(nn.Module):
         return torch.tanh(self.encoder(SparseMatrix.from_scipy(rows)))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Rows that codes stand for, shape (n_rows, n_nodes)."""
+        """Rows rebuilt from codes, shape (n_rows, n_nodes)."""
         rows: Tensor = self.decoder(codes)
         return rows
 
     def squares(self) -> Tensor:
-        """Sum of the squares of all weights; biases are left free."""
+        """Sum of the squares of all weights, without the biases."""
         weights = [*self.encoder.weights, *self.decoder.weights]
         return torch.stack([weight.square().sum() for weight in weights]).sum()
 
 
 @dataclass(frozen=True)
 class SdneLoss:
-    """The terms of some nodes' loss, each a weighted scalar.
+    """The terms of the loss of a batch of nodes, each a weighted scalar.
 
     Attributes
     ----------
     second_order
-        How badly rows are rebuilt.
+        Error of the rebuilt rows.
     first_order
-        How far the codes of neighbours are apart.
+        Distances between the codes of neighbours.
     penalty
-        The size of the weights.
+        Size of the weights.
+
+    Examples
+    --------
+    >>> loss = SdneLoss(torch.tensor(1.0), torch.tensor(2.0), torch.tensor(0.5))
+    >>> loss.total.item()
+    3.5
     """
 
     second_order: Tensor
@@ -179,15 +187,15 @@ def sdne_loss(
     beta: float,
     l2_penalty: float,
 ) -> SdneLoss:
-    """The share of some nodes i in the loss of all (Wang, Cui & Zhu 2016, eqs. 3-5).
+    """The share of a batch of nodes i in the loss of all nodes (Wang, Cui & Zhu 2016, eqs. 3-5).
 
-    With x_i the row of node i, r_i what it is rebuilt as, y_i its code and n the share of these
-    nodes in all,
+    With x_i the row of node i, r_i the rebuilt row, y_i the code and n the share of the batch in
+    all nodes,
 
         sum_i |b_i * (r_i - x_i)|^2  +  alpha sum_ij x_ij |y_i - y_j|^2  +  l2_penalty n/2 |W|^2
 
-    where b_ij is beta at an edge and else 1, and j runs over all neighbours, whether they are
-    among the nodes or not. So the losses of the parts of any partition add up to the whole.
+    where b_ij is beta at an edge and otherwise 1, and j runs over all neighbours, within the batch
+    or not. So the losses of the parts of any partition add up to the whole.
 
     Parameters
     ----------
@@ -224,18 +232,18 @@ def sdne_loss(
 
 
 def _distances(network: SdneNetwork, adjacency: FloatCSR, own: FloatCSR, codes: Tensor) -> Tensor:
-    """Sum of x_ij |y_i - y_j|^2 over the edges of some nodes, given their rows and codes."""
+    """Sum of x_ij |y_i - y_j|^2 over the edges of a batch, given its rows and codes."""
     neighbours, targets = np.unique(own.indices, return_inverse=True)
     sources = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
     roots = np.sqrt(own.data)
-    # Products with constant matrices pick the ends: the gradient of a gather is not deterministic.
+    # Products with constant matrices select the ends: a gather's gradient is not deterministic.
     near = _picking(sources, roots, len(codes)) @ codes
     far = _picking(targets, roots, len(neighbours)) @ network.encode(adjacency[neighbours])
     return (near - far).square().sum()
 
 
 def _picking(picked: NDArray[np.int64], scale: NDArray[np.float32], n_columns: int) -> SparseMatrix:
-    """The matrix whose product with an array is its picked rows, scaled."""
+    """The matrix whose product with an array selects and scales rows of it."""
     starts = np.arange(len(picked) + 1)
     shape = (len(picked), n_columns)
     return SparseMatrix.from_scipy(sparse.csr_array((scale, picked, starts), shape=shape))

@@ -1,4 +1,4 @@
-"""A variational auto-encoder of node features, which never looks at the graph."""
+"""A variational auto-encoder of node features, which does not use the graph."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ __all__ = ["LIKELIHOODS", "Vae", "VaeLoss", "VaeNetwork", "vae_loss"]
 class Vae(Baseline):
     """Variational auto-encoder of node features (Kingma & Welling 2014).
 
-    What the features alone say about edges: a node's vector is its posterior mean, learned without
-    a single edge. The difference to a graph auto-encoder is what the graph adds.
+    It shows what the features alone say about edges: the embedding is the posterior mean, learned
+    without a single edge. The difference to a graph auto-encoder is what the graph adds.
 
     Attributes
     ----------
     latent_dim, hidden_dim
-        Widths of the node vectors and of the one hidden layer of encoder and decoder.
+        Dimensions of the embedding, and width of the one hidden layer of encoder and decoder.
     likelihood
         "bernoulli" for features from 0 to 1, "gaussian" (of unit variance) for others; "auto"
         takes Bernoulli where every feature is 0 or 1.
     learning_rate, epochs, batch_size
-        Adam's step size, passes over the nodes, and nodes a step.
+        Adam's step size, passes over the nodes, and nodes per step.
     warm_up
         The share of the training in which the weight of the divergence grows from 0 to 1
-        (Sønderby et al. 2016). From then on the loss is the evidence bound. Without it, vectors
-        give way to the prior before the decoder has learned to read them.
+        (Sønderby et al. 2016); after it, the loss is the evidence bound. Without a warm-up, the
+        posterior collapses to the prior before the decoder has learned to use it.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Vae(Baseline):
     warm_up: float = Field(default=0.5, ge=0.0, le=1.0)
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
-        features = cast("Features", training.features)  # `fit` has made sure that there are some
+        features = cast("Features", training.features)  # `fit` has checked that there are some
         likelihood = _checked_likelihood(self.likelihood, features)
         generator = torch.Generator().manual_seed(stream_seed(seed, "vae"))
         network = VaeNetwork(training.n_features, self.hidden_dim, self.latent_dim, generator)
@@ -97,22 +97,23 @@ class Vae(Baseline):
 
 @final
 class VaeNetwork(nn.Module):
-    """Features -> distribution of the vector, and a vector -> features.
+    """Features -> distribution of the embedding, and embedding -> features.
 
     Parameters
     ----------
     n_features
         Number of features.
     hidden_dim, latent_dim
-        Widths of the hidden layers and of the vectors.
+        Width of the hidden layers and dimensions of the embedding.
     generator
         Source of the weights.
 
     Examples
     --------
     >>> network = VaeNetwork(5, hidden_dim=4, latent_dim=2, generator=torch.Generator())
-    >>> network.encode(torch.ones(3, 5)).mean.shape
-    torch.Size([3, 2])
+    >>> means = network.encode(torch.ones(3, 5)).mean
+    >>> means.shape, network.decode(means).shape
+    (torch.Size([3, 2]), torch.Size([3, 5]))
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class VaeNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class VaeLoss:
-    """Negative evidence lower bound a node, in nats, and its terms, each a scalar.
+    """Negative evidence lower bound per node, in nats, and its terms, each a scalar.
 
     Attributes
     ----------
@@ -143,6 +144,11 @@ class VaeLoss:
         Negative log likelihood of the features under the sample, the mean over the nodes.
     kl
         Divergence of the posterior from the prior, the mean over the nodes.
+
+    Examples
+    --------
+    >>> VaeLoss(torch.tensor(2.0), torch.tensor(0.5)).total.item()
+    2.5
     """
 
     reconstruction: Tensor
@@ -194,7 +200,7 @@ LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def vae_loss(network: VaeNetwork, features: Tensor, noise: Tensor, likelihood: str) -> VaeLoss:
-    """Negative evidence lower bound from one sample a node (Kingma & Welling 2014, eq. 7).
+    """Negative evidence lower bound from one sample per node (Kingma & Welling 2014, eq. 7).
 
     Parameters
     ----------
@@ -234,7 +240,7 @@ def _checked_likelihood(likelihood: str, features: Features) -> str:
 
 
 def _typical_output(features: Features, likelihood: str) -> Tensor:
-    """What the decoder should answer if all nodes were alike, shape (n_features,)."""
+    """The decoder's best output if all nodes were alike, shape (n_features,)."""
     n_nodes = features.shape[0]
     totals = np.asarray(features.sum(axis=0, dtype=np.float64))
     if likelihood == "gaussian":
@@ -244,6 +250,6 @@ def _typical_output(features: Features, likelihood: str) -> Tensor:
 
 
 def _block(features: Features, rows: NDArray[np.int64]) -> Tensor:
-    """The features of some nodes as a dense tensor, shape (n_rows, n_features)."""
+    """The features of a batch of nodes as a dense tensor, shape (n_rows, n_features)."""
     block = features[rows]
     return torch.from_numpy(block if isinstance(block, np.ndarray) else block.toarray())

@@ -1,6 +1,6 @@
 """Truncated random walks, compiled and parallel, from counted streams of random numbers.
 
-Every walk has a stream of its own, so that the walks are the same on any number of threads.
+Every walk has its own stream, so that the walks are the same on any number of threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EMITTED = "43642230f9f8"
 Walks = NDArray[np.int32]
 
 WORK_OF_A_STEP = 25.0
-"""Nanoseconds that a step takes on one thread."""
+"""Nanoseconds per step on one thread."""
 
 
 def random_walks(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vgae.errors import InputError
 from vgae.graph import FloatCSR, Graph, count
+from vgae.notebook import library
 
 __all__ = [
     "edge_columns",
@@ -58,7 +57,7 @@ def to_networkx(graph: Graph) -> Any:
     >>> sorted(to_networkx(Graph.from_pairs([("a", "b"), ("b", "c")])).edges)
     [('a', 'b'), ('b', 'c')]
     """
-    networkx = _library("networkx")
+    networkx = library("networkx")
     say_left_out(graph, "NetworkX", "features", "labels")
     made = networkx.DiGraph() if graph.directed else networkx.Graph()
     made.add_nodes_from(graph.ids.tolist())
@@ -84,7 +83,7 @@ def to_igraph(graph: Graph) -> Any:
     >>> to_igraph(Graph.from_pairs([("a", "b"), ("b", "c")])).vs["name"]
     ['a', 'b', 'c']
     """
-    igraph = _library("igraph")
+    igraph = library("igraph")
     say_left_out(graph, "igraph", "features", "labels")
     made = igraph.Graph(n=graph.n_nodes, edges=graph.edges.tolist(), directed=graph.directed)
     if not graph.ids_are_rows:
@@ -123,7 +122,7 @@ def to_pandas(graph: Graph) -> Any:
     >>> to_pandas(Graph.from_pairs([("a", "b"), ("b", "c")])).columns.tolist()
     ['source', 'target']
     """
-    return _library("pandas").DataFrame(_edge_list(graph, "pandas"))
+    return library("pandas").DataFrame(_edge_list(graph, "pandas"))
 
 
 def to_polars(graph: Graph) -> Any:
@@ -141,7 +140,7 @@ def to_polars(graph: Graph) -> Any:
     """
     import pyarrow as pa
 
-    return _library("polars").from_arrow(pa.table(_edge_list(graph, "Polars")))
+    return library("polars").from_arrow(pa.table(_edge_list(graph, "Polars")))
 
 
 def to_pyg(graph: Graph) -> Any:
@@ -186,7 +185,7 @@ def to_pyg(graph: Graph) -> Any:
             is_coalesced=True,
             check_invariants=True,
         )
-    return _library("torch_geometric", "torch-geometric").data.Data(**parts)
+    return library("torch_geometric", "torch-geometric").data.Data(**parts)
 
 
 def to_dgl(graph: Graph) -> Any:
@@ -211,7 +210,7 @@ def to_dgl(graph: Graph) -> Any:
 
     say_left_out(graph, "DGL", "ids", *([] if _are_numbers(graph.labels) else ["labels"]))
     source, target = torch.from_numpy(_arcs(graph))
-    made = _library("dgl").graph((source, target), num_nodes=graph.n_nodes)
+    made = library("dgl").graph((source, target), num_nodes=graph.n_nodes)
     features = graph.features
     if features is not None:
         dense = features.copy() if isinstance(features, np.ndarray) else features.toarray()
@@ -238,26 +237,16 @@ def to_anndata(graph: Graph) -> Any:
     >>> to_anndata(Graph.from_pairs([("a", "b")])).obs_names.tolist()
     ['a', 'b']
     """
-    made = _library("anndata")
+    made = library("anndata")
     say_left_out(graph, "AnnData", "labels")
     return made.AnnData(
         X=None if graph.features is None else graph.features.copy(),
-        obs=_library("pandas").DataFrame(index=[str(name) for name in graph.ids]),
+        obs=library("pandas").DataFrame(index=[str(name) for name in graph.ids]),
         obsp={"connectivities": sparse.csr_matrix(graph.adjacency, copy=True)},
     )
 
 
 # ---------------------------------------------------------------------- parts
-
-
-def _library(name: str, package: str | None = None) -> Any:
-    """A library that need not be installed."""
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise  # the library is there, but broken
-        raise InputError(f"{name} is not installed; pip install {package or name}") from error
 
 
 def edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:

@@ -100,7 +100,7 @@ def graph_of_frame(
     try:
         graph = Graph.from_pairs(ends, weights=weights, directed=directed)
     except InputError as error:
-        raise InputError(f"{table.path}: {error}") from error
+        raise InputError(f"{table.path}: {error}") from None
     return graph.with_reading(reading)
 
 
@@ -233,11 +233,11 @@ def _table(where: str, names: list[str], cells: Callable[[int, int | None], Any]
     def whole(column: int) -> pa.ChunkedArray:
         try:
             values = cells(column, None)
-        except (pa.ArrowException, OverflowError) as error:
+        except (pa.ArrowException, OverflowError):
             raise InputError(
                 f"{where}: column '{names[column]}' mixes types, or holds other objects; convert "
                 "it to one type"
-            ) from error
+            ) from None
         return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
 
     def first_rows() -> list[list[str]]:

@@ -187,7 +187,7 @@ def from_networkx(graph: Any, *, weight: str = "weight", directed: bool = False)
     try:
         ids = as_ids(nodes)
     except InputError as error:
-        raise InputError(f"{error}; see networkx.relabel_nodes") from error
+        raise InputError(f"{error}; see networkx.relabel_nodes") from None
     position = {node: index for index, node in enumerate(nodes)}
     rows = [(position[a], position[b], value) for a, b, value in graph.edges(data=weight)]
     weights = [1.0 if value is None else value for _, _, value in rows]
@@ -228,14 +228,7 @@ def _from_scipy(adjacency: Any, directed: bool) -> Graph:
 def _from_rows(data: Any, directed: bool) -> Graph:
     if is_link_split(data):
         raise InputError("three Data objects are a split, not a graph; see vgae.as_split")
-    if isinstance(data, tuple) and len(data) == 2 and all(map(_is_column, data)):
-        data = tuple(np.asarray(part) for part in data)
     return Graph.from_pairs(data, directed=directed)
-
-
-def _is_column(part: Any) -> bool:
-    """Whether it is a one-dimensional array of any library."""
-    return hasattr(part, "__array__") and np.ndim(part) == 1
 
 
 def _from_igraph(graph: Any, directed: bool) -> Graph:

@@ -207,8 +207,8 @@ def _checked_matrix(features: Any) -> Any:
         return sparse.csr_array(features)
     try:
         values = matrix(features)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"features: rows of different lengths; {advice}") from error
+    except (TypeError, ValueError):
+        raise InputError(f"features: rows of different lengths; {advice}") from None
     if not sparse.issparse(values) and (values.ndim != 2 or values.dtype.kind not in "biuf"):
         raise InputError(f"features: cannot use {type(features).__name__} of this form; {advice}")
     return values

@@ -80,7 +80,7 @@ def as_split(data: Any) -> Split:
     try:
         return Split(graph, graph.with_edges(train), validation, test, settings, seed=0)
     except InputError as error:
-        raise InputError(f"{error}; {REMEDY}") from error
+        raise InputError(f"{error}; {REMEDY}") from None
 
 
 def as_training_split(data: Any, *, features: Any = None) -> Split:

@@ -30,8 +30,8 @@ def array(values: Any) -> NDArray[Any]:
         return np.asarray(values)
     try:
         read: NDArray[Any] = values.detach().cpu().numpy()
-    except TypeError as error:
-        raise InputError(f"a tensor of {values.dtype} cannot be read; convert it") from error
+    except TypeError:
+        raise InputError(f"a tensor of {values.dtype} cannot be read; convert it") from None
     return read
 
 

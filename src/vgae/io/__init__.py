@@ -14,6 +14,7 @@ from vgae.graph import Graph
 from vgae.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.io.features import read_new_features, with_features_from
 from vgae.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
+from vgae.io.standard_input import STANDARD_INPUT, input_file
 from vgae.io.vectors import (
     check_vectors,
     check_vectors_output,
@@ -25,8 +26,10 @@ from vgae.tables import inner_suffix
 
 __all__ = [
     "MARKED_FORMATS",
+    "STANDARD_INPUT",
     "check_vectors",
     "check_vectors_output",
+    "input_file",
     "read_graph",
     "read_new_edges",
     "read_new_features",

@@ -16,7 +16,7 @@ from vgae.ends import is_number, named_ends
 from vgae.errors import InputError, shown
 from vgae.files import local_path
 from vgae.graph import Graph
-from vgae.ids import IdArray, NodeId, as_ids, number_ids
+from vgae.ids import IdArray, NodeId, as_ids, number_ids, unknown_node
 from vgae.io.id_columns import IdColumns
 from vgae.io.relations import has_relations, read_relations
 from vgae.io.squares import read_square
@@ -95,7 +95,7 @@ def read_edges(
     try:
         graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from None
     graph = graph.with_cleaning(replace(graph.cleaning, incomplete=n_incomplete))
     graph = graph.with_reading(reading)
     if graph.n_edges < n_rows // 4:
@@ -182,13 +182,11 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     unknown = np.argwhere(rows < 0)
     if unknown.size:
         row, end = unknown[0]
-        advice = "correct its id, or remove this pair"
+        advice = ""
         if not (row or table.names):
-            advice += "; if this line is a header, give --header (header=True)"
-        raise InputError(
-            f"{table.place(row)}: node {shown(names[codes[end][row]])} is not in the graph; "
-            f"{advice}"
-        )
+            advice = "; if this line is a header, give --header (header=True)"
+        error = unknown_node(names[codes[end][row]], graph.ids)
+        raise InputError(f"{table.place(row)}: {error}{advice}")
     pairs: list[list[NodeId]] = graph.ids[rows].tolist()
     return pairs
 

@@ -155,7 +155,7 @@ def _decoded(blocks: Iterable[bytes]) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise undecoded(content, error) from error
+        raise undecoded(content, error) from None
 
 
 def undecoded(content: bytes, error: UnicodeDecodeError) -> InputError:

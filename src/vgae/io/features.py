@@ -229,12 +229,12 @@ def _read_matrix(path: Path) -> Any:
         except TooMuchDataError:
             raise
         except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        except (*BAD_ARCHIVE, MemoryError) as error:
+            raise InputError(f"{path}: {error}") from None
+        except (*BAD_ARCHIVE, MemoryError):
             raise InputError(
                 f"{path}: cannot be read; .npz must be written by scipy.sparse.save_npz and .npy "
                 "hold numbers"
-            ) from error
+            ) from None
     if matrix.ndim != 2:
         raise InputError(f"{path}: shape {matrix.shape} is not (n_nodes, n_features)")
     return matrix

@@ -92,12 +92,12 @@ def _read(form: Format, stored: Stored, *, directed: bool) -> Graph:
         raise
     except InputError as error:
         comma = "," if str(error).startswith("line ") else ":"
-        raise InputError(f"{stored.path}{comma} {error}") from error
-    except Exception as error:  # foreign readers may raise anything
+        raise InputError(f"{stored.path}{comma} {error}") from None
+    except Exception as error:  # noqa: BLE001 - foreign readers may raise anything
         raise InputError(
             f"{stored.path}: cannot be read as {form.name} ({_reason(error)}); the file is damaged "
             "or cut short, or its suffix names another format"
-        ) from error
+        ) from None
 
 
 def write_graph(
@@ -152,11 +152,11 @@ def write_graph(
     try:
         GRAPH_FORMATS[suffix].write(Content(graph, links, path), buffer)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # foreign writers may raise anything
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - foreign writers may raise anything
         raise InputError(
             f"{path}: cannot be written ({_reason(error)}); use another format"
-        ) from error
+        ) from None
     with staged_file(path) as staged, file_errors(path):
         staged.write_bytes(buffer.getbuffer())
 

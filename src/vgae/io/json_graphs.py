@@ -112,11 +112,11 @@ def _parsed(content: bytes) -> dict[str, Any]:
         if error.msg == "Extra data":
             advice = "one object per line needs the suffix .jsonl"
         place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{place}: is not JSON ({error.msg.lower()}); {advice}") from error
+        raise InputError(f"{place}: is not JSON ({error.msg.lower()}); {advice}") from None
     except UnicodeDecodeError as error:
-        raise undecoded(content, error) from error
-    except RecursionError as error:
-        raise InputError(f"is nested too deeply; {FORMS}") from error
+        raise undecoded(content, error) from None
+    except RecursionError:
+        raise InputError(f"is nested too deeply; {FORMS}") from None
     if not isinstance(data, dict):
         raise InputError(f"is {_kind(data)}; {FORMS}")
     return data

@@ -109,7 +109,7 @@ class _Markup:
             reason = expat.ErrorString(error.code)
             raise InputError(
                 f"line {error.lineno}: is not XML ({reason}); the file is damaged or cut short"
-            ) from error
+            ) from None
         if not self._n_graphs:
             raise InputError(f"has no <graph> inside <{self.root}>; add one")
 

@@ -170,10 +170,10 @@ def _lines(path: Path, dialect: Dialect) -> Iterator[tuple[int, str]]:
     for block in TidyBlocks(path, dialect).whole_lines():
         try:
             text = block.decode("utf-8-sig" if number == 0 else "utf-8")
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
             raise not_utf8(path) or InputError(
                 f"{path}: is not UTF-8 text; save the file as UTF-8"
-            ) from error
+            ) from None
         for line in text[:-1].split("\n"):
             number += 1
             yield number, line
@@ -241,7 +241,7 @@ def _parse_edge_list(path: Path, dialect: Dialect, weight: str | None) -> _Edges
         try:
             values = _dictionary(line[start.end() :])
         except ValueError as error:
-            raise InputError(f"{path}, line {number}: {error}") from error
+            raise InputError(f"{path}, line {number}: {error}") from None
         value = NUMPY_NUMBER.sub(r"\1", values[key]) if key in values else None
         if value is not None and not is_number(value):
             raise InputError(

@@ -217,7 +217,7 @@ def _graph(
     try:
         graph = Graph.from_scipy(matrix, ids=ids, directed=directed)
     except InputError as error:
-        raise InputError(f"{table.path}: {error}") from error
+        raise InputError(f"{table.path}: {error}") from None
     edges = graph.ids[graph.edges[:3]].tolist()
     logger.info(
         "%s: %s; first: %s",

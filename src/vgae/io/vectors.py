@@ -124,13 +124,21 @@ def check_vectors(mean: NDArray[np.floating], std: NDArray[np.floating] | None) 
             raise InputError("embedding: is so large that inner products overflow float32")
 
 
-def check_vectors_output(path: Path) -> None:
+def check_vectors_output(path: Path, *, overwrite: bool = True) -> None:
     """Refuse an output path before the work is done.
+
+    Parameters
+    ----------
+    path
+        The name of the file or folder.
+    overwrite
+        Whether an existing one may be replaced.
 
     Raises
     ------
     InputError
-        The suffix is unknown, or a file cannot be created in that folder.
+        The suffix is unknown, a file cannot be created in that folder, or the file exists and may
+        not be replaced.
 
     Examples
     --------
@@ -143,11 +151,11 @@ def check_vectors_output(path: Path) -> None:
         known = ", ".join(VECTOR_SUFFIXES)
         raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {known}")
     if suffix in TABLE_SUFFIXES:
-        check_output(path)
+        check_output(path, overwrite=overwrite)
     elif suffix == ".projector":
-        check_directory(path, overwrite=True, ours=PROJECTOR_FILES)
+        check_directory(path, overwrite=overwrite, ours=PROJECTOR_FILES)
     else:
-        check_file(path)
+        check_file(path, overwrite=overwrite)
 
 
 def _rows(ids: NDArray[Any], vectors: NDArray[np.floating], delimiter: str) -> Any:

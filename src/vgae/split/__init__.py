@@ -6,7 +6,7 @@ labelled nodes, `archive` saves and loads splits.
 
 from vgae.split.archive import load_split, load_split_edges, save_split
 from vgae.split.drawing import sample_non_edges, split_edges
-from vgae.split.nodes import NodeSplit, labelled_nodes, node_split
+from vgae.split.node_splits import NodeSplit, labelled_nodes, node_split
 from vgae.split.values import (
     PAPER_SPLIT,
     HeldOut,

@@ -107,7 +107,7 @@ def load_split(path: str | Path, graph: Graph) -> Split:
     try:
         return Split(graph, train, validation, test, settings, about.seed)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from None
 
 
 def load_split_edges(path: Path, graph: Graph) -> Split:
@@ -134,7 +134,7 @@ def load_split_edges(path: Path, graph: Graph) -> Split:
     try:
         whole = Graph.from_edges(np.concatenate(edges), n_nodes=graph.n_nodes, ids=graph.ids)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from None
     return load_split(path, whole)
 
 
@@ -161,8 +161,8 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
                 about = strict_json(str(archive["about"]))
                 arrays = {name: archive[name] for name in names}
             newer = int(about["format_version"]) > FORMAT_VERSION
-        except (*BAD_ARCHIVE, MemoryError) as error:  # a size that the file claims falsely
-            raise InputError(f"{path}: is not a split, or is damaged") from error
+        except (*BAD_ARCHIVE, MemoryError):  # a size that the file claims falsely
+            raise InputError(f"{path}: is not a split, or is damaged") from None
     if newer:
         raise newer_format(path, about["format_version"], FORMAT_VERSION)
     parsed = _About.parse(about, where=str(path))
