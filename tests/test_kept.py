@@ -6,17 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import Caller
 
 from vgae.api import VGAE, evaluate, open_evaluation
 from vgae.baselines import baseline
 from vgae.errors import InputError
-from vgae.evaluation import RunScores
+from vgae.evaluation import RunScores, evaluate_runs
 from vgae.graph import Graph
 from vgae.kept import KeptRuns, file_name
 from vgae.split import NodeSplit
@@ -218,6 +220,54 @@ def test_runs_are_checked_by_metric(tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------- commands
+
+
+def interrupted_after(patch: pytest.MonkeyPatch, n_runs: int) -> None:
+    """Ctrl-C in the run that follows."""
+
+    def stopping(*arguments: Any, **options: Any) -> Iterator[RunScores]:
+        yield from islice(evaluate_runs(*arguments, **options), n_runs)
+        raise KeyboardInterrupt
+
+    patch.setattr("vgae.api.evaluate_runs", stopping)
+
+
+def test_an_interrupted_command_gives_no_program_a_part_for_the_whole(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["evaluate", "karate", "--models", "katz,pagerank", "--runs", "4"]
+    with monkeypatch.context() as patch:
+        interrupted_after(patch, 3)
+        result = call(*command, "--json", "--out", "scores.csv", "--keep", "mine")
+        assert (result.status, result.out) == (130, "")
+        assert "3 of 8 runs are kept in mine" in result.err
+        assert sorted(item.name for item in folder.iterdir()) == ["mine"]
+        result = call(*command, "--keep", "mine")
+        assert "3 of 8 runs are taken over from mine" in result.err
+        assert "the table shows the 3 of 4 runs that every method has finished" in result.err
+        assert "6 of 8 runs are kept in mine" in result.err
+        assert [line.split("\t")[0] for line in result.out.splitlines()[1::2]] == [
+            "katz", "pagerank",
+        ]  # fmt: skip
+    whole = call(*command, "--json", "--keep", "mine")
+    assert whole.out == call(*command, "--json").out
+    assert list(folder.iterdir()) == []
+
+
+def test_an_interruption_before_any_run_and_a_folder_that_cannot_be_written_are_said(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "file").write_text("")
+    command = ["evaluate", "karate", "--models", "katz", "--runs", "2"]
+    result = call(*command, "--keep", "file/mine")
+    assert result.status == 0
+    assert "finished runs are not kept: file/mine: a part of this path is a file" in result.err
+    interrupted_after(monkeypatch, 0)
+    result = call(*command)
+    assert (result.status, result.out) == (130, "")
+    assert "kept" not in result.err
+    assert sorted(item.name for item in folder.iterdir()) == ["file"]
+
 
 COMMAND = [PROGRAM, "evaluate", "karate", "--models", "katz,gae", "--steps", "60", "--runs"]
 
