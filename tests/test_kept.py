@@ -1,7 +1,6 @@
 """Finished runs on disk: taken over only where they are exactly those that would be made."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -269,38 +268,33 @@ def test_an_interruption_before_any_run_and_a_folder_that_cannot_be_written_are_
     assert sorted(item.name for item in folder.iterdir()) == ["file"]
 
 
-COMMAND = [PROGRAM, "evaluate", "karate", "--models", "katz,gae", "--steps", "60", "--runs"]
+COMMAND = ["evaluate", "karate", "--models", "katz,gae", "--steps", "60", "--runs"]
 
 
-def started(folder: Path, runs: int, n_kept: int) -> subprocess.Popen[str]:
-    """The command, once it has kept so many runs."""
+def started(n_kept: int) -> subprocess.Popen[str]:
+    """The command with 400 runs, once it has kept so many."""
     process = subprocess.Popen(
-        [*COMMAND, str(runs)], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [PROGRAM, *COMMAND, "400"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while process.poll() is None and n_runs_kept(folder) < n_kept:
+    while process.poll() is None and sum(runs_kept()) < n_kept:
         time.sleep(0.02)
     return process
 
 
-def n_runs_kept(folder: Path) -> int:
-    files = (folder / "runs" / "evaluate").glob("*.json")
-    return sum(len(json.loads(file.read_text())["runs"]) for file in files)
+def runs_kept() -> list[int]:
+    """How many runs of each method are on disk."""
+    files = Path("runs/evaluate").glob("*.json")
+    return [len(json.loads(file.read_text())["runs"]) for file in files]
 
 
-def finished(folder: Path, runs: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, str(runs)], cwd=folder, capture_output=True, text=True)
-
-
-def test_ctrl_c_shows_what_is_finished_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    process = started(tmp_path, 400, 3)
+def test_ctrl_c_shows_what_is_finished_and_the_same_command_goes_on(
+    call: Caller, folder: Path
+) -> None:
+    process = started(3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130, err
-    n_kept = n_runs_kept(tmp_path)
-    n_complete = min(
-        len(json.loads(file.read_text())["runs"])
-        for file in (tmp_path / "runs" / "evaluate").iterdir()
-    )
+    n_kept, n_complete = sum(runs_kept()), min(runs_kept())
     assert f"the table shows the {n_complete} of 400 runs that every method has finished" in err
     assert f"{n_kept} of 800 runs are kept in runs/evaluate: the same command goes on" in err
     assert err.splitlines()[-1] == "Error: interrupted"
@@ -308,22 +302,21 @@ def test_ctrl_c_shows_what_is_finished_and_the_same_command_goes_on(tmp_path: Pa
     assert [line.split("\t")[0] for line in out.splitlines() if " 95" not in line][1:] == [
         "katz", "gae",
     ]  # fmt: skip
-    again = finished(tmp_path, n_complete + 2)
-    assert again.returncode == 0, again.stderr
-    total = 2 * (n_complete + 2)
-    assert f" of {total} runs are taken over from runs/evaluate" in again.stderr
-    assert os.listdir(tmp_path) == []
-    assert again.stdout == finished(tmp_path, n_complete + 2).stdout
+    again = call(*COMMAND, n_complete + 2)
+    assert again.status == 0, again.err
+    assert f" of {2 * (n_complete + 2)} runs are taken over from runs/evaluate" in again.err
+    assert list(folder.iterdir()) == []
+    assert again.out == call(*COMMAND, n_complete + 2).out
 
 
-def test_a_killed_command_goes_on_and_gives_the_same_table(tmp_path: Path) -> None:
-    process = started(tmp_path, 400, 3)
+def test_a_killed_command_goes_on_and_gives_the_same_table(call: Caller, folder: Path) -> None:
+    process = started(3)
     process.kill()
     process.communicate()
-    n_kept = n_runs_kept(tmp_path)
+    n_kept = sum(runs_kept())
     assert n_kept >= 3
-    again = finished(tmp_path, n_kept)
-    assert again.returncode == 0, again.stderr
-    assert f"{n_kept} of {2 * n_kept} runs are taken over from runs/evaluate" in again.stderr
-    assert os.listdir(tmp_path) == []
-    assert again.stdout == finished(tmp_path, n_kept).stdout
+    again = call(*COMMAND, n_kept)
+    assert again.status == 0, again.err
+    assert f"{n_kept} of {2 * n_kept} runs are taken over from runs/evaluate" in again.err
+    assert list(folder.iterdir()) == []
+    assert again.out == call(*COMMAND, n_kept).out
