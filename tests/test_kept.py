@@ -1,22 +1,23 @@
 """Finished runs on disk: taken over only where they are exactly those that would be made."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import Caller
 
 from vgae.api import VGAE, evaluate, open_evaluation
 from vgae.baselines import baseline
 from vgae.errors import InputError
-from vgae.evaluation import RunScores
+from vgae.evaluation import RunScores, evaluate_runs
 from vgae.graph import Graph
 from vgae.kept import KeptRuns, file_name
 from vgae.split import NodeSplit
@@ -219,38 +220,81 @@ def test_runs_are_checked_by_metric(tmp_path: Path) -> None:
 
 # --------------------------------------------------------------------- commands
 
-COMMAND = [PROGRAM, "evaluate", "karate", "--models", "katz,gae", "--steps", "60", "--runs"]
+
+def interrupted_after(patch: pytest.MonkeyPatch, n_runs: int) -> None:
+    """Ctrl-C in the run that follows."""
+
+    def stopping(*arguments: Any, **options: Any) -> Iterator[RunScores]:
+        yield from islice(evaluate_runs(*arguments, **options), n_runs)
+        raise KeyboardInterrupt
+
+    patch.setattr("vgae.api.evaluate_runs", stopping)
 
 
-def started(folder: Path, runs: int, n_kept: int) -> subprocess.Popen[str]:
-    """The command, once it has kept so many runs."""
+def test_an_interrupted_command_gives_no_program_a_part_for_the_whole(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["evaluate", "karate", "--models", "katz,pagerank", "--runs", "4"]
+    with monkeypatch.context() as patch:
+        interrupted_after(patch, 3)
+        result = call(*command, "--json", "--out", "scores.csv", "--keep", "mine")
+        assert (result.status, result.out) == (130, "")
+        assert "3 of 8 runs are kept in mine" in result.err
+        assert sorted(item.name for item in folder.iterdir()) == ["mine"]
+        result = call(*command, "--keep", "mine")
+        assert "3 of 8 runs are taken over from mine" in result.err
+        assert "the table shows the 3 of 4 runs that every method has finished" in result.err
+        assert "6 of 8 runs are kept in mine" in result.err
+        assert [line.split("\t")[0] for line in result.out.splitlines()[1::2]] == [
+            "katz", "pagerank",
+        ]  # fmt: skip
+    whole = call(*command, "--json", "--keep", "mine")
+    assert whole.out == call(*command, "--json").out
+    assert list(folder.iterdir()) == []
+
+
+def test_an_interruption_before_any_run_and_a_folder_that_cannot_be_written_are_said(
+    call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "file").write_text("")
+    command = ["evaluate", "karate", "--models", "katz", "--runs", "2"]
+    result = call(*command, "--keep", "file/mine")
+    assert result.status == 0
+    assert "finished runs are not kept: file/mine: a part of this path is a file" in result.err
+    interrupted_after(monkeypatch, 0)
+    result = call(*command)
+    assert (result.status, result.out) == (130, "")
+    assert "kept" not in result.err
+    assert sorted(item.name for item in folder.iterdir()) == ["file"]
+
+
+COMMAND = ["evaluate", "karate", "--models", "katz,gae", "--steps", "60", "--runs"]
+
+
+def started(n_kept: int) -> subprocess.Popen[str]:
+    """The command with 400 runs, once it has kept so many."""
     process = subprocess.Popen(
-        [*COMMAND, str(runs)], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [PROGRAM, *COMMAND, "400"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while process.poll() is None and n_runs_kept(folder) < n_kept:
+    while process.poll() is None and sum(runs_kept()) < n_kept:
         time.sleep(0.02)
     return process
 
 
-def n_runs_kept(folder: Path) -> int:
-    files = (folder / "runs" / "evaluate").glob("*.json")
-    return sum(len(json.loads(file.read_text())["runs"]) for file in files)
+def runs_kept() -> list[int]:
+    """How many runs of each method are on disk."""
+    files = Path("runs/evaluate").glob("*.json")
+    return [len(json.loads(file.read_text())["runs"]) for file in files]
 
 
-def finished(folder: Path, runs: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, str(runs)], cwd=folder, capture_output=True, text=True)
-
-
-def test_ctrl_c_shows_what_is_finished_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    process = started(tmp_path, 400, 3)
+def test_ctrl_c_shows_what_is_finished_and_the_same_command_goes_on(
+    call: Caller, folder: Path
+) -> None:
+    process = started(3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130, err
-    n_kept = n_runs_kept(tmp_path)
-    n_complete = min(
-        len(json.loads(file.read_text())["runs"])
-        for file in (tmp_path / "runs" / "evaluate").iterdir()
-    )
+    n_kept, n_complete = sum(runs_kept()), min(runs_kept())
     assert f"the table shows the {n_complete} of 400 runs that every method has finished" in err
     assert f"{n_kept} of 800 runs are kept in runs/evaluate: the same command goes on" in err
     assert err.splitlines()[-1] == "Error: interrupted"
@@ -258,22 +302,21 @@ def test_ctrl_c_shows_what_is_finished_and_the_same_command_goes_on(tmp_path: Pa
     assert [line.split("\t")[0] for line in out.splitlines() if " 95" not in line][1:] == [
         "katz", "gae",
     ]  # fmt: skip
-    again = finished(tmp_path, n_complete + 2)
-    assert again.returncode == 0, again.stderr
-    total = 2 * (n_complete + 2)
-    assert f" of {total} runs are taken over from runs/evaluate" in again.stderr
-    assert os.listdir(tmp_path) == []
-    assert again.stdout == finished(tmp_path, n_complete + 2).stdout
+    again = call(*COMMAND, n_complete + 2)
+    assert again.status == 0, again.err
+    assert f" of {2 * (n_complete + 2)} runs are taken over from runs/evaluate" in again.err
+    assert list(folder.iterdir()) == []
+    assert again.out == call(*COMMAND, n_complete + 2).out
 
 
-def test_a_killed_command_goes_on_and_gives_the_same_table(tmp_path: Path) -> None:
-    process = started(tmp_path, 400, 3)
+def test_a_killed_command_goes_on_and_gives_the_same_table(call: Caller, folder: Path) -> None:
+    process = started(3)
     process.kill()
     process.communicate()
-    n_kept = n_runs_kept(tmp_path)
+    n_kept = sum(runs_kept())
     assert n_kept >= 3
-    again = finished(tmp_path, n_kept)
-    assert again.returncode == 0, again.stderr
-    assert f"{n_kept} of {2 * n_kept} runs are taken over from runs/evaluate" in again.stderr
-    assert os.listdir(tmp_path) == []
-    assert again.stdout == finished(tmp_path, n_kept).stdout
+    again = call(*COMMAND, n_kept)
+    assert again.status == 0, again.err
+    assert f"{n_kept} of {2 * n_kept} runs are taken over from runs/evaluate" in again.err
+    assert list(folder.iterdir()) == []
+    assert again.out == call(*COMMAND, n_kept).out

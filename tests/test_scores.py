@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vgae.errors import InputError
-from vgae.scores import VectorScores
+from vgae.scores import FunctionScores, VectorScores
 
 
 def test_pairs_and_rows_agree_in_both_directions() -> None:
@@ -60,3 +60,31 @@ def test_lists_narrow_integers_and_read_only_arrays_are_pairs() -> None:
 def test_no_pairs_have_no_scores() -> None:
     scores = VectorScores(np.ones((3, 2), dtype=np.float32))
     assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
+
+
+def test_a_function_of_pairs_scores_rows_in_blocks_and_both_directions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def function(pairs: Any) -> Any:
+        assert (pairs[:, 0] < pairs[:, 1]).all()  # never a node with itself
+        asked.append(len(pairs))
+        return 10 * pairs[:, 0] + pairs[:, 1]
+
+    monkeypatch.setattr("vgae.scores.PAIRS_AT_ONCE", 4)
+    scores = FunctionScores(function, 5)
+    pairs = np.array([[0, 4], [4, 0], [3, 1], [2, 2]])
+    assert scores.pairs(pairs).tolist() == [4.0, 4.0, 13.0, 0.0]
+    assert scores.rows([4, 1]).tolist() == [
+        [4.0, 14.0, 24.0, 34.0, 0.0],
+        [1.0, 0.0, 12.0, 13.0, 14.0],
+    ]
+    assert max(asked) == 4
+    assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
+    assert scores.vectors is None
+
+
+def test_infinite_scores_of_a_function_are_scores() -> None:
+    scores = FunctionScores(lambda pairs: np.where(pairs[:, 0] == 0, -np.inf, 1.0), 3)
+    assert scores.pairs([(0, 1), (1, 2)]).tolist() == [-np.inf, 1.0]

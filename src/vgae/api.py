@@ -282,7 +282,7 @@ class OpenEvaluation:
     Attributes
     ----------
     keep
-        The folder; None where no runs are kept, or can be.
+        The folder; None where runs are not kept or it cannot be written.
     n_missing, n_taken_over
         How many runs of a method are still to be made, and how many were taken from `keep`.
 

@@ -169,13 +169,14 @@ class CellResult:
     def as_row(self) -> dict[str, Any]:
         """Plain values, scores in percent; None where there are none.
 
-        `reached` says whether the mean is at or above the published figure, or below by no more
-        than two standard errors.
+        `reached` tells whether the mean is at most two standard errors below the published figure.
         """
         split = self.experiment.split
         row: dict[str, Any] = {"dataset": self.experiment.dataset, "method": self.cell.row}
         for name in PUBLISHED:
-            row |= _beside(name, self.metrics.get(name), getattr(self.cell.published, name))
+            row |= _next_to_published(
+                name, self.metrics.get(name), getattr(self.cell.published, name)
+            )
         return row | {
             "runs": self.runs if self.metrics else 0,
             "seed": self.seed,
@@ -485,7 +486,7 @@ def write_results(results: Sequence[CellResult], out: Path) -> None:
     _write_text(page, markdown(results))
 
 
-def _beside(name: str, ours: Summary | None, published: float) -> dict[str, Any]:
+def _next_to_published(name: str, ours: Summary | None, published: float) -> dict[str, Any]:
     mean = error = difference = reached = low = high = None
     if ours is not None and ours.mean is not None:
         mean = 100 * ours.mean

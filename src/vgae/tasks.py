@@ -1,4 +1,4 @@
-"""What frozen node vectors are good for besides links: telling and finding classes of nodes."""
+"""Tasks other than links for a frozen embedding: classifying nodes and finding their classes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ TASK_METRICS = {"nodes": ("accuracy",), "clusters": ("nmi", "ari")}
 def node_metrics(
     vectors: NDArray[np.float32], labels: NDArray[Any], nodes: NodeSplit
 ) -> dict[str, float | None]:
-    """Accuracy of logistic regression on standardised vectors.
+    """Accuracy of logistic regression on a standardised embedding.
 
     Parameters
     ----------
     vectors
-        Shape (n_nodes, dim); they are not changed by what is learned here.
+        The embedding, shape (n_nodes, dim); it stays as it is.
     labels
         Shape (n_nodes,).
     nodes
-        Whose labels are learned from and whose are asked.
+        Training nodes, whose labels are learned from, and test nodes.
+
+    Returns
+    -------
+    The share of test nodes whose label is predicted, as {"accuracy": ...}.
 
     Examples
     --------
@@ -44,7 +48,7 @@ def node_metrics(
     scaler = StandardScaler().fit(vectors[nodes.train])
     model = LogisticRegression(max_iter=1000)
     with warnings.catch_warnings():
-        # Vectors that say nothing may not converge, and their accuracy tells.
+        # On an uninformative embedding it may not converge; the accuracy shows that.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(scaler.transform(vectors[nodes.train]), labels[nodes.train])
     right = model.predict(scaler.transform(vectors[nodes.test])) == labels[nodes.test]
@@ -56,12 +60,12 @@ def cluster_metrics(
 ) -> dict[str, float | None]:
     """Agreement of k-means with the classes: normalised mutual information and adjusted Rand index.
 
-    As many clusters as classes, the best of ten starts; nodes without a label are left out.
+    As many clusters as classes, the best of ten starts; nodes without a label are omitted.
 
     Parameters
     ----------
     vectors
-        Shape (n_nodes, dim).
+        The embedding, shape (n_nodes, dim).
     labels
         Shape (n_nodes,).
     seed
