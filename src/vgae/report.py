@@ -60,7 +60,7 @@ METRIC_TITLES = {
 }
 
 
-AROUND_THE_LINE = len("x ") + len(" 0:00:00")
+AROUND_THE_LINE = len("x ") + len(" 00:00:00")
 """Columns that the spinner and the time left take on the live line."""
 _fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
 
