@@ -234,3 +234,6 @@ def test_of_very_many_ids_those_around_the_name_are_compared(
     said = str(unknown_node("perzon", as_ids([*names, "person"])))
     assert said.endswith("did you mean 'person'?")
     assert compared == [5000]
+    said = str(unknown_node("X19999", as_ids(names)))  # far away in their order
+    assert said.endswith("did you mean 'x19999'?")
+    assert compared == [5000]

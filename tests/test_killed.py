@@ -162,9 +162,13 @@ def test_commands_killed_at_random_moments(folder: Path, kind: str) -> None:
     subprocess.run([*fitting, "model"], check=True)
     commands: dict[str, tuple[list[str], str, Callable[[Path], None]]] = {
         "fit": ([*fitting, "run"], "run", check_run),
-        "embed": ([VGAE, "embed", "model", "--out", "v.parquet"], "v.parquet", check_vectors),
+        "embed": (
+            [VGAE, "embed", "model", "--overwrite", "--out", "v.parquet"],
+            "v.parquet",
+            check_vectors,
+        ),
         "recommend": (
-            [VGAE, "recommend", "model", "--top", "20", "--out", "r.csv"],
+            [VGAE, "recommend", "model", "--top", "20", "--overwrite", "--out", "r.csv"],
             "r.csv",
             check_links,
         ),

@@ -34,27 +34,6 @@ def typed(text: bytes) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(text))
 
 
-def test_standard_input_is_kept_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", typed(b"a,b\nb,c\n"))
-    with inputs("-", None, "x.csv") as (kept, nothing, named):
-        assert kept is not None
-        assert str(kept) == "standard input"
-        assert [kept.read_bytes() for _ in range(2)] == [b"a,b\nb,c\n"] * 2
-        assert (nothing, named) == (None, Path("x.csv"))
-        place = Path(kept.__fspath__())
-        assert place.is_file()
-    assert not place.parent.exists()
-
-
-def test_standard_input_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", typed(b"a,b\n" * 1000))
-    with (
-        pytest.raises(InputError, match="standard input: holds more than 1 kB of data"),
-        inputs("-", max_bytes="1kB"),
-    ):
-        pass
-
-
 def test_only_one_input_is_standard_input() -> None:
     with pytest.raises(InputError, match="only one input"), inputs("-", None, Path("-")):
         pass

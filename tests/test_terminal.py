@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 from command import Caller
 
 from vgae.cli import main
-from vgae.report import Reporter, print_error, print_traceback
+from vgae.datasets import DATASETS
+from vgae.report import Reporter, print_error, print_reproduction, print_traceback
 
 VGAE = str(Path(sys.executable).with_name("vgae"))
 NASTY = ["\x1b[31mred", "\x1b]0;title\x07", "a\u202eb", "z\u200bero\ufeff", "c\x9b31m"]
@@ -34,14 +36,14 @@ class Terminal:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.patch = patch
 
-    def __call__(self, *arguments: object) -> tuple[str, str]:
+    def __call__(self, *arguments: object, width: int = 200) -> tuple[str, str]:
         out, err = Screen(), Screen()
         with self.patch.context() as patch:
             patch.setattr(sys, "argv", ["vgae", *map(str, arguments)])
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             patch.setenv("TERM", "xterm-256color")
-            patch.setenv("COLUMNS", "200")
+            patch.setenv("COLUMNS", str(width))
             with pytest.raises(SystemExit):
                 main()
                 raise SystemExit(0)
@@ -155,3 +157,54 @@ def test_remarks_and_progress_are_spelt_out(monkeypatch: pytest.MonkeyPatch) -> 
     assert "run folder: \\x1b[31mred" in screen.getvalue()
     assert "\\x1b]0;title\\x07" in screen.getvalue()
     assert "\x1b[31m" not in screen.getvalue()
+
+
+# ---------------------------------------------------------------------- widths
+
+
+def plain(shown: str, width: int) -> list[str]:
+    """Lines as a person sees them; none is longer than the terminal is wide."""
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    return lines
+
+
+def test_data_sets_fit_80_columns(terminal: Terminal) -> None:
+    out, err = terminal("datasets", width=80)
+    lines = plain(out, 80)
+    assert lines[0].split() == ["name", "nodes", "edges", "features", "cached", "about"]
+    about = next(one for one in DATASETS.values() if one.name == "cora").about
+    assert set(about.split()) <= set(" ".join(lines).split())
+    assert plain(err, 80) == ["licences and citations: vgae datasets --json"]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_tables_break_no_word(terminal: Terminal, width: int) -> None:
+    out, err = terminal(
+        "evaluate", "karate", "--models", "katz,common-neighbors", "--runs", 3, "--compare",
+        width=width,
+    )  # fmt: skip
+    wide, remarks = terminal(
+        "evaluate", "karate", "--models", "katz,common-neighbors", "--runs", 3, "--compare"
+    )
+    for shown, whole in ((out, wide), (err, remarks)):
+        words = {word for line in plain(whole, 200) for word in line.split()}
+        timeless = {word for word in words if not word.isdecimal()}
+        assert timeless <= {word for line in plain(shown, width) for word in line.split()}
+    rows = [line for line in plain(terminal("inspect", "lesmis", width=width)[0], width) if line]
+    assert rows[0].split() == ["graph", "figure"]
+    assert any(row.startswith("held out  ") for row in rows)
+
+
+def test_the_longest_table_of_a_reproduction_fits(terminal: Terminal) -> None:
+    assert terminal
+    screen = Screen()
+    row = ["citeseer", "VGAE*", *["91.40 ± 0.10", "91.4", "+0.00 (below)"] * 2]
+    with terminal.patch.context() as patch:
+        patch.setattr(sys, "stdout", screen)
+        patch.setenv("TERM", "xterm")
+        patch.setenv("COLUMNS", "60")
+        print_reproduction([row], 10, "T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    lines = plain(screen.getvalue(), 60)
+    assert " ".join(lines).count("91.40 ± 0.10") == 2
+    assert [line.split()[:2] for line in lines if "citeseer" in line] == [["citeseer", "VGAE*"]] * 3

@@ -54,7 +54,10 @@ def inspect(
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Show how a file is read, and what fitting it would take."""
+    """Show how a file is read, and what fitting it would take.
+
+    What is dropped or merged is counted.
+    """
     from vgae.report import Reporter, print_inspection, print_json
 
     reporter = Reporter(quiet=quiet)

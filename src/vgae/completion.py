@@ -1,4 +1,4 @@
-"""Names that a shell completes. Nothing here imports torch: a shell asks on every press of Tab."""
+"""Names that a shell completes. Nothing here imports torch, since a shell asks at every Tab."""
 
 from __future__ import annotations
 

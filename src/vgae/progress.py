@@ -28,7 +28,7 @@ __all__ = ["percent", "say", "time_words", "training_display", "waiting_display"
 PATIENCE = 2.0
 """Seconds of silence after which a command says what it is doing."""
 
-AROUND_THE_LINE = len("x ") + len(" 0:00:00")
+AROUND_THE_LINE = len("x ") + len(" 00:00:00")
 """Columns that the spinner and the time left take on the live line."""
 
 
