@@ -369,10 +369,10 @@ class Reporter:
 
     @contextmanager
     def working(self, words: str) -> Iterator[Callable[[str], None]]:
-        """Say what is going on where it takes longer than two seconds.
+        """Say what is being done if it takes longer than two seconds.
 
-        A terminal shows a live line with the time that has passed, which disappears at the end; a
-        pipe gets the words once. Call what it yields to change the words.
+        A terminal shows a live line with the elapsed time, which disappears at the end; a pipe gets
+        the words once. Call the yielded function to change the words.
         """
         if self.quiet:
             yield lambda _: None
@@ -432,7 +432,7 @@ class Reporter:
 
 
 class _Waiting:
-    """What a person sees while nothing else is printed: shown late, by a thread of its own."""
+    """A live line that another thread shows once the wait has become long."""
 
     def __init__(self, words: str) -> None:
         self.words = one_line(words)
