@@ -51,7 +51,7 @@ test: dev
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-# The package as others get it: built, checked, installed into an environment of its own and run.
+# The package as users get it: built, checked, installed into a fresh environment and run.
 test-wheel: dev
 	$(PIP) -e ".[release]"
 	$(BIN)/pytest -m slow tests/test_installation.py

@@ -1,4 +1,4 @@
-"""The package as others get it: built, checked, installed into an environment of its own and run.
+"""The package as users get it: built, checked, installed into a fresh environment and run.
 
 `make test-wheel` runs the slow tests of this file.
 """

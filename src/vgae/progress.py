@@ -199,7 +199,7 @@ def _brief(number: float) -> str:
 
 
 class _Waiting:
-    """What a person sees while nothing else is printed: shown late, by a separate thread."""
+    """A live line that another thread shows once the wait has become long."""
 
     def __init__(self, words: str) -> None:
         self.words = one_line(words)

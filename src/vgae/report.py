@@ -469,10 +469,10 @@ class Reporter:
 
     @contextmanager
     def working(self, words: str) -> Iterator[Callable[[str], None]]:
-        """Say what is going on where it takes longer than two seconds.
+        """Say what is being done if it takes longer than two seconds.
 
-        A terminal shows a live line with the time that has passed, which disappears at the end; a
-        pipe gets the words once. Call what it yields to change the words.
+        A terminal shows a live line with the elapsed time, which disappears at the end; a pipe gets
+        the words once. Call the yielded function to change the words.
         """
         if self.quiet:
             yield lambda _: None

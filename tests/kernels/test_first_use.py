@@ -41,7 +41,7 @@ model.recommend(1), model.recommend(1, nodes=3)
 vgae.GAE(steps=2).fit(plain).recommend(1)
 own = {name: {"latent_dim": 4} for name in ("spectral", "sdne", "vae")}
 for name, method in BASELINES.items():
-    if name != "deepwalk":  # its loops, without the library that it needs besides
+    if name != "deepwalk":  # its loops follow: gensim may be missing
         vgae.evaluate(rich, [name], runs=1, settings={name: own.get(name, {})})
 for graph in (plain, rich):
     random_walks(graph, np.arange(20), length=4, p=0.5, seed=0)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -187,7 +188,10 @@ _turns = threading.Lock()
 
 @pytest.fixture
 def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions that are not compiled, and helpers that are done with the last test's job."""
     monkeypatch.setattr(module, "compile_once", lambda: None)
+    while any(helper.job is not None for helper in module._pool.helpers):
+        time.sleep(0.001)
 
 
 @several

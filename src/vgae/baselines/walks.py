@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -141,7 +142,7 @@ def _rehearse() -> None:
         random_walks(graph, np.zeros(1, np.int64), length=2, seed=0)
 
 
-@compiled()
+@numba.njit
 def _draw(starts: Any, columns: Any, cumulative: Any, node: Any, state: Any) -> Any:
     """A neighbour, by weight."""
     first, stop = starts[node], starts[node + 1]
@@ -159,7 +160,7 @@ def _draw(starts: Any, columns: Any, cumulative: Any, node: Any, state: Any) -> 
     return state, np.int64(columns[low])
 
 
-@compiled()
+@numba.njit
 def _is_edge(starts: Any, columns: Any, source: Any, target: Any) -> Any:
     low, high = starts[source], starts[source + 1]
     while low < high:
@@ -171,14 +172,14 @@ def _is_edge(starts: Any, columns: Any, source: Any, target: Any) -> Any:
     return low < starts[source + 1] and columns[low] == target
 
 
-@compiled()
+@numba.njit
 def _uniform(state: Any) -> Any:
     """The next state and a number in [0, 1): SplitMix64 (Steele, Lea & Flood 2014)."""
     state += np.uint64(0x9E3779B97F4A7C15)
     return state, np.float64(_mix(state) >> np.uint64(11)) * 2.0**-53
 
 
-@compiled()
+@numba.njit
 def _mix(value: Any) -> Any:
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

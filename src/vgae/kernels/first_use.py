@@ -6,7 +6,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,11 @@ MODULES = (
     "vgae.baselines.heuristics",
     "vgae.baselines.walks",
 )
-"""Modules with loops, by name: those of the baselines stand above this one and are imported only to
-compile them together with the others."""
+"""Modules with loops. Those of the baselines are in a row above this one, and are imported by name
+only to compile their loops together with the others."""
 
 _EMITTING = ("atomics", "intrinsics", "lanes")
-"""Rooms of instructions that loops are made of."""
+"""Modules that emit the instructions of loops."""
 
 _looked = False
 
@@ -44,13 +44,14 @@ def compile_once(
 ) -> None:
     """Compile all loops unless an earlier process has; later calls do nothing.
 
-    Everything that calls a loop calls this first, so that a user waits for the compiler once per
-    installation, and is told so.
+    Callers of a loop call this function first, so that users wait for the compiler only once per
+    installation, and are told why.
 
     Parameters
     ----------
     working
-        What shows that work is going on, given the words for it; None logs the words as a warning.
+        Given a message, makes a context that shows it while loops are compiled. None logs the
+        message as a warning.
 
     Examples
     --------
@@ -78,11 +79,11 @@ def compile_all(on_module: Callable[[int, int], None] = lambda _done, _total: No
     Parameters
     ----------
     on_module
-        Called before each module with the number of modules that are done, and of all.
+        Called before each module with the number of finished modules and of all modules.
 
     Returns
     -------
-    How many loops had to be compiled.
+    The number of loops that had to be compiled.
 
     Examples
     --------
@@ -99,12 +100,13 @@ def compile_all(on_module: Callable[[int, int], None] = lambda _done, _total: No
         rehearsals[name]()
     marker = _marker()
     if marker is not None:
-        marker.write_text(_state())
+        with suppress(OSError):  # otherwise the next process looks again
+            marker.write_text(_state())
     return _compilations() - before
 
 
 def is_compiled() -> bool:
-    """Whether the machine code of all loops, as they are now, is kept for this processor.
+    """Whether machine code is kept for all loops, in their present state and for this processor.
 
     Examples
     --------
@@ -112,11 +114,13 @@ def is_compiled() -> bool:
     True
     """
     marker = _marker()
-    return marker is not None and marker.is_file() and marker.read_text() == _state()
+    with suppress(OSError):
+        return marker is not None and marker.read_text() == _state()
+    return False
 
 
 def folders() -> list[Path]:
-    """Folders that keep machine code; none where no folder can be written to.
+    """Return the folders that keep machine code; none if no folder can be written to.
 
     Examples
     --------
@@ -131,7 +135,7 @@ def _compilations() -> int:
 
 
 def _marker() -> Path | None:
-    """The file that says for which state of the loops the folder next to it is complete."""
+    """The file that says for which state of the loops the machine code next to it is complete."""
     folder = _loop("vgae.kernels.threads").stats.cache_path
     processor = binding.get_host_cpu_name() + binding.get_host_cpu_features().flatten()
     name = hashlib.sha256(processor.encode()).hexdigest()[:12]
@@ -143,7 +147,7 @@ def _loop(module: str) -> Any:
 
 
 def _state() -> str:
-    """A hash of all that machine code is made from, and of what makes it."""
+    """A hash of the source of all machine code and of the compiler's version."""
     state = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     rooms = Path(__file__).parent
     paths = [rooms / f"{name}.py" for name in _EMITTING]
