@@ -1,0 +1,123 @@
+"""Every example of the README and the documentation is run (`>>>` examples are doctests).
+
+`VGAE_WRITE_DOCS=1 pytest tests/test_examples.py` writes into ```console blocks what their commands
+print.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from transcripts import BLOCK, replay
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TABLE = "source\ttarget\tprobability\n"
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+Answer = subprocess.CompletedProcess[str]
+
+
+def label(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+# ------------------------------------------------------------ shell scripts
+
+
+def the_first_minute(answer: Answer, folder: Path) -> None:
+    tables = answer.stdout.split(TABLE)[1:]
+    assert [len(table.splitlines()) for table in tables] == [5, 3, 2]
+    assert tables[2].startswith("ann\tdan\t0.")
+    assert (folder / "vectors.csv").read_text().count("\n") == 7
+    assert "merged 1 reversed row" in answer.stderr
+
+
+def a_messy_file_becomes_recommended_links(answer: Answer, folder: Path) -> None:
+    inspected, fitted, recommended = answer.stdout.split(TABLE)
+    assert (
+        "rows\t10 = 7 edges + 1 self loops (dropped) + 1 duplicates (merged) + 1 reversed (merged)"
+    ) in inspected
+    assert len(fitted.splitlines()) == 5
+    partners = [line.split("\t") for line in recommended.splitlines()]
+    assert [row[0] for row in partners] == ["Gil"] * 3
+    assert "Ann" not in {row[1] for row in partners}
+    assert 'title="recommended"' in (folder / "friends.gexf").read_text()
+    for said in (
+        "semicolon-separated, 3 columns, with a header; edges run from column 'Person'",
+        "left out 1 comment line",
+        "trimmed blanks around 1 id in column 'Knows'",
+        "dropped 1 self loop, merged 1 duplicate row, merged 1 reversed row",
+        "column 'age': 1 of 6 cells missing, taken as the mean, 39",
+    ):
+        assert said in answer.stderr
+
+
+RESULTS: dict[tuple[str, int], Callable[[Answer, Path], None]] = {
+    ("README.md", 0): the_first_minute,
+    ("docs/formats.md", 0): a_messy_file_becomes_recommended_links,
+}
+SCRIPTS = [
+    pytest.param(script, RESULTS.get((label(page), number)), id=f"{label(page)}-{number}")
+    for page in PAGES
+    for number, script in enumerate(SHELL.findall(page.read_text()))
+]
+
+
+@pytest.mark.parametrize(("script", "check"), SCRIPTS)
+def test_a_script_runs_as_written(
+    script: str, check: Callable[[Answer, Path], None] | None, tmp_path: Path
+) -> None:
+    answer = subprocess.run(
+        ["sh", "-e", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    if check is not None:
+        check(answer, tmp_path)
+
+
+def test_scripts_with_a_known_result_are_there() -> None:
+    found = {f"{page}-{number}" for page, number in RESULTS}
+    assert found <= {script.id for script in SCRIPTS}
+
+
+# -------------------------------------------------------------- transcripts
+
+
+def replayed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again, differences = replay(page.read_text(), monkeypatch)
+    if os.environ.get("VGAE_WRITE_DOCS"):
+        page.write_text(again)
+    else:
+        assert not differences, "\n\n".join(differences)
+
+
+REPRODUCE = ROOT / "docs" / "commands" / "reproduce.md"
+TRANSCRIPTS = [page for page in PAGES if BLOCK.search(page.read_text()) and page != REPRODUCE]
+
+
+@pytest.mark.parametrize("page", TRANSCRIPTS, ids=label)
+def test_commands_print_what_the_page_shows(
+    page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VGAE_DATA", raising=False)  # as on a reader's machine
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    replayed(page, monkeypatch)
+
+
+@pytest.mark.slow
+def test_the_papers_experiment_prints_what_the_page_shows(
+    data_folder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert data_folder
+    assert folder
+    replayed(REPRODUCE, monkeypatch)
