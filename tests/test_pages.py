@@ -1,23 +1,29 @@
-"""Every example of the README and the documentation is run (`>>>` examples are doctests).
+"""The pages: their shell examples run, their links lead somewhere, and nothing public is missing.
 
-`VGAE_WRITE_DOCS=1 pytest tests/test_examples.py` writes into ```console blocks what their commands
+`VGAE_WRITE_DOCS=1 pytest tests/test_pages.py` writes into ```console blocks what their commands
 print.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from command import Caller
 from transcripts import BLOCK, replay
 
+import vgae
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 TABLE = "source\ttarget\tprobability\n"
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 Answer = subprocess.CompletedProcess[str]
@@ -101,7 +107,7 @@ def replayed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not differences, "\n\n".join(differences)
 
 
-REPRODUCE = ROOT / "docs" / "commands" / "reproduce.md"
+REPRODUCE = DOCS / "commands" / "reproduce.md"
 TRANSCRIPTS = [page for page in PAGES if BLOCK.search(page.read_text()) and page != REPRODUCE]
 
 
@@ -121,3 +127,64 @@ def test_the_papers_experiment_prints_what_the_page_shows(
     assert data_folder
     assert folder
     replayed(REPRODUCE, monkeypatch)
+
+
+# -------------------------------------------------------------------- links
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+# ---------------------------------------------------------------- reference
+
+
+@pytest.fixture(scope="module")
+def reference() -> Any:
+    """The extension that writes docs/command-line.md."""
+    path = DOCS / "_ext" / "command_reference.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def commands(call: Caller) -> list[str]:
+    listed = call("--help").out.partition("Commands:")[2]
+    return re.findall(r"^  ([a-z-]+)  ", listed, re.MULTILINE)
+
+
+def test_the_reference_has_every_option_of_every_command(call: Caller, reference: Any) -> None:
+    text = reference.reference()
+    sections = {part.split("\n")[0]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)}
+    names = commands(call)
+    assert len(names) >= 8
+    assert set(sections) == {"", "vgae", *(f"vgae {name}" for name in names)}
+    for name in names:
+        section, helped = sections[f"vgae {name}"], call(name, "--help").out
+        entries = re.findall(r"^````\{option\} (.*)\n(.*)", section, re.MULTILINE)
+        options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", helped, re.MULTILINE))
+        assert len(options) >= 2
+        assert options <= {word.strip(",") for entry, _ in entries for word in entry.split()}, name
+        assert all(text.strip() for _, text in entries), name
+        for default in re.findall(r"\[(default:\s[^\]]*)\]", helped):
+            assert " ".join(default.split()) in section, name
+
+
+def test_every_command_has_a_page(call: Caller) -> None:
+    index = (DOCS / "index.md").read_text()
+    for name in commands(call):
+        page = (DOCS / "commands" / f"{name}.md").read_text()
+        assert page.startswith(f"# vgae {name}\n")
+        assert f"(../command-line.md#vgae-{name})" in page
+        assert f"\ncommands/{name}\n" in index
+
+
+def test_the_reference_has_every_public_name() -> None:
+    pages = "".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
+    listed = set(re.findall(r"^\.\. auto\w+:: vgae\.(\w+)$", pages, re.MULTILINE))
+    assert set(vgae.__all__) <= listed
