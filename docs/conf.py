@@ -1,5 +1,6 @@
 """Sphinx settings: Markdown pages, the docstrings of public names, the options of the commands."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,17 @@ extensions = [
     "sphinx_copybutton",
 ]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["terminal.css"]
 exclude_patterns = ["_build"]
 smartquotes = False  # "--out" must stay what one types
 default_role = "py:obj"  # a name between single backticks in a docstring is a link to its entry
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {"ArrayLike": "numpy.typing.ArrayLike"}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_attr_annotations = False  # the signature has the types
 python_maximum_signature_line_length = 80
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath"]
@@ -47,6 +52,17 @@ def entry_by_name(app: Any, env: Any, node: Any, shown: Any) -> Any:
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", entries[0], node, shown)
 
 
+def readable(*event: Any) -> tuple[str | None, str | None]:
+    """Write arrays and made defaults in a signature as the source does."""
+    array = r"~numpy\.ndarray\[tuple\[~typing\.Any, \.\.\.\], ~numpy\.dtype\[([~.\w]+)\]\]"
+    parts = [
+        text and re.sub(array, r"~numpy.typing.NDArray[\1]", text).replace("<factory>", "...")
+        for text in event[-2:]
+    ]
+    return parts[0], parts[1]
+
+
 def setup(app: Any) -> None:
-    """Have Sphinx ask for links that it does not find."""
+    """Have Sphinx ask for links that it does not find, and for signatures."""
+    app.connect("autodoc-process-signature", readable)
     app.connect("missing-reference", entry_by_name)
