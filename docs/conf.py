@@ -35,7 +35,6 @@ napoleon_use_rtype = False
 napoleon_attr_annotations = False  # the signature has the types
 python_maximum_signature_line_length = 80
 myst_heading_anchors = 3
-myst_enable_extensions = ["dollarmath"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
