@@ -20,6 +20,7 @@ from vgae.cli import main
 
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+DURATION = re.compile(r"(?:\d+(?:\.\d+)? (?:h|min|s)\b ?)+")
 LEFT_OUT = "..."
 
 
@@ -88,10 +89,13 @@ def abbreviated(lines: list[str], shown: list[str]) -> list[str]:
 
 
 def alike(shown: list[str], got: list[str]) -> bool:
-    """Whether two texts have the same words, and numbers that another machine may round so."""
+    """Whether two texts have the same words, and numbers that differ no more than by rounding.
+
+    Another machine may round otherwise, and takes another time.
+    """
 
     def parts(lines: list[str]) -> tuple[list[str], list[float]]:
-        text = "\n".join(lines)
+        text = DURATION.sub("TIME ", "\n".join(lines))
         return NUMBER.sub("0", text).split(), [float(number) for number in NUMBER.findall(text)]
 
     (words, numbers), (other_words, other_numbers) = parts(shown), parts(got)
