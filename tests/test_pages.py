@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from command import Caller
-from transcripts import BLOCK, replay
+from transcripts import BLOCK, alike, replay
 
 import vgae
 
@@ -118,6 +118,17 @@ def test_commands_print_what_the_page_shows(
     monkeypatch.delenv("VGAE_DATA", raising=False)  # as on a reader's machine
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     replayed(page, monkeypatch)
+
+
+def test_words_and_figures_count_but_times_and_rounding_do_not() -> None:
+    line = ["katz 82.4 ± 3.0, about 1 min 3 s for 200 steps"]
+    assert alike(line, ["katz 82.4 ± 3.01, about 0 s for 200 steps"])
+    for other in (
+        "katz 82.4 ± 3.0, about 3 s for 300 steps",
+        "katz 72.4 ± 3.0, about 3 s for 200 steps",
+    ):
+        assert not alike(line, [other])
+    assert not alike(line, [line[0].replace("katz", "gae")])
 
 
 @pytest.mark.slow
