@@ -178,7 +178,7 @@ def test_the_reference_has_every_option_of_every_command(call: Caller, reference
     for name in names:
         section, helped = sections[f"vgae {name}"], call(name, "--help").out
         entries = re.findall(r"^````\{option\} (.*)\n(.*)", section, re.MULTILINE)
-        options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", helped, re.MULTILINE))
+        options = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", helped, re.MULTILINE))
         assert len(options) >= 2
         assert options <= {word.strip(",") for entry, _ in entries for word in entry.split()}, name
         assert all(text.strip() for _, text in entries), name

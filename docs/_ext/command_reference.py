@@ -37,12 +37,12 @@ def section(typed: str, context: Any) -> str:
     >>> section("vgae datasets", contexts()["vgae datasets"]).splitlines()[0]
     '## vgae datasets'
     """
-    about, _, example = (context.command.help or "").partition("\b\n")
+    command = context.command
+    calls = [line.strip() for line in (command.epilog or "").splitlines() if "  vgae " in line]
     usage = context.get_usage().removeprefix("Usage: ")
-    parts = [f"## {typed}", _escaped(about.strip()), f"```text\n{usage}\n```"]
-    if example:
-        lines = [line.strip() for line in example.strip().splitlines()[1:]]
-        parts.append("```text\n" + "\n".join(lines) + "\n```")
+    parts = [f"## {typed}", _escaped(command.help or ""), f"```text\n{usage}\n```"]
+    if calls:
+        parts.append("For example:\n\n```text\n" + "\n".join(calls) + "\n```")
     if context.parent is not None:
         parts.append(f"More, with an example: [](commands/{context.info_name}.md).")
     parts.append(f"```{{program}} {typed}\n```")
