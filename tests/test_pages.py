@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from command import Caller
 from transcripts import BLOCK, alike, replay
 
 import vgae
+from vgae.cli import app
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -140,7 +143,28 @@ def test_the_papers_experiment_prints_what_the_page_shows(
     replayed(REPRODUCE, monkeypatch)
 
 
-# -------------------------------------------------------------------- links
+# -------------------------------------------------- command lines and links
+
+
+FENCED = re.compile(r"^( *)```[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`(vgae [a-z][^`]*)`")
+
+
+def command_lines(text: str) -> list[str]:
+    """What a page shows of the command, in blocks and within lines."""
+    blocks = "\n".join(block for _, block in FENCED.findall(text)).replace("\\\n", " ")
+    typed = re.findall(r"^ *(?:\$ )?(vgae [a-z].*)", blocks, re.MULTILINE)
+    inline = [" ".join(found.split()) for found in INLINE.findall(FENCED.sub("", text))]
+    return [*typed, *(line for line in inline if " --" in line)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_the_program_takes_every_command_line(page: Path) -> None:
+    program: Any = typer.main.get_command(app)
+    for line in command_lines(page.read_text()):
+        name, *words = shlex.split(line, comments=True)[1:]
+        words = ["1" if re.fullmatch("[A-Z]", word) else word for word in words]  # as in --seed S
+        program.commands[name].make_context(name, words)  # parses, and runs nothing
 
 
 @pytest.mark.parametrize("page", PAGES, ids=label)
