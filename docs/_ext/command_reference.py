@@ -44,7 +44,7 @@ def section(typed: str, context: Any) -> str:
     if calls:
         parts.append("For example:\n\n```text\n" + "\n".join(calls) + "\n```")
     if context.parent is not None:
-        parts.append(f"More, with an example: [](commands/{context.info_name}.md).")
+        parts.append(f"[](commands/{context.info_name}.md) shows what it prints and writes.")
     parts.append(f"```{{program}} {typed}\n```")
     for group, records in _groups(context).items():
         parts.append(f"### {group}")
@@ -63,6 +63,8 @@ def _groups(context: Any) -> dict[str, list[tuple[str, str]]]:
         group = getattr(parameter, "rich_help_panel", None) or "Options"
         names = names.partition(" <")[0] if is_argument else names.replace(" / ", ", ")
         groups.setdefault("Arguments" if is_argument else group, []).append((names, text))
+    if groups.keys() - {"Arguments", "Options"}:
+        groups["Other options"] = groups.pop("Options")
     return groups
 
 
