@@ -82,7 +82,7 @@ def printed(call: Call, patch: pytest.MonkeyPatch) -> list[str]:
 def abbreviated(lines: list[str], shown: list[str]) -> list[str]:
     """The lines without those in the middle that the page leaves out.
 
-    They go on at the last line that begins with the same word as the page's next line, or, if
+    They go on at the first line that begins with the same word as the page's next line, or, if
     there is none, with as many lines as the page has.
     """
     if LEFT_OUT not in shown:
@@ -91,7 +91,7 @@ def abbreviated(lines: list[str], shown: list[str]) -> list[str]:
     after = shown[start + 1 :]
     word = after[0].split(maxsplit=1)[0]
     same = [number for number in range(start, len(lines)) if lines[number].split()[0] == word]
-    end = same[-1] if same else len(lines) - len(after)
+    end = same[0] if same else len(lines) - len(after)
     return [*lines[:start], LEFT_OUT, *lines[end:]]
 
 
