@@ -438,7 +438,10 @@ class Reporter:
     >>> reporter = Reporter(quiet=True)
     >>> reporter.say("karate: 34 nodes")
     >>> reporter.suggest("vgae", "datasets")
-    >>> with reporter.training(10) as on_step, reporter.counting("run", 3) as tick:
+    >>> with reporter.working("reading edges.csv"), reporter.training(10) as callback:
+    ...     print(callback)
+    None
+    >>> with reporter.counting("run", 3) as tick:
     ...     tick("AUC 91.2")
     >>> reporter.close()
     """

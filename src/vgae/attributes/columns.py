@@ -275,7 +275,7 @@ class IgnoredColumn(Column):
 
 
 class FeatureColumn(Column, ABC):
-    """How a column becomes features.
+    r"""How a column becomes features.
 
     Attributes
     ----------
@@ -288,8 +288,17 @@ class FeatureColumn(Column, ABC):
     >>> team.label, team.wanted, team.feature_names(), team.substitute("zero")
     ('team', 'a category', ['team=a', 'team=b'], 'no category')
 
-    `KINDS["category"].fit(cells)` learns the categories of cells, and `team.encode(cells, "zero")`
-    makes features of them.
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("id,team\nann,red\nbob,blue\n")
+    >>> (cells,) = Cells.read(open_table(path, header=True), [1])
+    >>> team = KINDS["category"].fit(cells)
+    >>> team.feature_names()
+    ['team=blue', 'team=red']
+    >>> team.encode(cells, "zero").toarray().tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
     """
 
     wanted: ClassVar[str]
