@@ -18,8 +18,8 @@ from hypothesis import settings
 from vgae.datasets import load_dataset
 from vgae.graph import Graph
 
-# A program of its own, whose library only `make test-slow` installs.
-collect_ignore = ["fuzz_tables.py"]
+# A separate program, whose library only `make test-slow` installs, and scripts that tests run.
+collect_ignore = ["fuzz_tables.py", "days/researcher.py", "days/scientist.py"]
 
 # The same examples at every run: a check must not fail by chance. Random ones come with
 # `pytest --hypothesis-profile=random`, which `make test-slow` uses.

@@ -319,7 +319,7 @@ def test_a_graph_and_pairs_come_from_standard_input(
     call: Caller, folder: Path, edges: Path
 ) -> None:
     options = ("--out", "piped", "--steps", 3)
-    answer = piped(gzip.compress(edges.read_bytes()), "fit", "-", *options)
+    answer = piped(gzip.compress(edges.read_bytes(), mtime=0), "fit", "-", *options)
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.startswith("standard input: comma-separated, gzip, 2 columns, with a")
     assert "\nstandard input: 60 nodes, 120 edges, no features\n" in answer.stderr
@@ -358,7 +358,11 @@ def test_attributes_and_new_nodes_come_from_standard_input(folder: Path, edges: 
         (b"%%MatrixMarket matrix", (), "standard input: is Matrix Market, and only"),
         (b"<graphml>", (), "standard input: is XML"),
         (b"a,b\n" * 999, ("--max-bytes", "1kB"), "standard input: holds more than 1 kB"),
-        (gzip.compress(b"a,b\n" * 999), ("--max-bytes", "1kB"), "standard input: holds more than"),
+        (
+            gzip.compress(b"a,b\n" * 999, mtime=0),
+            ("--max-bytes", "1kB"),
+            "standard input: holds more than",
+        ),
     ],
 )
 def test_standard_input_that_cannot_be_read(
@@ -637,7 +641,7 @@ def test_patience_goes_with_how_often_is_looked(call: Caller, folder: Path) -> N
 def test_a_pair_of_an_unknown_node_names_its_line(call: Caller, folder: Path, run: Path) -> None:
     (folder / "pairs.csv").write_text("n0,n1\nn0,zoe\n")
     line = refused(call, folder, "predict", run, "pairs.csv", "--out", "p.csv")
-    said = "node 'zoe' is not in the graph; correct its id, or remove this pair"
+    said = "node 'zoe' is not in the graph"
     assert line == f"Error: pairs.csv, line 2: {said}"
 
 

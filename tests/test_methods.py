@@ -1,6 +1,5 @@
 """One contract for every method that `evaluate` compares: auto-encoders and baselines."""
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from graphs import random_graph
 from scipy import sparse
 
-from vgae.api import GAE, METHODS, VGAE, Candidate, candidates, evaluate
+from vgae.api import METHODS, VGAE, Candidate, candidates, evaluate
 from vgae.baselines import BASELINES, baseline
 from vgae.errors import InputError
 from vgae.estimators import MODELS
@@ -371,19 +370,3 @@ def test_an_error_within_a_function_passes_with_the_methods_label(karate: Graph)
     with pytest.raises(ZeroDivisionError) as caught:
         evaluate(karate, {"mine": broken}, runs=1)
     assert caught.value.__notes__ == ["raised by method 'mine' in run 0"]
-
-
-def test_an_interrupted_run_does_not_claim_to_keep_what_it_learned(
-    karate: Graph, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fit(*_: Any) -> None:
-        logging.getLogger("vgae.estimators").warning("interrupted after step 3; keeping it")
-        logging.getLogger("vgae.estimators").warning("something else")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(GAE, "fit", fit)
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            candidates(["gae"])["gae"].method(split_edges(karate, seed=0).training, 0)
-    assert caplog.messages == ["something else"] * 2
-    assert logging.getLogger("vgae.estimators").filters == []

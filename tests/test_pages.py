@@ -43,7 +43,7 @@ def the_first_minute(answer: Answer, folder: Path) -> None:
     tables = answer.stdout.split(TABLE)[1:]
     assert [len(table.splitlines()) for table in tables] == [5, 3, 2]
     assert tables[2].startswith("ann\tdan\t0.")
-    assert (folder / "vectors.csv").read_text().count("\n") == 7
+    assert (folder / "embedding.csv").read_text().count("\n") == 7
     assert "merged 1 reversed row" in answer.stderr
 
 

@@ -94,7 +94,7 @@ def test_only_a_guess_is_a_warning(
     assert reading.is_guess == (chosen == "guess")
     record = next(r for r in caplog.records if str(reading) in r.getMessage())
     assert (record.levelno == logging.WARNING) == reading.is_guess
-    advice = "; a guess: --source and --target (source=, target=) name other columns"
+    advice = "; a guess: --source and --target (source=, target=) name others"
     assert record.getMessage() == str(reading) + (advice if reading.is_guess else "")
 
 
@@ -107,10 +107,8 @@ def test_a_remark_and_the_columns_are_both_said(
     assert reading.remarks == (
         "column 1 differs in every row and is taken for row numbers or times: not used",
     )
-    assert caplog.messages[:2] == [
-        f"{reading.where}: {reading.remarks[0]}; --source and --target name others",
-        str(reading),
-    ]
+    advice = "--source and --target (source=, target=) name others"
+    assert caplog.messages[:2] == [f"{reading.where}: {reading.remarks[0]}; {advice}", str(reading)]
 
 
 def test_a_plain_script_sees_what_was_guessed(tmp_path: Path) -> None:

@@ -158,8 +158,10 @@ def test_a_command_gives_its_own_advice_alone(call: Caller, folder: Path, run: P
     assert fitted.endswith("(--validation, --test), or none with --no-holdout")
     evaluated = refused(call, folder, "evaluate", "small.csv")
     assert evaluated.endswith("hold out a larger share (--validation, --test)")
-    assert refused(call, folder, "fit", "words.csv", "--out", "new").endswith("--delimiter")
-    assert refused(call, folder, "predict", run, "words.csv").endswith("each end of an edge")
+    line = refused(call, folder, "fit", "words.csv", "--out", "new")
+    assert line.endswith("give the delimiter with --delimiter (delimiter=)")
+    line = refused(call, folder, "predict", run, "words.csv")
+    assert line.endswith("separate them by a comma or a tab")
     assert "vgae fit --no-holdout" in call("inspect", "small.csv").out
     (folder / "pairs.csv").write_text("note,a,b\n1,2,3\n2,3,4\n")
     assert "--source" not in call("predict", run, "pairs.csv").err
@@ -169,6 +171,9 @@ def test_applicable_keeps_what_is_no_advice() -> None:
     line = "a--b.csv, line 3: 2 columns where the first row has 3; mend or remove this line"
     assert applicable(line, set()) == line
     assert applicable("x: is damaged (say --quote none)", set()) == "x: is damaged"
+    line = "x: is empty; --drop-incomplete (drop_incomplete=True) drops such rows; or fill it"
+    assert applicable(line, set()) == "x: is empty; or fill it"
+    assert applicable(line, {"--drop-incomplete"}) == line
     assert applicable("x; fill it, or fit with --missing mean", set()).endswith("--missing mean")
 
 

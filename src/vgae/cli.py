@@ -432,7 +432,7 @@ def datasets(
         write_table(out, {name: [row[name] for row in rows] for name in rows[0]})
 
 
-@app.command("warm-up")
+@app.command("warm-up", cls=Command, epilog=example("vgae warm-up"))
 def warm_up(quiet: options.QuietOption = False) -> None:
     """Compile all loops for this processor now, so that no later command waits for it."""
     from vgae.report import Reporter, time_words

@@ -43,6 +43,9 @@ _links_option = partial(typer.Option, rich_help_panel="Links")
 _newcomers_option = partial(typer.Option, rich_help_panel="New nodes")
 _output_option = partial(typer.Option, rich_help_panel="Output")
 
+_FEATURES_HEADER = ("--features-header/--no-features-header",)
+_NAMES = "Whether the first row of an attribute table names its columns; default: detected."
+
 GraphArgument = Annotated[
     str,
     typer.Argument(
@@ -59,13 +62,6 @@ PairsArgument = Annotated[
         metavar="PAIRS",
         help="A table whose first two columns, or those called source and target, are node ids; "
         "- reads standard input.",
-    ),
-]
-FeaturesHeaderOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--features-header/--no-features-header",
-        help="Whether the first row of an attribute table names its columns; default: detected.",
     ),
 ]
 RunArgument = Annotated[
@@ -247,7 +243,7 @@ class Reading:
             autocompletion=one_of("error", "mean", "zero"),
         ),
     ] = "error"
-    features_header: FeaturesHeaderOption = None
+    features_header: Annotated[bool | None, _features_option(*_FEATURES_HEADER, help=_NAMES)] = None
     source: Annotated[
         str | None,
         _reading_option(
@@ -457,7 +453,9 @@ class Newcomers:
         Path | None,
         _newcomers_option(metavar="FILE", help="Links of new nodes with known ones: an edge list."),
     ] = None
-    features_header: FeaturesHeaderOption = None
+    features_header: Annotated[bool | None, _newcomers_option(*_FEATURES_HEADER, help=_NAMES)] = (
+        None
+    )
 
     def join(self, model: Any) -> Any:
         """The model, knowing these nodes too.

@@ -129,10 +129,12 @@ def applicable(line: str, options: Collection[str]) -> str:
     'a.csv: is damaged; mend it, or say --quote none'
     """
     first, *rest = CLAUSE_START.split(line)
-    kept = [first]
+    kept, dropped = [first], False
     for start, clause in zip(rest[::2], rest[1::2], strict=True):
-        foreign = set(OPTION.findall(clause)) - set(options)
-        if not foreign or re.search(r"\bfit\b", clause):
+        foreign = set() if re.search(r"\bfit\b", clause) else set(OPTION.findall(clause))
+        # What stands in brackets behind an option says it in Python, and goes with it.
+        dropped = bool(foreign - set(options)) or (dropped and start == " (")
+        if not dropped:
             kept += [start, clause]
     return "".join(kept)
 

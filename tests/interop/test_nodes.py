@@ -235,7 +235,7 @@ def test_columns_of_edges_can_be_named(frame: Maker, caplog: pytest.LogCaptureFi
         with pytest.raises(InputError, match=said):
             as_graph(frame(columns), **options)
     as_graph(frame({name: columns[name] for name in "abk"}))
-    assert "a guess: source= and target= name other columns" in caplog.text
+    assert "a guess: source= and target= name others" in caplog.text
 
 
 @pytest.mark.parametrize("option", ["source", "target", "weight", "bipartite"])

@@ -65,13 +65,13 @@ def split_edges(
         if part > 0 and size == 0:
             raise InputError(
                 f"{count(len(edges), 'edge')}: too few to hold out {part:.3g} of them for {name}; "
-                f"set --{name} to a larger share{' or to 0' if name == 'validation' else ''}"
+                "hold out a larger share (--validation, --test), or none with --no-holdout"
             )
     n_held_out = sum(sizes.values())
     if len(edges) == 0 or n_held_out >= len(edges):
         raise InputError(
             f"{count(len(edges), 'edge')}: holding out {n_held_out} of them leaves none to train "
-            "on; set --validation and --test to smaller shares"
+            "on; hold out a smaller share (--validation, --test), or none with --no-holdout"
         )
     random = np.random.default_rng(stream_seed(seed, "split"))
     shuffled = edges[random.permutation(len(edges))]
@@ -79,7 +79,7 @@ def split_edges(
         graph,
         n_held_out,
         random,
-        advice="set --validation and --test to smaller shares",
+        advice="hold out a smaller share (--validation, --test), or none with --no-holdout",
     )
     cut = sizes["validation"]
     return Split(
