@@ -67,3 +67,15 @@ def test_every_name_of_the_reference_exists(name: str) -> None:
     for part in name.split(".")[1:]:
         path += f".{part}"
         found = getattr(found, part) if hasattr(found, part) else import_module(path)
+
+
+STUMBLING = r"\b(anew|beside|whatever|found out|could not be had|left away|node vectors?)\b"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(SOURCE.rglob("*.py"))],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_words_are_those_of_a_native_reader(file: Path) -> None:
+    assert re.findall(STUMBLING, file.read_text(), re.IGNORECASE) == []

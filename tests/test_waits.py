@@ -154,7 +154,7 @@ def test_compiling_is_shown_before_the_work(
         monkeypatch.setattr(first_use, "_looked", False)
         stages.clear()
         assert call(*arguments).status == 0
-        assert stages[1].startswith("compiling loops for this processor, once after installation")
+        assert stages[1].startswith("compiling loops for this CPU, once after installation")
 
 
 def test_warm_up_compiles_what_is_left_and_says_where_it_lies(

@@ -206,7 +206,7 @@ def test_engines_are_chosen_by_name_and_device() -> None:
     assert choose_engine("auto", torch.device("meta")).name == "tiles"
     with pytest.raises(InputError, match="did you mean 'tiles'"):
         choose_engine("tile")
-    with pytest.raises(InputError, match="engine numba: it works on the processor alone"):
+    with pytest.raises(InputError, match="engine numba: it runs on the CPU only"):
         choose_engine("numba", torch.device("meta"))
 
 

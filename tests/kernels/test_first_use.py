@@ -67,7 +67,7 @@ def kept(cache: Path) -> set[str]:
 
 def test_what_runs_first_compiles_all_that_later_runs_need(tmp_path: Path) -> None:
     assert said(ONE_STEP, tmp_path) == (
-        "compiling loops for this processor, once after installation: up to twenty seconds\n"
+        "compiling loops for this CPU, once after installation: up to twenty seconds\n"
     )
     before = kept(tmp_path)
     assert len(before) >= 2 * len(MODULES)
@@ -131,7 +131,7 @@ def test_a_display_is_shown_while_loops_are_compiled(
 
     compile_once(working)
     compile_once(working)
-    assert new == ["compiling loops for this processor", "compiled", "shown"]
+    assert new == ["compiling loops for this CPU", "compiled", "shown"]
     assert caplog.text == ""
 
 

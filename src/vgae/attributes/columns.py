@@ -480,7 +480,7 @@ class CategoryColumn(FeatureColumn):
         return sparse.csr_array((np.ones(columns.size), columns, ends), shape=shape)
 
     def substitute(self, missing: Missing) -> str:  # noqa: ARG002
-        """No category, whatever replaces missing numbers."""
+        """No category, regardless of what replaces missing numbers."""
         return "no category"
 
 

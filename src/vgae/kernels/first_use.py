@@ -64,7 +64,7 @@ def compile_once(
     if is_compiled():
         return
     often = "once after installation" if folders() else "as no folder can be written to keep them"
-    words = f"compiling loops for this processor, {often}: up to twenty seconds"
+    words = f"compiling loops for this CPU, {often}: up to twenty seconds"
     if working is None:
         logger.warning(words)
         compile_all()
@@ -106,7 +106,7 @@ def compile_all(on_module: Callable[[int, int], None] = lambda _done, _total: No
 
 
 def is_compiled() -> bool:
-    """Whether machine code is kept for all loops, in their present state and for this processor.
+    """Whether machine code is kept for all loops, in their present state and for this CPU.
 
     Examples
     --------

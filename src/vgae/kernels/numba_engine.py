@@ -1,4 +1,4 @@
-"""The sum over all pairs on the processor's cores: tiles of logits that never leave its registers.
+"""The sum over all pairs on the CPU's cores: tiles of logits that never leave its registers.
 
 Both factors are cut into blocks; a task combines a block of rows with a block of columns. Four rows
 at a time meet sixteen columns: their 64 logits are summed in eight registers, become softplus and
@@ -112,7 +112,7 @@ class _Packed(NamedTuple):
 
 @final
 class NumbaEngine:
-    """Fused tiles, compiled by numba: the fastest engine on a processor, in float32.
+    """Fused tiles, compiled by numba: the fastest engine on a CPU, in float32.
 
     `TileEngine` processes factors of any other type.
 
@@ -120,7 +120,7 @@ class NumbaEngine:
     --------
     >>> engine = NumbaEngine()
     >>> engine.name, engine.unavailable(torch.device("cuda"), 16)
-    ('numba', 'it works on the processor alone (device cpu)')
+    ('numba', 'it runs on the CPU only (device cpu)')
     >>> round(float(engine.sweep(torch.zeros(2, 1), None).total), 4)  # 4 log 2
     2.7726
     """
@@ -129,7 +129,7 @@ class NumbaEngine:
 
     def unavailable(self, device: torch.device, dim: int) -> str | None:  # noqa: ARG002
         """See `Engine.unavailable`."""
-        return None if device.type == "cpu" else "it works on the processor alone (device cpu)"
+        return None if device.type == "cpu" else "it runs on the CPU only (device cpu)"
 
     def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:
         """See `Engine.sweep`."""

@@ -6,7 +6,7 @@ In the symmetric case the gradient is twice that of the rows; two different fact
 the other gradient. If there are few rows, the columns are cut into parts to keep the GPU busy, and
 the parts are added up in float64 afterwards.
 
-Triton's interpreter runs the same kernel on a processor, slowly: set the environment variable
+Triton's interpreter runs the same kernel on a CPU, slowly: set the environment variable
 TRITON_INTERPRET=1 before this module is imported.
 """
 
