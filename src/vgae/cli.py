@@ -434,12 +434,15 @@ def datasets(
 
 @app.command("warm-up", cls=Command, epilog=example("vgae warm-up"))
 def warm_up(quiet: options.QuietOption = False) -> None:
-    """Compile all loops for this CPU now, so that no later command waits for it."""
+    """Compile all loops for this CPU ahead of time.
+
+    No later command has to wait for it.
+    """
     from vgae.report import Reporter, time_words
 
     reporter = Reporter(quiet=quiet)
     started, words = time.perf_counter(), "compiling loops for this CPU"
-    with reporter.working(words) as change:
+    with reporter.working("looking for compiled loops") as change:
         from vgae.kernels.first_use import compile_all, folders
 
         if not folders():

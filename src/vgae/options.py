@@ -358,7 +358,7 @@ class Training:
         _model_option(
             metavar="NAME",
             help="paper (class-weighted cross-entropy: the edges weigh as much as all the pairs "
-            "without one) or elbo (all pairs weigh alike).",
+            "without one) or elbo (all pairs have the same weight).",
             autocompletion=one_of(*OBJECTIVES),
         ),
     ] = None

@@ -182,21 +182,6 @@ def test_a_later_table_may_have_a_header_the_first_one_lacked(tmp_path: Path, ed
     assert ids.tolist() == ["zed"]
 
 
-@pytest.mark.parametrize("broken", ["index", "order"])
-def test_a_matrix_with_broken_indices_cannot_crash_us(tmp_path: Path, broken: str) -> None:
-    indices, starts = np.array([0, 1, 0]), np.array([0, 1, 2, 3])
-    if broken == "index":
-        indices[1] = 2_000_000_000
-    else:
-        starts[1] = 9
-    np.savez(
-        tmp_path / "x.npz", indices=indices, indptr=starts, data=np.ones(3),
-        format=b"csr", shape=np.array([3, 2]),
-    )  # fmt: skip
-    with pytest.raises(InputError, match="not a valid sparse matrix|cannot be read"):
-        read_graph(put(tmp_path, "n.csv", "0,1\n1,2\n"), features=tmp_path / "x.npz")
-
-
 def test_row_numbers_of_a_data_frame_are_no_attributes(tmp_path: Path, edges: Path) -> None:
     path = put(tmp_path, "n.csv", ",id,x\n0,a,1\n1,b,2\n2,c,3\n")
     assert read_graph(edges, features=path).n_features == 1

@@ -31,7 +31,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
 
 
 def test_what_cannot_run_here_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="engine numba: it works on the processor"):
+    with pytest.raises(InputError, match="engine numba: it runs on the CPU only"):
         choose_engine("numba", GPU)
     monkeypatch.setitem(sys.modules, "vgae.kernels.triton_engine", None)  # its import fails
     if importlib.util.find_spec("triton") is not None:
