@@ -70,7 +70,8 @@ def test_a_shell_completes_names(
 def test_completion_can_be_shown_and_installed(tmp_path: Path) -> None:
     vgae = str(Path(sys.executable).with_name("vgae"))
     answer = subprocess.run(
-        ["bash", "-c", f"{vgae} --show-completion; {vgae} --install-completion"],
+        # The shell is found among the parents of the process: `true` keeps bash from becoming it.
+        ["bash", "-e", "-c", f"{vgae} --show-completion; {vgae} --install-completion; true"],
         capture_output=True,
         text=True,
         env=os.environ | {"HOME": str(tmp_path)},
