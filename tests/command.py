@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -23,8 +24,9 @@ class Caller:
     def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.patch, self.capsys = patch, capsys
 
-    def __call__(self, *arguments: object) -> Result:
+    def __call__(self, *arguments: object, stdin: bytes = b"") -> Result:
         self.patch.setattr(sys, "argv", ["vgae", *map(str, arguments)])
+        self.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         self.capsys.readouterr()
         with pytest.raises(SystemExit) as caught:
             main()

@@ -331,20 +331,23 @@ def test_a_graph_and_pairs_come_from_standard_input(
     assert [(row["source"], row["target"]) for row in rows] == [("n3", "n9"), ("n0", "n1")]
 
 
-def test_attributes_and_new_nodes_come_from_standard_input(folder: Path, edges: Path) -> None:
+def test_attributes_and_new_nodes_come_from_standard_input(
+    call: Caller, folder: Path, edges: Path
+) -> None:
     ages = "id,age\n" + "".join(f"n{i},{i % 7}\n" for i in range(60))
     options = ("--out", "run", "--steps", 2, "--quiet")
-    answer = piped(ages, "fit", edges, "--features", "-", *options)
-    assert answer.returncode == 0, answer.stderr
+    answer = call("fit", edges, "--features", "-", *options, stdin=ages.encode())
+    assert answer.status == 0, answer.err
     new = ("--new-nodes", "-", "--node", "zoe", "--top", 2)
-    assert piped("id,age\nzoe,3\n", "recommend", "run", *new).stdout.count("zoe\t") == 2
-    answer = piped("id,age\nn1,3\n", "recommend", "run", *new)
-    assert answer.stderr.splitlines()[-1].startswith("Error: standard input: ")
-    answer = piped(ages.replace("n7,0", "n7,"), "inspect", edges, "--features", "-")
-    assert "Error: standard input, line 9: column 'age' is empty" in answer.stderr
+    assert call("recommend", "run", *new, stdin=b"id,age\nzoe,3\n").out.count("zoe\t") == 2
+    answer = call("recommend", "run", *new, stdin=b"id,age\nn1,3\n")
+    assert answer.err.splitlines()[-1].startswith("Error: standard input: ")
+    missing = ages.replace("n7,0", "n7,").encode()
+    answer = call("inspect", edges, "--features", "-", stdin=missing)
+    assert "Error: standard input, line 9: column 'age' is empty" in answer.err
     (folder / "pairs.csv").write_text("n0,n1\n")
-    answer = piped("id,age\nzoe,3\n", "predict", "run", "-", "--new-nodes", "-")
-    assert "only one input can come from standard input" in answer.stderr
+    answer = call("predict", "run", "-", "--new-nodes", "-", stdin=b"id,age\nzoe,3\n")
+    assert "only one input can come from standard input" in answer.err
 
 
 @pytest.mark.parametrize(
@@ -366,12 +369,12 @@ def test_attributes_and_new_nodes_come_from_standard_input(folder: Path, edges: 
     ],
 )
 def test_standard_input_that_cannot_be_read(
-    folder: Path, content: bytes, options: tuple[str, ...], said: str
+    call: Caller, folder: Path, content: bytes, options: tuple[str, ...], said: str
 ) -> None:
-    answer = piped(content, "inspect", "-", *options)
-    assert answer.returncode == 2
-    assert answer.stderr.splitlines()[-1].startswith(f"Error: {said}")
-    assert answer.stdout == ""
+    answer = call("inspect", "-", *options, stdin=content)
+    assert answer.status == 2
+    assert answer.err.splitlines()[-1].startswith(f"Error: {said}")
+    assert answer.out == ""
     assert listing(folder) == []
 
 

@@ -27,8 +27,7 @@ Fay;52;Bergen
 END
 
 # What is in it?
-vgae inspect "my data/friends.csv" --features people.csv --missing mean
-vgae inspect "my data/friends.csv" --json > inspected.json
+vgae inspect "my data/friends.csv" --features people.csv --missing mean --json > inspected.json
 
 # A missing age is refused until the analyst says what to do; nothing is written.
 if vgae fit "my data/friends.csv" --features people.csv --no-holdout --out "runs/first try"; then exit 1; fi
@@ -36,17 +35,16 @@ test ! -e "runs/first try"
 
 vgae fit "my data/friends.csv" --features people.csv --standardize --missing mean --no-holdout \
     --out "runs/first try"
-vgae recommend "runs/first try" --top 5 --out links.csv
+vgae recommend "runs/first try" --top 5 --out friends.gexf    # a picture for Gephi
+vgae recommend "runs/first try" --top 3 --out links.csv
 
 # A second list does not replace the first without a word.
-if vgae recommend "runs/first try" --top 3 --out links.csv; then exit 1; fi
-vgae recommend "runs/first try" --top 3 --out links.csv --overwrite
+if vgae recommend "runs/first try" --top 5 --out links.csv; then exit 1; fi
 
 # A slip of the pen names the node that was meant.
 if vgae recommend "runs/first try" --node ann 2> slip.txt; then exit 1; fi
 
-# A picture for Gephi, probabilities of pairs from standard input, and the embedding.
-vgae recommend "runs/first try" --top 5 --out friends.gexf
+# Probabilities of pairs from standard input, and the embedding.
 printf 'Ann;Dan\nBob;Fay\n' | vgae predict "runs/first try" -
 vgae embed "runs/first try" --out embedding.csv
 

@@ -65,6 +65,7 @@ def kept(cache: Path) -> set[str]:
     return {path.name for path in cache.rglob("*.nb*")}
 
 
+@pytest.mark.slow
 def test_what_runs_first_compiles_all_that_later_runs_need(tmp_path: Path) -> None:
     assert said(ONE_STEP, tmp_path) == (
         "compiling loops for this CPU, once after installation: up to twenty seconds\n"
