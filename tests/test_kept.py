@@ -320,3 +320,9 @@ def test_a_killed_command_goes_on_and_gives_the_same_table(call: Caller, folder:
     assert f"{n_kept} of {2 * n_kept} runs are taken over from runs/evaluate" in again.err
     assert list(folder.iterdir()) == []
     assert again.out == call(*COMMAND, n_kept).out
+
+
+def test_a_folder_that_was_there_before_stays(karate: Graph, folder: Path) -> None:
+    (folder / "mine" / "empty").mkdir(parents=True)
+    evaluate(karate, ["katz"], runs=1, metrics="auc", keep="mine/empty")
+    assert (folder / "mine" / "empty").is_dir()

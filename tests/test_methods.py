@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from graphs import random_graph
+from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.api import METHODS, VGAE, Candidate, candidates, evaluate
@@ -296,7 +297,7 @@ class Broken(Scores):
     [
         (None, "returned NoneType, not an array of numbers"),
         ("katz", "returned str, not an array"),
-        ([["a"]] * 34, "returned list, not an array of numbers"),
+        ([["a"]] * 34, "returned list of <U1, not an array of numbers"),
         ([[1.0], [1.0, 2.0]], "returned list, not an array of numbers"),
         (np.ones((34, 2), dtype=complex), "not an array of numbers"),
         (np.ones(34), r"returned an array of shape \(34,\); return an embedding with a row for"),
@@ -312,6 +313,11 @@ class Broken(Scores):
         (lambda pairs: pairs, r"the function of pairs returned shape \(14, 2\) for 14 pairs"),
         (lambda _: 1.0, r"returned shape \(\) for 14 pairs; return one score per pair, shape \(1"),
         (lambda _: None, "the function of pairs returned NoneType, not an array of numbers"),
+        (lambda pairs: -np.arange(len(pairs)), "depend on the pair alone"),
+        (VGAE, "returned the class VGAE, not scores"),
+        (VGAE(), r"returned VGAE; return its scores\(\)"),
+        (torch.ones(34, 2).to_sparse(), r"to_dense\(\) makes one"),
+        (np.ma.array(np.ones((34, 2))), "returned a masked array"),
         (Broken(), "a score is NaN; every pair needs a number"),
     ],
 )  # fmt: skip
@@ -370,3 +376,55 @@ def test_an_error_within_a_function_passes_with_the_methods_label(karate: Graph)
     with pytest.raises(ZeroDivisionError) as caught:
         evaluate(karate, {"mine": broken}, runs=1)
     assert caught.value.__notes__ == ["raised by method 'mine' in run 0"]
+
+
+def test_the_order_of_the_pairs_tells_nothing(karate: Graph) -> None:
+    """Pairs with and without an edge are asked for together, in the order of their nodes."""
+    asked: list[NDArray[np.int64]] = []
+
+    def nothing(view: TrainingView, seed: int) -> Any:  # noqa: ARG001
+        def scores(pairs: NDArray[np.int64]) -> Any:
+            asked.append(pairs.copy())
+            return np.zeros(len(pairs))
+
+        return scores
+
+    evaluate(karate, {"nothing": nothing}, runs=1, test=0.2, metrics="auc")
+    assert asked[0].tolist() == sorted(asked[0].tolist())
+    positives = set(map(tuple, split_edges(karate, seed=0, test=0.2).test.positives.tolist()))
+    assert positives < set(map(tuple, asked[0].tolist()))
+
+
+def test_ranks_within_what_is_asked_for_are_no_scores(karate: Graph) -> None:
+    def ranked(view: TrainingView, seed: int) -> Any:  # noqa: ARG001
+        return lambda pairs: np.argsort(np.argsort(view.train.degrees[pairs].sum(axis=1)))
+
+    with pytest.raises(InputError, match="must depend on the pair alone"):
+        evaluate(karate, {"ranked": ranked}, runs=1, test=0.2)
+
+
+def test_what_a_method_does_to_its_view_changes_nothing(karate: Graph) -> None:
+    def rude(view: TrainingView, seed: int) -> Any:  # noqa: ARG001
+        assert view.train.labels is None  # labels score a method, and are not shown to it
+        adjacency = view.train.adjacency
+        adjacency.setdiag(1)
+        adjacency.data = adjacency.data * 0
+        return np.ones((view.train.n_nodes, 1))
+
+    options: dict[str, Any] = {"runs": 2, "test": 0.2, "tasks": ["links", "nodes"], "steps": 3}
+    together = evaluate(karate, {"rude": rude, "katz": "katz", "gae": "gae"}, **options)
+    alone = evaluate(karate, ["katz", "gae"], **options)
+    for name in ("katz", "gae"):
+        assert together.metrics[name] == alone.metrics[name]
+    assert (karate.n_edges, karate.adjacency.nnz) == (78, 156)
+
+
+def test_a_class_of_your_own_is_no_method_of_ours() -> None:
+    class Mine(VGAE):  # type: ignore[misc]
+        """A model with another way to score."""
+
+    made = candidates({"mine": Mine(), "plain": VGAE()})
+    assert made["mine"].kind == "function"
+    assert made["plain"].kind == "vgae"
+    with pytest.raises(InputError, match="5 is not a dictionary of settings"):
+        candidates(["katz"], settings={"katz": 5})  # type: ignore[dict-item]

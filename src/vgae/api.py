@@ -316,7 +316,9 @@ class OpenEvaluation:
         self._found: dict[str, list[RunMetrics]] = {label: [] for label in methods}
         self._kept: dict[str, KeptRuns] = {}
         if keep is not None:
+            self._owns_folder = not keep.exists()
             self._take_over(keep)
+            self._owns_folder |= any(kept.path.exists() for kept in self._kept.values())
         self.n_taken_over = sum(map(len, self._found.values()))
 
     @property
@@ -393,7 +395,7 @@ class OpenEvaluation:
         )
 
     def discard(self) -> None:
-        """Remove the kept runs, and the folder if that leaves it empty.
+        """Remove the kept runs, and the folder that was made for them if that leaves it empty.
 
         Runs that an interrupted call with more `runs` has kept stay for that call.
         """
@@ -401,7 +403,7 @@ class OpenEvaluation:
             for kept in self._kept.values():
                 if kept.count(self._metrics) <= self._runs:
                     kept.path.unlink(missing_ok=True)
-            if self.keep is not None:
+            if self.keep is not None and self._owns_folder:
                 # A relative name may have brought folders that only hold this one.
                 (os.rmdir if self.keep.is_absolute() else os.removedirs)(self.keep)
 

@@ -103,6 +103,11 @@ class Protocol:
             if not names:
                 raise InputError(f"{kind}s: name at least one of {', '.join(known)}")
             for name in names:
+                if kind == "metric" and any(name in every for every in TASK_METRICS.values()):
+                    raise InputError(
+                        f"metric {name}: belongs to a task; its tasks always report it, and "
+                        "metrics chooses among those of links"
+                    )
                 if name not in known:
                     raise unknown_name(kind, name, known)
         if "links" in self.tasks and self.split.test == 0:
@@ -142,10 +147,10 @@ def check_runs(runs: Any, seed: Any) -> None:
     >>> check_runs(10, 0)
     >>> check_runs(0, 0)
     Traceback (most recent call last):
-    vgae.errors.InputError: runs = 0: must be at least 1
+    vgae.errors.InputError: runs = 0: must be a whole number, at least 1
     """
     if isinstance(runs, bool) or not isinstance(runs, (int, np.integer)) or runs < 1:
-        raise InputError(f"runs = {runs}: must be at least 1")
+        raise InputError(f"runs = {runs}: must be a whole number, at least 1")
     stream_seed(seed, "split")
 
 
@@ -246,11 +251,12 @@ def evaluate_runs(
     """
     protocol.check(graph)
     done = done or {}
+    unlabelled = graph.with_labels(None)
     for run in range(runs):
         wanted = {name: method for name, method in methods.items() if run >= done.get(name, 0)}
         split = None
         if wanted and "links" in protocol.tasks:
-            split = split_edges(graph, **protocol.split.model_dump(), seed=seed + run)
+            split = split_edges(unlabelled, **protocol.split.model_dump(), seed=seed + run)
         for name, method in wanted.items():
             try:
                 metrics = _run_scores(graph, split, method, seed + run, protocol)
@@ -271,7 +277,8 @@ def _run_scores(
     if split is not None:
         metrics |= link_scores(split, method(split.training, seed), protocol.metrics)
     if set(protocol.tasks) - {"links"}:
-        vectors = method(Split.without_holdout(graph).training, seed).vectors
+        unlabelled = graph.with_labels(None)  # labels score a method, and are not shown to it
+        vectors = method(Split.without_holdout(unlabelled).training, seed).vectors
         metrics |= _task_scores(graph, vectors, seed, protocol)
     return metrics
 
@@ -302,14 +309,23 @@ def link_scores(
     >>> link_scores(split_edges(ring, seed=0), nothing, ["auc"])
     {'auc': 0.5}
     """
-    pairs = np.concatenate([split.test.positives, split.test.negatives])
-    found = scores.pairs(pairs)
-    cut = len(split.test.positives)
-    ranking = link_metrics(found[:cut], found[cut:])
+    ranking = link_metrics(*_test_scores(split, scores))
     return {
         name: full_average_precision(split, scores) if name == FULL_AP else ranking[name]
         for name in metrics
     }
+
+
+def _test_scores(split: Split, scores: Scores) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Scores of the test pairs with and without an edge.
+
+    The pairs are asked for in the order of their nodes, which does not tell them apart.
+    """
+    pairs = np.concatenate([split.test.positives, split.test.negatives])
+    order = np.lexsort(pairs.T[::-1])
+    found = scores.pairs(pairs[order])[np.argsort(order)]
+    cut = len(split.test.positives)
+    return found[:cut], found[cut:]
 
 
 def full_average_precision(split: Split, scores: Scores) -> float:
@@ -340,7 +356,7 @@ def full_average_precision(split: Split, scores: Scores) -> float:
     >>> round(found, 4)
     0.0116
     """
-    positives = scores.pairs(split.test.positives)
+    positives, _ = _test_scores(split, scores)
     levels, gained = np.unique(positives, return_counts=True)
     rivals = scores.reaching(levels, split.graph.adjacency)
     above = np.cumsum(rivals[:0:-1])[::-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,8 +55,9 @@ class Graph:
     """A simple graph with node ids and optional features, labels and edge weights.
 
     Make one with `Graph.from_edges`, `Graph.from_pairs`, `Graph.from_scipy`, `vgae.read_graph`,
-    `vgae.as_graph` or `vgae.load_dataset`. Its arrays are read-only. `Graph(adjacency, ids)` copies
-    its parts and checks them.
+    `vgae.as_graph` or `vgae.load_dataset`. Its arrays are read-only, and what you do to a SciPy
+    matrix that it gives you does not change the graph. `Graph(adjacency, ids)` copies its parts and
+    checks them.
 
     Attributes
     ----------
@@ -579,6 +581,30 @@ class Graph:
             "read from": self.reading,
         }
         return html_table("Graph", rows)
+
+
+class _Shielded:
+    """A part of a graph, handed out as a new object each time where it is a SciPy matrix.
+
+    The arrays of a matrix can be made read-only, but not the matrix: `setdiag`, for one, exchanges
+    its arrays. What a caller does to a matrix must not change the graph.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, graph: Graph | None, owner: type) -> Any:
+        if graph is None:
+            return self
+        part = vars(graph)[self.name]
+        return copy.copy(part) if sparse.issparse(part) else part
+
+    def __set__(self, graph: Graph, part: Any) -> None:
+        vars(graph)[self.name] = part
+
+
+for _name in ("adjacency", "features"):
+    setattr(Graph, _name, _Shielded(_name))
 
 
 def _checked_features(features: Any) -> Features:

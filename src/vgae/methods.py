@@ -158,7 +158,9 @@ def _check_settings(
     overrides: Mapping[str, Any],
     settings: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    for label in settings:
+    for label, own in settings.items():
+        if not isinstance(own, Mapping):
+            raise InputError(f"settings of {label}: {own!r} is not a dictionary of settings")
         if label not in {*METHODS, *wanted}:
             raise unknown_name("method", label, {*METHODS, *wanted})
         if label not in wanted:
@@ -218,7 +220,7 @@ def _auto_encoder(model: LinkModel, preset: str | None, overrides: Mapping[str, 
 
     use = settings.network.features
     made = Candidate(
-        model.name,
+        model.name if MODELS[model.name] is kind else FUNCTION,
         scores,
         preset,
         overrides,

@@ -21,6 +21,9 @@ __all__ = ["FunctionScores", "Scores", "VectorScores", "as_scores", "block_rows"
 PAIRS_AT_ONCE = 2**20
 """How many pairs a function is asked for at a time."""
 
+MOST_ASKED_AGAIN = 1000
+"""How many pairs a function is asked for a second time, to see that it gives the same scores."""
+
 
 class Scores(ABC):
     """Scores of node pairs in any monotone scale: the larger, the likelier an edge.
@@ -186,7 +189,9 @@ class FunctionScores(Scores):
     """Scores that a function of pairs gives.
 
     The function is asked for pairs of two different nodes, the smaller index first, so that a pair
-    scores the same in both directions; in blocks, where many pairs are asked for.
+    scores the same in both directions; in blocks, where many pairs are asked for. The score of a
+    pair must depend on the pair alone: the first time, some pairs are asked for again, alone and in
+    another order, and must score the same.
 
     Parameters
     ----------
@@ -198,8 +203,8 @@ class FunctionScores(Scores):
     Raises
     ------
     InputError
-        When scores are asked for: what the function returned has another shape, is not numeric or
-        holds NaN.
+        When scores are asked for: what the function returned has another shape, is not numeric,
+        holds NaN, or depends on the other pairs.
 
     Examples
     --------
@@ -211,14 +216,29 @@ class FunctionScores(Scores):
     vectors: ClassVar[None] = None
 
     def __init__(self, function: PairFunction, n_nodes: int) -> None:
-        self.n_nodes, self._function = n_nodes, function
+        self.n_nodes, self._function, self._asked_again = n_nodes, function, False
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         scores = np.zeros(len(pairs))  # a node's score with itself means nothing
         asked = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
         for chosen in blocks(asked, PAIRS_AT_ONCE):
             scores[chosen] = self._checked(self._function(np.sort(pairs[chosen], axis=1)), chosen)
+            if not self._asked_again and len(chosen) > 1:
+                self._ask_again(pairs[chosen], scores[chosen])
         return scores
+
+    def _ask_again(self, pairs: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+        """Refuse scores that depend on the order of the pairs, or on which others are asked for."""
+        self._asked_again = True
+        some = np.arange(len(pairs))[:: max(2, len(pairs) // MOST_ASKED_AGAIN)][::-1]
+        again = self._checked(self._function(np.sort(pairs[some], axis=1)), some)
+        finite = np.abs(scores[np.isfinite(scores)])
+        close = 1e-4 * finite.max(initial=0.0)
+        if not np.allclose(again, scores[some], rtol=1e-3, atol=close):
+            raise InputError(
+                "the function of pairs gave other scores when fewer pairs were asked for; the "
+                "score of a pair must depend on the pair alone"
+            )
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         every = np.arange(self.n_nodes)
@@ -273,6 +293,10 @@ def as_scores(answer: Any, n_nodes: int) -> Scores:
                 f"returned scores of {answer.n_nodes:,} nodes, but the graph has {n_nodes:,}"
             )
         return answer
+    if isinstance(answer, type):
+        raise InputError(f"returned the class {answer.__name__}, not scores")
+    if callable(getattr(answer, "scores", None)):
+        raise InputError(f"returned {type(answer).__name__}; return its scores()")
     if callable(answer):
         return FunctionScores(answer, n_nodes)
     vectors = _numbers(answer, "returned")
@@ -299,15 +323,21 @@ def as_scores(answer: Any, n_nodes: int) -> Scores:
 
 def _numbers(values: Any, said: str) -> NDArray[np.float64]:
     """An array of real numbers, whichever library brings it."""
+    kind, hint = type(values).__name__, ""
     if isinstance(values, torch.Tensor):
+        hint = "; to_dense() makes one" if values.layout != torch.strided else ""
         values = values.detach().cpu()
+        values = values if hint or not values.is_floating_point() else values.double()
+    if np.ma.isMaskedArray(values):
+        raise InputError(f"{said} a masked array; return filled(...) with a number for each cell")
     try:
         array = np.asarray(values)
-    except ValueError:  # rows of different lengths
+    except (TypeError, ValueError):  # rows of different lengths, or another layout
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "buif":
-        hint = "; toarray() makes one" if hasattr(values, "toarray") else ""
-        raise InputError(f"{said} {type(values).__name__}, not an array of numbers{hint}")
+        hint = "; toarray() makes one" if hasattr(values, "toarray") else hint
+        dtype = f" of {array.dtype}" if array.ndim and array.dtype != object else ""
+        raise InputError(f"{said} {kind}{dtype}, not an array of numbers{hint}")
     return array.astype(np.float64)
 
 

@@ -19,7 +19,9 @@ __all__ = ["Command", "applicable", "example", "grouped", "in_typed_words"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 CLAUSE_START = re.compile(r"(; |: |, or | \()")
 STAGE = re.compile(r"(?:settings|split): (?:(?:training|network): )?")
-KEY = re.compile(r"(?:\w+\.)*(\w+)(?: = [^ :]+| '[^']*'| [^ :]+)?: ")
+KEY = re.compile(
+    r"(?:(?:settings|split|training|network)\.)*(\w+)(?: = [^ :]+| '[^']*'| [^ :]+)?: "
+)
 """A setting at the start of a message, with its path and its value or without them."""
 LAST_GROUPS = "Output, Help"
 
