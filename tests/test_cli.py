@@ -551,7 +551,7 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ),
         ("evaluate karate --models katz --set katz.x=1", "unknown setting of katz 'x'"),
         ("reproduce --only corra", "unknown experiment 'corra': did you mean 'cora'?"),
-        ("reproduce --runs 0", "--runs 0: must be at least 1"),
+        ("reproduce --runs 0", "--runs 0: must be a whole number"),
         ("reproduce --out edges.csv", "edges.csv"),
         ("evaluate karate --out scores.xlsx", "cannot write '.xlsx'"),
         ("recommend nowhere", "nowhere: no such run folder"),
@@ -580,7 +580,7 @@ def test_bad_arguments(
         ("evaluate GRAPH --tasks node", "unknown task 'node'"),
         ("evaluate GRAPH --test 0", "--test 0: an evaluation needs test pairs"),
         ("evaluate GRAPH --test 2", "--test 2: input should be less than 1"),
-        ("evaluate GRAPH --runs 0", "--runs 0: must be at least 1"),
+        ("evaluate GRAPH --runs 0", "--runs 0: must be a whole number"),
         ("evaluate GRAPH --seed -1", "--seed -1: must be a whole number"),
         ("evaluate GRAPH --steps -1", "--steps -1: input should be greater"),
         ("evaluate GRAPH --engine fast", "fast"),
@@ -614,7 +614,7 @@ def test_bad_arguments(
         ("recommend RUN --out x.xlsx", "cannot write '.xlsx'"),
         ("embed RUN --out nowhere/x.csv", "there is no folder nowhere"),
         ("reproduce --only corra", "unknown experiment 'corra'"),
-        ("reproduce --runs 0", "--runs 0: must be at least 1"),
+        ("reproduce --runs 0", "--runs 0: must be a whole number"),
         ("reproduce --out pipe", "pipe"),
     ],
 )
@@ -774,3 +774,27 @@ def test_a_terminal_without_special_letters_costs_no_results() -> None:
     answer = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert answer.returncode == 0
     assert r"\xb1" in answer.stdout
+
+
+def test_results_do_not_lie_in_the_run_that_they_come_from(
+    call: Caller, folder: Path, run: Path
+) -> None:
+    for command, name in (("recommend", "links.csv"), ("embed", "embeddings.parquet")):
+        line = refused(call, folder, command, run, "--out", run / name, "--overwrite")
+        assert "lies in the run folder" in line
+    assert vgae.load(run).interrupted_ is False
+
+
+def test_what_means_little_is_said(call: Caller, folder: Path, run: Path) -> None:
+    (folder / "karate").write_text("a,b\nb,c\n")
+    result = call("fit", "karate", "--steps", 0, "--out", "new", "--json")
+    assert "karate is the data set; ./karate is the file of that name" in result.err
+    assert "nothing was learned" in result.err
+    assert "percent" not in result.err
+    (folder / "loops.csv").write_text("n0,n0\nn0,n1\n")
+    assert "1 pair joins a node with itself" in call("predict", run, "loops.csv").err
+
+
+def test_a_suffix_that_is_not_written_is_named(call: Caller, folder: Path) -> None:
+    line = refused(call, folder, "evaluate", "karate", "--out", "scores.json")
+    assert line.startswith("Error: scores.json: cannot write '.json'; use one of ")

@@ -135,7 +135,9 @@ def fit(
     print_fit(estimator.metrics_, links, json=json)
     if estimator.metrics_["test"]:
         made = split_words(split.settings.protocol, split.settings.proportions)
-        reporter.say(f"{made}, seed {seed}; scores in percent")
+        reporter.say(f"{made}, seed {seed}" + "; scores in percent" * (not json))
+    if not estimator.history_:
+        reporter.say("no training steps: the weights are random, and nothing was learned")
     reporter.say(f"run folder: {out}")
     reporter.suggest("vgae", "recommend", out, "--top", 10)
     if estimator.interrupted_:
@@ -217,6 +219,10 @@ def evaluate(
             print_evaluation(work.result())
             shown = f"{work.n_complete} of {runs} runs"
             reporter.say(f"interrupted: the table shows the {shown} that every method has finished")
+        elif json:
+            reporter.say("interrupted: no JSON is printed of a part of the runs")
+        if out is not None:
+            reporter.say(f"interrupted: {out} is not written")
         if work.n_kept:
             kept = f"{work.n_kept} of {total} runs are kept in {keep}"
             reporter.say(f"{kept}: the same command goes on from there")
@@ -303,7 +309,7 @@ def predict(
     from vgae.tables import check_output
 
     reporter = Reporter(quiet=quiet)
-    _check_out(out, check_output, overwrite=overwrite, json=json)
+    _check_out(out, check_output, overwrite=overwrite, json=json, run=run)
     from vgae.api import Link, load
 
     with reporter.working(f"opening {run}"):
@@ -315,6 +321,10 @@ def predict(
         model = newcomers.join(model)
         with reporter.working(f"reading {input_name(str(pairs))}"):
             asked = read_pairs(file, model.split_.graph, header=header)
+    n_loops = sum(a == b for a, b in asked)
+    if n_loops:
+        joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
+        reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
     probabilities = model.predict_proba(asked).tolist()
     links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
     _give_links(links, json, out)
@@ -347,7 +357,7 @@ def recommend(
 
     marked = out is not None and inner_suffix(out) in MARKED_FORMATS
     check = partial(check_output, others=MARKED_FORMATS)
-    _check_out(out, check, overwrite=overwrite, json=json)
+    _check_out(out, check, overwrite=overwrite, json=json, run=run)
     from vgae.api import load
 
     with reporter.working(f"opening {run}"):
@@ -382,7 +392,7 @@ def embed(
     from vgae.report import Reporter, print_embedding
 
     reporter = Reporter(quiet=quiet)
-    _check_out(out, check_vectors_output, overwrite=overwrite, json=json)
+    _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
     from vgae.api import load
 
     with reporter.working(f"opening {run}"):
@@ -532,7 +542,12 @@ def _leave(line: str, status: int) -> NoReturn:
 
 
 def _check_out(
-    out: Path | None, check: Callable[..., None], *, overwrite: bool, json: bool = False
+    out: Path | None,
+    check: Callable[..., None],
+    *,
+    overwrite: bool,
+    json: bool = False,
+    run: Path | None = None,
 ) -> None:
     """Refuse an output before any work."""
     if out is None and overwrite:
@@ -540,6 +555,8 @@ def _check_out(
     if out is not None:
         if json:
             raise InputError("--json prints and --out writes: name one of them")
+        if run is not None and run.resolve() in out.resolve().parents:
+            raise InputError(f"{out}: lies in the run folder {run}; choose another place")
         check(out, overwrite=overwrite)
 
 

@@ -125,7 +125,8 @@ class Protocol:
         if set(self.tasks) - {"links"} and graph.labels is None:
             asked = next(task for task in self.tasks if task != "links")
             raise InputError(
-                f"task {asked}: the graph's nodes have no labels; Graph.with_labels adds them"
+                f"task {asked}: the graph's nodes have no labels; in Python, "
+                "Graph.with_labels adds them"
             )
         if graph.labels is not None and set(self.tasks) - {"links"}:
             node_split(graph.labels, seed=0)  # raises where there are no two classes to tell apart

@@ -33,7 +33,7 @@ __all__ = [
 NodeId: TypeAlias = str | int
 IdArray: TypeAlias = NDArray[Any]
 """Node ids: int64, or objects that are all `str`."""
-MOST_COMPARED, ALIKE = 5000, 0.7
+MOST_COMPARED, ALIKE = 5000, 0.65
 """Ids that are compared with an unknown one, and how alike they must be."""
 
 

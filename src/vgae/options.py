@@ -6,6 +6,7 @@ takes a group as one parameter, and `vgae.usage.grouped` shows typer the fields 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
@@ -30,6 +31,8 @@ from vgae.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from vgae.graph import Graph
+
+logger = logging.getLogger(__name__)
 
 # ------------------------------------------------- arguments and single options
 
@@ -613,6 +616,8 @@ def _graph_by_name(name: str, reading: Reading) -> Graph:
     if name in DATASETS:
         if reading != Reading(no_features=reading.no_features):
             raise InputError(f"{name} is a data set; options on files make no sense with it")
+        if Path(name).exists():
+            logger.warning("%s is the data set; ./%s is the file of that name", name, name)
         return load_dataset(name, features=not reading.no_features)
     path = Path(name)
     with file_errors(path):

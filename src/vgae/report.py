@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from vgae.adjacency import count
 from vgae.errors import one_line
 from vgae.printing import print_json, print_table
 from vgae.progress import percent, say, time_words, training_display, waiting_display
@@ -61,10 +62,11 @@ METRIC_TITLES = {
 _fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
 
 ROW_WORDS = {
-    "self_loops": "self loops (dropped)",
-    "duplicates": "duplicates (merged)",
-    "reversed_duplicates": "reversed (merged)",
-    "incomplete": "without a node id (dropped)",
+    "edges": ("edge", ""),
+    "self_loops": ("self loop", " (dropped)"),
+    "duplicates": ("duplicate", " (merged)"),
+    "reversed_duplicates": ("reversed row", " (merged)"),
+    "incomplete": ("row", " without a node id (dropped)"),
 }
 
 
@@ -297,7 +299,9 @@ def print_inspection(found: Mapping[str, Any]) -> None:
     plan = found["plan"]
     parts = {"edges": found["n_edges"], **found["cleaning"]}
     rows_words = " + ".join(
-        f"{number:,} {ROW_WORDS.get(name, name)}" for name, number in parts.items() if number
+        count(number, ROW_WORDS[name][0]) + ROW_WORDS[name][1]
+        for name, number in parts.items()
+        if number
     )
     rows = [
         ("nodes", f"{found['n_nodes']:,} ({found['isolated']:,} without an edge)"),
@@ -309,7 +313,10 @@ def print_inspection(found: Mapping[str, Any]) -> None:
             f"{found['components']:,}, the largest {found['largest_component']:,} nodes",
         ),
         ("degrees", ", ".join(f"{name} {value:,g}" for name, value in found["degrees"].items())),
-        ("", ", ".join(f"{name}: {value:,}" for name, value in found["degree_counts"].items())),
+        (
+            "by degree",
+            ", ".join(f"{at}: {value:,}" for at, value in found["degree_counts"].items()),
+        ),
         ("weights", "none" if found["weights"] is None else _range(*found["weights"])),
         ("features", _features_words(found["features"])),
         ("labels", _labels_words(found["labels"])),
@@ -358,12 +365,15 @@ def evaluation_words(result: Evaluation) -> str:
     >>> from vgae import evaluate, load_dataset
     >>> result = evaluate(load_dataset("karate"), ["katz"], runs=1, metrics=["auc"])
     >>> evaluation_words(result).split("; ")[0]
-    'a single run: no standard error, in percent'
+    'a single run, in percent, without a standard error'
     """
-    spread = "mean and standard error" if result.runs > 1 else "a single run: no standard error"
-    told = [f"{spread}, in percent", f"{result.runs} run{'s' * (result.runs > 1)}"]
+    if result.runs > 1:
+        told = ["mean and standard error, in percent", f"{result.runs} runs"]
+        if "links" in result.tasks:
+            told[1] += " (seed and split change together)"
+    else:
+        told = ["a single run, in percent, without a standard error"]
     if "links" in result.tasks:
-        told[1] += " (seed and split change together)"
         told.append(split_words(result.protocol, result.proportions))
     for name, used in result.results.items():
         words = [] if used.features is None else [f"with{'' if used.features else 'out'} features"]

@@ -70,7 +70,8 @@ class Spectral(Baseline):
             dim = min(most, MOST_DIMENSIONS, max(2, graph.n_nodes // NODES_PER_DIMENSION))
             if dim < MOST_DIMENSIONS:
                 logger.info(
-                    "spectral: %d dimensions, by default one per %d nodes; latent_dim sets others",
+                    "spectral: %d dimensions, by default one per %d nodes; latent_dim "
+                    "(--latent-dim) sets another number",
                     dim,
                     NODES_PER_DIMENSION,
                 )
