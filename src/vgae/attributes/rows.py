@@ -43,6 +43,10 @@ class NodeRows:
         Whether nodes without edges join the graph.
     hint
         What errors add where the first row is no node.
+    remedy
+        How the caller lets nodes without edges join; "" where they cannot.
+    advice
+        What errors add where most rows are no nodes: where the ids come from.
 
     Examples
     --------
@@ -60,6 +64,8 @@ class NodeRows:
     place: Callable[[int], str]
     isolated: bool = False
     hint: str = ""
+    remedy: str = "--isolated (isolated=True)"
+    advice: Callable[[], str] = str
 
     def matched(self, graph: Graph) -> tuple[Graph, NDArray[np.int64]]:
         """The graph, with further nodes if they may join, and the row of each of its nodes.
@@ -75,10 +81,12 @@ class NodeRows:
         unknown = np.flatnonzero(places < 0)
         if unknown.size:
             row = int(unknown[0])
+            keep = f", or keep them as nodes without edges with {self.remedy}"
             raise InputError(
                 f"{self.place(row)}: node {shown(self.ids[row])} is not in {self.edges} "
-                f"({count(unknown.size, 'such row')}); remove them, or keep them as nodes without "
-                f"edges with --isolated (isolated=True){'' if row else self.hint}"
+                f"({count(unknown.size, 'such row')}); remove them{keep if self.remedy else ''}"
+                f"{'' if row else self.hint}"
+                f"{self.advice() if 2 * unknown.size > len(places) else ''}"
             )
         order = np.full(graph.n_nodes, -1)
         order[places] = np.arange(len(places))
@@ -93,6 +101,7 @@ class NodeRows:
             raise InputError(
                 f"{self.where}: no features for node {shown(graph.ids[missing[0]])} of "
                 f"{self.edges} ({count(missing.size, 'such node')}); add a row for each"
+                f"{self.advice() if 2 * missing.size > graph.n_nodes else ''}"
             )
         return graph, order
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vgae.ends import kind_prefixes, two_kinds
+from vgae.attributes import IndexKind
+from vgae.ends import is_row_number, kind_prefixes, two_kinds
 from vgae.errors import InputError, shown
 from vgae.graph import Graph, count
 from vgae.ids import IdArray, as_ids
@@ -36,8 +37,9 @@ class Frame:
         Number of rows.
     index
         The ids that its index gives the rows, shape (n_rows,), or None.
-    index_counts
-        Whether they only count the rows, as pandas has it by default.
+    index_kind
+        What they are: of an index with a name, or text, or integers. An index that only counts the
+        rows is what pandas has by default.
 
     Examples
     --------
@@ -49,7 +51,7 @@ class Frame:
     table: Table
     n_rows: int
     index: IdArray | None = None
-    index_counts: bool = False
+    index_kind: IndexKind | None = None
 
 
 def kind_of(data: Any, known: Mapping[str, Any]) -> str | None:
@@ -123,6 +125,10 @@ def frame_ids(table: Table, column: int) -> IdArray:
 
 def _apart(table: Table, columns: tuple[Column, Column], ends: tuple[Any, Any]) -> tuple[Any, Any]:
     """The ids of two kinds of nodes, with prefixes where both columns hold the same id."""
+    if not all(pa.types.is_integer(cells.type) for cells in ends):
+        ends = (ends[0].cast(pa.string()), ends[1].cast(pa.string()))  # as in a file
+    elif ends[0].type != ends[1].type:
+        ends = (ends[0].cast(pa.int64()), ends[1].cast(pa.int64()))
     first, second = ends
     n_common = pc.sum(pc.is_in(second.unique(), first.unique())).as_py() or 0
     if not n_common:
@@ -205,7 +211,12 @@ def _of_pandas(frame: Any, where: str) -> Frame:
         ids = as_ids(index.to_numpy())
     except InputError:
         ids = None  # several levels, dates, ...: no ids
-    return Frame(table, len(frame), ids, index_counts=counts and index.name is None)
+    if ids is None:
+        return Frame(table, len(frame))
+    if index.name is not None and not is_row_number(str(index.name)):
+        return Frame(table, len(frame), ids, "named")
+    text = ids.dtype.kind == "O"
+    return Frame(table, len(frame), ids, "counts" if counts else "text" if text else "numbers")
 
 
 def _of_polars(frame: Any, where: str) -> Frame:

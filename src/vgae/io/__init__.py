@@ -78,8 +78,9 @@ def read_graph(
         Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file; or nodes and links
         in JSON, as NetworkX and D3 write them.
     features
-        CSV, Parquet or Arrow with node ids in the column called node or id, or in the first one,
-        and attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
+        CSV, Parquet or Arrow with node ids in the column called node or id, in one called like an
+        id (user_id, name, ...), or in the first one, and attributes in the others; or .npy or
+        SciPy .npz, whose row i belongs to integer id i.
     source, target
         Columns of the two ends, by name or by number from 1. By default those with usual names
         (source and target, sender and receiver, ...), otherwise a guess by what columns hold.
