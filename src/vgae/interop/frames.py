@@ -125,14 +125,13 @@ def frame_ids(table: Table, column: int) -> IdArray:
 
 def _apart(table: Table, columns: tuple[Column, Column], ends: tuple[Any, Any]) -> tuple[Any, Any]:
     """The ids of two kinds of nodes, with prefixes where both columns hold the same id."""
-    if not all(pa.types.is_integer(cells.type) for cells in ends):
-        ends = (ends[0].cast(pa.string()), ends[1].cast(pa.string()))  # as in a file
-    elif ends[0].type != ends[1].type:
-        ends = (ends[0].cast(pa.int64()), ends[1].cast(pa.int64()))
-    first, second = ends
-    n_common = pc.sum(pc.is_in(second.unique(), first.unique())).as_py() or 0
+    first, second = (cells.unique().cast(pa.string()) for cells in ends)
+    n_common = pc.sum(pc.is_in(second, first)).as_py() or 0
     if not n_common:
-        return ends
+        if all(pa.types.is_integer(cells.type) for cells in ends):
+            return ends
+        # Words in one column make those of the other text too, as in a file.
+        return ends[0].cast(pa.string()), ends[1].cast(pa.string())
     prefixes = kind_prefixes(table.names, *(column.place for column in columns))
     parts = [
         pc.binary_join_element_wise(prefix, cells.cast(pa.string()), "")
