@@ -18,6 +18,7 @@ from vgae.attributes.keys import (
     advice_on_keys,
     key_column,
     key_words,
+    named_key,
     share_of_nodes,
 )
 from vgae.attributes.rows import (
@@ -43,6 +44,7 @@ __all__ = [
     "is_missing",
     "key_column",
     "key_words",
+    "named_key",
     "share_of_nodes",
     "with_attributes",
     "with_matrix",

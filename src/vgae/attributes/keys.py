@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,15 @@ from vgae.graph import Graph
 from vgae.ids import canonical_int
 from vgae.tables import NODE_NAMES, Table
 
-__all__ = ["INDEX", "IndexKind", "advice_on_keys", "key_column", "key_words", "share_of_nodes"]
+__all__ = [
+    "INDEX",
+    "IndexKind",
+    "advice_on_keys",
+    "key_column",
+    "key_words",
+    "named_key",
+    "share_of_nodes",
+]
 
 IndexKind: TypeAlias = Literal["named", "text", "numbers", "counts"]
 """Whether an index has a name; otherwise, whether it holds text, or integers that only count."""
@@ -70,19 +78,10 @@ def key_column(
     """
     if table.names is None:
         return 0
-    key = table.column_called(*NODE_NAMES)
-    unnamed: dict[int, IndexKind] = {} if index in (None, "named") else {INDEX: index}
-    for place, name in enumerate(table.names):
-        if is_row_number(name) or name.strip().lower() in LEFT_OVER:
-            unnamed[place] = _kind(table.first_cells(place))
-    sure = ([] if key is None else [key]) + ([INDEX] if index == "named" else [])
-    columns = [place for place in range(table.n_columns) if place not in unnamed]
-    if len(columns) == 1 and unnamed:
-        columns = []  # the only attribute
-    columns = [place for place in columns if table.names[place] not in attributes]
-    called = [place for place in columns if names_nodes(table.names[place])]
+    places = _Places.of(table, attributes, index)
     if share is None:
-        return _key_of_new(table, sure, columns, called, unnamed)
+        return _key_of_new(table, places)
+    sure, columns, called, unnamed = places
     for place in sure:
         if share(place) >= ENOUGH:
             return place
@@ -104,19 +103,64 @@ def key_column(
     return [*found, *fitting, *sure, *_of_kind(unnamed, "text"), *columns, *unnamed, 0][0]
 
 
-def _key_of_new(
-    table: Table,
-    sure: Sequence[int],
-    columns: Sequence[int],
-    called: Sequence[int],
-    unnamed: Mapping[int, IndexKind],
-) -> int:
+def named_key(
+    table: Table, *, attributes: Collection[str | None] = (), index: IndexKind | None = None
+) -> int | None:
+    r"""The place whose name says that it holds the node ids, or an index of text; None without one.
+
+    Parameters are those of `key_column`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.tables import open_table
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("age,user_id\n31,1\n")
+    >>> table = open_table(path, header=True)
+    >>> named_key(table), named_key(table, attributes=["user_id"])
+    (1, None)
+    """
+    places = _Places.of(table, attributes, index)
+    found = [*places.sure, *_of_kind(places.unnamed, "text"), *places.called]
+    return found[0] if found else None
+
+
+class _Places(NamedTuple):
+    """Where node ids may be: surely, in a column, in one called like an id, in what has no name."""
+
+    sure: list[int]
+    columns: list[int]
+    called: list[int]
+    unnamed: dict[int, IndexKind]
+
+    @classmethod
+    def of(
+        cls, table: Table, attributes: Collection[str | None], index: IndexKind | None
+    ) -> _Places:
+        names = table.names or []
+        key = table.column_called(*NODE_NAMES)
+        unnamed: dict[int, IndexKind] = {}
+        if index is not None and index != "named":
+            unnamed[INDEX] = index
+        for place, name in enumerate(names):
+            if is_row_number(name) or name.strip().lower() in LEFT_OVER:
+                unnamed[place] = _kind(table.first_cells(place))
+        sure = ([] if key is None else [key]) + ([INDEX] if index == "named" else [])
+        columns = [place for place in range(len(names)) if place not in unnamed]
+        if len(columns) == 1 and unnamed:
+            columns = []  # the only attribute
+        columns = [place for place in columns if names[place] not in attributes]
+        return cls(sure, columns, [c for c in columns if names_nodes(names[c])], unnamed)
+
+
+def _key_of_new(table: Table, places: _Places) -> int:
     """The place of the ids of new nodes, which no graph knows."""
-    numbers = _of_kind(unnamed, "numbers")
-    if columns and numbers and not (sure or called or _of_kind(unnamed, "text")):
-        raise _ambiguous(table, columns[0], numbers[0])
-    first = called if numbers else columns
-    found = [*sure, *_of_kind(unnamed, "text"), *first, *numbers]
+    numbers = _of_kind(places.unnamed, "numbers")
+    named = [*places.sure, *_of_kind(places.unnamed, "text")]
+    if places.columns and numbers and not (named or places.called):
+        raise _ambiguous(table, places.columns[0], numbers[0])
+    found = [*named, *(places.called if numbers else places.columns), *numbers]
     if not found:
         advice = ", or set the index" if table.in_memory else ""
         raise InputError(f"{table.path}: no column of node ids; call one node or id{advice}")

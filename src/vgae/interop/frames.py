@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from vgae.attributes import IndexKind
 from vgae.ends import is_row_number, kind_prefixes, two_kinds
@@ -20,7 +22,7 @@ from vgae.ids import IdArray, as_ids
 from vgae.reading import Column
 from vgae.tables import SEEN_ROWS, Table, as_text_rows, edge_columns
 
-__all__ = ["FRAMES", "Frame", "frame_ids", "graph_of_frame", "kind_of"]
+__all__ = ["FRAMES", "Frame", "frame_ids", "frame_numbers", "graph_of_frame", "kind_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ def graph_of_frame(
         bipartite is None and two_kinds(table.names, reading.source.place, reading.target.place)
     ):
         ends = _apart(table, (reading.source, reading.target), ends)
-    weights = None if reading.weight is None else _numbers(table, reading.weight.place)
+    weights = None if reading.weight is None else frame_numbers(table, reading.weight.place)
     try:
         graph = Graph.from_pairs(ends, weights=weights, directed=directed)
     except InputError as error:
@@ -121,6 +123,28 @@ def frame_ids(table: Table, column: int) -> IdArray:
     [7, 3]
     """
     return as_ids(_id_cells(table, column))
+
+
+def frame_numbers(table: Table, column: int) -> NDArray[np.float64]:
+    """The numbers that a column holds, such as weights, shape (n_rows,).
+
+    Raises
+    ------
+    InputError
+        A cell is missing, or they are no numbers.
+
+    Examples
+    --------
+    >>> frame = FRAMES["pyarrow.Table"](pa.table({"weight": [2, 3]}), "mails")
+    >>> frame_numbers(frame.table, 0).tolist()
+    [2.0, 3.0]
+    """
+    cells = _cells(table, column)
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    if not any(fits(cells.type) for fits in numeric):
+        raise InputError(f"{table.path}: {table.describe(column)} holds {cells.type}, not numbers")
+    values: NDArray[np.float64] = cells.cast(pa.float64(), safe=False).to_numpy()
+    return values
 
 
 def _apart(table: Table, columns: tuple[Column, Column], ends: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -179,14 +203,6 @@ def _id_cells(table: Table, column: int) -> pa.ChunkedArray:
             "(text or integers)"
         )
     return cells
-
-
-def _numbers(table: Table, column: int) -> Any:
-    cells = _cells(table, column)
-    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-    if not any(fits(cells.type) for fits in numeric):
-        raise InputError(f"{table.path}: {table.describe(column)} holds {cells.type}, not numbers")
-    return cells.cast(pa.float64(), safe=False).to_numpy()
 
 
 # --------------------------------------------------------------------- libraries

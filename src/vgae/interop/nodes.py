@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.attributes import (
@@ -22,13 +23,14 @@ from vgae.attributes import (
     encode_later,
     key_column,
     key_words,
+    named_key,
     share_of_nodes,
     with_attributes,
     with_matrix,
 )
 from vgae.errors import InputError, shown
 from vgae.graph import Graph
-from vgae.ids import IdArray, NodeId
+from vgae.ids import IdArray, IdIndex, NodeId, as_ids
 from vgae.interop.frames import FRAMES, Frame, frame_ids, kind_of
 from vgae.interop.tensors import matrix
 from vgae.tables import Table
@@ -162,14 +164,16 @@ def later_features(
     features
         A data frame of attributes, or what is no data frame and is returned as it is.
     ids
-        The ids of its rows; by default they are taken from the data frame.
+        The ids of its rows, in the order in which the features are returned. If the data frame
+        has ids too, its rows are put in the order of these. By default those of the data frame.
     encoding
         How the features of the fitted graph were made; see `Graph.feature_encoding`.
 
     Raises
     ------
     InputError
-        A column is missing, or a cell does not fit what its column was fitted to.
+        A column is missing, a cell does not fit what its column was fitted to, or the ids are not
+        those of the data frame.
 
     Examples
     --------
@@ -183,7 +187,10 @@ def later_features(
         return features, ids
     frame = FRAMES[kind](features, WHERE)
     if ids is not None:
-        return encode_later(encoding, frame.table, attribute_columns(frame.table, None)), ids
+        key = named_key(frame.table, attributes=_names(encoding), index=frame.index_kind)
+        own = None if key in (None, INDEX) else key
+        values: Any = encode_later(encoding, frame.table, attribute_columns(frame.table, own))
+        return (values if key is None else values[_order(frame, key, ids)]), ids
     rows, table, columns = _rows_of(frame, None, _names(encoding))
     return encode_later(encoding, table, columns), rows.ids
 
@@ -243,6 +250,18 @@ def _rows_of(
     advice = str if share is None else partial(advice_on_keys, table, key, share)
     rows = NodeRows(ids, WHERE, "the edges", table.place, isolated, remedy=remedy, advice=advice)
     return rows, replace(table, row_ids=ids), columns
+
+
+def _order(frame: Frame, key: int, ids: Sequence[NodeId] | IdArray) -> NDArray[np.int64]:
+    """The row of a data frame for each of these ids, which are those that the data frame has."""
+    own, wanted = _ids(frame, key), as_ids(ids)
+    rows = IdIndex(own).rows(wanted)
+    if len(own) != len(wanted) or not np.array_equal(np.sort(rows), np.arange(len(own))):
+        raise InputError(
+            f"ids: not those that {WHERE} has in {key_words(frame.table, key)}; omit ids, or "
+            + ("drop the index with reset_index(drop=True)" if key == INDEX else "that column")
+        )
+    return rows
 
 
 def _ids(frame: Frame, place: int) -> IdArray:
