@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import sparse
 
 from vgae.config import Dimension, Settings
-from vgae.errors import InputError
+from vgae.errors import InputError, one_line
 from vgae.graph import count
 from vgae.tables import Table
 
@@ -160,7 +160,7 @@ class Cells:
         """How the caller sets the kind of this column, by its name or otherwise its number."""
         if self.table.in_memory:
             return f"attributes={{{self.name or str(self.column + 1)!r}: {kind!r}}}"
-        return f"--attribute {self.name or self.column + 1}={kind}"
+        return f"--attribute {one_line(self.name or str(self.column + 1))}={kind}"
 
     @property
     def is_text(self) -> bool:
