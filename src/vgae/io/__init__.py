@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -139,9 +140,11 @@ def read_graph(
     >>> graph.reading.source.name, graph.reading.target.name, graph.reading.is_guess
     ('from', 'to', False)
     """
-    path = local_path(path)
+    path = _checked_path(path, "path", "vgae.as_graph(data)")
     if features is not None:
-        features = local_path(features)
+        features = _checked_path(
+            features, "features", "vgae.as_graph(vgae.read_graph(path), features=...)"
+        )
         check_choices(attributes or {}, missing, where=str(features))
     elif attributes or standardize or isolated or missing != "error" or features_header is not None:
         raise InputError(
@@ -197,3 +200,12 @@ def read_graph(
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)
     return graph
+
+
+def _checked_path(path: Any, name: str, otherwise: str) -> Path:
+    """A path that names a file, not an object, which goes elsewhere."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(
+            f"{name}: {type(path).__name__} is no path of a file; objects go to {otherwise}"
+        )
+    return local_path(path if isinstance(path, str) else Path(path))
