@@ -190,3 +190,14 @@ def test_two_kinds_of_integers_of_different_width() -> None:
     columns = {"user": pa.array([1, 2], pa.int32()), "item": pa.array([1, 2**64 - 1], pa.uint64())}
     ids = as_graph(pa.table(columns)).ids.tolist()
     assert ids == ["item:1", f"item:{2**64 - 1}", "user:1", "user:2"]
+
+
+@every_frame
+def test_ids_of_frames_are_taken_as_they_are(frame: Maker, tmp_path: Path) -> None:
+    """Those of files are trimmed; rows without weights are merged in both."""
+    columns = {"source": ["ann ", "ann", "ann"], "target": ["bob", "bob", "bob"]}
+    graph = as_graph(frame(columns))
+    assert graph.ids.tolist() == ["ann", "ann ", "bob"]
+    assert (graph.n_edges, graph.weights) == (2, None)
+    write_table(tmp_path / "e.csv", columns)
+    assert read_graph(tmp_path / "e.csv").ids.tolist() == ["ann", "bob"]

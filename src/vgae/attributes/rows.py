@@ -24,6 +24,9 @@ __all__ = ["NodeRows", "attribute_columns", "encode_later", "with_attributes", "
 
 logger = logging.getLogger(__name__)
 
+ISOLATED = "--isolated (isolated=True)"
+"""How nodes without edges may join a graph that is read from a file."""
+
 
 @dataclass(frozen=True)
 class NodeRows:
@@ -64,7 +67,7 @@ class NodeRows:
     place: Callable[[int], str]
     isolated: bool = False
     hint: str = ""
-    remedy: str = "--isolated (isolated=True)"
+    remedy: str = ISOLATED
     advice: Callable[[], str] = str
 
     def matched(self, graph: Graph) -> tuple[Graph, NDArray[np.int64]]:
@@ -190,7 +193,15 @@ def with_attributes(
     return graph.with_features(features[order], encoding=encoding.model_dump(mode="json"))
 
 
-def with_matrix(graph: Graph, matrix: Any, *, where: str, edges: str, isolated: bool) -> Graph:
+def with_matrix(
+    graph: Graph,
+    matrix: Any,
+    *,
+    where: str,
+    edges: str,
+    isolated: bool,
+    remedy: str = ISOLATED,
+) -> Graph:
     """A graph with the rows of a matrix as features, row i being that of the integer id i.
 
     Parameters
@@ -199,7 +210,7 @@ def with_matrix(graph: Graph, matrix: Any, *, where: str, edges: str, isolated: 
         The graph.
     matrix
         Array or SciPy CSR array, shape (n_rows, n_features).
-    where, edges, isolated
+    where, edges, isolated, remedy
         As in `NodeRows`.
 
     Raises
@@ -220,7 +231,7 @@ def with_matrix(graph: Graph, matrix: Any, *, where: str, edges: str, isolated: 
             "with a column of node ids"
         )
     ids = np.arange(matrix.shape[0])
-    rows = NodeRows(ids, where, edges, lambda row: f"{where}, row {row}", isolated)
+    rows = NodeRows(ids, where, edges, lambda row: f"{where}, row {row}", isolated, remedy=remedy)
     graph, order = rows.matched(graph)
     try:
         return graph.with_features(matrix[order])

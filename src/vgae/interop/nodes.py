@@ -101,7 +101,9 @@ def with_features_of(
             "and missing are for a data frame"
         )
     if not in_order:
-        return with_matrix(graph, values, where=WHERE, edges="the edges", isolated=isolated)
+        return with_matrix(
+            graph, values, where=WHERE, edges="the edges", isolated=isolated, remedy=ISOLATED
+        )
     if isolated:
         raise InputError("isolated: the rows of an array have no ids; give a data frame")
     is_permuted = not graph.ids_are_rows and np.array_equal(
