@@ -201,7 +201,7 @@ def key_words(table: Table, place: int) -> str:
     return "the index" if place == INDEX else table.describe(place)
 
 
-def advice_on_keys(table: Table, key: int, share: Share) -> str:
+def advice_on_keys(table: Table, key: int, share: Share, *, has_index: bool = False) -> str:
     r"""What an error adds where most rows are no nodes: the column of ids, and one that fits.
 
     Examples
@@ -221,7 +221,7 @@ def advice_on_keys(table: Table, key: int, share: Share) -> str:
     better = next(others, None)
     if better is None:
         return said
-    advice = "call it id, or set it as the index" if table.in_memory else "call it id"
+    advice = "call it id, or set it as the index" if has_index else "call it id"
     return f"{said}, but {table.describe(better)} holds node ids: {advice}"
 
 
@@ -239,16 +239,13 @@ def _kind(cells: Sequence[str]) -> IndexKind:
 
 
 def _ambiguous(table: Table, column: int, rival: int) -> InputError:
-    if not table.in_memory:
-        advice = "call the right one id"
-    elif rival == INDEX:
+    advice = "call the right one id"
+    if rival == INDEX:
         name = shown((table.names or [])[column])
         advice = (
             f"set_index({name}) takes the column, reset_index(drop=True) drops the index, and "
             "rename_axis('node') takes the index"
         )
-    else:
-        advice = "call the right one id, or set it as the index with set_index(...)"
     return InputError(
         f"{table.path}: both {key_words(table, rival)} and {table.describe(column)} may hold the "
         f"node ids; {advice}"

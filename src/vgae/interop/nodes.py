@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -249,7 +249,10 @@ def _rows_of(
     words = key_words(table, key)
     logger.log(level, "%s: %s; node ids from %s%s", WHERE, table.about, words, begin)
     columns = attribute_columns(table, None if key == INDEX else key)
-    advice = str if share is None else partial(advice_on_keys, table, key, share)
+    advice: Callable[[], str] = str
+    if share is not None:
+        has_index = frame.index is not None
+        advice = partial(advice_on_keys, table, key, share, has_index=has_index)
     rows = NodeRows(ids, WHERE, "the edges", table.place, isolated, remedy=remedy, advice=advice)
     return rows, replace(table, row_ids=ids), columns
 
