@@ -14,6 +14,7 @@ from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.interop import as_graph, later_features
 from vgae.io import read_graph, read_new_features
+from vgae.tables import write_table
 
 RING = Graph.from_pairs([(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)])
 WORDS = Graph.from_pairs([("a", "b"), ("b", "c")])
@@ -38,7 +39,7 @@ def pandas(**columns: Any) -> Any:
 
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__", "index", "level_0"])
 @pytest.mark.parametrize("column", ["user_id", "who"])
-@pytest.mark.parametrize("kind", ["csv", "pandas", "polars", "arrow"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "pandas", "polars", "arrow"])
 def test_row_numbers_are_no_ids_where_a_column_is(
     tmp_path: Path, name: str, column: str, kind: str
 ) -> None:
@@ -47,6 +48,9 @@ def test_row_numbers_are_no_ids_where_a_column_is(
         frame = library("pandas").DataFrame(columns)
         frame.to_csv(tmp_path / "u.csv", index=False)
         graph = read_graph(edges_file(tmp_path, RING), features=tmp_path / "u.csv")
+    elif kind == "parquet":
+        write_table(tmp_path / "u.parquet", columns)
+        graph = read_graph(edges_file(tmp_path, RING), features=tmp_path / "u.parquet")
     elif kind == "arrow":
         graph = as_graph(RING, features=pa.table(columns))
     else:
@@ -105,6 +109,12 @@ def test_a_column_of_repeated_nodes_is_no_rival() -> None:
     users = pandas(team=[1, 1, 1, 2, 2], v=TENS[::-1])
     users.index = [4, 3, 2, 1, 0]
     assert values(as_graph(RING, features=users)) == TENS
+
+
+def test_row_numbers_are_no_ids_of_a_table_of_ids_alone(tmp_path: Path) -> None:
+    pandas(user_id=[4, 3, 2, 1, 0]).to_csv(tmp_path / "u.csv")
+    with pytest.raises(InputError, match="only one column; one holds node ids"):
+        read_graph(edges_file(tmp_path, RING), features=tmp_path / "u.csv")
 
 
 def test_ids_of_new_nodes_are_not_row_numbers_either(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def key_column(
             raise _ambiguous(table, column, rival)
         return column if column_fits > rival_fits else rival
     found = [place for place in (column, rival) if place is not None]
-    # What fits best is said in the error where nothing does.
+    # Where nothing fits, an error names the column that is taken here.
     return [*found, *fitting, *sure, *_of_kind(unnamed, "text"), *columns, *unnamed, 0][0]
 
 
@@ -148,7 +148,7 @@ class _Places(NamedTuple):
                 unnamed[place] = _kind(table.first_cells(place))
         sure = ([] if key is None else [key]) + ([INDEX] if index == "named" else [])
         columns = [place for place in range(len(names)) if place not in unnamed]
-        if len(columns) == 1 and unnamed:
+        if len(columns) == 1 and unnamed and not names_nodes(names[columns[0]]):
             columns = []  # the only attribute
         columns = [place for place in columns if names[place] not in attributes]
         return cls(sure, columns, [c for c in columns if names_nodes(names[c])], unnamed)

@@ -32,7 +32,7 @@ from vgae.ids import IdArray, as_ids
 from vgae.io.arrays import MEMORY_PER_BYTE, load_array, load_sparse
 from vgae.io.id_columns import IdColumns
 from vgae.limits import TooMuchDataError, check_unpacked
-from vgae.tables import NODE_NAMES, Table, inner_suffix, open_table
+from vgae.tables import NODE_NAMES, SEEN_ROWS, Table, inner_suffix, open_table
 
 __all__ = ["read_new_features", "with_features_from"]
 
@@ -168,7 +168,10 @@ def _open_features(
 
 def _share(table: Table, known: Graph, integer_ids: bool, place: int) -> float:
     """How well the first cells of a column fit the nodes of a graph."""
-    cells = [cell.strip() for cell in table.first_cells(place)]
+    if table.text is not None:
+        cells = [cell.strip() for cell in table.first_cells(place)]
+    else:  # reading the other columns would be work
+        cells = [str(cell).strip() for cell in table.read([place])[0][:SEEN_ROWS].to_pylist()]
     if integer_ids:
         cells = [cell.removesuffix(".0") for cell in cells]
     return share_of_nodes(cells, known)
