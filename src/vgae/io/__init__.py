@@ -208,4 +208,4 @@ def _checked_path(path: Any, name: str, otherwise: str) -> Path:
         raise InputError(
             f"{name}: {type(path).__name__} is no path of a file; objects go to {otherwise}"
         )
-    return local_path(path if isinstance(path, str) else Path(path))
+    return local_path(path if isinstance(path, (str, Path)) else Path(path))
