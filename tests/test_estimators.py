@@ -561,3 +561,23 @@ def test_each_message_graph_is_normalized_once(
     assert model.states_ is not None
     own = (features_seen @ network.encoder.weight["hidden"].detach()).numpy()
     assert np.array_equal(model.states_.inputs, own)
+
+
+def test_objects_where_others_belong_are_one_clear_line(tmp_path: Path) -> None:
+    records = [{"u": "a", "v": "b"}, {"u": "b", "v": "c"}]
+    model = GAE(steps=2).fit([("a", "b"), ("b", "c")])
+    for call in (vgae.as_graph, model.predict_proba, model.score, model.fit):
+        with pytest.raises(InputError, match="rows are dictionaries"):
+            call(records)
+    with pytest.raises(InputError, match="csr_array is a matrix; give the pairs of its entries"):
+        model.predict_proba(sparse.csr_array(np.eye(3)))
+    frame = pandas.DataFrame(records)
+    path = tmp_path / "e.csv"
+    frame.to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"^path: DataFrame is no path .*vgae.as_graph\(data\)"):
+        vgae.read_graph(frame)
+    with pytest.raises(InputError, match=r"^features: DataFrame is no path .*read_graph\(path\)"):
+        vgae.read_graph(path, features=frame)
+    for wrong in (5, [print, 5], "each"):
+        with pytest.raises(InputError, match="callbacks: .* cannot be called; give a function"):
+            model.fit([("a", "b"), ("b", "c")], callbacks=wrong)  # type: ignore[arg-type]

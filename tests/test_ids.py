@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import sparse
 
 from vgae.errors import InputError, nearest
 from vgae.ids import (
@@ -237,3 +238,20 @@ def test_of_very_many_ids_those_around_the_name_are_compared(
     said = str(unknown_node("X19999", as_ids(names)))  # far away in their order
     assert said.endswith("did you mean 'x19999'?")
     assert compared == [5000]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([{"u": "a", "v": "b"}], r"rows are dictionaries, .*pandas.DataFrame\(rows\)"),
+        ([("a", "b"), {"u": 1}], "rows are dictionaries"),
+        ({"a": "b"}, "pairs: dict holds no pairs"),
+        ([{"a", "b"}], "pairs, row 0: .* is not a pair"),
+        (sparse.csr_array(np.eye(3)), r"csr_array is a matrix; .*matrix.nonzero\(\)"),
+        (sparse.coo_matrix(np.eye(2)), "coo_matrix is a matrix"),
+    ],
+)
+def test_objects_that_are_no_pairs_are_one_clear_line(pairs: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        id_columns(pairs)
+    assert "\n" not in str(caught.value)

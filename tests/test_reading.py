@@ -187,3 +187,14 @@ def test_it_cannot_be_changed_nor_be_anything_else(tmp_path: Path) -> None:
 def test_one_column_cannot_be_an_end_and_the_weight(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="column 'sender' holds the weights, and is an end"):
         read_graph(put(tmp_path, MAILS), weight="sender")
+
+
+def test_names_of_columns_cannot_steer_a_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "vgae"):
+        as_graph(
+            pa.table({"\x1b[31ma": ["x", "y"], "b\n": ["y", "z"], "\x9bc": [1, 2]}),
+            features=pa.table({"id": ["x", "y", "z"], "\x1b[2J": [1, 2, 3], "\x1bt": list("uvw")}),
+        )
+    assert r"column '\x1b[31ma' to column 'b\n'" in caplog.text
+    assert r"column '\x1b[2J'" in caplog.text
+    assert not set("\x1b\x9b") & set(caplog.text)

@@ -15,11 +15,11 @@ from vgae.errors import InputError
 from vgae.graph import Graph, count
 from vgae.ids import IdArray, NodeId, unknown_node
 from vgae.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.interop import as_graph, as_pairs, later_features, with_later_features
+from vgae.interop import as_graph, as_links, as_pairs, later_features, with_later_features
 from vgae.kernels import top_pairs, top_partners
 from vgae.latent import Latent
 from vgae.model import GraphAutoEncoder
-from vgae.notebook import data_frame, vector_frame
+from vgae.notebook import FrameKind, data_frame, vector_frame
 from vgae.scores import Scores, VectorScores
 from vgae.split import Split, SplitSettings
 
@@ -155,7 +155,7 @@ class FittedLinks:
         k: int = 10,
         *,
         nodes: Sequence[NodeId] | NodeId | None = None,
-        as_frame: Literal[True],
+        as_frame: Literal[True, "pandas", "polars"],
     ) -> Any: ...
 
     def recommend(
@@ -163,7 +163,7 @@ class FittedLinks:
         k: int = 10,
         *,
         nodes: Sequence[NodeId] | NodeId | None = None,
-        as_frame: bool = False,
+        as_frame: bool | FrameKind = False,
     ) -> Any:
         """The likeliest missing links, among all pairs that are not known edges.
 
@@ -176,7 +176,8 @@ class FittedLinks:
         nodes
             Node id or ids to recommend partners for; by default, the best pairs of the whole graph.
         as_frame
-            Whether to return a pandas DataFrame with the columns source, target and probability.
+            Whether to return a DataFrame with the columns source, target and probability: "pandas"
+            (also True) or "polars".
 
         Returns
         -------
@@ -187,7 +188,8 @@ class FittedLinks:
         Raises
         ------
         InputError
-            `k` is below 1, a node is unknown, or pandas is needed and not installed.
+            `k` is below 1, a node is unknown, or the frame is of another kind or its library not
+            installed.
         NotFittedError
             `fit` has not been called.
 
@@ -210,8 +212,9 @@ class FittedLinks:
         else:
             pairs, logits = top_partners(factor, self._rows(nodes), k, known=known)
         columns = (self.ids_[pairs[:, 0]], self.ids_[pairs[:, 1]], _probability(logits))
-        if as_frame:
-            return data_frame(dict(zip(Link._fields, columns, strict=True)))
+        if as_frame is not False:
+            kind = "pandas" if as_frame is True else str(as_frame)
+            return data_frame(dict(zip(Link._fields, columns, strict=True)), kind=kind)
         return [Link(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
     # ------------------------------------------------------------ as data frames
@@ -369,12 +372,13 @@ class FittedLinks:
         edges
             Pairs of ids, in any form that `predict_proba` takes: links between new nodes and known
             ones, in either order, or between new nodes. Self loops are dropped and duplicates are
-            merged; a warning counts them.
+            merged; a warning counts them. The column weight of a data frame holds weights.
         weights
             Positive, finite weights of the edges, shape (n_rows,); 1 by default.
         ids
-            Ids of the new nodes. Required with features; by default, the unknown ids of `edges` in
-            order of appearance.
+            Ids of the new nodes. Required with features that are an array. A data frame of
+            features brings its own: `ids` may then give them in another order, and no others.
+            Without features, the default is the unknown ids of `edges` in order of appearance.
 
         Raises
         ------
@@ -429,11 +433,14 @@ class FittedLinks:
                 "this run was stored by an earlier version, without what new nodes need; fit again"
             )
         features, ids = later_features(features, ids, self.feature_encoding_)
+        edges, found = as_links(edges, self.split_.graph)
+        if found is not None and weights is not None:
+            raise InputError("weights: edges has a column of weights; give one of the two")
         new = new_nodes(
             self.split_.graph,
             features=features,
             edges=edges,
-            weights=weights,
+            weights=weights if found is None else found,
             ids=ids,
             n_features=self._n_features(),
         )

@@ -22,6 +22,7 @@ __all__ = [
     "is_row_number",
     "kind_prefixes",
     "named_ends",
+    "names_nodes",
     "two_kinds",
 ]
 
@@ -86,6 +87,11 @@ TWO_KINDS = {
 }  # fmt: skip
 """Names of columns, without 'id', that mean two kinds of nodes, in either order."""
 WEIGHT_NAMES = ("weight",)
+ID_NAMES = re.compile(
+    r"(node|vertex|entity|user|person|member|account)?(id|name)?|.*[^a-z]id", re.IGNORECASE
+)
+"""Names of columns whose cells name nodes; 'paid' ends otherwise than 'team_id' and 'teamId'."""
+CAMEL_ID = re.compile(r".*[a-z]I[dD]")
 NOT_ALONE = ("start", "end")
 """These are times as often as nodes, unless a noun follows them."""
 COUNTERS = re.compile(
@@ -204,6 +210,19 @@ def is_row_number(name: str) -> bool:
     (True, True, False)
     """
     return re.fullmatch(r"|Unnamed: \d+|__index_level_\d+__", name.strip()) is not None
+
+
+def names_nodes(name: str) -> bool:
+    """Whether a column of this name usually holds node ids, one per row.
+
+    Examples
+    --------
+    >>> [names_nodes(name) for name in ("User ID", "name", "teamId", "paid", "age")]
+    [True, True, True, False, False]
+    """
+    bare = name.strip()
+    usual = ID_NAMES.fullmatch(bare) or ID_NAMES.fullmatch(_plain(bare)) or CAMEL_ID.fullmatch(bare)
+    return _plain(bare) != "" and usual is not None
 
 
 def is_number(cell: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias, final
@@ -253,7 +253,7 @@ class LinkModel(Estimator, FittedLinks):
         split = as_training_split(data, features=features)
         view = split.training
         inputs = EncoderInput.from_graph(view.train, settings.network.features)
-        given = [callbacks] if callable(callbacks) else list(callbacks or ())
+        given = _callbacks(callbacks)
         with finishing_on_interrupt() as interrupt:
             with _display(settings.training.steps if verbose else 0) as shown:
                 called = [*shown, *given]
@@ -428,6 +428,20 @@ def _check_labels(y: Any) -> None:
             f"y: {type(y).__name__} is no vector of labels and would not be used; give node "
             "features as fit(data, features=...)"
         )
+
+
+def _callbacks(given: Any) -> list[Callback]:
+    """One callback or several, as a list."""
+    if given is None:
+        return []
+    callbacks = list(given) if isinstance(given, Iterable) and not callable(given) else [given]
+    for callback in callbacks:
+        if not callable(callback):
+            raise InputError(
+                f"callbacks: {type(callback).__name__} cannot be called; give a function of a "
+                "step's record, or a list of such functions"
+            )
+    return callbacks
 
 
 @contextmanager

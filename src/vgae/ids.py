@@ -6,7 +6,7 @@ import re
 import reprlib
 import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cached_property
 from itertools import repeat
 from typing import Any, TypeAlias, final
@@ -136,6 +136,16 @@ def id_columns(pairs: Any) -> tuple[IdArray, IdArray]:
             hint = "; transpose it" if rows.ndim == 2 and rows.shape[0] == 2 else ""
             raise InputError(f"pairs: shape {rows.shape} is not (n_pairs, 2){hint}")
         return as_ids(rows[:, 0]), as_ids(rows[:, 1])
+    if hasattr(pairs, "tocoo"):
+        raise InputError(
+            f"pairs: {type(pairs).__name__} is a matrix; give the pairs of its entries, as a tuple "
+            "of two arrays: matrix.nonzero()"
+        )
+    if isinstance(pairs, Mapping):
+        raise InputError(
+            f"pairs: {type(pairs).__name__} holds no pairs of node ids; give a list of pairs, or a "
+            "data frame: pandas.DataFrame(...)"
+        )
     if not isinstance(pairs, Iterable):
         raise InputError(f"pairs: {type(pairs).__name__} holds no pairs of node ids")
     return _columns_of_rows(list(pairs))
@@ -165,8 +175,13 @@ def _columns_of_rows(rows: list[Any]) -> tuple[IdArray, IdArray]:
         cells = np.array(rows, dtype=object)
         if cells.ndim == 2:  # otherwise a cell is a list, and its row is reported below
             return as_ids(cells[:, 0]), as_ids(cells[:, 1])
+    if any(isinstance(row, Mapping) for row in rows):
+        raise InputError(
+            "pairs: rows are dictionaries, not pairs of node ids; give a data frame: "
+            "pandas.DataFrame(rows)"
+        )
     for number, row in enumerate(rows):
-        if isinstance(row, str) or not hasattr(row, "__len__") or len(row) != 2:
+        if isinstance(row, (str, bytes, Set)) or not hasattr(row, "__len__") or len(row) != 2:
             raise InputError(f"pairs, row {number}: {reprlib.repr(row)} is not a pair of node ids")
     return as_ids([row[0] for row in rows]), as_ids([row[1] for row in rows])
 

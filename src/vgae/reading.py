@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from vgae.adjacency import Cleaning, count
-from vgae.errors import shown
+from vgae.errors import one_line, shown
 
 __all__ = ["Chosen", "Column", "Reading", "column_words"]
 
@@ -16,14 +16,14 @@ MOST_LISTED = 8
 
 
 def column_words(name: str | None, number: int) -> str:
-    """A column in words: its name, or its number from 1 if it has none.
+    """A column in words: its name, escaped as ids are, or its number from 1 if it has none.
 
     Examples
     --------
     >>> column_words("age", 2), column_words(None, 2)
     ("column 'age'", 'column 2')
     """
-    return f"column {number}" if name is None else f"column '{name}'"
+    return f"column {number}" if name is None else f"column '{one_line(name)}'"
 
 
 @dataclass(frozen=True)

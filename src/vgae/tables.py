@@ -446,9 +446,12 @@ def edge_columns(
             f"with {ENDS}"
         )
     if weights in ends:
+        advice = f"name others with {ENDS}, and --weight (weight=)"
+        if table.in_memory:
+            advice = _other_ends(table, has_options=has_options)
         raise InputError(
             f"{table.path}: {table.describe(weights or 0)} holds the weights, and is an end of the "
-            f"edges too; name others with {ENDS}, and --weight (weight=)"
+            f"edges too; {advice}"
         )
     chosen |= {column: "given" for column in given if column is not None}
     if what != "edges":
@@ -481,8 +484,7 @@ def edge_columns(
 
 
 def _say(table: Table, reading: Reading, what: str, *, has_options: bool) -> None:
-    ends = "source= and target=" if table.in_memory else ENDS
-    advice = f"{ends} name others" if has_options else "call others source and target"
+    advice = _other_ends(table, has_options=has_options)
     for remark in reading.remarks:
         logger.warning("%s: %s; %s", reading.where, remark, advice)
     if not reading.is_guess:
@@ -491,6 +493,15 @@ def _say(table: Table, reading: Reading, what: str, *, has_options: bool) -> Non
         logger.warning("%s", reading.words(what))
     else:
         logger.warning("%s; a guess: %s", reading.words(what), advice)
+
+
+def _other_ends(table: Table, *, has_options: bool) -> str:
+    """How the caller names the ends; a frame may have come to `fit`, which has no options."""
+    if not has_options:
+        return "call others source and target"
+    if table.in_memory:
+        return "vgae.as_graph(..., source=..., target=...) names others"
+    return f"{ENDS} name others"
 
 
 def _weight_column(table: Table, weight: str | int | None) -> int | None:

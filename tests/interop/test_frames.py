@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ from foreign import library
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.interop import as_graph
+from vgae.io import read_graph
+from vgae.tables import write_table
 
 Maker = Callable[[dict[str, list[Any]]], Any]
 
@@ -159,3 +162,42 @@ def test_users_and_items_of_one_number_are_two_nodes(
     assert "two kinds of nodes, with 1 id in common" in caplog.text
     apart = as_graph(frame({"user_id": [1, 2], "item_id": [7, 8]}))
     assert apart.ids.tolist() == [1, 2, 7, 8]
+
+
+@every_frame
+@pytest.mark.parametrize("names", [("user", "item"), ("item", "user"), ("a", "b")])
+@pytest.mark.parametrize(
+    ("numbers", "words", "n_common"), [([1, 2], ["x", "y"], 0), ([1, 2], ["1", "y"], 1)]
+)
+def test_numbers_and_words_are_two_kinds_of_nodes_as_in_a_file(
+    frame: Maker,
+    names: tuple[str, str],
+    numbers: list[int],
+    words: list[str],
+    n_common: int,
+    tmp_path: Path,
+) -> None:
+    columns: dict[str, list[Any]] = {names[0]: numbers, names[1]: words}
+    for table in (columns, dict(reversed(columns.items()))):
+        write_table(tmp_path / "e.csv", table)
+        read = read_graph(tmp_path / "e.csv", bipartite=True)
+        made = as_graph(frame(table), bipartite=True)
+        assert made.fingerprint == read.fingerprint
+        assert ("1" in made.ids.tolist()) == (n_common == 0)
+
+
+def test_two_kinds_of_integers_of_different_width() -> None:
+    columns = {"user": pa.array([1, 2], pa.int32()), "item": pa.array([1, 2**64 - 1], pa.uint64())}
+    ids = as_graph(pa.table(columns)).ids.tolist()
+    assert ids == ["item:1", f"item:{2**64 - 1}", "user:1", "user:2"]
+
+
+@every_frame
+def test_ids_of_frames_are_taken_as_they_are(frame: Maker, tmp_path: Path) -> None:
+    """Those of files are trimmed; rows without weights are merged in both."""
+    columns = {"source": ["ann ", "ann", "ann"], "target": ["bob", "bob", "bob"]}
+    graph = as_graph(frame(columns))
+    assert graph.ids.tolist() == ["ann", "ann ", "bob"]
+    assert (graph.n_edges, graph.weights) == (2, None)
+    write_table(tmp_path / "e.csv", columns)
+    assert read_graph(tmp_path / "e.csv").ids.tolist() == ["ann", "bob"]

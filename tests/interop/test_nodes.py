@@ -13,6 +13,7 @@ import pytest
 from foreign import library
 from scipy import sparse
 
+from vgae import VGAE
 from vgae.errors import InputError
 from vgae.graph import Graph
 from vgae.interop import as_graph, as_training_split, later_features
@@ -144,8 +145,8 @@ def test_an_index_that_counts_is_taken_where_nothing_else_is(
         (
             {"age": [44, None, 31]},
             {},
-            "row 1 (node 'cid'): column 'age' is empty; fill it, or fit with missing='mean' or "
-            "'zero'",
+            "row 1 (node 'cid'): column 'age' is empty; fill it, or make the graph with "
+            "vgae.as_graph(..., missing='mean') or 'zero'",
         ),
         (
             {"age": ["44", "31", "old"]},
@@ -159,7 +160,8 @@ def test_an_index_that_counts_is_taken_where_nothing_else_is(
         (
             {"team": ["x", "y", "z"], "age": [[1], [2], [3]]},
             {},
-            "not numbers or text; convert it, or leave it out with attributes={'age': 'ignore'}",
+            "not numbers or text; convert it, or leave it out with "
+            "vgae.as_graph(..., attributes={'age': 'ignore'})",
         ),
     ],
 )
@@ -235,7 +237,7 @@ def test_columns_of_edges_can_be_named(frame: Maker, caplog: pytest.LogCaptureFi
         with pytest.raises(InputError, match=said):
             as_graph(frame(columns), **options)
     as_graph(frame({name: columns[name] for name in "abk"}))
-    assert "a guess: source= and target= name others" in caplog.text
+    assert "a guess: vgae.as_graph(..., source=..., target=...) names others" in caplog.text
 
 
 @pytest.mark.parametrize("option", ["source", "target", "weight", "bipartite"])
@@ -381,3 +383,29 @@ def test_where_ids_were_found_is_said(caplog: pytest.LogCaptureFixture) -> None:
         as_graph(pandas(EDGES), features=pandas(FEW))
     assert "features: 2 columns; node ids from the index (first: 'bob')" in caplog.messages
     assert "features: 3 columns; node ids from column 'node' (first: 'bob')" in caplog.messages
+
+
+def test_advice_within_fit_is_about_as_graph(caplog: pytest.LogCaptureFixture) -> None:
+    """`fit` has none of the options that `as_graph` has."""
+    model = VGAE(steps=2)
+    isolated = r"with vgae.as_graph\(..., isolated=True\)"
+    with pytest.raises(InputError, match=isolated):
+        model.fit(arrow(EDGES), features=arrow(FEW | {"node": ["ann", "bob", "zed"]}))
+    with pytest.raises(InputError, match=isolated):
+        model.fit([(0, 1)], features=np.eye(3))
+    with pytest.raises(InputError, match=r"say what one holds with vgae.as_graph\("):
+        model.fit(arrow(EDGES), features=arrow({"node": FEW["node"], "mail": ["x", "y", "z"]}))
+    columns: dict[str, list[Any]] = {
+        "k": [7, 8, 9],
+        "a": ["ann", "bob", "ann"],
+        "b": ["bob", "cid", "cid"],
+    }
+    caplog.clear()
+    model.fit(arrow(columns))
+    assert "vgae.as_graph(..., source=..., target=...) names others" in caplog.text
+    caplog.clear()
+    model.predict_proba(arrow({name: columns[name] for name in "abk"}))
+    assert "a guess: call others source and target" in caplog.text
+    assert "source=" not in caplog.text
+    with pytest.raises(InputError, match="an end of the edges too; call others source and target"):
+        model.predict_proba(arrow({"a": ["ann"], "weight": ["bob"]}))

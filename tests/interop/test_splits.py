@@ -145,6 +145,15 @@ def test_forgetting_that_a_graph_is_undirected_is_a_leak() -> None:
         as_split(drawn(is_undirected=False))
 
 
+def test_a_leak_is_named_before_negatives_that_were_drawn_twice() -> None:
+    """Both follow from a forgotten is_undirected=True, and the leak says so."""
+    parts = copy.deepcopy(drawn())
+    train_on_a_test_edge(parts)
+    parts[2].edge_label_index[:, -1] = parts[1].edge_label_index[:, -1].flip(0)
+    with pytest.raises(InputError, match="in both the training .* and the test .* is_undirected=T"):
+        as_split(parts)
+
+
 def test_negatives_that_are_not_one_for_each_positive() -> None:
     for ratio, n_negatives in ((0.0, "0 negatives"), (2.0, "40 negatives")):
         with pytest.raises(InputError, match=f"{n_negatives} for 20 positives; .*=1.0"):

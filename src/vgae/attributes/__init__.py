@@ -12,6 +12,15 @@ from vgae.attributes.encoding import (
     feature_names,
     fit_encoding,
 )
+from vgae.attributes.keys import (
+    INDEX,
+    IndexKind,
+    advice_on_keys,
+    key_column,
+    key_words,
+    named_key,
+    share_of_nodes,
+)
 from vgae.attributes.rows import (
     NodeRows,
     attribute_columns,
@@ -21,8 +30,11 @@ from vgae.attributes.rows import (
 )
 
 __all__ = [
+    "INDEX",
     "AttributeEncoding",
+    "IndexKind",
     "NodeRows",
+    "advice_on_keys",
     "attribute_columns",
     "check_choices",
     "encode",
@@ -30,6 +42,10 @@ __all__ = [
     "feature_names",
     "fit_encoding",
     "is_missing",
+    "key_column",
+    "key_words",
+    "named_key",
+    "share_of_nodes",
     "with_attributes",
     "with_matrix",
 ]

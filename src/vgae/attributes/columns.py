@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import sparse
 
 from vgae.config import Dimension, Settings
-from vgae.errors import InputError
+from vgae.errors import InputError, one_line
 from vgae.graph import count
 from vgae.tables import Table
 
@@ -159,8 +159,9 @@ class Cells:
     def option(self, kind: str) -> str:
         """How the caller sets the kind of this column, by its name or otherwise its number."""
         if self.table.in_memory:
-            return f"attributes={{{self.name or str(self.column + 1)!r}: {kind!r}}}"
-        return f"--attribute {self.name or self.column + 1}={kind}"
+            column = self.name or str(self.column + 1)
+            return f"vgae.as_graph(..., attributes={{{column!r}: {kind!r}}})"
+        return f"--attribute {one_line(self.name or str(self.column + 1))}={kind}"
 
     @property
     def is_text(self) -> bool:
@@ -215,10 +216,12 @@ class Cells:
         cell = self.values[row].as_py()
         said = "is empty" if cell in (None, "") else f"holds '{cell}', not {wanted}"
         in_python = self.table.in_memory
-        advice = "missing='mean' or 'zero'" if in_python else "--missing mean or zero"
+        advice = "fit with --missing mean or zero"
+        if in_python:
+            advice = "make the graph with vgae.as_graph(..., missing='mean') or 'zero'"
         raise InputError(
             f"{self.table.place(row)}: {self.table.describe(self.column)} {said}; "
-            f"fill it, or fit with {advice}"
+            f"fill it, or {advice}"
         )
 
 

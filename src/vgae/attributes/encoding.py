@@ -184,9 +184,11 @@ def fit_encoding(
         if kind != "ignore":
             entries[cells.column] = _fitted(cells, KINDS[kind], missing)
     if not entries:
+        option = "--attribute COLUMN=KIND (attributes={'COLUMN': 'KIND'})"
+        if table.in_memory:
+            option = "vgae.as_graph(..., attributes={'COLUMN': 'KIND'})"
         raise InputError(
-            f"{table.path}: no column gives features; say what one holds with "
-            "--attribute COLUMN=KIND (attributes={'COLUMN': 'KIND'})"
+            f"{table.path}: no column gives features; say what one holds with {option}"
         )
     names: Sequence[str | None] = table.names or [None] * table.n_columns
     _check_unique(table, [name for column in entries if (name := names[column]) is not None])

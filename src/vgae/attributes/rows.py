@@ -24,6 +24,9 @@ __all__ = ["NodeRows", "attribute_columns", "encode_later", "with_attributes", "
 
 logger = logging.getLogger(__name__)
 
+ISOLATED = "--isolated (isolated=True)"
+"""How nodes without edges may join a graph that is read from a file."""
+
 
 @dataclass(frozen=True)
 class NodeRows:
@@ -43,6 +46,10 @@ class NodeRows:
         Whether nodes without edges join the graph.
     hint
         What errors add where the first row is no node.
+    remedy
+        How the caller lets nodes without edges join; "" where they cannot.
+    advice
+        What errors add where most rows are no nodes: where the ids come from.
 
     Examples
     --------
@@ -60,6 +67,8 @@ class NodeRows:
     place: Callable[[int], str]
     isolated: bool = False
     hint: str = ""
+    remedy: str = ISOLATED
+    advice: Callable[[], str] = str
 
     def matched(self, graph: Graph) -> tuple[Graph, NDArray[np.int64]]:
         """The graph, with further nodes if they may join, and the row of each of its nodes.
@@ -75,10 +84,12 @@ class NodeRows:
         unknown = np.flatnonzero(places < 0)
         if unknown.size:
             row = int(unknown[0])
+            keep = f", or keep them as nodes without edges with {self.remedy}"
             raise InputError(
                 f"{self.place(row)}: node {shown(self.ids[row])} is not in {self.edges} "
-                f"({count(unknown.size, 'such row')}); remove them, or keep them as nodes without "
-                f"edges with --isolated (isolated=True){'' if row else self.hint}"
+                f"({count(unknown.size, 'such row')}); remove them{keep if self.remedy else ''}"
+                f"{'' if row else self.hint}"
+                f"{self.advice() if 2 * unknown.size > len(places) else ''}"
             )
         order = np.full(graph.n_nodes, -1)
         order[places] = np.arange(len(places))
@@ -93,6 +104,7 @@ class NodeRows:
             raise InputError(
                 f"{self.where}: no features for node {shown(graph.ids[missing[0]])} of "
                 f"{self.edges} ({count(missing.size, 'such node')}); add a row for each"
+                f"{self.advice() if 2 * missing.size > graph.n_nodes else ''}"
             )
         return graph, order
 
@@ -181,7 +193,15 @@ def with_attributes(
     return graph.with_features(features[order], encoding=encoding.model_dump(mode="json"))
 
 
-def with_matrix(graph: Graph, matrix: Any, *, where: str, edges: str, isolated: bool) -> Graph:
+def with_matrix(
+    graph: Graph,
+    matrix: Any,
+    *,
+    where: str,
+    edges: str,
+    isolated: bool,
+    remedy: str = ISOLATED,
+) -> Graph:
     """A graph with the rows of a matrix as features, row i being that of the integer id i.
 
     Parameters
@@ -190,7 +210,7 @@ def with_matrix(graph: Graph, matrix: Any, *, where: str, edges: str, isolated: 
         The graph.
     matrix
         Array or SciPy CSR array, shape (n_rows, n_features).
-    where, edges, isolated
+    where, edges, isolated, remedy
         As in `NodeRows`.
 
     Raises
@@ -211,7 +231,7 @@ def with_matrix(graph: Graph, matrix: Any, *, where: str, edges: str, isolated: 
             "with a column of node ids"
         )
     ids = np.arange(matrix.shape[0])
-    rows = NodeRows(ids, where, edges, lambda row: f"{where}, row {row}", isolated)
+    rows = NodeRows(ids, where, edges, lambda row: f"{where}, row {row}", isolated, remedy=remedy)
     graph, order = rows.matched(graph)
     try:
         return graph.with_features(matrix[order])

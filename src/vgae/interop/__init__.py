@@ -18,12 +18,13 @@ from vgae.interop.exports import (
 )
 from vgae.interop.graphs import as_graph, from_networkx
 from vgae.interop.nodes import later_features, with_later_features
-from vgae.interop.pairs import as_edge_pairs, as_pairs
+from vgae.interop.pairs import as_edge_pairs, as_links, as_pairs
 from vgae.interop.splits import as_split, as_training_split, as_training_view
 
 __all__ = [
     "as_edge_pairs",
     "as_graph",
+    "as_links",
     "as_pairs",
     "as_split",
     "as_training_split",

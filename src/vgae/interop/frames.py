@@ -9,17 +9,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from vgae.ends import kind_prefixes, two_kinds
+from vgae.attributes import IndexKind
+from vgae.ends import is_row_number, kind_prefixes, two_kinds
 from vgae.errors import InputError, shown
 from vgae.graph import Graph, count
 from vgae.ids import IdArray, as_ids
 from vgae.reading import Column
 from vgae.tables import SEEN_ROWS, Table, as_text_rows, edge_columns
 
-__all__ = ["FRAMES", "Frame", "frame_ids", "graph_of_frame", "kind_of"]
+__all__ = ["FRAMES", "Frame", "frame_ids", "frame_numbers", "graph_of_frame", "kind_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +39,9 @@ class Frame:
         Number of rows.
     index
         The ids that its index gives the rows, shape (n_rows,), or None.
-    index_counts
-        Whether they only count the rows, as pandas has it by default.
+    index_kind
+        What they are: of an index with a name, or text, or integers. An index that only counts the
+        rows is what pandas has by default.
 
     Examples
     --------
@@ -49,7 +53,7 @@ class Frame:
     table: Table
     n_rows: int
     index: IdArray | None = None
-    index_counts: bool = False
+    index_kind: IndexKind | None = None
 
 
 def kind_of(data: Any, known: Mapping[str, Any]) -> str | None:
@@ -96,7 +100,7 @@ def graph_of_frame(
         bipartite is None and two_kinds(table.names, reading.source.place, reading.target.place)
     ):
         ends = _apart(table, (reading.source, reading.target), ends)
-    weights = None if reading.weight is None else _numbers(table, reading.weight.place)
+    weights = None if reading.weight is None else frame_numbers(table, reading.weight.place)
     try:
         graph = Graph.from_pairs(ends, weights=weights, directed=directed)
     except InputError as error:
@@ -121,12 +125,37 @@ def frame_ids(table: Table, column: int) -> IdArray:
     return as_ids(_id_cells(table, column))
 
 
+def frame_numbers(table: Table, column: int) -> NDArray[np.float64]:
+    """The numbers that a column holds, such as weights, shape (n_rows,).
+
+    Raises
+    ------
+    InputError
+        A cell is missing, or they are no numbers.
+
+    Examples
+    --------
+    >>> frame = FRAMES["pyarrow.Table"](pa.table({"weight": [2, 3]}), "mails")
+    >>> frame_numbers(frame.table, 0).tolist()
+    [2.0, 3.0]
+    """
+    cells = _cells(table, column)
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    if not any(fits(cells.type) for fits in numeric):
+        raise InputError(f"{table.path}: {table.describe(column)} holds {cells.type}, not numbers")
+    values: NDArray[np.float64] = cells.cast(pa.float64(), safe=False).to_numpy()
+    return values
+
+
 def _apart(table: Table, columns: tuple[Column, Column], ends: tuple[Any, Any]) -> tuple[Any, Any]:
     """The ids of two kinds of nodes, with prefixes where both columns hold the same id."""
-    first, second = ends
-    n_common = pc.sum(pc.is_in(second.unique(), first.unique())).as_py() or 0
+    first, second = (cells.unique().cast(pa.string()) for cells in ends)
+    n_common = pc.sum(pc.is_in(second, first)).as_py() or 0
     if not n_common:
-        return ends
+        if all(pa.types.is_integer(cells.type) for cells in ends):
+            return ends
+        # Words in one column make those of the other text too, as in a file.
+        return ends[0].cast(pa.string()), ends[1].cast(pa.string())
     prefixes = kind_prefixes(table.names, *(column.place for column in columns))
     parts = [
         pc.binary_join_element_wise(prefix, cells.cast(pa.string()), "")
@@ -176,14 +205,6 @@ def _id_cells(table: Table, column: int) -> pa.ChunkedArray:
     return cells
 
 
-def _numbers(table: Table, column: int) -> Any:
-    cells = _cells(table, column)
-    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-    if not any(fits(cells.type) for fits in numeric):
-        raise InputError(f"{table.path}: {table.describe(column)} holds {cells.type}, not numbers")
-    return cells.cast(pa.float64(), safe=False).to_numpy()
-
-
 # --------------------------------------------------------------------- libraries
 
 
@@ -205,7 +226,12 @@ def _of_pandas(frame: Any, where: str) -> Frame:
         ids = as_ids(index.to_numpy())
     except InputError:
         ids = None  # several levels, dates, ...: no ids
-    return Frame(table, len(frame), ids, index_counts=counts and index.name is None)
+    if ids is None:
+        return Frame(table, len(frame))
+    if index.name is not None and not is_row_number(str(index.name)):
+        return Frame(table, len(frame), ids, "named")
+    text = ids.dtype.kind == "O"
+    return Frame(table, len(frame), ids, "counts" if counts else "text" if text else "numbers")
 
 
 def _of_polars(frame: Any, where: str) -> Frame:

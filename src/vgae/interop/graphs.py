@@ -74,8 +74,10 @@ def as_graph(
         Node features, which replace those that the object has:
 
         - a pandas or Polars `DataFrame`, or a PyArrow `Table`, of attributes with one row per node.
-          Node ids are in the column called node or id, in the index, or in the first column. Each
-          other column becomes one feature or several; `graph.feature_encoding` keeps how;
+          Node ids are in the column called node or id, in the index, in a column called like an id
+          (user_id, name, ...), or in the first column; row numbers are no ids where another column
+          holds nodes. Each other column becomes one feature or several, and
+          `graph.feature_encoding` keeps how;
         - an array or a SciPy sparse matrix, shape (n_nodes, n_features). Its rows are in the order
           of the nodes of an object that has one, such as a matrix or a NetworkX graph. With pairs
           and tables, row i belongs to the integer id i, and text ids need a data frame.

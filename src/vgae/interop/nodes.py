@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.attributes import (
+    INDEX,
     AttributeEncoding,
     NodeRows,
+    advice_on_keys,
     attribute_columns,
     check_choices,
     encode_later,
+    key_column,
+    key_words,
+    named_key,
+    share_of_nodes,
     with_attributes,
     with_matrix,
 )
 from vgae.errors import InputError, shown
 from vgae.graph import Graph
-from vgae.ids import IdArray, NodeId
+from vgae.ids import IdArray, IdIndex, NodeId, as_ids
 from vgae.interop.frames import FRAMES, Frame, frame_ids, kind_of
 from vgae.interop.tensors import matrix
-from vgae.tables import NODE_NAMES, Table
+from vgae.tables import Table
 
 __all__ = ["later_features", "with_features_of", "with_later_features"]
 
@@ -33,8 +41,8 @@ logger = logging.getLogger(__name__)
 
 WHERE = "features"
 """What errors call the table of attributes."""
-INDEX = -1
-"""The place of the index among the columns that may hold node ids."""
+ISOLATED = "vgae.as_graph(..., isolated=True)"
+"""How a caller of `fit` too lets nodes without edges join."""
 
 
 def with_features_of(
@@ -76,8 +84,7 @@ def with_features_of(
     kind = kind_of(features, FRAMES)
     if kind is not None:
         frame = FRAMES[kind](features, WHERE)
-        ids, table, columns = _rows_of(frame, graph)
-        rows = NodeRows(ids, WHERE, "the edges", frame.table.place, isolated)
+        rows, table, columns = _rows_of(frame, graph, isolated=isolated, remedy=ISOLATED)
         return with_attributes(
             graph,
             rows,
@@ -94,7 +101,9 @@ def with_features_of(
             "and missing are for a data frame"
         )
     if not in_order:
-        return with_matrix(graph, values, where=WHERE, edges="the edges", isolated=isolated)
+        return with_matrix(
+            graph, values, where=WHERE, edges="the edges", isolated=isolated, remedy=ISOLATED
+        )
     if isolated:
         raise InputError("isolated: the rows of an array have no ids; give a data frame")
     is_permuted = not graph.ids_are_rows and np.array_equal(
@@ -139,8 +148,8 @@ def with_later_features(graph: Graph, features: Any, encoding: Mapping[str, Any]
             "are numbers go to vgae.as_graph(data, features=...)"
         )
     frame = FRAMES[kind](features, WHERE)
-    ids, table, columns = _rows_of(frame, graph, _names(encoding))
-    _, order = NodeRows(ids, WHERE, "the edges", frame.table.place).matched(graph)
+    rows, table, columns = _rows_of(frame, graph, _names(encoding))
+    _, order = rows.matched(graph)
     values: Any = encode_later(encoding, table, columns)
     return graph.with_features(values[order], encoding=encoding)
 
@@ -157,14 +166,16 @@ def later_features(
     features
         A data frame of attributes, or what is no data frame and is returned as it is.
     ids
-        The ids of its rows; by default they are taken from the data frame.
+        The ids of its rows, in the order in which the features are returned. If the data frame
+        has ids too, its rows are put in the order of these. By default those of the data frame.
     encoding
         How the features of the fitted graph were made; see `Graph.feature_encoding`.
 
     Raises
     ------
     InputError
-        A column is missing, or a cell does not fit what its column was fitted to.
+        A column is missing, a cell does not fit what its column was fitted to, or the ids are not
+        those of the data frame.
 
     Examples
     --------
@@ -178,9 +189,12 @@ def later_features(
         return features, ids
     frame = FRAMES[kind](features, WHERE)
     if ids is not None:
-        return encode_later(encoding, frame.table, attribute_columns(frame.table, None)), ids
-    found, table, columns = _rows_of(frame, None, _names(encoding))
-    return encode_later(encoding, table, columns), found
+        key = named_key(frame.table, attributes=_names(encoding), index=frame.index_kind)
+        own = None if key in (None, INDEX) else key
+        values: Any = encode_later(encoding, frame.table, attribute_columns(frame.table, own))
+        return (values if key is None else values[_order(frame, key, ids)]), ids
+    rows, table, columns = _rows_of(frame, None, _names(encoding))
+    return encode_later(encoding, table, columns), rows.ids
 
 
 def _names(encoding: Mapping[str, Any] | None) -> set[str | None]:
@@ -215,46 +229,56 @@ def _checked_matrix(features: Any) -> Any:
 
 
 def _rows_of(
-    frame: Frame, known: Graph | None, attributes: Collection[str | None] = ()
-) -> tuple[IdArray, Table, list[int]]:
-    """The node of each row of a data frame, and its table with the places of the attributes.
+    frame: Frame,
+    known: Graph | None,
+    attributes: Collection[str | None] = (),
+    *,
+    isolated: bool = False,
+    remedy: str = "",
+) -> tuple[NodeRows, Table, list[int]]:
+    """The rows of a data frame by node, and its table with the places of the attributes.
 
-    Ids are in the column called node or id, in an index that does not only count the rows, or in
-    the first column that is none of the `attributes`: in the first of these that holds nodes of
-    the known graph for at least half of the rows. Where none does, an index that counts may.
+    See `vgae.attributes.key_column` for where the ids are.
     """
     table = frame.table
-    key = table.column_called(*NODE_NAMES)
-    candidates = [] if key is None else [key]
-    candidates += [] if frame.index is None or frame.index_counts else [INDEX]
-    if key is None:
-        candidates += [c for c, name in enumerate(table.names or ()) if name not in attributes][:1]
-    chosen = candidates[0] if candidates else None
-    if known is not None:
-        last = [INDEX] if frame.index_counts else []
-        chosen = next((c for c in (*candidates, *last) if _fits(frame, c, known)), chosen)
-    if chosen is None:
-        raise InputError(f"{WHERE}: no column of node ids; call one node or id, or set the index")
-    ids = _ids(frame, chosen)
-    said = "the index" if chosen == INDEX else table.describe(chosen)
+    share = None if known is None else partial(_share, frame, known)
+    key = key_column(table, share, attributes=attributes, index=frame.index_kind)
+    ids = _ids(frame, key)
     begin = f" (first: {shown(ids[0])})" if ids.size else ""
-    level = logging.WARNING if chosen == INDEX and frame.index_counts else logging.INFO
-    logger.log(level, "%s: %s; node ids from %s%s", WHERE, table.about, said, begin)
-    columns = attribute_columns(table, None if chosen == INDEX else chosen)
-    return ids, replace(table, row_ids=ids), columns
+    level = logging.WARNING if key == INDEX and frame.index_kind == "counts" else logging.INFO
+    words = key_words(table, key)
+    logger.log(level, "%s: %s; node ids from %s%s", WHERE, table.about, words, begin)
+    columns = attribute_columns(table, None if key == INDEX else key)
+    advice: Callable[[], str] = str
+    if share is not None:
+        has_index = frame.index is not None
+        advice = partial(advice_on_keys, table, key, share, has_index=has_index)
+    rows = NodeRows(ids, WHERE, "the edges", table.place, isolated, remedy=remedy, advice=advice)
+    return rows, replace(table, row_ids=ids), columns
 
 
-def _ids(frame: Frame, column: int) -> IdArray:
-    if column == INDEX and frame.index is not None:
+def _order(frame: Frame, key: int, ids: Sequence[NodeId] | IdArray) -> NDArray[np.int64]:
+    """The row of a data frame for each of these ids, which are those that the data frame has."""
+    own, wanted = _ids(frame, key), as_ids(ids)
+    rows = IdIndex(own).rows(wanted)
+    if len(own) != len(wanted) or not np.array_equal(np.sort(rows), np.arange(len(own))):
+        raise InputError(
+            f"ids: not those that {WHERE} has in {key_words(frame.table, key)}; omit ids, or "
+            + ("drop the index with reset_index(drop=True)" if key == INDEX else "that column")
+        )
+    return rows
+
+
+def _ids(frame: Frame, place: int) -> IdArray:
+    if place == INDEX and frame.index is not None:
         return frame.index
-    return frame_ids(frame.table, column)
+    return frame_ids(frame.table, place)
 
 
-def _fits(frame: Frame, column: int, known: Graph) -> bool:
-    """Whether a column, or the index, holds different nodes of a graph for half of the rows."""
+def _share(frame: Frame, known: Graph, place: int) -> float:
+    """How well a column, or the index, fits the nodes of a graph."""
     try:
-        ids = _ids(frame, column)
+        ids = _ids(frame, place)
     except InputError:
-        return False
-    places = np.unique(known.index(ids))
-    return 2 * int((places >= 0).sum()) >= frame.n_rows
+        return 0.0
+    return share_of_nodes(ids.tolist(), known)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vgae.ends import kind_prefixes, two_kinds
 from vgae.graph import Graph
 from vgae.ids import IdArray, as_ids, id_columns
-from vgae.interop.frames import FRAMES, frame_ids, kind_of
+from vgae.interop.frames import FRAMES, frame_ids, frame_numbers, kind_of
 from vgae.interop.graphs import READERS, UNORDERED, as_graph
+from vgae.reading import Reading
 from vgae.tables import Table, edge_columns
 
-__all__ = ["as_edge_pairs", "as_pairs"]
+__all__ = ["as_edge_pairs", "as_links", "as_pairs"]
 
 
 def as_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
@@ -40,7 +44,40 @@ def as_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
     kind = kind_of(data, FRAMES)
     if kind is None:
         return id_columns(data)
-    return _pairs_of_table(FRAMES[kind](data, type(data).__name__).table, known)
+    table = FRAMES[kind](data, type(data).__name__).table
+    return _pairs_of_table(table, edge_columns(table, what="pairs", has_options=False), known)
+
+
+def as_links(data: Any, known: Graph) -> tuple[Any, NDArray[np.float64] | None]:
+    """New links as pairs that `as_pairs` takes, and their weights if a data frame holds some.
+
+    Parameters
+    ----------
+    data
+        Pairs in any form that `as_pairs` takes; only a data frame is read here.
+    known
+        The graph that one end of each link belongs to.
+
+    Raises
+    ------
+    InputError
+        As in `as_pairs`, or a weight is missing or no number.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> table = pyarrow.table({"source": ["x"], "target": ["b"], "weight": [2]})
+    >>> (source, target), weights = as_links(table, Graph.from_pairs([("a", "b")]))
+    >>> source.tolist(), target.tolist(), weights.tolist()
+    (['x'], ['b'], [2.0])
+    """
+    kind = kind_of(data, FRAMES)
+    if kind is None:
+        return data, None
+    table = FRAMES[kind](data, type(data).__name__).table
+    reading = edge_columns(table, has_options=False)
+    weights = None if reading.weight is None else frame_numbers(table, reading.weight.place)
+    return _pairs_of_table(table, reading, known), weights
 
 
 def as_edge_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
@@ -62,9 +99,8 @@ def as_edge_pairs(data: Any, known: Graph) -> tuple[IdArray, IdArray]:
     return source, target
 
 
-def _pairs_of_table(table: Table, known: Graph) -> tuple[IdArray, IdArray]:
+def _pairs_of_table(table: Table, reading: Reading, known: Graph) -> tuple[IdArray, IdArray]:
     """The ids of both ends; if the graph tells two kinds of nodes apart, as the graph has them."""
-    reading = edge_columns(table, what="pairs")
     places = reading.source.place, reading.target.place
     source, target = (frame_ids(table, place) for place in places)
     if two_kinds(table.names, *places):

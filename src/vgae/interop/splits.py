@@ -76,7 +76,9 @@ def as_split(data: Any) -> Split:
         test=len(test.positives),
         protocol=_protocol(data, train, validation, nodes.n_nodes),
     )
-    _check_negatives(validation, test, nodes.n_nodes)
+    _check_numbers_of_negatives(validation, test)
+    if graph.n_edges == len(edges):  # otherwise an edge is in two parts, which is said below
+        _check_repeated_negatives(validation, test, nodes.n_nodes)
     try:
         return Split(graph, graph.with_edges(train), validation, test, settings, seed=0)
     except InputError as error:
@@ -195,7 +197,7 @@ def _protocol(data: Any, train: Pairs, validation: HeldOut, n_nodes: int) -> Pro
     return "TV" if carrying.any() else "T"
 
 
-def _check_negatives(validation: HeldOut, test: HeldOut, n_nodes: int) -> None:
+def _check_numbers_of_negatives(validation: HeldOut, test: HeldOut) -> None:
     for name, held_out in (("validation", validation), ("test", test)):
         n_positives, n_negatives = len(held_out.positives), len(held_out.negatives)
         if n_positives != n_negatives:
@@ -203,6 +205,9 @@ def _check_negatives(validation: HeldOut, test: HeldOut, n_nodes: int) -> None:
                 f"{name}: {count(n_negatives, 'negative')} for {count(n_positives, 'positive')}; "
                 "give RandomLinkSplit neg_sampling_ratio=1.0, for one each"
             )
+
+
+def _check_repeated_negatives(validation: HeldOut, test: HeldOut, n_nodes: int) -> None:
     negatives = np.concatenate([validation.negatives, test.negatives])
     n_repeated = len(negatives) - _codes(negatives, n_nodes).size
     if n_repeated:

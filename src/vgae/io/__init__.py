@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,9 @@ def read_graph(
         Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file; or nodes and links
         in JSON, as NetworkX and D3 write them.
     features
-        CSV, Parquet or Arrow with node ids in the column called node or id, or in the first one,
-        and attributes in the others; or .npy or SciPy .npz, whose row i belongs to integer id i.
+        CSV, Parquet or Arrow with node ids in the column called node or id, in one called like an
+        id (user_id, name, ...), or in the first one, and attributes in the others; or .npy or
+        SciPy .npz, whose row i belongs to integer id i.
     source, target
         Columns of the two ends, by name or by number from 1. By default those with usual names
         (source and target, sender and receiver, ...), otherwise a guess by what columns hold.
@@ -138,9 +140,11 @@ def read_graph(
     >>> graph.reading.source.name, graph.reading.target.name, graph.reading.is_guess
     ('from', 'to', False)
     """
-    path = local_path(path)
+    path = _checked_path(path, "path", "vgae.as_graph(data)")
     if features is not None:
-        features = local_path(features)
+        features = _checked_path(
+            features, "features", "vgae.as_graph(vgae.read_graph(path), features=...)"
+        )
         check_choices(attributes or {}, missing, where=str(features))
     elif attributes or standardize or isolated or missing != "error" or features_header is not None:
         raise InputError(
@@ -196,3 +200,12 @@ def read_graph(
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)
     return graph
+
+
+def _checked_path(path: Any, name: str, otherwise: str) -> Path:
+    """A path that names a file, not an object, which goes elsewhere."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(
+            f"{name}: {type(path).__name__} is no path of a file; objects go to {otherwise}"
+        )
+    return local_path(path if isinstance(path, (str, Path)) else Path(path))

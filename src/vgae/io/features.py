@@ -14,9 +14,12 @@ from scipy import sparse
 from vgae.attributes import (
     AttributeEncoding,
     NodeRows,
+    advice_on_keys,
     attribute_columns,
     encode_later,
     is_missing,
+    key_column,
+    share_of_nodes,
     with_attributes,
     with_matrix,
 )
@@ -29,7 +32,7 @@ from vgae.ids import IdArray, as_ids
 from vgae.io.arrays import MEMORY_PER_BYTE, load_array, load_sparse
 from vgae.io.id_columns import IdColumns
 from vgae.limits import TooMuchDataError, check_unpacked
-from vgae.tables import NODE_NAMES, Table, inner_suffix, open_table
+from vgae.tables import NODE_NAMES, SEEN_ROWS, Table, inner_suffix, open_table
 
 __all__ = ["read_new_features", "with_features_from"]
 
@@ -76,9 +79,11 @@ def with_features_from(
         matrix = _read_matrix(path)
         return with_matrix(graph, matrix, where=str(path), edges=str(edges), isolated=isolated)
     guess = partial(_names_columns, path=path, known=graph, isolated=isolated)
-    table, columns, ids = _open_features(path, guess, header=header, integer_ids=integer_ids)
+    table, columns, ids, advice = _open_features(
+        path, guess, known=graph, header=header, integer_ids=integer_ids
+    )
     hint = NO_HEADER if table.names is None and table.text is not None else ""
-    rows = NodeRows(ids, str(path), str(edges), table.place, isolated, hint)
+    rows = NodeRows(ids, str(path), str(edges), table.place, isolated, hint, advice=advice)
     return with_attributes(
         graph,
         rows,
@@ -121,12 +126,12 @@ def read_new_features(
     """
     if encoding is None:
         guess = partial(_names_columns, path=path, isolated=True)
-        table, columns, ids = _open_features(path, guess, header=header)
+        table, columns, ids, _ = _open_features(path, guess, header=header)
         return ids, encode_later(None, table, columns)
     made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
     known = {column.name for column in made.columns if column.name is not None}
     # The first table had no header if it has no names: nor has this one, unless that is sure.
-    table, columns, ids = _open_features(
+    table, columns, ids, _ = _open_features(
         path, lambda rows: bool(known) or _is_surely_header(rows), known, header=header
     )
     return ids, encode_later(encoding, table, columns)
@@ -137,18 +142,19 @@ def _open_features(
     guess_header: Guess,
     attributes: Collection[str] = (),
     *,
+    known: Graph | None = None,
     header: bool | None,
     integer_ids: bool = False,
-) -> tuple[Table, list[int], IdArray]:
-    """A table of attributes: the columns that hold some, and the node of each row.
+) -> tuple[Table, list[int], IdArray, Callable[[], str]]:
+    """A table of attributes: the columns that hold some, the node of each row, and advice.
 
-    A column that is one of the known `attributes` holds no ids, wherever it stands.
+    A column that is one of the known `attributes` holds no ids, wherever it stands. The advice is
+    for errors where most rows are not nodes of the `known` graph.
     """
     table = open_table(path, header=header, guess_header=guess_header)
-    others = [place for place, name in enumerate(table.names or ()) if name not in attributes]
-    key = table.column_called(*NODE_NAMES)
-    if key is None:
-        key = others[0] if attributes and others else 0
+    share = None if known is None else partial(_share, table, known, integer_ids)
+    key = key_column(table, share, attributes=attributes)
+    advice = str if share is None else partial(advice_on_keys, table, key, share)
     columns = attribute_columns(table, key)
     rows = table.rows if table.text is not None else ()  # reading others' is work
     first = f" (first: {shown(rows[0][key])})" if rows and key < len(rows[0]) else ""
@@ -157,7 +163,18 @@ def _open_features(
     keys = IdColumns.of(table, [key], table.read([key]), integer_ids=integer_ids)
     keys = keys.check_complete().checked(integer_ids=integer_ids)
     ids: IdArray = as_ids(keys.values)[keys.codes[0]]
-    return table, columns, ids
+    return table, columns, ids, advice
+
+
+def _share(table: Table, known: Graph, integer_ids: bool, place: int) -> float:
+    """How well the first cells of a column fit the nodes of a graph."""
+    if table.text is not None:
+        cells = [cell.strip() for cell in table.first_cells(place)]
+    else:  # reading the other columns would be work
+        cells = [str(cell).strip() for cell in table.read([place])[0][:SEEN_ROWS].to_pylist()]
+    if integer_ids:
+        cells = [cell.removesuffix(".0") for cell in cells]
+    return share_of_nodes(cells, known)
 
 
 # --------------------------------------------------------------------- headers
