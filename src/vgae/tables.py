@@ -446,12 +446,12 @@ def edge_columns(
             f"with {ENDS}"
         )
     if weights in ends:
-        advice = f"name others with {ENDS}, and --weight (weight=)"
+        advice = f"; name others with {ENDS}, and --weight (weight=)"
         if table.in_memory:
-            advice = _other_ends(table, has_options=has_options)
+            advice = f"; {_other_ends(table, has_options=has_options)}"
         raise InputError(
             f"{table.path}: {table.describe(weights or 0)} holds the weights, and is an end of the "
-            f"edges too; {advice}"
+            f"edges too{advice}"
         )
     chosen |= {column: "given" for column in given if column is not None}
     if what != "edges":
