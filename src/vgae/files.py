@@ -234,7 +234,7 @@ def check_directory(path: Path, *, overwrite: bool, ours: Collection[str]) -> No
     >>> (folder / "thesis.tex").touch()
     >>> check_directory(folder, overwrite=True, ours=["run.json"])
     Traceback (most recent call last):
-    vgae.errors.InputError: /tmp/x: holds another file, thesis.tex; choose another folder
+    vgae.errors.InputError: .../x: holds another file, thesis.tex; choose another folder
     """
     with file_errors(path):
         final = path.resolve()
