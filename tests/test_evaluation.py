@@ -183,7 +183,7 @@ def test_labels_that_tell_nothing_apart_are_refused_before_any_run(
     for labels in (np.zeros(34, dtype=int), np.full(34, np.nan), np.full(34, -1)):
         with pytest.raises(InputError, match="two classes"):
             Protocol(SplitSettings(), tasks=(task,)).check(karate.with_labels(labels))
-    outside = NodeSplit(np.array([0, 99]), np.array([1]))
+    outside = NodeSplit(np.array([0, 34]), np.array([1]))
     with pytest.raises(InputError, match="must be some of the graph's"):
         Protocol(SplitSettings(), tasks=(task,), nodes=outside).check(karate)
 

@@ -192,3 +192,12 @@ def test_results_are_json_and_say_what_each_method_was(result: Evaluation) -> No
     assert found["comparisons"][0]["first"] == "<b>|mine"
     assert result.table(graph="karate")["model"][:7] == ["k"] * 7
     assert MethodResult("function", None, {}, {}, None, {}).features is None
+
+
+def test_the_interval_of_the_rand_index_is_that_of_its_share_of_the_range() -> None:
+    values = [0.1, 0.3, 0.35, 0.2]
+    shares = [(value + 0.5) / 1.5 for value in values]
+    low, high = summarize(values, metric="ari").interval or (0.0, 0.0)
+    low_share, high_share = summarize(shares, metric="auc").interval or (0.0, 0.0)
+    assert low == pytest.approx(1.5 * low_share - 0.5)
+    assert high == pytest.approx(1.5 * high_share - 0.5)

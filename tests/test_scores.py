@@ -3,7 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vgae import scores as module
 from vgae.errors import InputError
+from vgae.graph import Graph
 from vgae.scores import FunctionScores, VectorScores
 
 
@@ -88,3 +90,22 @@ def test_a_function_of_pairs_scores_rows_in_blocks_and_both_directions(
 def test_infinite_scores_of_a_function_are_scores() -> None:
     scores = FunctionScores(lambda pairs: np.where(pairs[:, 0] == 0, -np.inf, 1.0), 3)
     assert scores.pairs([(0, 1), (1, 2)]).tolist() == [-np.inf, 1.0]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 100])
+def test_open_pairs_that_reach_levels_are_counted_block_by_block(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(module, "block_rows", lambda _: rows)
+    graph = Graph.from_edges([(0, 1), (1, 2), (3, 5), (0, 6), (2, 6)])
+    function = FunctionScores(lambda pairs: pairs.sum(axis=1) % 5, graph.n_nodes)
+    levels = np.array([1.0, 3.0, 4.0])
+    known = set(map(tuple, graph.edges.tolist()))
+    found = [
+        sum(level <= (i + j) % 5 for level in levels)
+        for i in range(7)
+        for j in range(i + 1, 7)
+        if (i, j) not in known
+    ]
+    counted = function.reaching(levels, graph.adjacency)
+    assert counted.tolist() == np.bincount(found, minlength=4).tolist()
