@@ -202,3 +202,9 @@ def test_labels_that_tell_nothing_apart_are_refused_before_any_run(
 def test_what_cannot_be_measured_is_refused(ring: Graph, protocol: Protocol, said: str) -> None:
     with pytest.raises(InputError, match=said):
         protocol.check(ring)
+
+
+def test_a_metric_of_a_task_is_no_metric_to_choose(karate: Graph) -> None:
+    protocol = Protocol(SplitSettings(), tasks=("links", "nodes"), metrics=("auc", "accuracy"))
+    with pytest.raises(InputError, match="metric accuracy: belongs to a task"):
+        protocol.check(karate)
