@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -16,6 +16,10 @@ from vgae import options
 from vgae.errors import InputError, VgaeError
 from vgae.options import comma_list, given, input_name, inputs, method_settings
 from vgae.usage import Command, example, grouped
+
+if TYPE_CHECKING:
+    from vgae.graph import Graph
+    from vgae.report import Reporter
 
 __all__ = ["app", "main"]
 
@@ -61,13 +65,12 @@ def inspect(
     from vgae.report import Reporter, print_inspection, print_json
 
     reporter = Reporter(quiet=quiet)
-    with reporter.working(f"reading {graph}"):
-        data = reading.graph(graph)
+    data, graph = _read(graph, reading, reporter)
     from vgae.inspection import inspect_graph
 
     found = inspect_graph(data)
     if json:
-        print_json({"graph": input_name(graph), **found.as_dict()})
+        print_json({"graph": graph, **found.as_dict()})
     else:
         print_inspection(found.as_dict())
 
@@ -115,8 +118,7 @@ def fit(
     estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
     check_patience(estimator.settings.training.patience, held_out.validation if holdout else 0.0)
     estimator.engine_here()
-    with reporter.working(f"reading {input_name(graph)}"):
-        data, graph = reading.graph(graph), input_name(graph)
+    data, graph = _read(graph, reading, reporter)
     reporter.say(f"{graph}: {data}")
     compile_once(reporter.working)
     split = (
@@ -198,8 +200,7 @@ def evaluate(
     from vgae.kernels.first_use import compile_once
 
     api.check_evaluation(names, **settings)  # before the work of reading
-    with reporter.working(f"reading {input_name(graph)}"):
-        data, graph = reading.graph(graph), input_name(graph)
+    data, graph = _read(graph, reading, reporter)
     reporter.say(f"{graph}: {data}")
     compile_once(reporter.working)
     nodes = public_node_split(graph) if "nodes" in asked else None
@@ -539,6 +540,13 @@ def _leave(line: str, status: int) -> NoReturn:
         print_traceback(error)
     print_error(line)
     sys.exit(status)
+
+
+def _read(graph: str, reading: options.Reading, reporter: Reporter) -> tuple[Graph, str]:
+    """The graph of a file or data set, and what messages call it."""
+    name = input_name(graph)
+    with reporter.working(f"reading {name}"):
+        return reading.graph(graph), name
 
 
 def _check_out(

@@ -252,7 +252,8 @@ def evaluate_runs(
     """
     protocol.check(graph)
     done = done or {}
-    unlabelled = graph.with_labels(None)
+    # Labels score a method, and are not shown to it.
+    unlabelled, labels = graph.with_labels(None), graph.labels
     for run in range(runs):
         wanted = {name: method for name, method in methods.items() if run >= done.get(name, 0)}
         split = None
@@ -260,7 +261,7 @@ def evaluate_runs(
             split = split_edges(unlabelled, **protocol.split.model_dump(), seed=seed + run)
         for name, method in wanted.items():
             try:
-                metrics = _run_scores(graph, split, method, seed + run, protocol)
+                metrics = _run_scores(unlabelled, split, method, seed + run, protocol, labels)
             except InputError as error:
                 words = str(error).removeprefix(f"{name}: ")
                 raise InputError(f"{name}, run {run}: {words}") from None
@@ -271,16 +272,20 @@ def evaluate_runs(
 
 
 def _run_scores(
-    graph: Graph, split: Split | None, method: Method, seed: int, protocol: Protocol
+    graph: Graph,
+    split: Split | None,
+    method: Method,
+    seed: int,
+    protocol: Protocol,
+    labels: NDArray[Any] | None,
 ) -> dict[str, float | None]:
     """Metrics of one method in one run; without a split, those of the other tasks alone."""
     metrics: dict[str, float | None] = {}
     if split is not None:
         metrics |= link_scores(split, method(split.training, seed), protocol.metrics)
     if set(protocol.tasks) - {"links"}:
-        unlabelled = graph.with_labels(None)  # labels score a method, and are not shown to it
-        vectors = method(Split.without_holdout(unlabelled).training, seed).vectors
-        metrics |= _task_scores(graph, vectors, seed, protocol)
+        vectors = method(Split.without_holdout(graph).training, seed).vectors
+        metrics |= _task_scores(np.asarray(labels), vectors, seed, protocol)
     return metrics
 
 
@@ -367,12 +372,11 @@ def full_average_precision(split: Split, scores: Scores) -> float:
 
 
 def _task_scores(
-    graph: Graph, vectors: NDArray[np.float32] | None, seed: int, protocol: Protocol
+    labels: NDArray[Any], vectors: NDArray[np.float32] | None, seed: int, protocol: Protocol
 ) -> dict[str, float | None]:
     wanted = [task for task in protocol.tasks if task != "links"]
     if vectors is None:  # a heuristic has none
         return {metric: None for task in wanted for metric in TASK_METRICS[task]}
-    labels = np.asarray(graph.labels)
     found: dict[str, float | None] = {}
     if "nodes" in wanted:
         found |= node_metrics(vectors, labels, protocol.nodes or node_split(labels, seed=seed))
