@@ -139,8 +139,8 @@ def steps(graph: str, n_threads: int, seconds: float, version: str | None) -> li
     import torch
 
     import vgae
-    from vgae.model import GraphAutoEncoder, ModelSettings
-    from vgae.train import TrainSettings, train
+    from vgae.learning.train import TrainSettings, train
+    from vgae.model.network import GraphAutoEncoder, ModelSettings
 
     if version is not None and not Path(vgae.__file__).is_relative_to(version):
         raise SystemExit(f"{vgae.__file__} is not in {version}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from vgae.graph import Graph
+    from vgae.data.graph import Graph
 
 __all__ = ["Case", "MissingError", "is_random", "load", "n_random_nodes", "prepare"]
 
@@ -91,7 +91,7 @@ def make(name: str) -> Case:
 
 def dblp(path: Path) -> Graph:
     """The citation graph, from the pieces of its CSR matrices."""
-    from vgae.graph import Graph
+    from vgae.data.graph import Graph
 
     if not path.is_file():
         raise MissingError("VGAE_DATA has no attributed/dblp.npz")

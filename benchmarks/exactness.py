@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vgae.graph import Graph
-from vgae.kernels import Engine, PairSum
-from vgae.latent import Point
-from vgae.objective import Targets, link_loss
+from vgae.data.graph import Graph
+from vgae.model.kernels import Engine, PairSum
+from vgae.model.latents import Point
+from vgae.model.objective import Targets, link_loss
 
 __all__ = ["accuracy", "errors_of_sum", "exact_loss", "exact_sum", "relative_error"]
 

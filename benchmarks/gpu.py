@@ -30,7 +30,7 @@ import torch
 from presentation import table
 
 import vgae
-from vgae.kernels import Engine, choose_engine
+from vgae.model.kernels import Engine, choose_engine
 
 RESULTS = Path(__file__).with_name("results") / "gpu.json"
 ENGINES = ("triton", "triton-tf32", "triton-bf16", "tiles")

@@ -76,7 +76,7 @@ def measured(
     method: str, way: str, n_nodes: int, n_edges: int, n_pairs: int, n_starts: int
 ) -> dict[str, float]:
     """Seconds, extra memory and the sum of the scores."""
-    from vgae.graph import Graph
+    from vgae.data.graph import Graph
 
     edges, pairs = skewed_graph(n_nodes, n_edges), None
     if method in SUMS:
@@ -112,7 +112,7 @@ def skewed_graph(n_nodes: int, n_edges: int) -> Pairs:
 
 def ours(method: str, graph: Any, pairs: Pairs | None, n_starts: int) -> Scores:
     """Scores of the pairs, or of some nodes with every node."""
-    from vgae.baselines import baseline
+    from vgae.learning.baselines import baseline
 
     scores = baseline(method).fit(graph)
     return scores.rows(np.arange(n_starts)) if pairs is None else scores.pairs(pairs)

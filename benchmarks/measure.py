@@ -23,7 +23,7 @@ import cases
 if TYPE_CHECKING:
     import torch
 
-    from vgae.kernels import Engine
+    from vgae.model.kernels import Engine
 
 __all__: list[str] = []
 
@@ -50,7 +50,7 @@ def probe() -> dict[str, Any]:
     """What there is to measure with, and what there is to measure."""
     import torch
 
-    from vgae.kernels import ENGINES
+    from vgae.model.kernels import ENGINES
 
     found: dict[str, Any] = {
         "engines": list(ENGINES),
@@ -135,7 +135,7 @@ class Ours:
     """
 
     def __init__(self, engine: str, device: str) -> None:
-        from vgae.train import TrainSettings
+        from vgae.learning.train import TrainSettings
 
         self.engine = engine_here(engine, device)
         # As many steps as nobody takes: whoever counts them leaves the loop.
@@ -143,9 +143,9 @@ class Ours:
 
     def __call__(self, case: cases.Case) -> Iterator[float]:
         """Train without end; yields the seconds of each step."""
-        from vgae.graph import Graph
-        from vgae.model import GraphAutoEncoder, ModelSettings
-        from vgae.train import train
+        from vgae.data.graph import Graph
+        from vgae.learning.train import train
+        from vgae.model.network import GraphAutoEncoder, ModelSettings
 
         self.graph = Graph.from_edges(case.edges, features=case.features)
         del case
@@ -157,7 +157,7 @@ class Ours:
         """Median time of the all-pairs sum alone, on vectors of the model as it was trained."""
         import torch
 
-        from vgae.encoders import EncoderInput
+        from vgae.model.encoders import EncoderInput
 
         if next(self.model.parameters()).device.type != "cpu":
             return None
@@ -185,8 +185,8 @@ def engine_here(name: str, device: str = "cpu") -> Engine:
     """
     import torch
 
-    from vgae.errors import InputError
-    from vgae.kernels import choose_engine
+    from vgae.ground.errors import InputError
+    from vgae.model.kernels import choose_engine
 
     try:
         return choose_engine(name, torch.device(device))
@@ -237,8 +237,8 @@ def search(nodes: int, latent: int, *, k: int = 100) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from vgae.graph import Graph
-    from vgae.kernels import choose_engine, count_reaching, top_pairs
+    from vgae.data.graph import Graph
+    from vgae.model.kernels import choose_engine, count_reaching, top_pairs
 
     random = np.random.default_rng(0)
     pairs = random.integers(nodes, size=(5 * nodes, 2))

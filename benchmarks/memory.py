@@ -88,7 +88,7 @@ def random_case(divisor: int) -> Case:
 
 
 def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
-    """Memory after each stage, as `vgae.cli.fit` goes through them."""
+    """Memory after each stage, as `vgae.people.cli.fit` goes through them."""
     found: dict[str, dict[str, float]] = {}
 
     def note(name: str) -> None:
@@ -99,13 +99,13 @@ def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
     import torch  # noqa: F401
 
     note("import torch")
-    from vgae.cli import _spare_memory
+    from vgae.people.cli import _spare_memory
 
     _spare_memory()
-    from vgae.api import make_model
-    from vgae.io import read_graph
-    from vgae.split import split_edges
-    from vgae.store import save_run, staged_run
+    from vgae.data.io import read_graph
+    from vgae.data.split import split_edges
+    from vgae.learning.store import save_run, staged_run
+    from vgae.people.api import make_model
 
     note("imports")
     model = make_model("vgae", steps=STEPS)

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae import load_dataset
-from vgae.api import LinkModel, make_model
-from vgae.graph import Graph
-from vgae.metrics import average_precision, roc_auc
+from vgae.data.graph import Graph
+from vgae.learning.metrics import average_precision, roc_auc
+from vgae.people.api import LinkModel, make_model
 
 HELD_OUT = 0.1
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -99,7 +99,7 @@ def measured(reader: str, path: str) -> dict[str, float]:
 
 
 def ours() -> Callable[[str], Any]:
-    from vgae.io import read_graph
+    from vgae.data.io import read_graph
 
     return read_graph
 

@@ -24,12 +24,12 @@ import torch
 from measure import matrix_product_gflops, median_seconds
 from presentation import table
 
-from vgae.encoders import EncoderInput
-from vgae.graph import Graph
-from vgae.kernels import choose_engine, numba_engine, positive_terms
-from vgae.model import GraphAutoEncoder, ModelSettings
-from vgae.objective import Targets
-from vgae.optimizer import Adam
+from vgae.data.graph import Graph
+from vgae.learning.optimizer import Adam
+from vgae.model.encoders import EncoderInput
+from vgae.model.kernels import choose_engine, numba_engine, positive_terms
+from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.model.objective import Targets
 
 LATENTS = (16, 32, 64, 128)
 

@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def ours(graph: Any, p: float, q: float, repeats: int) -> float:
-    from vgae.baselines.walks import random_walks
+    from vgae.learning.baselines.walks import random_walks
 
     starts = np.tile(np.arange(graph.n_nodes), WALKS_PER_NODE)
     return median_seconds(

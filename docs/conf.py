@@ -40,7 +40,7 @@ copybutton_prompt_is_regexp = True
 
 
 def entry_by_name(app: Any, env: Any, node: Any, shown: Any) -> Any:
-    """Link `vgae.graph.Graph` or `Graph` to the entry of `vgae.Graph`, if it is the only one."""
+    """Link `vgae.data.graph.Graph` or `Graph` to the only entry of that name, `vgae.Graph`."""
     name = node.get("reftarget", "").rpartition(".")[2]
     if node.get("refdomain") != "py" or not (name[:1].isupper() or name in vgae.__all__):
         return None

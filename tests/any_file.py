@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vgae.errors import InputError
-from vgae.graph import Graph
-from vgae.io import read_graph
+from vgae.data.graph import Graph
+from vgae.data.io import read_graph
+from vgae.ground.errors import InputError
 
 DELIMITERS = {"tab": "\t", "semicolon": ";", "bar": "|", "comma": ",", "space": " "}
 

@@ -19,7 +19,7 @@ import pyarrow.parquet
 from hypothesis import strategies as st
 from scipy import sparse
 
-from vgae.graph import Graph
+from vgae.data.graph import Graph
 
 
 class Drawn(NamedTuple):

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vgae.attributes import AttributeEncoding, encode, fit_encoding
-from vgae.tables import Table, open_table
+from vgae.data.attributes import AttributeEncoding, encode, fit_encoding
+from vgae.data.tables import Table, open_table
 
 BIOS = [
     "walks dogs at night",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vgae.cli import main
+from vgae.people.cli import main
 
 
 class Result:

@@ -15,8 +15,8 @@ import pytest
 from command import Caller
 from hypothesis import settings
 
-from vgae.datasets import load_dataset
-from vgae.graph import Graph
+from vgae.data.datasets import load_dataset
+from vgae.data.graph import Graph
 
 # A separate program, whose library only `make test-slow` installs, and scripts that tests run.
 collect_ignore = ["fuzz_tables.py", "days/researcher.py", "days/scientist.py"]
@@ -95,7 +95,7 @@ def _package_logger() -> Iterator[None]:
 
 def fresh_triton_engine() -> Any:
     """A copy of the module, whose kernel goes by TRITON_INTERPRET as it is now."""
-    spec = importlib.util.find_spec("vgae.kernels.triton_engine")
+    spec = importlib.util.find_spec("vgae.model.kernels.triton_engine")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vgae.tables import open_table
+from vgae.data.tables import open_table
 
 
 def written(folder: Path, content: bytes | str, name: str = "t.csv") -> Path:

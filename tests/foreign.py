@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vgae.graph import Graph
+from vgae.data.graph import Graph
 
 
 def library(name: str) -> Any:

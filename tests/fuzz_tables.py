@@ -16,9 +16,16 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(
-    include=["vgae.dialects", "vgae.ends", "vgae.text", "vgae.tables", "vgae.io", "vgae.ids"]
+    include=[
+        "vgae.data.dialects",
+        "vgae.data.ends",
+        "vgae.data.text",
+        "vgae.data.tables",
+        "vgae.data.io",
+        "vgae.data.ids",
+    ]
 ):
-    import vgae.io  # noqa: F401 - instrumented as it is imported
+    import vgae.data.io  # noqa: F401 - instrumented as it is imported
 
 from any_file import check
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vgae.graph import Graph
-from vgae.scores import Scores
+from vgae.data.graph import Graph
+from vgae.learning.scores import Scores
 
 
 def random_graph(n_nodes: int, density: float, seed: int) -> Graph:

@@ -26,8 +26,8 @@ def main() -> None:
     """Answer until standard input ends."""
     from any_file import rows_of
 
-    from vgae.errors import InputError
-    from vgae.io import read_graph
+    from vgae.data.io import read_graph
+    from vgae.ground.errors import InputError
 
     logging.getLogger("vgae").addHandler(logging.NullHandler())
     logging.getLogger("vgae").propagate = False

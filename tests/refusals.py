@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from vgae.errors import InputError
-from vgae.io import read_graph
+from vgae.data.io import read_graph
+from vgae.ground.errors import InputError
 
 
 def refused(path: Path, content: str | bytes, said: str, **options: Any) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
 
 import vgae
-from vgae.graph import Graph
+from vgae.data.graph import Graph
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parent.parent
 
 
 def reached(graph: Graph, model: str, features: str) -> tuple[float, float]:

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 import torch
 from graphs import random_graph
+from places import ROOT
 from torch.nn import functional
 
-from vgae.api import make_model
-from vgae.encoders import EncoderInput
-from vgae.graph import Graph
-from vgae.kernels import choose_engine
-from vgae.model import GraphAutoEncoder, ModelSettings
-from vgae.objective import Targets
+from vgae.data.graph import Graph
+from vgae.model.encoders import EncoderInput
+from vgae.model.kernels import choose_engine
+from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.model.objective import Targets
+from vgae.people.api import make_model
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 
 
 @pytest.fixture(autouse=True)

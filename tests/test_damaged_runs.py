@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import RUNS
 from run_folders import damage
 
 import vgae
-from vgae.errors import InputError
-from vgae.graph import Graph
-from vgae.io import read_graph
-from vgae.split import split_edges
+from vgae.data.graph import Graph
+from vgae.data.io import read_graph
+from vgae.data.split import split_edges
+from vgae.ground.errors import InputError
 
-RUNS = Path(__file__).parent / "fixtures" / "runs"
 EARLIER = ("format-1", "format-2")
 
 

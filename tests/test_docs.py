@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT, SOURCE
 
 import vgae
 
-ROOT = Path(__file__).parent.parent
-SOURCE = ROOT / "src" / "vgae"
 PAGES = [ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob("*.md")))
 DOCUMENTED = re.findall(r"^\.\. auto\w+:: (vgae\.[\w.]+)", REFERENCE, re.MULTILINE)

@@ -6,11 +6,10 @@ import ast
 import doctest
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from places import SOURCE
 
-SOURCE = Path(__file__).parent.parent / "src" / "vgae"
 ROOMS = {
     str(path.relative_to(SOURCE)): ast.parse(path.read_text())
     for path in sorted(SOURCE.rglob("*.py"))

@@ -17,8 +17,8 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".venv*", ".*_cache", "__pycache__", ".hypothesis", "*.egg-info", "runs", "results"
@@ -92,7 +92,7 @@ def test_the_wheel_holds_the_package_and_its_data_as_files(wheel: Path) -> None:
         published = {
             Path(name).name: archive.read(name)
             for name in names
-            if name.startswith("vgae/published/")
+            if name.startswith("vgae/learning/published/")
         }
         assert not any(entry.external_attr >> 28 == 0o12 for entry in archive.infolist())  # links
     assert folders == {"vgae", f"vgae-{_metadata(wheel)['Version']}.dist-info"}
@@ -129,7 +129,7 @@ def test_the_source_distribution_holds_what_the_wheel_is_made_of(dist: Path) -> 
     with tarfile.open(path) as archive:
         members = {member.name.partition("/")[2]: member for member in archive.getmembers()}
     assert {"LICENSE", "README.md", "pyproject.toml", "src/vgae/py.typed"} <= members.keys()
-    assert members["src/vgae/published/cora.toml"].isreg()
+    assert members["src/vgae/learning/published/cora.toml"].isreg()
 
 
 @pytest.mark.slow
@@ -145,7 +145,7 @@ def test_an_installed_wheel_runs_outside_the_tree(installed: Path, tmp_path: Pat
     links = output(vgae, "recommend", "run", "--top", "3", "--quiet", folder=tmp_path)
     assert links.startswith("source\ttarget\tprobability\n")
     assert len(links.splitlines()) == 4
-    program = "from vgae.reproduction import experiments; print(len(experiments()))"
+    program = "from vgae.learning.reproduction import experiments; print(len(experiments()))"
     assert output(python, "-c", program, folder=tmp_path) == "3\n"
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import vgae
-from vgae.api import GAE
-from vgae.graph import Graph
+from vgae.data.graph import Graph
+from vgae.people.api import GAE
 
 SOURCES = sorted(Path(vgae.__file__).parent.rglob("*.py"))
 ROOMS_THAT_PRINT = {"progress.py", "report.py", "cli.py"}
@@ -26,11 +26,11 @@ def python(program: str) -> str:
     "statement",
     [
         "import vgae",
-        "import vgae.cli",
-        "import vgae.io",
-        "import vgae.interop",
-        "import vgae.split",
-        "import vgae.report",
+        "import vgae.people.cli",
+        "import vgae.data.io",
+        "import vgae.data.interop",
+        "import vgae.data.split",
+        "import vgae.people.report",
     ],
 )
 def test_light_rooms_do_not_load_torch(statement: str) -> None:
@@ -57,7 +57,7 @@ def test_no_module_hides_a_public_name() -> None:
 def test_importing_everything_has_no_side_effects_on_global_random_state() -> None:
     program = (
         "import numpy, torch; a = torch.get_rng_state(), numpy.random.get_state()[1].copy();"
-        "import vgae.api, vgae.cli, vgae.datasets;"
+        "import vgae.people.api, vgae.people.cli, vgae.data.datasets;"
         "b = torch.get_rng_state(), numpy.random.get_state()[1];"
         "print(bool((a[0] == b[0]).all() and (a[1] == b[1]).all()))"
     )
@@ -121,13 +121,13 @@ def test_only_datasets_may_use_the_network() -> None:
 def peak_megabytes(n_nodes: int) -> float:
     """Peak memory of fitting a sparse graph and recommending, above what the imports take."""
     program = f"""
-import resource, numpy as np, torch, vgae.api
-from vgae.graph import Graph
+import resource, numpy as np, torch, vgae.people.api
+from vgae.data.graph import Graph
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 random = np.random.default_rng(0)
 before = peak()
 graph = Graph.from_edges(random.integers({n_nodes}, size=({3 * n_nodes}, 2)), n_nodes={n_nodes})
-vgae.api.VGAE(steps=1, latent_dim=4, hidden_dim=4).fit(graph).recommend(10)
+vgae.people.api.VGAE(steps=1, latent_dim=4, hidden_dim=4).fit(graph).recommend(10)
 print(peak() - before)
 """
     return float(python(program))

@@ -15,14 +15,14 @@ import pyarrow.parquet
 import pytest
 
 import vgae
-from vgae.files import restore_folder
+from vgae.ground.files import restore_folder
 
 VGAE = str(Path(sys.executable).with_name("vgae"))
 
 SAVING = """
 import itertools, os, signal, sys
 from pathlib import Path
-from vgae.files import staged_directory, staged_file
+from vgae.ground.files import staged_directory, staged_file
 
 folder = Path(sys.argv[1])
 
@@ -42,7 +42,7 @@ def whole(path):
 AT_EACH_CALL = (
     SAVING
     + """
-from vgae.files import restore_folder
+from vgae.ground.files import restore_folder
 
 calls, last = 0, None
 
@@ -120,7 +120,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 REPRODUCING = """
 import sys
 from pathlib import Path
-from vgae.reproduction import Experiment, reproduce, write_results
+from vgae.learning.reproduction import Experiment, reproduce, write_results
 
 cells = [
     {"row": row, "method": method, "settings": settings, "needs_features": False, "seconds": 1.0,

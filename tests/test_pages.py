@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 import typer.main
 from command import Caller
+from places import ROOT
 from transcripts import BLOCK, alike, replay
 
 import vgae
-from vgae.cli import app
+from vgae.people.cli import app
 
-ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 TABLE = "source\ttarget\tprobability\n"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from command import Caller
 
-from vgae import progress
-from vgae.kernels import first_use
-from vgae.report import Reporter
+from vgae.model.kernels import first_use
+from vgae.people import progress
+from vgae.people.report import Reporter
 
 SLOW = 0.4
 

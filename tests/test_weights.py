@@ -19,9 +19,9 @@ from foreign import DGLGraph, library
 from scipy import io as scipy_io
 from scipy import sparse
 
-from vgae.graph import Cleaning, Graph
-from vgae.interop import as_graph
-from vgae.io import read_graph
+from vgae.data.graph import Cleaning, Graph
+from vgae.data.interop import as_graph
+from vgae.data.io import read_graph
 
 ARCS = [(0, 1, 2.0), (1, 0, 2.0), (1, 2, 1.0), (1, 2, 2.0), (2, 3, 1.0), (3, 2, 5.0), (3, 3, 1.0)]
 SOURCE, TARGET = np.array([arc[:2] for arc in ARCS]).T

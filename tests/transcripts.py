@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from vgae.cli import main
+from vgae.people.cli import main
 
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

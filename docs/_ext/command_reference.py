@@ -14,7 +14,7 @@ def contexts() -> dict[str, Any]:
     """The program itself and every command of it, ready to be asked, by what one types."""
     import typer.main
 
-    from vgae.cli import app
+    from vgae.people.cli import app
 
     program: Any = typer.main.get_command(app)
     root = program.make_context("vgae", [], resilient_parsing=True)

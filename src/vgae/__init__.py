@@ -7,11 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vgae.api import GAE, VGAE, Comparison, Evaluation, Link, evaluate, load
-    from vgae.datasets import load_dataset
-    from vgae.errors import InputError, NotFittedError, VgaeError
-    from vgae.graph import Graph
-    from vgae.interop import (
+    from vgae.data.datasets import load_dataset
+    from vgae.data.graph import Graph
+    from vgae.data.interop import (
         as_graph,
         as_split,
         from_networkx,
@@ -25,18 +23,20 @@ if TYPE_CHECKING:
         to_pyg,
         to_scipy,
     )
-    from vgae.io import read_graph, write_graph
-    from vgae.pipeline import NodeVectors
-    from vgae.split import Split, load_split, save_split, split_edges
+    from vgae.data.io import read_graph, write_graph
+    from vgae.data.split import Split, load_split, save_split, split_edges
+    from vgae.ground.errors import InputError, NotFittedError, VgaeError
+    from vgae.people.api import GAE, VGAE, Comparison, Evaluation, Link, evaluate, load
+    from vgae.people.pipeline import NodeVectors
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "vgae.api": ("GAE", "VGAE", "Comparison", "Evaluation", "Link", "evaluate", "load"),
-    "vgae.datasets": ("load_dataset",),
-    "vgae.errors": ("InputError", "NotFittedError", "VgaeError"),
-    "vgae.graph": ("Graph",),
-    "vgae.interop": (
+    "vgae.people.api": ("GAE", "VGAE", "Comparison", "Evaluation", "Link", "evaluate", "load"),
+    "vgae.data.datasets": ("load_dataset",),
+    "vgae.ground.errors": ("InputError", "NotFittedError", "VgaeError"),
+    "vgae.data.graph": ("Graph",),
+    "vgae.data.interop": (
         "as_graph",
         "as_split",
         "from_networkx",
@@ -50,9 +50,9 @@ _HOME = {
         "to_pyg",
         "to_scipy",
     ),
-    "vgae.io": ("read_graph", "write_graph"),
-    "vgae.pipeline": ("NodeVectors",),
-    "vgae.split": ("Split", "load_split", "save_split", "split_edges"),
+    "vgae.data.io": ("read_graph", "write_graph"),
+    "vgae.people.pipeline": ("NodeVectors",),
+    "vgae.data.split": ("Split", "load_split", "save_split", "split_edges"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -1,6 +1,6 @@
 """`python -m vgae`: the command line."""
 
-from vgae.cli import main
+from vgae.people.cli import main
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse.linalg import svds
 
 import vgae
-from vgae.split import TrainingView
+from vgae.data.split import TrainingView
 
 
 def factors(view: TrainingView, seed: int) -> Any:

@@ -1,0 +1,1 @@
+"""Anything that people have -> a graph, its split, and back."""

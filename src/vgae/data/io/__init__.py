@@ -1,0 +1,211 @@
+"""Files in and out: graphs, node features, pairs of nodes, embeddings."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vgae.data.attributes import check_choices
+from vgae.data.graph import Graph
+from vgae.data.io.edge_lists import read_edges, read_new_edges, read_pairs
+from vgae.data.io.features import read_new_features, with_features_from
+from vgae.data.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
+from vgae.data.io.standard_input import STANDARD_INPUT, input_file
+from vgae.data.io.vectors import (
+    check_vectors,
+    check_vectors_output,
+    vector_columns,
+    write_vectors,
+)
+from vgae.data.tables import inner_suffix
+from vgae.ground.errors import InputError
+from vgae.ground.files import local_path
+from vgae.ground.limits import most_bytes
+
+__all__ = [
+    "MARKED_FORMATS",
+    "STANDARD_INPUT",
+    "check_vectors",
+    "check_vectors_output",
+    "input_file",
+    "read_graph",
+    "read_new_edges",
+    "read_new_features",
+    "read_pairs",
+    "vector_columns",
+    "write_graph",
+    "write_vectors",
+]
+
+logger = logging.getLogger(__name__)
+
+
+def read_graph(
+    path: str | Path,
+    *,
+    features: str | Path | None = None,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    comment: str | None = None,
+    drop_incomplete: bool = False,
+    isolated: bool = False,
+    directed: bool = False,
+    bipartite: bool | None = None,
+    integer_ids: bool = False,
+    attributes: Mapping[str, str] | None = None,
+    standardize: bool = False,
+    missing: str = "error",
+    features_header: bool | None = None,
+    max_bytes: int | str | None = None,
+) -> Graph:
+    r"""Read a graph from a file, with optional node features from another.
+
+    What was understood, dropped and merged goes to the `vgae` logger and is kept in
+    `graph.reading` and `graph.cleaning`. Guesses are warnings, which Python prints where nobody has
+    set up logging.
+
+    Parameters
+    ----------
+    path
+        One edge per row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
+        an adjacency matrix in such text; Cytoscape's .sif, NetworkX's .adjlist or .edgelist; a
+        Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file; or nodes and links
+        in JSON, as NetworkX and D3 write them.
+    features
+        CSV, Parquet or Arrow with node ids in the column called node or id, in one called like an
+        id (user_id, name, ...), or in the first one, and attributes in the others; or .npy or
+        SciPy .npz, whose row i belongs to integer id i.
+    source, target
+        Columns of the two ends, by name or by number from 1. By default those with usual names
+        (source and target, sender and receiver, ...), otherwise a guess by what columns hold.
+    weight
+        Column of the edge weights; by default one called weight, if there is one.
+    header
+        Whether the first row names the columns; by default detected.
+    delimiter
+        One character; by default detected. A blank stands for any run of blanks.
+    quote
+        The character around cells that hold a delimiter; by default '"'. "none" switches it off.
+    comment
+        What comment lines begin with; by default "# ", "% " and "%%". "none" switches it off.
+    drop_incomplete
+        Whether rows without a node id are dropped and counted; by default they are an error.
+    isolated
+        Whether nodes that are only in `features` join the graph as nodes without edges; by
+        default they are an error.
+    directed
+        Whether an edge has a direction.
+    bipartite
+        Whether the two columns hold nodes of two kinds, such as users and items. Ids that are in
+        both columns are then two nodes: every id is prefixed with the name of its column, as in
+        "user_id:1" and "item_id:1" ("source:1" and "target:1" without a header). By default true
+        where the names of the columns (user and item, ...) or a first line "% bip" say so.
+    integer_ids
+        Whether ids such as "3.0", integers that became floats, are read as integers.
+    attributes, standardize, missing
+        How columns of `features` become numbers; see `vgae.data.attributes.fit_encoding`, whose
+        `kinds` are the `attributes`.
+    features_header
+        Whether the first row of a table of `features` names its columns; by default detected.
+    max_bytes
+        How much data a file may hold once it is unpacked: a number of bytes, or a text such as
+        "2GB". By default a compressed file may hold 100 times its own size (50 MB in any case),
+        and what is parsed as a whole must fit into the memory that is free.
+
+    Returns
+    -------
+    A graph whose nodes are sorted by id where the file is a table, and in the order of the file
+    otherwise. Ids are integers if all of them are, otherwise strings.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as a graph; the line names the place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "edges.csv"
+    >>> _ = path.write_text("from,to\nann,bob\nbob,cid\n")
+    >>> graph = read_graph(path)
+    >>> graph
+    Graph(3 nodes, 2 edges, no features)
+    >>> graph.reading.source.name, graph.reading.target.name, graph.reading.is_guess
+    ('from', 'to', False)
+    """
+    path = _checked_path(path, "path", "vgae.as_graph(data)")
+    if features is not None:
+        features = _checked_path(
+            features, "features", "vgae.as_graph(vgae.read_graph(path), features=...)"
+        )
+        check_choices(attributes or {}, missing, where=str(features))
+    elif attributes or standardize or isolated or missing != "error" or features_header is not None:
+        raise InputError(
+            "--attribute, --standardize, --missing, --isolated and --features-header need a "
+            "feature file (--features)"
+        )
+    columns: dict[str, Any] = {
+        "source": source,
+        "target": target,
+        "weight": weight,
+        "header": header,
+        "delimiter": delimiter,
+        "quote": quote,
+        "comment": comment,
+    }
+    suffix = inner_suffix(path)
+    if suffix in GRAPH_FORMATS:
+        for name, value in columns.items():
+            if value is not None:
+                raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
+        for name, is_set in (
+            ("drop-incomplete", drop_incomplete),
+            ("bipartite", bipartite),
+            ("integer-ids", integer_ids),
+        ):
+            if is_set:
+                raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
+        with most_bytes(max_bytes):
+            graph = read_format(path, directed=directed)
+    else:
+        with most_bytes(max_bytes):
+            graph = read_edges(
+                path,
+                drop_incomplete=drop_incomplete,
+                directed=directed,
+                bipartite=bipartite,
+                integer_ids=integer_ids,
+                **columns,
+            )
+    if features is not None:
+        with most_bytes(max_bytes):
+            graph = with_features_from(
+                graph,
+                features,
+                edges=path,
+                isolated=isolated,
+                header=features_header,
+                integer_ids=integer_ids,
+                attributes=attributes,
+                standardize=standardize,
+                missing=missing,
+            )
+    if graph.cleaning:
+        logger.warning("%s: %s", path, graph.cleaning)
+    return graph
+
+
+def _checked_path(path: Any, name: str, otherwise: str) -> Path:
+    """A path that names a file, not an object, which goes elsewhere."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(
+            f"{name}: {type(path).__name__} is no path of a file; objects go to {otherwise}"
+        )
+    return local_path(path if isinstance(path, (str, Path)) else Path(path))

@@ -1,0 +1,299 @@
+"""Tables of edges and of node pairs, by node id."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vgae.data.ends import is_number, named_ends
+from vgae.data.graph import Graph
+from vgae.data.ids import IdArray, NodeId, as_ids, number_ids, unknown_node
+from vgae.data.io.id_columns import IdColumns
+from vgae.data.io.relations import has_relations, read_relations
+from vgae.data.io.squares import read_square
+from vgae.data.io.two_kinds import as_known, tell_kinds_apart
+from vgae.data.reading import Reading
+from vgae.data.tables import Table, edge_columns, open_table
+from vgae.ground.errors import InputError, shown
+from vgae.ground.files import local_path
+
+__all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
+
+logger = logging.getLogger("vgae.data.io")
+
+
+def read_edges(
+    path: Path,
+    *,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    comment: str | None = None,
+    drop_incomplete: bool = False,
+    directed: bool = False,
+    bipartite: bool | None = None,
+    integer_ids: bool = False,
+) -> Graph:
+    r"""Read a table with one edge per row; see `vgae.read_graph` for the parameters.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as an edge list; the message names the place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("when,from,to\n2024,ann,bob\n2025,bob,cid\n")
+    >>> read_edges(path, source="from", target="to").ids.tolist()
+    ['ann', 'bob', 'cid']
+    """
+    alone: list[str] = []
+    marks: dict[str, Any] = {
+        "header": header, "delimiter": delimiter, "quote": quote, "comment": comment
+    }  # fmt: skip
+    if has_relations(path):
+        refused = {"source": source, "target": target, **marks}
+        table, alone = read_relations(path, weight=weight, refused=refused)
+        weight = None
+    else:
+        table = open_table(path, guess_header=looks_like_header, **marks)
+        if source is None and target is None and weight is None and not bipartite:
+            graph = read_square(table, directed=directed)
+            if graph is not None:
+                return graph
+    reading = edge_columns(table, source=source, target=target, weight=weight)
+    _say_direction(table, directed=directed)
+    ids, weight_cells = _read_columns(table, reading, integer_ids=integer_ids)
+    n_rows = len(ids.codes[0])
+    if n_rows == 0 and not alone:
+        raise _no_rows(table, "edges")
+    if not drop_incomplete:
+        ids.check_complete("--drop-incomplete (drop_incomplete=True) drops such rows")
+    ids = ids.complete()
+    weights = _positive_weights(table, reading, weight_cells)
+    if weights is not None and ids.rows is not None:
+        weights = weights[ids.rows]
+    del weight_cells
+    ids = ids.joined_by(alone).checked(integer_ids=integer_ids)
+    ids = tell_kinds_apart(table, ids, bipartite=bipartite)
+    names, places = number_ids(ids.values, ids.used)
+    pairs = np.stack([places[column] for column in ids.codes[:2]], axis=1)
+    n_incomplete = n_rows - len(pairs)
+    del ids, places
+    try:
+        graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    graph = graph.with_cleaning(replace(graph.cleaning, incomplete=n_incomplete))
+    graph = graph.with_reading(reading)
+    if graph.n_edges < n_rows // 4:
+        logger.warning(
+            "%s: only %s distinct edges in %s rows; check that these are the right two columns",
+            path,
+            f"{graph.n_edges:,}",
+            f"{n_rows:,}",
+        )
+    return graph
+
+
+def read_new_edges(
+    path: Path, known: Graph
+) -> tuple[tuple[IdArray, IdArray], NDArray[np.float64] | None]:
+    r"""Read links of nodes that join a graph: ids, which may be unknown, and weights if any.
+
+    Parameters
+    ----------
+    path
+        A table as in `vgae.read_graph`.
+    known
+        The graph that the nodes join; a row with one of its nodes is not a header.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as an edge list; the message names the place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "links.csv")
+    >>> _ = path.write_text("zoe,ann\n")
+    >>> (source, target), weights = read_new_edges(path, Graph.from_pairs([("ann", "bob")]))
+    >>> source.tolist(), target.tolist(), weights
+    (['zoe'], ['ann'], None)
+    """
+    table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
+    reading = edge_columns(table, has_options=False)
+    ids, weight_cells = _read_columns(table, reading)
+    ids = as_known(table, ids.check_complete().checked(), known)
+    weights = _positive_weights(table, reading, weight_cells)
+    names = as_ids(ids.values)
+    return (names[ids.codes[0]], names[ids.codes[1]]), weights
+
+
+def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) -> list[list[NodeId]]:
+    r"""Read pairs of a graph's nodes from a table.
+
+    Parameters
+    ----------
+    path
+        A table whose first two columns, or those named source and target, hold node ids.
+    graph
+        The graph that has these nodes.
+    header
+        Whether the first row names the columns; by default detected.
+
+    Returns
+    -------
+    The two ids of each pair, as they are in the graph.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a node is unknown; the message names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "pairs.csv")
+    >>> _ = path.write_text("source,target\nann,cid\n")
+    >>> read_pairs(path, Graph.from_pairs([("ann", "bob"), ("bob", "cid")]))
+    [['ann', 'cid']]
+    """
+    table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
+    ids, _ = _read_columns(table, edge_columns(table, what="pairs", has_options=False))
+    ids = as_known(table, ids.check_complete().checked(), graph)
+    if len(ids.codes[0]) == 0:
+        raise _no_rows(table, "pairs")
+    codes, names = ids.codes, ids.values.cast(pa.string()).to_pylist()
+    rows = graph.index(names)[np.stack(codes, axis=1)]
+    unknown = np.argwhere(rows < 0)
+    if unknown.size:
+        row, end = unknown[0]
+        advice = ""
+        if not (row or table.names):
+            advice = "; if this line is a header, give --header (header=True)"
+        error = unknown_node(names[codes[end][row]], graph.ids)
+        raise InputError(f"{table.place(row)}: {error}{advice}")
+    pairs: list[list[NodeId]] = graph.ids[rows].tolist()
+    return pairs
+
+
+# --------------------------------------------------------------------- columns
+
+
+def looks_like_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names columns, judged by the rows below it.
+
+    It does if it holds usual names, or text above numbers, or two values that never recur above
+    ids that mostly do.
+
+    Examples
+    --------
+    >>> looks_like_header([["from", "to"], ["ann", "bob"]])
+    True
+    >>> looks_like_header([["ann", "bob"], ["bob", "cid"]])
+    False
+    """
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:]
+    rest = [row for row in rest if len(row) == len(first)]
+    for ends in named_ends(first)[:1]:  # unless these are ids of nodes, which recur
+        below = {row[end].strip() for row in rest for end in ends}
+        return not any(first[end] in below for end in ends)
+    if not rest:
+        return False
+    if any(map(is_number, first)):
+        return False
+    if any(all(is_number(row[column]) for row in rest) for column in range(len(first))):
+        return True
+    if first[0].startswith("#") and not any(row[0].startswith("#") for row in rest):
+        return True
+    # The ids of a graph recur. Two that never do, above rows whose ids mostly do, are names.
+    seen: dict[str, int] = {}
+    for row in rest:
+        for cell in row[:2]:
+            seen[cell.strip()] = seen.get(cell.strip(), 0) + 1
+    recurring = sum(any(seen[cell.strip()] > 1 for cell in row[:2]) for row in rest)
+    return not any(cell in seen for cell in first[:2]) and recurring >= 0.9 * len(rest) > 4
+
+
+def _unlike_nodes_of(graph: Graph) -> Callable[[list[list[str]]], bool]:
+    """A function that says whether the first row names columns, given the nodes of a graph."""
+
+    def names_columns(rows: list[list[str]]) -> bool:
+        is_node = graph.index([cell.strip() for cell in rows[0][:2]]) >= 0
+        return not is_node.any() and looks_like_header(rows)
+
+    return names_columns
+
+
+def _no_rows(table: Table, noun: str) -> InputError:
+    """The error for a table without rows below its header."""
+    if table.text is None:
+        return InputError(f"{table.path}: holds no {noun}; name a file that holds some")
+    return InputError(
+        f"{table.path}: has a header but no {noun}; if its only row is not a header, give "
+        "--no-header (header=False)"
+    )
+
+
+def _read_columns(
+    table: Table, reading: Reading, *, integer_ids: bool = False
+) -> tuple[IdColumns, pa.ChunkedArray | None]:
+    """The ids of both ends and, as they stand, the weights."""
+    ends = reading.source.place, reading.target.place
+    read = [*ends, *([] if reading.weight is None else [reading.weight.place])]
+    cells = table.read(read, encoded=set(ends))
+    ids = IdColumns.of(table, ends, cells[:2], integer_ids=integer_ids)
+    return ids, None if reading.weight is None else cells[2]
+
+
+def _say_direction(table: Table, *, directed: bool) -> None:
+    """Warn that arrows lose their direction; refuse those that would reverse directed edges."""
+    arrows = () if table.text is None else table.text.dialect.arrows
+    if not any(mark in arrow for arrow in arrows for mark in "<>\u2190\u2192"):
+        return
+    if directed:
+        back = [a for a in arrows if a.startswith(("<", "\u2190")) and not a.endswith(">")]
+        if back:
+            raise InputError(
+                f"{table.path}: {shown(back[0])} points from the second node to the first; reverse "
+                "these rows to read them as directed"
+            )
+    else:
+        logger.warning(
+            "%s: arrows give edges a direction, which is not kept; directed=True keeps it in "
+            "Python (the command line reads undirected graphs)",
+            table.path,
+        )
+
+
+def _positive_weights(
+    table: Table, reading: Reading, cells: pa.ChunkedArray | None
+) -> NDArray[np.float64] | None:
+    if reading.weight is None:
+        return None
+    weights = table.numbers(reading.weight.place, cells)
+    bad = np.flatnonzero(weights.astype(np.float32) <= 0)
+    if bad.size:
+        row = int(bad[0])
+        what = f"{table.place(row)}: {table.describe(reading.weight.place)} holds {weights[row]:g}"
+        if weights[row] < 0:
+            raise InputError(
+                f"{what}, a negative weight; signed graphs are not supported yet: remove such "
+                "rows, or name another column with --weight (weight=)"
+            )
+        raise InputError(f"{what}, but a weight must be positive; remove rows that are not edges")
+    return weights

@@ -1,0 +1,1 @@
+"""A graph and settings -> a fitted value, judged on held-out edges."""

@@ -1,0 +1,60 @@
+"""Methods other than graph auto-encoders, behind one small interface.
+
+`baseline(name, **settings)` makes one; its `fit` returns `vgae.learning.scores.Scores`. A new
+method is a subclass of `Baseline`, added to `BASELINES`: the contract in
+tests/learning/test_methods.py runs over it.
+"""
+
+from typing import Any
+
+from vgae.ground.errors import unknown_name
+from vgae.learning.baselines.base import Baseline
+from vgae.learning.baselines.deepwalk import DeepWalk
+from vgae.learning.baselines.heuristics import (
+    AdamicAdar,
+    CommonNeighbors,
+    Katz,
+    PersonalizedPageRank,
+    PreferentialAttachment,
+    ResourceAllocation,
+)
+from vgae.learning.baselines.sdne import Sdne
+from vgae.learning.baselines.spectral import Spectral
+from vgae.learning.baselines.vae import Vae
+
+__all__ = ["BASELINES", "Baseline", "baseline"]
+
+BASELINES: dict[str, type[Baseline]] = {
+    kind.name: kind
+    for kind in (
+        Spectral,
+        DeepWalk,
+        Sdne,
+        Vae,
+        CommonNeighbors,
+        AdamicAdar,
+        ResourceAllocation,
+        PreferentialAttachment,
+        Katz,
+        PersonalizedPageRank,
+    )
+}
+"""The baselines by their names on the command line."""
+
+
+def baseline(name: str, **settings: Any) -> Baseline:
+    """A baseline by name.
+
+    Raises
+    ------
+    InputError
+        The name is unknown, or a setting is not allowed.
+
+    Examples
+    --------
+    >>> baseline("deepwalk", p=0.5).walk_length
+    80
+    """
+    if name not in BASELINES:
+        raise unknown_name("method", name, BASELINES)
+    return BASELINES[name].parse(settings, where=name)

@@ -1,0 +1,385 @@
+"""Protocols: repeated runs in which seed and split change together; metrics of any scores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vgae.data.graph import Graph
+from vgae.data.split import (
+    NodeSplit,
+    Split,
+    SplitSettings,
+    TrainingView,
+    node_split,
+    split_edges,
+)
+from vgae.ground.config import stream_seed
+from vgae.ground.errors import InputError, one_line, unknown_name
+from vgae.learning.metrics import HITS_AT, link_metrics
+from vgae.learning.scores import Scores
+from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
+
+__all__ = [
+    "FULL_AP",
+    "LINK_METRICS",
+    "TASKS",
+    "Method",
+    "Protocol",
+    "RunScores",
+    "check_runs",
+    "default_metrics",
+    "evaluate_runs",
+    "full_average_precision",
+    "link_scores",
+]
+
+Method = Callable[[TrainingView, int], Scores]
+"""Learns from what it may see of a split with a seed, and scores every pair of nodes."""
+
+logger = logging.getLogger(__name__)
+
+FULL_AP = "full_average_precision"
+LINK_METRICS = (
+    "auc",
+    "average_precision",
+    *(f"hits@{k}" for k in HITS_AT),
+    "mrr",
+    FULL_AP,
+)
+"""The metrics of the task `links`."""
+
+TASKS = ("links", *TASK_METRICS)
+"""Held-out links, and what an embedding tells of the nodes' labels: `nodes` and `clusters`."""
+
+MOST_NODES_FOR_FULL_AP = 50_000
+"""Scoring every pair of more nodes takes minutes per run: only where it is asked for."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is measured in each run, on which edges and nodes.
+
+    Attributes
+    ----------
+    split
+        Proportions and protocol of the held-out edges.
+    tasks
+        Names in `TASKS`.
+    metrics
+        Names in `LINK_METRICS`.
+    nodes
+        Training and test nodes of the task `nodes`; None draws others in each run.
+
+    Examples
+    --------
+    >>> plan = Protocol(SplitSettings(test=0.2), metrics=("auc", "mrr"))
+    >>> plan.check_names()
+    >>> plan.check(Graph.from_edges([(0, 1), (1, 2)]))
+    """
+
+    split: SplitSettings
+    tasks: Sequence[str] = ("links",)
+    metrics: Sequence[str] = LINK_METRICS
+    nodes: NodeSplit | None = None
+
+    def check_names(self) -> None:
+        """Refuse names and proportions that can be measured on no graph.
+
+        Raises
+        ------
+        InputError
+            A task or metric is unknown, test pairs are missing, or none is named.
+        """
+        for kind, names, known in (
+            ("task", self.tasks, TASKS),
+            ("metric", self.metrics, LINK_METRICS),
+        ):
+            if not names:
+                raise InputError(f"{kind}s: name at least one of {', '.join(known)}")
+            for name in names:
+                if kind == "metric" and any(name in every for every in TASK_METRICS.values()):
+                    raise InputError(
+                        f"metric {name}: belongs to a task; its tasks always report it, and "
+                        "metrics chooses among those of links"
+                    )
+                if name not in known:
+                    raise unknown_name(kind, name, known)
+        if "links" in self.tasks and self.split.test == 0:
+            raise InputError("test: an evaluation needs test pairs; hold out more than 0")
+
+    def check(self, graph: Graph) -> None:
+        """Refuse a graph on which this cannot be measured, before any run.
+
+        Raises
+        ------
+        InputError
+            A name is unknown, labels are missing or of one class, or nodes are not the graph's.
+        """
+        self.check_names()
+        if set(self.tasks) - {"links"} and graph.labels is None:
+            asked = next(task for task in self.tasks if task != "links")
+            raise InputError(
+                f"task {asked}: the graph's nodes have no labels; in Python, "
+                "Graph.with_labels adds them"
+            )
+        if graph.labels is not None and set(self.tasks) - {"links"}:
+            node_split(graph.labels, seed=0)  # raises where there are no two classes to tell apart
+        for part in () if self.nodes is None else (self.nodes.train, self.nodes.test):
+            if len(part) == 0 or np.min(part) < 0 or np.max(part) >= graph.n_nodes:
+                raise InputError("nodes: training and test nodes must be some of the graph's")
+
+
+def check_runs(runs: Any, seed: Any) -> None:
+    """Refuse a number of runs or a seed that is not allowed.
+
+    Raises
+    ------
+    InputError
+        `runs` is not a whole number from 1, or `seed` not one from 0.
+
+    Examples
+    --------
+    >>> check_runs(10, 0)
+    >>> check_runs(0, 0)
+    Traceback (most recent call last):
+    vgae.InputError: runs = 0: must be a whole number, at least 1
+    """
+    if isinstance(runs, bool) or not isinstance(runs, (int, np.integer)) or runs < 1:
+        raise InputError(f"runs = {runs}: must be a whole number, at least 1")
+    stream_seed(seed, "split")
+
+
+def default_metrics(graph: Graph) -> tuple[str, ...]:
+    """All link metrics; on more than 50,000 nodes, without the full average precision.
+
+    The omission is logged.
+
+    Examples
+    --------
+    >>> default_metrics(Graph.from_edges([(0, 1)]))[:2]
+    ('auc', 'average_precision')
+    """
+    if graph.n_nodes <= MOST_NODES_FOR_FULL_AP:
+        return LINK_METRICS
+    logger.warning(
+        "%s is omitted: its work grows with the square of the number of nodes; to have it, name "
+        "it (--metrics)",
+        FULL_AP,
+    )
+    return tuple(name for name in LINK_METRICS if name != FULL_AP)
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """Metrics of one method in one run.
+
+    Attributes
+    ----------
+    method
+        The method's label.
+    run
+        Number of the run, from 0.
+    metrics
+        Fractions by metric; None where undefined.
+
+    Examples
+    --------
+    >>> RunScores("katz", 0, {"auc": 0.9}).metrics["auc"]
+    0.9
+    """
+
+    method: str
+    run: int
+    metrics: Mapping[str, float | None]
+
+
+def evaluate_runs(
+    graph: Graph,
+    methods: Mapping[str, Method],
+    *,
+    runs: int,
+    seed: int,
+    protocol: Protocol,
+    done: Mapping[str, int] | None = None,
+) -> Iterator[RunScores]:
+    """Score every method on the same splits, one after the other.
+
+    Run r uses seed + r both for the split and for the method, so that the spread over runs is
+    that of both. For the tasks `nodes` and `clusters` each method learns again, from all edges:
+    these tasks hold no edges out.
+
+    Parameters
+    ----------
+    graph
+        The whole graph.
+    methods
+        Methods by label. Each sees the training and validation edges of a split, never a test pair.
+    runs
+        Number of splits.
+    seed
+        Seed of run 0.
+    protocol
+        What is measured.
+    done
+        How many of the first runs each method has behind it, by label; they are not made again.
+        By default none.
+
+    Yields
+    ------
+    The scores of each method in each run, as they are ready.
+
+    Raises
+    ------
+    InputError
+        The protocol cannot be measured on this graph.
+
+    Examples
+    --------
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> def by_number(view, seed):
+    ...     return VectorScores(np.arange(view.train.n_nodes)[:, None])
+    >>> plan = Protocol(SplitSettings(), metrics=("auc",))
+    >>> found = evaluate_runs(ring, {"a": by_number}, runs=3, seed=0, protocol=plan, done={"a": 1})
+    >>> [scores.run for scores in found]
+    [1, 2]
+    """
+    protocol.check(graph)
+    done = done or {}
+    # Labels score a method, and are not shown to it.
+    unlabelled, labels = graph.with_labels(None), graph.labels
+    for run in range(runs):
+        wanted = {name: method for name, method in methods.items() if run >= done.get(name, 0)}
+        split = None
+        if wanted and "links" in protocol.tasks:
+            split = split_edges(unlabelled, **protocol.split.model_dump(), seed=seed + run)
+        for name, method in wanted.items():
+            try:
+                metrics = _run_scores(unlabelled, split, method, seed + run, protocol, labels)
+            except InputError as error:
+                words = str(error).removeprefix(f"{name}: ")
+                raise InputError(f"{name}, run {run}: {words}") from None
+            except Exception as error:
+                error.add_note(f"raised by method '{one_line(name)}' in run {run}")
+                raise
+            yield RunScores(name, run, metrics)
+
+
+def _run_scores(
+    graph: Graph,
+    split: Split | None,
+    method: Method,
+    seed: int,
+    protocol: Protocol,
+    labels: NDArray[Any] | None,
+) -> dict[str, float | None]:
+    """Metrics of one method in one run; without a split, those of the other tasks alone."""
+    metrics: dict[str, float | None] = {}
+    if split is not None:
+        metrics |= link_scores(split, method(split.training, seed), protocol.metrics)
+    if set(protocol.tasks) - {"links"}:
+        vectors = method(Split.without_holdout(graph).training, seed).vectors
+        metrics |= _task_scores(np.asarray(labels), vectors, seed, protocol)
+    return metrics
+
+
+def link_scores(
+    split: Split, scores: Scores, metrics: Sequence[str] = LINK_METRICS
+) -> dict[str, float | None]:
+    """Metrics of the test pairs of a split.
+
+    Parameters
+    ----------
+    split
+        The split whose training part the scores were learned from.
+    scores
+        Scores of all pairs, from a method that saw `split.training`.
+    metrics
+        Names in `LINK_METRICS`.
+
+    Returns
+    -------
+    Fractions by metric; None where undefined.
+
+    Examples
+    --------
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> nothing = VectorScores(np.ones((20, 1)))
+    >>> link_scores(split_edges(ring, seed=0), nothing, ["auc"])
+    {'auc': 0.5}
+    """
+    ranking = link_metrics(*_test_scores(split, scores))
+    return {
+        name: full_average_precision(split, scores) if name == FULL_AP else ranking[name]
+        for name in metrics
+    }
+
+
+def _test_scores(split: Split, scores: Scores) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Scores of the test pairs with and without an edge.
+
+    The pairs are asked for in the order of their nodes, which does not tell them apart.
+    """
+    pairs = np.concatenate([split.test.positives, split.test.negatives])
+    order = np.lexsort(pairs.T[::-1])
+    found = scores.pairs(pairs[order])[np.argsort(order)]
+    cut = len(split.test.positives)
+    return found[:cut], found[cut:]
+
+
+def full_average_precision(split: Split, scores: Scores) -> float:
+    """Average precision of the test edges among all pairs without an edge.
+
+    The pairs are all unordered pairs of distinct nodes except the training and validation edges,
+    so that positives are as rare as they are in the graph. Tied scores form one step. Every pair
+    is scored, a block of rows at a time.
+
+    Parameters
+    ----------
+    split
+        A split with test pairs.
+    scores
+        Scores of all pairs.
+
+    Returns
+    -------
+    A fraction from 0 to 1. A method that knows nothing has the share of test edges among the
+    pairs.
+
+    Examples
+    --------
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> nothing = VectorScores(np.ones((20, 1)))
+    >>> found = full_average_precision(split_edges(ring, seed=0), nothing)  # 2 edges, 173 pairs
+    >>> round(found, 4)
+    0.0116
+    """
+    positives, _ = _test_scores(split, scores)
+    levels, gained = np.unique(positives, return_counts=True)
+    rivals = scores.reaching(levels, split.graph.adjacency)
+    above = np.cumsum(rivals[:0:-1])[::-1]
+    true_found = np.cumsum(gained[::-1])[::-1]
+    precision = true_found / (true_found + above)
+    return float((precision * gained).sum() / gained.sum())
+
+
+def _task_scores(
+    labels: NDArray[Any], vectors: NDArray[np.float32] | None, seed: int, protocol: Protocol
+) -> dict[str, float | None]:
+    wanted = [task for task in protocol.tasks if task != "links"]
+    if vectors is None:  # a heuristic has none
+        return {metric: None for task in wanted for metric in TASK_METRICS[task]}
+    found: dict[str, float | None] = {}
+    if "nodes" in wanted:
+        found |= node_metrics(vectors, labels, protocol.nodes or node_split(labels, seed=seed))
+    if "clusters" in wanted:
+        found |= cluster_metrics(vectors, labels, seed=seed)
+    return found

@@ -1,0 +1,157 @@
+"""Ranking metrics over scores of true and false links, with ties and corner cases settled.
+
+Every function takes the scores of the positives and of the negatives, in any monotone scale
+such as logits, and treats equal scores alike in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vgae.ground.errors import InputError
+
+__all__ = [
+    "HITS_AT",
+    "average_precision",
+    "hits_at",
+    "link_metrics",
+    "mean_reciprocal_rank",
+    "roc_auc",
+]
+
+HITS_AT = (10, 50, 100)
+"""The cut-offs of Hits@K that every evaluation reports."""
+
+Scores = NDArray[np.float64]
+
+
+def roc_auc(positives: ArrayLike, negatives: ArrayLike) -> float:
+    """Area under the ROC curve: the probability that a positive outranks a negative.
+
+    A tie counts one half, so a constant score has 0.5.
+
+    Parameters
+    ----------
+    positives, negatives
+        Scores of true and of false links, shapes (n_positives,) and (n_negatives,).
+
+    Returns
+    -------
+    A fraction from 0 to 1.
+
+    Raises
+    ------
+    InputError
+        One side is empty, or a score is NaN.
+
+    Examples
+    --------
+    >>> roc_auc([3.0, 1.0], [2.0, 1.0])
+    0.625
+    """
+    high, low = _checked(positives, negatives)
+    ordered = np.sort(low)
+    below = np.searchsorted(ordered, high, side="left")
+    not_above = np.searchsorted(ordered, high, side="right")
+    return float((below + not_above).sum() / (2.0 * high.size * low.size))
+
+
+def average_precision(positives: ArrayLike, negatives: ArrayLike) -> float:
+    """Average precision: precision at each distinct score, weighted by the recall gained there.
+
+    Tied scores form one step, so their order cannot matter, and there is no interpolation
+    between steps. The value depends on how many negatives there are for each positive.
+
+    Parameters and what raises are those of `roc_auc`.
+
+    Examples
+    --------
+    >>> average_precision([3.0, 1.0], [2.0])
+    0.8333333333333333
+    """
+    high, low = _checked(positives, negatives)
+    thresholds, gained = np.unique(high, return_counts=True)
+    true_found = high.size - np.searchsorted(np.sort(high), thresholds, side="left")
+    false_found = low.size - np.searchsorted(np.sort(low), thresholds, side="left")
+    precision = true_found / (true_found + false_found)
+    return float((precision * gained).sum() / high.size)
+
+
+def hits_at(k: int, positives: ArrayLike, negatives: ArrayLike) -> float | None:
+    """Hits@K: the fraction of positives that score above the K-th best negative.
+
+    A positive that ties with the K-th negative is a miss, so ties never flatter (the convention
+    of Hu et al. 2020, "Open Graph Benchmark").
+
+    Returns
+    -------
+    A fraction from 0 to 1; None with fewer than K negatives, where the measure says nothing.
+
+    Raises
+    ------
+    InputError
+        K is below 1, one side is empty, or a score is NaN.
+
+    Examples
+    --------
+    >>> hits_at(1, [3.0, 1.0], [2.0, 0.0]), hits_at(3, [3.0, 1.0], [2.0, 0.0])
+    (0.5, None)
+    """
+    if k < 1:
+        raise InputError("k must be at least 1")
+    high, low = _checked(positives, negatives)
+    if low.size < k:
+        return None
+    threshold = np.partition(low, low.size - k)[low.size - k]
+    return float((high > threshold).mean())
+
+
+def mean_reciprocal_rank(positives: ArrayLike, negatives: ArrayLike) -> float:
+    """Mean reciprocal rank of each positive among all the negatives.
+
+    A positive's rank is 1 + the negatives above it + half of those tied with it: the mean of
+    the most flattering and the least flattering order.
+
+    Parameters and what raises are those of `roc_auc`.
+
+    Examples
+    --------
+    >>> mean_reciprocal_rank([3.0, 1.0], [2.0])
+    0.75
+    """
+    high, low = _checked(positives, negatives)
+    ordered = np.sort(low)
+    above = low.size - np.searchsorted(ordered, high, side="right")
+    not_below = low.size - np.searchsorted(ordered, high, side="left")
+    return float((1.0 / (1.0 + (above + not_below) / 2.0)).mean())
+
+
+def link_metrics(positives: ArrayLike, negatives: ArrayLike) -> Mapping[str, float | None]:
+    """All metrics by name: auc, average_precision, hits@10, hits@50, hits@100 and mrr.
+
+    Examples
+    --------
+    >>> link_metrics([3.0, 1.0], [2.0])["auc"]
+    0.5
+    """
+    return {
+        "auc": roc_auc(positives, negatives),
+        "average_precision": average_precision(positives, negatives),
+        **{f"hits@{k}": hits_at(k, positives, negatives) for k in HITS_AT},
+        "mrr": mean_reciprocal_rank(positives, negatives),
+    }
+
+
+def _checked(positives: ArrayLike, negatives: ArrayLike) -> tuple[Scores, Scores]:
+    high = np.asarray(positives, dtype=np.float64)
+    low = np.asarray(negatives, dtype=np.float64)
+    if high.ndim != 1 or low.ndim != 1:
+        raise InputError("scores must be one-dimensional")
+    if high.size == 0 or low.size == 0:
+        raise InputError("ranking needs at least one positive and one negative")
+    if np.isnan(high).any() or np.isnan(low).any():
+        raise InputError("a score is NaN; every pair needs a number")
+    return high, low

@@ -1,0 +1,1 @@
+"""Tensors in, one loss out; knows no file and no loop."""

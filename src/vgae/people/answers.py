@@ -1,0 +1,526 @@
+"""The answers of a fitted model: links by node id, embedding of other graphs and of new nodes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self, overload
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from vgae.data.graph import Graph, count
+from vgae.data.ids import IdArray, NodeId, unknown_node
+from vgae.data.interop import as_graph, as_links, as_pairs, later_features, with_later_features
+from vgae.data.split import Split, SplitSettings
+from vgae.ground.errors import InputError
+from vgae.ground.notebook import FrameKind, data_frame, vector_frame
+from vgae.learning.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
+from vgae.learning.scores import Scores, VectorScores
+from vgae.model.kernels import top_pairs, top_partners
+from vgae.model.latents import Latent
+from vgae.model.network import GraphAutoEncoder
+
+__all__ = ["FittedLinks", "Link"]
+
+
+class Link(NamedTuple):
+    """A pair of nodes and the model's probability of an edge between them.
+
+    Examples
+    --------
+    >>> Link("ann", "bob", 0.75).probability
+    0.75
+    """
+
+    source: NodeId
+    target: NodeId
+    probability: float
+
+
+class FittedLinks:
+    """The answers of a fitted model; see `LinkModel` for its attributes."""
+
+    name: ClassVar[Literal["vgae", "gae"]]
+
+    embedding_: NDArray[np.float32]
+    embedding_std_: NDArray[np.float32] | None
+    ids_: NDArray[Any]
+    split_: Split
+    network_: GraphAutoEncoder
+    graph_: dict[str, Any]
+    history_: list[dict[str, Any]]
+    metrics_: dict[str, Any]
+    states_: States | None
+    feature_encoding_: Mapping[str, Any] | None
+    interrupted_: bool
+    engine_: str
+
+    def scores(self) -> Scores:
+        """Logits of all pairs, from posterior means computed over the protocol's messages.
+
+        Raises
+        ------
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> model.scores().rows(np.array([0])).shape
+        (1, 3)
+        """
+        return VectorScores(self.embedding_)
+
+    def vectors(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.float32]:
+        """Embedding of some nodes, shape (n_ids, latent_dim).
+
+        Parameters
+        ----------
+        ids
+            Node ids, or a single one, which gives one row.
+
+        Raises
+        ------
+        InputError
+            A node is unknown.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).vectors(["c", "a"]).shape
+        (2, 16)
+        """
+        return self.embedding_[self._rows(ids)]
+
+    def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
+        """Probability of an edge for each pair of node ids, in the order given.
+
+        Use them to rank pairs; they are not frequencies. The inner product has no intercept, so
+        over all pairs they average about one half, however few pairs have an edge.
+
+        Parameters
+        ----------
+        pairs
+            Node ids, in one of these forms:
+
+            - one pair per row: a list of pairs or an array of shape (n_pairs, 2);
+            - one column per end: a tuple of two arrays or Series, matched by position. A tuple of
+              two lists is two rows, not two columns;
+            - a pandas or Polars `DataFrame` or a PyArrow `Table`, whose columns of ids are found
+              as in a table of edges: by usual names (source and target, from and to, ...),
+              otherwise the first two.
+
+        Raises
+        ------
+        InputError
+            A pair names an unknown node, or what is given holds no pairs.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> model.predict_proba([("a", "c")]).shape
+        (1,)
+        >>> model.predict_proba((np.array(["a", "b"]), np.array(["c", "c"]))).shape
+        (2,)
+        """
+        embedding = self.embedding_
+        rows = self._pair_rows(*as_pairs(pairs, self.split_.graph))
+        with torch.no_grad():
+            logits = self.network_.decoder.logits(
+                torch.from_numpy(embedding), torch.from_numpy(rows)
+            )
+        return _probability(logits.numpy())
+
+    @overload
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: Literal[False] = False,
+    ) -> list[Link]: ...
+
+    @overload
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: Literal[True, "pandas", "polars"],
+    ) -> Any: ...
+
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        nodes: Sequence[NodeId] | NodeId | None = None,
+        as_frame: bool | FrameKind = False,
+    ) -> Any:
+        """The likeliest missing links, among all pairs that are not known edges.
+
+        Every pair is scored. Edges that a split held out are known edges, so they are excluded too.
+
+        Parameters
+        ----------
+        k
+            Number of links; with `nodes`, number of links per node.
+        nodes
+            Node id or ids to recommend partners for; by default, the best pairs of the whole graph.
+        as_frame
+            Whether to return a DataFrame with the columns source, target and probability: "pandas"
+            (also True) or "polars".
+
+        Returns
+        -------
+        A list of `Link`, or a frame with one link per row, likeliest first. With `nodes`, the links
+        of one node after the other, each with that node as its source. Ties go to the pair that
+        comes first in the order of the nodes.
+
+        Raises
+        ------
+        InputError
+            `k` is below 1, a node is unknown, or the frame is of another kind or its library not
+            installed.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> [(link.source, link.target) for link in model.recommend(5)]
+        [('a', 'c')]
+        >>> model.recommend(5, as_frame=True).columns.tolist()
+        ['source', 'target', 'probability']
+        """
+        embedding = self.embedding_
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise InputError(f"k = {k}: must be a whole number, at least 1")
+        factor = self.network_.decoder.factor(torch.from_numpy(embedding))
+        known = self.split_.graph.adjacency
+        if nodes is None:
+            pairs, logits = top_pairs(factor, k, known=known)
+        else:
+            pairs, logits = top_partners(factor, self._rows(nodes), k, known=known)
+        columns = (self.ids_[pairs[:, 0]], self.ids_[pairs[:, 1]], _probability(logits))
+        if as_frame is not False:
+            kind = "pandas" if as_frame is True else str(as_frame)
+            return data_frame(dict(zip(Link._fields, columns, strict=True)), kind=kind)
+        return [Link(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    # ------------------------------------------------------------ as data frames
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
+        """Names of the embedding's columns: 'vgae0', 'vgae1', ...; the argument is ignored.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(latent_dim=2, steps=1).fit([("a", "b"), ("b", "c")])
+        >>> model.get_feature_names_out().tolist()
+        ['vgae0', 'vgae1']
+        """
+        dim = self.embedding_.shape[1]
+        return np.array([f"{self.name}{place}" for place in range(dim)], dtype=object)
+
+    def embedding_frame(self) -> Any:
+        """The embedding as a pandas DataFrame, whose index holds the node ids.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> frame = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).embedding_frame()
+        >>> frame.loc["b"].shape
+        (16,)
+        """
+        return vector_frame(self.embedding_, self.get_feature_names_out(), self.ids_)
+
+    def history_frame(self) -> Any:
+        """The training as a pandas DataFrame, one row per step.
+
+        The index is the step; the columns are those of `vgae.learning.train.StepRecord`. Validation
+        metrics are columns such as `validation_auc`, NaN after steps without validation.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).history_frame().columns.tolist()
+        ['loss', 'reconstruction', 'kl', 'seconds']
+        """
+        rows = [
+            {name: value for name, value in step.items() if name != "validation"}
+            | {f"validation_{name}": value for name, value in step.get("validation", {}).items()}
+            for step in self.history_
+        ]
+        names = dict.fromkeys(name for row in rows for name in row if name != "step")
+        columns = {name: [_number(row.get(name)) for row in rows] for name in names}
+        return data_frame(columns, index=("step", [row["step"] for row in rows]))
+
+    # ------------------------------------------------------------ new graphs, new nodes
+
+    def embed(self, data: Any, *, features: Any = None) -> NDArray[np.float32]:
+        """Embedding of another graph's nodes: posterior means, shape (n_nodes, latent_dim).
+
+        The message graph of the training gives `embedding_` bit for bit. A model without features
+        recognises its training nodes by their ids and uses their weights; other nodes are placed by
+        their links alone.
+
+        Parameters
+        ----------
+        data
+            A graph or anything `vgae.as_graph` takes, with the features that the model was fitted
+            with, in the same order.
+        features
+            Instead, a data frame of attributes of its nodes, which is encoded as the table of the
+            fit was.
+
+        Raises
+        ------
+        InputError
+            The graph is directed or has another number of features; or, without features, a node
+            has no link to a training node, nor to a neighbour of one.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> model.embed([("a", "b"), ("b", "new")]).shape
+        (3, 16)
+        """
+        network, graph = self.network_, as_graph(data)
+        if features is not None:
+            graph = with_later_features(graph, features, self.feature_encoding_)
+        latent = encode_graph(
+            network, graph, known=self.split_.graph, n_features=self._n_features()
+        )
+        vectors: NDArray[np.float32] = latent.mean.numpy()
+        return vectors
+
+    def embed_new(
+        self,
+        features: Any = None,
+        edges: Any = None,
+        *,
+        weights: ArrayLike | None = None,
+        ids: Sequence[NodeId] | IdArray | None = None,
+    ) -> NDArray[np.float32]:
+        """Embedding of new nodes in the order of their ids, shape (n_new, latent_dim).
+
+        Parameters and errors are those of `with_nodes`, except that features without edges need no
+        ids.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> model.embed_new(edges=[("new", "a"), ("new", "b")]).shape
+        (1, 16)
+        """
+        _, latent, _ = self._encode_new(features, edges, weights, ids)
+        vectors: NDArray[np.float32] = latent.mean.numpy()
+        return vectors
+
+    def with_nodes(
+        self,
+        features: Any = None,
+        edges: Any = None,
+        *,
+        weights: ArrayLike | None = None,
+        ids: Sequence[NodeId] | IdArray | None = None,
+    ) -> Self:
+        """A copy of the model that also knows new nodes, without training.
+
+        The embedding of known nodes is unchanged bit for bit; rows of the new nodes follow, in the
+        order of their ids. The given links are known edges, which `recommend` excludes. This model
+        does not change. In the copy, `history_` and `metrics_` are still those of the training, and
+        `split_` holds edges only, as in a loaded model.
+
+        The encoder embeds a new node from its features and links, while the degrees and hidden
+        states of known nodes stay the same: see `vgae.learning.inductive` for the equations.
+
+        Parameters
+        ----------
+        features
+            Features of the new nodes, shape (n_new, n_features), dense or sparse, in the order of
+            `ids`. Or a data frame of attributes, with ids as `vgae.as_graph` takes it, which is
+            encoded as the table of the fit was. None for a model without features.
+        edges
+            Pairs of ids, in any form that `predict_proba` takes: links between new nodes and known
+            ones, in either order, or between new nodes. Self loops are dropped and duplicates are
+            merged; a warning counts them. The column weight of a data frame holds weights.
+        weights
+            Positive, finite weights of the edges, shape (n_rows,); 1 by default.
+        ids
+            Ids of the new nodes. Required with features that are an array. A data frame of
+            features brings its own: `ids` may then give them in another order, and no others.
+            Without features, the default is the unknown ids of `edges` in order of appearance.
+
+        Raises
+        ------
+        InputError
+            An id is already in the graph or is of another type than the others, an edge joins two
+            known nodes, or the features differ in number or are not finite; or, without features,
+            a node has no link to a known node, nor to a neighbour of one.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).with_nodes(edges=[("new", "a")])
+        >>> model.ids_.tolist()
+        ['a', 'b', 'c', 'new']
+        >>> [(link.source, link.target) for link in model.recommend(2, nodes="new")]
+        [('new', 'b'), ('new', 'c')]
+        """
+        new, latent, states = self._encode_new(features, edges, weights, ids)
+        if new.ids is None:
+            raise InputError(UNNAMED)
+        return self._joined(new, new.ids, latent, states)
+
+    def _joined(self, new: NewNodes, ids: IdArray, latent: Latent, states: States) -> Self:
+        """A copy of this model, with new nodes after the known ones."""
+        made, std = copy.copy(self), latent.std()
+        made.ids_ = np.concatenate([self.ids_, ids])
+        made.embedding_ = np.concatenate([self.embedding_, latent.mean.numpy()])
+        if self.embedding_std_ is not None and std is not None:
+            made.embedding_std_ = np.concatenate([self.embedding_std_, std.numpy()])
+        made.history_, made.metrics_ = list(self.history_), dict(self.metrics_)
+        made.states_ = None if self.states_ is None else self.states_.joined(states)
+        edges = new.edges(len(self.ids_))
+        made.split_ = _enlarged(self.split_, made.ids_, edges)
+        made.graph_ = self.graph_ | {
+            "n_added_nodes": self.graph_.get("n_added_nodes", 0) + len(ids),
+            "n_added_edges": self.graph_.get("n_added_edges", 0) + len(edges),
+        }
+        return made
+
+    def _encode_new(
+        self,
+        features: Any,
+        edges: Any,
+        weights: ArrayLike | None,
+        ids: Sequence[NodeId] | IdArray | None,
+    ) -> tuple[NewNodes, Latent, States]:
+        """The new nodes, checked, with the distribution over their embedding and their states."""
+        if self.states_ is None:
+            raise InputError(
+                "this run was stored by an earlier version, without what new nodes need; fit again"
+            )
+        features, ids = later_features(features, ids, self.feature_encoding_)
+        edges, found = as_links(edges, self.split_.graph)
+        if found is not None and weights is not None:
+            raise InputError("weights: edges has a column of weights; give one of the two")
+        new = new_nodes(
+            self.split_.graph,
+            features=features,
+            edges=edges,
+            weights=weights if found is None else found,
+            ids=ids,
+            n_features=self._n_features(),
+        )
+        return new, *encode_new(self.network_, self.states_, new)
+
+    def _n_features(self) -> int:
+        """Number of features that the model was fitted with; 0 if it was fitted without any."""
+        used = self.network_.settings.features != "none"
+        return int(self.graph_["n_features"]) if used else 0
+
+    def _rows(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.int64]:
+        if isinstance(ids, (str, int, np.integer)):
+            ids = [ids]
+        names = ids if isinstance(ids, np.ndarray) else list(ids)
+        rows = self.split_.graph.index(names)
+        unknown = np.flatnonzero(rows < 0)
+        if unknown.size:
+            raise unknown_node(names[unknown[0]], self.ids_)
+        return rows
+
+    def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:
+        return np.stack([self._rows(source), self._rows(target)], axis=1)
+
+    # ------------------------------------------------------------ in a few words
+
+    def _fitted_to(self) -> str:
+        """What the model was fitted to and how well it does on held-out links, in one line."""
+        about = self.graph_
+        words = f"{count(about['n_nodes'], 'node')}, {count(about['n_edges'], 'edge')}"
+        if added := about.get("n_added_nodes", 0):
+            words += f", with {count(added, 'new node')}"
+        for part in ("test", "validation"):
+            if scores := self.metrics_[part]:
+                words += f"; {part} {_scores_words(scores, 'auc')}"
+                break
+        return words + (f"; interrupted after step {len(self.history_)}" * self.interrupted_)
+
+    def _fitted_rows(self) -> dict[str, object]:
+        """The same in more detail, by name."""
+        metrics = self.metrics_
+        rows: dict[str, object] = {
+            "fitted to": self._fitted_to().partition(";")[0],
+            "features": self._n_features() or "none",
+            "embedding": " x ".join(map(str, self.embedding_.shape)),
+            "steps": f"{len(self.history_)}{', interrupted' * self.interrupted_}",
+        }
+        for part in ("validation", "test"):
+            if metrics[part]:
+                rows[part] = _scores_words(metrics[part], "auc", "average_precision")
+        return rows | {"engine": self.engine_}
+
+
+def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
+    """A split whose graphs have additional nodes and edges, and hold nothing but ids and edges."""
+    whole, train = (
+        Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
+        for graph in (split.graph, split.train)
+    )
+    settings = SplitSettings.of_sizes(
+        whole.n_edges,
+        validation=len(split.validation.positives),
+        test=len(split.test.positives),
+        protocol=split.settings.protocol,
+    )
+    return Split(whole, train, split.validation, split.test, settings, split.seed)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _scores_words(scores: Mapping[str, float | None], *names: str) -> str:
+    """Metrics in words: "AUC 0.912, AP 0.924"."""
+    titles = {"auc": "AUC", "average_precision": "AP"}
+    found = ((titles[name], scores[name]) for name in names)
+    return ", ".join(
+        f"{title} {'-' if value is None else f'{value:.3f}'}" for title, value in found
+    )
+
+
+def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    probability: NDArray[np.float64] = torch.from_numpy(logits).double().sigmoid().numpy()
+    return probability

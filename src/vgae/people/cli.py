@@ -1,0 +1,586 @@
+"""The command line: arguments in, one of the API's functions, exit status out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from vgae.ground.errors import InputError, VgaeError
+from vgae.people import options
+from vgae.people.options import comma_list, given, input_name, inputs, method_settings
+from vgae.people.usage import Command, example, grouped
+
+if TYPE_CHECKING:
+    from vgae.data.graph import Graph
+    from vgae.people.report import Reporter
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="vgae",
+    help="Learn an embedding of a graph without labels, find its missing links, and measure on "
+    "held-out edges how well that works.",
+    epilog=example("vgae fit karate --out runs/karate", "vgae recommend runs/karate --top 10"),
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from vgae import __version__
+
+        typer.echo(f"vgae {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(cls=Command, epilog=example("vgae inspect karate"))
+@grouped
+def inspect(
+    graph: options.GraphArgument,
+    *,
+    reading: options.Reading,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Show how a file is read, and what fitting it would take.
+
+    What is dropped or merged is counted.
+    """
+    from vgae.people.report import Reporter, print_inspection, print_json
+
+    reporter = Reporter(quiet=quiet)
+    data, graph = _read(graph, reading, reporter)
+    from vgae.people.inspection import inspect_graph
+
+    found = inspect_graph(data)
+    if json:
+        print_json({"graph": graph, **found.as_dict()})
+    else:
+        print_inspection(found.as_dict())
+
+
+@app.command(cls=Command, epilog=example("vgae fit karate --out runs/karate --top 5"))
+@grouped
+def fit(
+    graph: options.GraphArgument,
+    *,
+    out: options.RunFolderOption,
+    reading: options.Reading,
+    model: options.ModelOption = "vgae",
+    training: options.Training,
+    seed: options.SeedOption = 0,
+    holdout: options.HoldoutOption = True,
+    holding_out: options.HoldingOut,
+    top: options.TopLinksOption = 0,
+    overwrite: options.OverwriteOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Learn an embedding and score held-out edges.
+
+    The run folder keeps what was learned.
+    """
+    from vgae.people.report import Reporter, print_fit, split_words
+
+    reporter = Reporter(quiet=quiet)
+    split_options = given(holding_out)
+    if split_options and not holdout:
+        raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
+    if top < 0:
+        raise InputError(f"--top {top}: must be 0 or more")
+    from vgae.data.split import Split, SplitSettings, split_edges
+
+    # All that needs no graph is checked before the work of reading one.
+    held_out = SplitSettings.parse(split_options, where="split")
+    from vgae.learning.store import check_run_place
+
+    check_run_place(out, overwrite=overwrite)
+    from vgae.learning.store import save_run, staged_run
+    from vgae.model.kernels.first_use import compile_once
+    from vgae.people.api import check_patience, make_model
+
+    estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
+    check_patience(estimator.settings.training.patience, held_out.validation if holdout else 0.0)
+    estimator.engine_here()
+    data, graph = _read(graph, reading, reporter)
+    reporter.say(f"{graph}: {data}")
+    compile_once(reporter.working)
+    split = (
+        split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
+    )
+    with staged_run(out, overwrite=overwrite) as staged:
+        with reporter.training(estimator.settings.training.steps) as show:
+            try:
+                estimator.fit(split, callbacks=show)
+            except KeyboardInterrupt:
+                if not hasattr(estimator, "interrupted_"):
+                    raise  # nothing was kept
+        save_run(estimator.as_run(graph_name=graph), staged)
+    with reporter.working("ranking all pairs"):
+        links = estimator.recommend(top) if top else None
+    print_fit(estimator.metrics_, links, json=json)
+    if estimator.metrics_["test"]:
+        made = split_words(split.settings.protocol, split.settings.proportions)
+        reporter.say(f"{made}, seed {seed}" + "; scores in percent" * (not json))
+    if not estimator.history_:
+        reporter.say("no training steps: the weights are random, and nothing was learned")
+    reporter.say(f"run folder: {out}")
+    reporter.suggest("vgae", "recommend", out, "--top", 10)
+    if estimator.interrupted_:
+        raise KeyboardInterrupt
+
+
+@app.command(cls=Command, epilog=example("vgae evaluate karate --models vgae,katz --runs 3"))
+@grouped
+def evaluate(
+    graph: options.GraphArgument,
+    *,
+    reading: options.Reading,
+    models: options.MethodsOption = "vgae,gae",
+    training: options.Training,
+    setting: options.SettingOption = None,
+    runs: options.RunsOption = 10,
+    seed: options.RunsSeedOption = 0,
+    holding_out: options.HoldingOut,
+    tasks: options.TasksOption = "links",
+    metrics: options.MetricsOption = None,
+    compare: options.CompareOption = False,
+    keep: options.KeepOption = Path("runs/evaluate"),
+    json: options.JsonOption = False,
+    out: options.ScoresTableOption = None,
+    overwrite: options.OverwriteOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Score methods on held-out edges over many splits.
+
+    Each score comes with its standard error and its 95 % interval. Finished runs are kept until the
+    end: after an interruption, the same command goes on.
+    """
+    from vgae.data.tables import check_output, write_table
+    from vgae.people.report import (
+        Reporter,
+        evaluation_words,
+        print_comparisons,
+        print_evaluation,
+        print_json,
+        scores_words,
+    )
+
+    reporter = Reporter(quiet=quiet)
+    _check_out(out, check_output, overwrite=overwrite)
+    names, asked = comma_list(models), comma_list(tasks)
+    settings: dict[str, Any] = {
+        "preset": training.preset,
+        "runs": runs,
+        "seed": seed,
+        "tasks": asked,
+        "metrics": None if metrics is None else comma_list(metrics),
+        "settings": method_settings(setting),
+        **given(holding_out),
+        **training.overrides(),
+    }
+    from vgae.data.datasets import public_node_split
+    from vgae.model.kernels.first_use import compile_once
+    from vgae.people import api
+
+    api.check_evaluation(names, **settings)  # before the work of reading
+    data, graph = _read(graph, reading, reporter)
+    reporter.say(f"{graph}: {data}")
+    compile_once(reporter.working)
+    nodes = public_node_split(graph) if "nodes" in asked else None
+    work = api.open_evaluation(data, names, nodes=nodes, keep=keep, **settings)
+    total = runs * len(names)
+    if work.n_taken_over:
+        reporter.say(f"{work.n_taken_over} of {total} runs are taken over from {keep}")
+    try:
+        with reporter.counting("run", work.n_missing) as tick:
+            work.run(
+                lambda scores: tick(
+                    f"{scores.method}, seed {seed + scores.run}: {scores_words(scores.metrics)}"
+                )
+            )
+    except KeyboardInterrupt:
+        if work.n_complete and not json:  # a program must not take a part for the whole
+            print_evaluation(work.result())
+            shown = f"{work.n_complete} of {runs} runs"
+            reporter.say(f"interrupted: the table shows the {shown} that every method has finished")
+        elif json:
+            reporter.say("interrupted: no JSON is printed of a part of the runs")
+        if out is not None:
+            reporter.say(f"interrupted: {out} is not written")
+        if work.n_kept:
+            kept = f"{work.n_kept} of {total} runs are kept in {keep}"
+            reporter.say(f"{kept}: the same command goes on from there")
+        raise
+    result = work.result()
+    if out is not None:
+        write_table(out, result.table(graph=graph))
+    if json:
+        print_json(result.as_dict(graph=graph))
+    else:
+        print_evaluation(result)
+        reporter.say(evaluation_words(result))
+        if compare:
+            print_comparisons(result)
+    work.discard()
+
+
+@app.command(cls=Command, epilog=example("vgae reproduce --only cora --runs 1"))
+def reproduce(
+    only: options.OnlyOption = None,
+    runs: options.RunsOption = 10,
+    seed: options.RunsSeedOption = 0,
+    out: options.ReproduceFolderOption = Path("runs/reproduce"),
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Run table 1 of the VGAE paper again.
+
+    Results stand next to the published figures.
+    Every finished run is kept in the folder: after an interruption, the same command resumes.
+    """
+    from vgae.learning import reproduction
+    from vgae.people.report import (
+        Reporter,
+        print_json,
+        print_reproduction,
+        scores_words,
+        time_words,
+    )
+
+    reporter = Reporter(quiet=quiet)
+    wanted = reproduction.experiments(None if only is None else comma_list(only))
+    results = []
+
+    def show(done: Any) -> None:
+        reporter.say(
+            f"{done.dataset} {done.row}, run {done.run + 1}/{done.runs}: "
+            f"{scores_words(done.metrics)} | {time_words(done.seconds_left)} left"
+        )
+
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    names = ", ".join(dict.fromkeys(one.dataset for one in wanted))
+    try:
+        with reporter.working(f"reproducing {names}"):
+            for result in reproduction.reproduce(wanted, out, runs=runs, seed=seed, on_run=show):
+                results.append(result)
+                reproduction.write_results(results, out)
+                if result.why_empty is not None:
+                    cell = f"{result.experiment.dataset} {result.cell.row}"
+                    reporter.say(f"{cell}: not run; {result.why_empty}")
+    except KeyboardInterrupt:
+        reporter.say(f"finished runs are kept in {out}: the same command goes on from there")
+        raise
+    if json:
+        print_json([result.as_row() for result in results])
+        return
+    rows = [[result.experiment.dataset, *reproduction.cells(result)] for result in results]
+    made = wanted[0].split
+    reporter.say(print_reproduction(rows, runs, made.protocol, made.proportions))
+    reporter.say(f"tables and runs: {out}")
+
+
+@app.command(cls=Command, epilog=example("vgae predict runs/karate pairs.csv"))
+@grouped
+def predict(
+    run: options.RunArgument,
+    pairs: options.PairsArgument,
+    *,
+    header: options.HeaderOption = None,
+    newcomers: options.Newcomers,
+    json: options.JsonOption = False,
+    out: options.TableOption = None,
+    overwrite: options.OverwriteOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Give the probability of an edge for each pair of a file."""
+    from vgae.data.tables import check_output
+    from vgae.people.report import Reporter
+
+    reporter = Reporter(quiet=quiet)
+    _check_out(out, check_output, overwrite=overwrite, json=json, run=run)
+    from vgae.people.api import Link, load
+
+    with reporter.working(f"opening {run}"):
+        model = load(run)
+    from vgae.data.io import read_pairs
+
+    with inputs(pairs, newcomers.new_nodes, newcomers.new_edges) as (file, new_nodes, new_edges):
+        newcomers = options.Newcomers(new_nodes, new_edges, newcomers.features_header)
+        model = newcomers.join(model)
+        with reporter.working(f"reading {input_name(str(pairs))}"):
+            asked = read_pairs(file, model.split_.graph, header=header)
+    n_loops = sum(a == b for a, b in asked)
+    if n_loops:
+        joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
+        reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
+    probabilities = model.predict_proba(asked).tolist()
+    links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
+    _give_links(links, json, out)
+
+
+@app.command(cls=Command, epilog=example("vgae recommend runs/karate --top 10"))
+@grouped
+def recommend(
+    run: options.RunArgument,
+    *,
+    top: options.TopOption = 10,
+    node: options.NodeOption = None,
+    newcomers: options.Newcomers,
+    json: options.JsonOption = False,
+    out: options.LinksTableOption = None,
+    overwrite: options.OverwriteOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """List the likeliest missing links among all pairs.
+
+    Known edges are left out.
+    """
+    from vgae.people.report import Reporter
+
+    reporter = Reporter(quiet=quiet)
+    if top < 1:
+        raise InputError(f"--top {top}: must be 1 or more")
+    from vgae.data.io import MARKED_FORMATS, write_graph
+    from vgae.data.tables import check_output, inner_suffix
+
+    marked = out is not None and inner_suffix(out) in MARKED_FORMATS
+    check = partial(check_output, others=MARKED_FORMATS)
+    _check_out(out, check, overwrite=overwrite, json=json, run=run)
+    from vgae.people.api import load
+
+    with reporter.working(f"opening {run}"):
+        model = newcomers.join(load(run))
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("ranking all pairs"):
+        links = model.recommend(top, nodes=node or None)
+    if out is not None and marked:
+        if model.graph_.get("weighted"):
+            reporter.say(f"{out}: without edge weights, which a run folder does not keep")
+        write_graph(model.split_.graph, out, links=links)
+    else:
+        _give_links(links, json, out)
+
+
+@app.command(cls=Command, epilog=example("vgae embed runs/karate --out embedding.csv"))
+@grouped
+def embed(
+    run: options.RunArgument,
+    *,
+    out: options.EmbeddingOption = None,
+    overwrite: options.OverwriteOption = False,
+    std: options.StdOption = False,
+    newcomers: options.Newcomers,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Write the embedding: column node, then z0, z1, ..."""
+    from vgae.data.io import check_vectors_output
+    from vgae.people.report import Reporter, print_embedding
+
+    reporter = Reporter(quiet=quiet)
+    _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
+    from vgae.people.api import load
+
+    with reporter.working(f"opening {run}"):
+        model = newcomers.join(load(run))
+    vectors = model.embedding_std_ if std else model.embedding_
+    if vectors is None:
+        raise InputError(f"{run}: a {model.name} has no posterior standard deviations")
+    prefix = "s" if std else "z"
+    if out is not None:
+        from vgae.data.io import write_vectors
+
+        write_vectors(out, model.ids_, vectors, prefix=prefix)
+        return
+    from vgae.data.io import vector_columns
+
+    print_embedding(vector_columns(model.ids_, vectors, prefix=prefix), json=json)
+
+
+@app.command(cls=Command, epilog=example("vgae datasets"))
+def datasets(
+    json: options.JsonOption = False,
+    out: options.TableOption = None,
+    overwrite: options.OverwriteOption = False,
+) -> None:
+    """List the graphs that can be used by name."""
+    from vgae.data.datasets import DATASETS, DEFAULT_DATASET, is_cached
+    from vgae.data.tables import check_output, write_table
+    from vgae.people.report import print_datasets
+
+    _check_out(out, check_output, overwrite=overwrite, json=json)
+    rows: list[dict[str, Any]] = [
+        {
+            "name": dataset.name,
+            "nodes": dataset.n_nodes,
+            "edges": dataset.n_edges,
+            "features": dataset.n_features,
+            "cached": is_cached(dataset.name),
+            "licence": dataset.licence,
+            "about": dataset.about + (" (default)" if dataset.name == DEFAULT_DATASET else ""),
+            "citation": dataset.citation,
+        }
+        for dataset in DATASETS.values()
+    ]
+    if out is None:
+        print_datasets(rows, json=json)
+    else:
+        write_table(out, {name: [row[name] for row in rows] for name in rows[0]})
+
+
+@app.command("warm-up", cls=Command, epilog=example("vgae warm-up"))
+def warm_up(quiet: options.QuietOption = False) -> None:
+    """Compile all loops for this CPU ahead of time.
+
+    No later command has to wait for it.
+    """
+    from vgae.people.report import Reporter, time_words
+
+    reporter = Reporter(quiet=quiet)
+    started, words = time.perf_counter(), "compiling loops for this CPU"
+    with reporter.working("looking for compiled loops") as change:
+        from vgae.model.kernels.first_use import compile_all, folders
+
+        if not folders():
+            raise InputError(
+                "warm-up: there is no folder to keep compiled loops in; set NUMBA_CACHE_DIR to one "
+                "that can be written to"
+            )
+        number = compile_all(lambda done, total: change(f"{words}, part {done + 1} of {total}"))
+    spent = time_words(time.perf_counter() - started)
+    did = (
+        f"compiled {number} loops in {spent}" if number else "nothing to do: all loops are compiled"
+    )
+    reporter.say(f"{did}; they are kept in {' and '.join(map(str, folders()))}")
+
+
+class _NoPandas:
+    """Answers that pandas is not installed."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG004
+        if name == "pandas":
+            raise ModuleNotFoundError("no command uses pandas", name=name)
+
+
+def _spare_memory() -> None:
+    """Have PyArrow do without what no command needs; for a process that runs one command.
+
+    It imports pandas, where that is installed, to convert the first array (30 MB, half a second),
+    and its own memory pool keeps tens of megabytes that it has freed.
+    """
+    import os
+
+    sys.meta_path.insert(0, _NoPandas)
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
+
+def main() -> None:
+    """Run the command line; every error becomes one line and an exit status.
+
+    0 done, 1 a fault of this program, 2 input that cannot be used, 130 interrupted.
+
+    Examples
+    --------
+    >>> from contextlib import suppress
+    >>> from unittest.mock import patch
+    >>> with patch("sys.argv", ["vgae", "--version"]), suppress(SystemExit):
+    ...     main()
+    vgae 0.1.0
+    """
+    program = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    if program.stem == "vgae" or program.parts[-2:] == ("vgae", "__main__.py"):
+        _spare_memory()  # the process is this command's alone
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal without "±" must not cost the results
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = app(prog_name="vgae", standalone_mode=False) or 0
+    except InputError as error:
+        _leave(str(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last resort promises one line
+        if hasattr(error, "format_message"):  # typer's own words on arguments
+            _leave(error.format_message().rstrip(".") + "; see --help", 2)
+        kind = "" if isinstance(error, VgaeError) else f"{type(error).__name__}: "
+        first_line = (str(error).splitlines() or [""])[0]
+        _leave(
+            f"{kind}{first_line} - this is a fault of vgae; please report it with the command and "
+            "what it prints with VGAE_TRACEBACK=1 set, at the project's issue page",
+            1,
+        )
+    if status == INTERRUPTED:  # typer may have turned the signal into a status itself
+        _leave("interrupted", INTERRUPTED)
+    sys.exit(status)
+
+
+def _leave(line: str, status: int) -> NoReturn:
+    import os
+
+    from vgae.people.report import print_error, print_traceback
+
+    error = sys.exception()
+    if error is not None and os.environ.get("VGAE_TRACEBACK"):
+        print_traceback(error)
+    print_error(line)
+    sys.exit(status)
+
+
+def _read(graph: str, reading: options.Reading, reporter: Reporter) -> tuple[Graph, str]:
+    """The graph of a file or data set, and what messages call it."""
+    name = input_name(graph)
+    with reporter.working(f"reading {name}"):
+        return reading.graph(graph), name
+
+
+def _check_out(
+    out: Path | None,
+    check: Callable[..., None],
+    *,
+    overwrite: bool,
+    json: bool = False,
+    run: Path | None = None,
+) -> None:
+    """Refuse an output before any work."""
+    if out is None and overwrite:
+        raise InputError("--overwrite: makes no sense without --out")
+    if out is not None:
+        if json:
+            raise InputError("--json prints and --out writes: name one of them")
+        if run is not None and run.resolve() in out.resolve().parents:
+            raise InputError(f"{out}: lies in the run folder {run}; choose another place")
+        check(out, overwrite=overwrite)
+
+
+def _give_links(links: list[Any], json: bool, out: Path | None) -> None:
+    if out is None:
+        from vgae.people.report import print_links
+
+        print_links(links, json=json)
+        return
+    from vgae.data.tables import write_table
+
+    columns = ("source", "target", "probability")
+    write_table(out, {name: [getattr(link, name) for link in links] for name in columns})

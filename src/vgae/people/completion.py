@@ -1,0 +1,92 @@
+"""Names that a shell completes. Nothing here imports torch, since a shell asks at every Tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = [
+    "ENGINES",
+    "METHODS",
+    "METRICS",
+    "OBJECTIVES",
+    "PRESETS",
+    "TASKS",
+    "graphs",
+    "list_of",
+    "one_of",
+]
+
+METHODS = (
+    *("vgae", "gae", "spectral", "deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
+    *("resource-allocation", "preferential-attachment", "katz", "pagerank"),
+)
+PRESETS = ("paper", "unit")
+METRICS = (
+    *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
+    "full_average_precision",
+)
+TASKS = ("links", "nodes", "clusters")
+OBJECTIVES = ("paper", "elbo")
+ENGINES = ("auto", "numba", "triton", "triton-tf32", "triton-bf16", "tiles", "reference")
+"""Closed lists of names, written again here since the rooms that own them import torch."""
+
+
+def one_of(*names: str) -> Callable[[str], list[str]]:
+    """Complete one of these names.
+
+    Examples
+    --------
+    >>> one_of("paper", "unit")("u")
+    ['unit']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+def list_of(*names: str) -> Callable[[str], list[str]]:
+    """Complete the last of several names with commas between them; each is offered once.
+
+    Examples
+    --------
+    >>> list_of("vgae", "gae", "katz")("vgae,")
+    ['vgae,gae', 'vgae,katz']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        given = before.split(",")
+        return [
+            f"{before}{comma}{name}"
+            for name in names
+            if name.startswith(last) and name not in given
+        ]
+
+    return complete
+
+
+def graphs(incomplete: str) -> list[str]:
+    """Complete the name of a data set or of a file.
+
+    Examples
+    --------
+    >>> graphs("karat")
+    ['karate']
+    """
+    from vgae.data.datasets import DATASETS
+
+    folder, slash, start = incomplete.rpartition("/")
+    found = [] if slash else [name for name in DATASETS if name.startswith(incomplete)]
+    try:
+        items = sorted(Path(f"{folder}{slash}" or ".").iterdir())
+    except OSError:
+        return found
+    visible = [item for item in items if not item.name.startswith(".") or start.startswith(".")]
+    return found + [
+        f"{folder}{slash}{item.name}{'/' * item.is_dir()}"
+        for item in visible
+        if item.name.startswith(start)
+    ]

@@ -1,0 +1,311 @@
+"""A graph in figures, and the time and memory that fitting it would take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from vgae.data.graph import Graph
+from vgae.data.split import PAPER_SPLIT
+from vgae.learning.train import choose_place, train
+from vgae.model.encoders import used_features
+from vgae.model.kernels import Engine
+from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.people.api import make_model
+from vgae.people.estimators import EstimatorSettings
+
+__all__ = ["Inspection", "Plan", "inspect_graph"]
+
+MEASURED_NODES = 4096
+"""Steps are timed on a random graph of this many nodes, and the time is extrapolated."""
+WARM_UP_STEPS, FEWEST_STEPS, MOST_STEPS, MEASURED_SECONDS = 2, 5, 40, 0.5
+"""The median of this many steps measures the machine as it is now, busy or not."""
+LIBRARY_BYTES = 430e6
+"""Memory of torch, numba, SciPy and PyArrow, before anything is fitted."""
+BAG_SHARE = 0.25
+"""Features with a smaller share of nonzero entries are treated as bags of words."""
+LARGE_FEATURE = 100.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `vgae fit` would do with a graph, and its estimated time and memory on this machine.
+
+    Attributes
+    ----------
+    preset
+        The recommended preset.
+    why
+        The reason, in words.
+    validation, test
+        Number of edges that would be held out; zero if there are too few.
+    engine
+        Name of the engine that would compute the sum over all pairs.
+    steps, seconds
+        Number of training steps, and their estimated total time.
+    bytes
+        Estimated memory of the process.
+
+    Examples
+    --------
+    >>> plan = inspect_graph(Graph.from_edges([(i, i + 1) for i in range(40)])).plan
+    >>> plan.preset, plan.why, plan.validation, plan.test, plan.steps
+    ('paper', 'there are no features to scale', 2, 4, 200)
+    """
+
+    preset: str
+    why: str
+    validation: int
+    test: int
+    engine: str
+    steps: int
+    seconds: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A graph in figures.
+
+    Attributes
+    ----------
+    n_nodes, n_edges, directed
+        As in the graph.
+    density
+        Share of the pairs of nodes that have an edge.
+    components, largest_component
+        Number of connected components, and number of nodes in the largest.
+    isolated
+        Number of nodes without an edge.
+    degrees
+        Smallest, median, mean, 99th percentile and largest number of neighbours.
+    degree_counts
+        Number of nodes by number of neighbours, in ranges that double: 0, 1, 2-3, 4-7, ...
+    rows, cleaning
+        Number of input rows, and how many were dropped or merged, by reason.
+    weights
+        Smallest and largest weight, or None.
+    features
+        Number, kind ("dense" or "sparse"), share of nonzero entries, smallest and largest; or None.
+    labels
+        Number of nodes by label, most frequent first, or None.
+    plan
+        What fitting would do, and its estimated time and memory.
+    reading
+        How a table of edges was understood (see `vgae.data.reading.Reading`), or None.
+
+    Examples
+    --------
+    >>> found = inspect_graph(Graph.from_edges([(0, 1), (1, 2)]))
+    >>> found.degree_counts
+    {'1': 2, '2-3': 1}
+    >>> found.as_dict()["degrees"]["mean"]
+    1.333
+    """
+
+    n_nodes: int
+    n_edges: int
+    directed: bool
+    density: float
+    components: int
+    largest_component: int
+    isolated: int
+    degrees: Mapping[str, float]
+    degree_counts: Mapping[str, int]
+    rows: int
+    cleaning: Mapping[str, int]
+    weights: tuple[float, float] | None
+    features: Mapping[str, Any] | None
+    labels: Mapping[str, int] | None
+    plan: Plan
+    reading: Mapping[str, Any] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to plain values, ready for JSON."""
+        return asdict(self)
+
+
+def inspect_graph(graph: Graph) -> Inspection:
+    """Describe a graph, and estimate the time and memory that fitting it would take here.
+
+    A few steps are trained on a small random graph of the same mean degree, on the machine as it
+    is now. The time of the sum over all pairs is scaled with the square of the number of nodes, the
+    rest with the number of edges. Expect the estimate to be right within a factor of two.
+
+    Examples
+    --------
+    >>> found = inspect_graph(Graph.from_pairs([("a", "b"), ("b", "c"), ("c", "b"), ("d", "d")]))
+    >>> found.n_edges, found.isolated, found.components, found.rows, found.cleaning["self_loops"]
+    (2, 1, 2, 4, 1)
+    """
+    n_pairs = graph.n_nodes * (graph.n_nodes - 1) / (1 if graph.directed else 2)
+    n_components, members = sparse.csgraph.connected_components(graph.adjacency, directed=False)
+    cleaning = graph.cleaning.rows
+    weights, features = graph.weights, _features(graph)
+    labels = None
+    if graph.labels is not None:
+        names, sizes = np.unique(graph.labels.astype(str), return_counts=True)
+        order = np.argsort(-sizes, kind="stable")
+        labels = {str(names[place]): int(sizes[place]) for place in order}
+    return Inspection(
+        n_nodes=graph.n_nodes,
+        n_edges=graph.n_edges,
+        directed=graph.directed,
+        density=graph.n_edges / n_pairs if n_pairs else 0.0,
+        components=int(n_components),
+        largest_component=int(np.bincount(members).max(initial=0)),
+        isolated=graph.n_isolated,
+        degrees=_degrees(graph),
+        degree_counts=_degree_counts(graph),
+        rows=graph.n_edges + sum(cleaning.values()),
+        cleaning=cleaning,
+        weights=None if weights is None else (float(weights.min()), float(weights.max())),
+        features=features,
+        labels=labels,
+        plan=_plan(graph, features),
+        reading=None if graph.reading is None else graph.reading.as_dict(),
+    )
+
+
+def _degrees(graph: Graph) -> dict[str, float]:
+    degrees = graph.degrees
+    if not degrees.size:
+        return {}
+    return {
+        "least": int(degrees.min()),
+        "median": float(np.median(degrees)),
+        "mean": round(float(degrees.mean()), 3),
+        "99 %": float(np.percentile(degrees, 99)),
+        "largest": int(degrees.max()),
+    }
+
+
+def _degree_counts(graph: Graph) -> dict[str, int]:
+    # The exponent of the smallest power of two above a degree: 0 for 0, 1 for 1, 2 for 2 and 3.
+    sizes = np.bincount(np.frexp(graph.degrees.astype(np.float64))[1])
+    counts = {}
+    for exponent, size in enumerate(sizes.tolist()):
+        first, last = 2**exponent // 2, 2**exponent - 1
+        if size:
+            counts[f"{first}-{last}" if last > first else f"{last}"] = size
+    return counts
+
+
+def _features(graph: Graph) -> dict[str, Any] | None:
+    features: Any = graph.features
+    if features is None:
+        return None
+    sparsely = sparse.issparse(features)
+    values = features.data if sparsely else features.ravel()
+    n_entries = graph.n_nodes * graph.n_features
+    # Entries that are not stored are zero.
+    ends = values if values.size == n_entries > 0 else np.append(values, 0.0)
+    return {
+        "number": graph.n_features,
+        "kind": "sparse" if sparsely else "dense",
+        "not_zero": round(np.count_nonzero(values) / max(n_entries, 1), 6),
+        "least": float(ends.min()),
+        "largest": float(ends.max()),
+    }
+
+
+# ------------------------------------------------------------------------ plan
+
+
+def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
+    preset, why = _preset(features)
+    model = make_model("vgae", preset=preset)
+    held_out = PAPER_SPLIT.sizes(graph.n_edges)
+    if not all(held_out.values()):
+        held_out = dict.fromkeys(held_out, 0)
+    steps = model.settings.training.steps
+    return Plan(
+        preset=preset,
+        why=why,
+        validation=held_out["validation"],
+        test=held_out["test"],
+        engine=model.engine_here(),
+        steps=steps,
+        seconds=steps * _step_seconds(graph, model.settings),
+        bytes=LIBRARY_BYTES + _training_bytes(graph, model.settings.network),
+    )
+
+
+def _preset(found: Mapping[str, Any] | None) -> tuple[str, str]:
+    if found is None:
+        return "paper", "there are no features to scale"
+    if found["not_zero"] < BAG_SHARE and found["least"] >= 0:
+        return "unit", "features like bags of words do better at unit length"
+    if max(-found["least"], found["largest"]) > LARGE_FEATURE:
+        return "unit", "features are large; better still, bring them to one scale (--standardize)"
+    return "paper", "features are numbers of moderate size"
+
+
+def _step_seconds(graph: Graph, settings: EstimatorSettings) -> float:
+    """Estimate the seconds of a training step from steps on a smaller, similar graph."""
+    if graph.n_edges == 0:
+        return 0.0
+    random = np.random.default_rng(0)
+    n_nodes = min(graph.n_nodes, MEASURED_NODES)
+    n_edges = max(1, round(graph.n_edges * n_nodes / graph.n_nodes))
+    pairs = random.integers(n_nodes, size=(min(n_edges, 100 * n_nodes), 2))
+    pairs[0] = 0, 1  # otherwise all could be self loops
+    features = used_features(graph, settings.network.features)
+    if features is not None:
+        features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
+    small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features)
+    network = GraphAutoEncoder(
+        settings.network, n_inputs=n_nodes if features is None else features.shape[1], seed=0
+    )
+    step = _median_seconds(
+        record.seconds for record in train(network, small, settings.training, seed=0)
+    )
+    _, engine = choose_place(settings.training, settings.network.latent_dim)
+    vectors = torch.from_numpy(random.normal(size=(n_nodes, settings.network.latent_dim))).float()
+    pairs_part = min(_median_seconds(_sweep_seconds(engine, vectors)), step)
+    scale = graph.n_nodes / n_nodes
+    edges_scale = max(scale, graph.n_edges / max(small.n_edges, 1))
+    return pairs_part * scale**2 + (step - pairs_part) * edges_scale
+
+
+def _sweep_seconds(engine: Engine, vectors: torch.Tensor) -> Iterator[float]:
+    """Time the sum over all pairs, again and again."""
+    while True:
+        started = time.perf_counter()
+        engine.sweep(vectors, None)
+        yield time.perf_counter() - started
+
+
+def _median_seconds(taken: Iterable[float]) -> float:
+    """Take the median of repeated measurements, without the first ones, which warm up."""
+    found: list[float] = []
+    for seconds in islice(taken, WARM_UP_STEPS, WARM_UP_STEPS + MOST_STEPS):
+        found.append(seconds)
+        if len(found) >= FEWEST_STEPS and sum(found) >= MEASURED_SECONDS:
+            break
+    return median(found)
+
+
+def _training_bytes(graph: Graph, shape: ModelSettings) -> float:
+    """Estimate the memory of the arrays of a training run."""
+    entries = graph.n_nodes + 2 * graph.n_edges
+    features: Any = used_features(graph, shape.features)
+    n_inputs = graph.n_nodes if features is None else features.shape[1]
+    held = 0.0
+    if features is not None:
+        held = features.nnz * 8.0 if sparse.issparse(features) else features.size * 4.0
+    return (
+        8.0 * 2 * entries  # adjacency and normalised adjacency
+        + 36.0 * entries  # normalising it, for a moment
+        + 2 * held  # as given, and as the encoder takes them
+        + 4.0 * 4 * n_inputs * shape.hidden_dim  # weights, gradients, two moments
+        + 4.0 * graph.n_nodes * (4 * shape.hidden_dim + 12 * shape.latent_dim)  # activations
+    )

@@ -1,0 +1,636 @@
+"""The command line's arguments and options, each declared and read once for all commands.
+
+Options that several commands share form groups: a dataclass whose fields are the options. A command
+takes a group as one parameter, and `vgae.people.usage.grouped` shows typer the fields in its place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vgae.ground.errors import InputError, unknown_name
+from vgae.people.completion import (
+    ENGINES,
+    METHODS,
+    METRICS,
+    OBJECTIVES,
+    PRESETS,
+    TASKS,
+    graphs,
+    list_of,
+    one_of,
+)
+
+if TYPE_CHECKING:
+    from vgae.data.graph import Graph
+
+logger = logging.getLogger(__name__)
+
+# ------------------------------------------------- arguments and single options
+
+_reading_option = partial(typer.Option, rich_help_panel="Reading the file")
+_features_option = partial(typer.Option, rich_help_panel="Node features")
+_model_option = partial(typer.Option, rich_help_panel="Model")
+_training_option = partial(typer.Option, rich_help_panel="Training")
+_held_out_option = partial(typer.Option, rich_help_panel="Held-out edges")
+_scores_option = partial(typer.Option, rich_help_panel="Methods and scores")
+_links_option = partial(typer.Option, rich_help_panel="Links")
+_newcomers_option = partial(typer.Option, rich_help_panel="New nodes")
+_output_option = partial(typer.Option, rich_help_panel="Output")
+
+_FEATURES_HEADER = ("--features-header/--no-features-header",)
+_NAMES = "Whether the first row of an attribute table names its columns; default: detected."
+
+GraphArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="GRAPH",
+        help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; SIF, .adjlist, "
+        ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek, JSON), the name of a "
+        "data set (see `vgae datasets`), or - for delimited text on standard input.",
+        autocompletion=graphs,
+    ),
+]
+PairsArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PAIRS",
+        help="A table whose first two columns, or those called source and target, are node ids; "
+        "- reads standard input.",
+    ),
+]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A run folder made by `vgae fit`.")
+]
+HeaderOption = Annotated[
+    bool | None,
+    _reading_option(
+        "--header/--no-header",
+        help="Whether the first row names the columns; default: detected.",
+    ),
+]
+RunFolderOption = Annotated[Path, _output_option(metavar="DIR", help="The run folder to make.")]
+ModelOption = Annotated[
+    str,
+    _model_option(metavar="NAME", help="vgae or gae.", autocompletion=one_of("vgae", "gae")),
+]
+MethodsOption = Annotated[
+    str,
+    _scores_option(
+        metavar="NAMES",
+        help="Methods, separated by commas: vgae, gae; spectral, deepwalk, sdne, vae; "
+        "common-neighbors, adamic-adar, resource-allocation, preferential-attachment, katz, "
+        "pagerank.",
+        autocompletion=list_of(*METHODS),
+    ),
+]
+SettingOption = Annotated[
+    list[str] | None,
+    _scores_option(
+        "--set",
+        metavar="METHOD.SETTING=VALUE",
+        help="A setting of one method, such as deepwalk.window=5; may be repeated. Options such as "
+        "--latent-dim go to every method that has them.",
+    ),
+]
+RunsOption = Annotated[
+    int, _scores_option(metavar="N", help="Number of splits, each with its own seed.")
+]
+RunsSeedOption = Annotated[
+    int,
+    _scores_option(metavar="S", help="Run r uses seed S + r for the split and for the method."),
+]
+TasksOption = Annotated[
+    str,
+    _scores_option(
+        metavar="NAMES",
+        help="links (held-out edges), nodes (logistic regression of labels on the embedding), "
+        "clusters (k-means against labels); separated by commas.",
+        autocompletion=list_of(*TASKS),
+    ),
+]
+MetricsOption = Annotated[
+    str | None,
+    _scores_option(
+        metavar="NAMES",
+        help="Any of auc, average_precision, hits@10, hits@50, hits@100, mrr and "
+        "full_average_precision (among all pairs, at their true prevalence), separated by commas; "
+        "default: all, the last on up to 50,000 nodes.",
+        autocompletion=list_of(*METRICS),
+    ),
+]
+CompareOption = Annotated[
+    bool,
+    _scores_option("--compare", help="Add differences to the first method, split by split."),
+]
+KeepOption = Annotated[
+    Path,
+    _scores_option(
+        metavar="DIR", help="Folder of the finished runs, until the evaluation is complete."
+    ),
+]
+SeedOption = Annotated[
+    int, _training_option(metavar="S", help="Seed of the split, the weights and the samples.")
+]
+HoldoutOption = Annotated[
+    bool,
+    _held_out_option(
+        "--holdout/--no-holdout",
+        help="Hold edges out and score them, or train on all edges.",
+    ),
+]
+TopOption = Annotated[int, _links_option(metavar="K", help="How many links.")]
+TopLinksOption = Annotated[
+    int, _output_option("--top", metavar="K", help="Also list the K likeliest missing links.")
+]
+NodeOption = Annotated[
+    list[str] | None,
+    _links_option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
+]
+StdOption = Annotated[
+    bool, _output_option("--std", help="Posterior standard deviations instead of means.")
+]
+OnlyOption = Annotated[
+    str | None,
+    _scores_option(
+        metavar="NAMES",
+        help="Data sets, separated by commas; default: all three.",
+        autocompletion=list_of("cora", "citeseer", "pubmed"),
+    ),
+]
+ReproduceFolderOption = Annotated[
+    Path, _output_option(metavar="DIR", help="Folder that keeps every run and the tables.")
+]
+JsonOption = Annotated[bool, _output_option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, _output_option("--quiet", help="Print no remarks, only errors.")]
+OverwriteOption = Annotated[
+    bool, _output_option("--overwrite", help="Replace what --out names if it exists.")
+]
+TableOption = Annotated[
+    Path | None,
+    _output_option(
+        metavar="FILE", help="Write to FILE (.csv, .tsv, .jsonl, .parquet or .arrow) instead."
+    ),
+]
+ScoresTableOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out",
+        metavar="FILE",
+        help="Also write the scores to FILE (.csv, .tsv, .jsonl, .parquet or .arrow).",
+    ),
+]
+LinksTableOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out",
+        metavar="FILE",
+        help="Write to FILE (.csv, .tsv, .jsonl, .parquet or .arrow) instead; or write the graph "
+        "with these links marked (.graphml, .gexf or .gml).",
+    ),
+]
+EmbeddingOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out",
+        metavar="FILE",
+        help="Write to FILE (.csv, .tsv, .jsonl, .parquet, .arrow; .npz; .w2v, which is "
+        "word2vec's text; .projector, a folder for TensorBoard) instead.",
+    ),
+]
+
+# ------------------------------------------------------------------- groups
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a graph is read from a file."""
+
+    features: Annotated[
+        Path | None,
+        _features_option(
+            metavar="FILE",
+            help="Node features: a table (CSV, Parquet or others; - for standard input) with node "
+            "ids in the first column, or .npy or SciPy .npz whose row i belongs to integer id i.",
+        ),
+    ] = None
+    no_features: Annotated[bool, _features_option("--no-features", help="Drop node features.")] = (
+        False
+    )
+    attributes: Annotated[
+        list[str] | None,
+        _features_option(
+            "--attribute",
+            metavar="COLUMN=KIND",
+            help="Kind of a feature column: number, standard (mean 0, deviation 1), category, "
+            "text, tfidf or ignore; default: detected. May be repeated.",
+        ),
+    ] = None
+    standardize: Annotated[
+        bool,
+        _features_option("--standardize", help="Scale number columns to mean 0, deviation 1."),
+    ] = False
+    missing: Annotated[
+        str,
+        _features_option(
+            metavar="CHOICE",
+            help="Missing attributes: error, mean (of the others) or zero.",
+            autocompletion=one_of("error", "mean", "zero"),
+        ),
+    ] = "error"
+    features_header: Annotated[bool | None, _features_option(*_FEATURES_HEADER, help=_NAMES)] = None
+    source: Annotated[
+        str | None,
+        _reading_option(
+            metavar="COLUMN", help="Column of an edge's start: its name, or its number from 1."
+        ),
+    ] = None
+    target: Annotated[
+        str | None, _reading_option(metavar="COLUMN", help="Column of an edge's end.")
+    ] = None
+    weight: Annotated[
+        str | None,
+        _reading_option(
+            metavar="COLUMN", help="Column of edge weights; default: the one called weight, if any."
+        ),
+    ] = None
+    header: HeaderOption = None
+    delimiter: Annotated[
+        str | None,
+        _reading_option(metavar="CHARACTER", help="Character between columns; default: detected."),
+    ] = None
+    quote: Annotated[
+        str | None,
+        _reading_option(
+            metavar="CHARACTER",
+            help='Character around cells that hold a delimiter, or none; default: ".',
+        ),
+    ] = None
+    comment: Annotated[
+        str | None,
+        _reading_option(
+            metavar="TEXT",
+            help='What comment lines begin with, or none; default: "# " and "% ".',
+        ),
+    ] = None
+    drop_incomplete: Annotated[
+        bool, _reading_option("--drop-incomplete", help="Drop rows that lack a node id.")
+    ] = False
+    bipartite: Annotated[
+        bool | None,
+        _reading_option(
+            "--bipartite/--no-bipartite",
+            help="Whether the two columns hold nodes of two kinds, such as users and items; "
+            "default: what the header says.",
+        ),
+    ] = None
+    integer_ids: Annotated[
+        bool, _reading_option("--integer-ids", help="Read node ids such as 3.0 as integers.")
+    ] = False
+    isolated: Annotated[
+        bool,
+        _features_option("--isolated", help="Keep nodes that are only in the feature table."),
+    ] = False
+    max_bytes: Annotated[
+        str | None,
+        _reading_option(
+            metavar="SIZE",
+            help="Data that a file may hold once it is unpacked, such as 2GB; default: 100 times "
+            "the size of a compressed file, and what fits into the free memory.",
+        ),
+    ] = None
+
+    def graph(self, name: str) -> Graph:
+        """The graph of a file, of a data set by its name, or of standard input for "-".
+
+        Raises
+        ------
+        InputError
+            There is no such graph, or it cannot be read.
+
+        Examples
+        --------
+        >>> Reading().graph("karate")
+        Graph(34 nodes, 78 edges, weighted, no features)
+        """
+        return _graph_by_name(name, self)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is learned, and where.
+
+    Examples
+    --------
+    >>> Training(steps=20).overrides()
+    {'steps': 20}
+    """
+
+    preset: Annotated[
+        str,
+        _model_option(
+            metavar="NAME",
+            help="paper: hidden 32, latent 16, Adam 0.01, 200 steps, "
+            "raw features. unit: the same with each node's features at unit length.",
+            autocompletion=one_of(*PRESETS),
+        ),
+    ] = "paper"
+    steps: Annotated[
+        int | None,
+        _training_option(metavar="N", help="Full-batch training steps; default: the preset's."),
+    ] = None
+    hidden_dim: Annotated[
+        int | None, _model_option(metavar="N", help="Width of the hidden layer.")
+    ] = None
+    latent_dim: Annotated[
+        int | None, _model_option(metavar="N", help="Dimensions of the embedding.")
+    ] = None
+    learning_rate: Annotated[
+        float | None, _training_option(metavar="X", help="Step size of Adam.")
+    ] = None
+    objective: Annotated[
+        str | None,
+        _model_option(
+            metavar="NAME",
+            help="paper (class-weighted cross-entropy: the edges weigh as much as all the pairs "
+            "without one) or elbo (all pairs have the same weight).",
+            autocompletion=one_of(*OBJECTIVES),
+        ),
+    ] = None
+    patience: Annotated[
+        int | None,
+        _training_option(
+            metavar="N",
+            help="Stop after N steps without a better validation AP, and keep the best weights; "
+            "N is at least --validate-every.",
+        ),
+    ] = None
+    validate_every: Annotated[
+        int | None,
+        _training_option(
+            metavar="N", help="Steps between two looks at the validation pairs; default 10."
+        ),
+    ] = None
+    engine: Annotated[
+        str | None,
+        _training_option(
+            metavar="NAME",
+            help="What sums over all pairs: auto (default: the fastest exact one), numba, triton, "
+            "triton-tf32, triton-bf16 (rounded products), tiles or reference.",
+            autocompletion=one_of(*ENGINES),
+        ),
+    ] = None
+    device: Annotated[
+        str | None,
+        _training_option(
+            metavar="NAME",
+            help="Where to train: cpu (default) or cuda.",
+            autocompletion=one_of("cpu", "cuda"),
+        ),
+    ] = None
+
+    def overrides(self) -> dict[str, Any]:
+        """The settings that were given, without the preset."""
+        return given(self, without="preset")
+
+
+@dataclass(frozen=True)
+class HoldingOut:
+    """Which edges are held out.
+
+    Examples
+    --------
+    >>> given(HoldingOut(validation=0.1, protocol="TV"))
+    {'validation': 0.1, 'protocol': 'TV'}
+    """
+
+    validation: Annotated[
+        float | None,
+        _held_out_option(
+            metavar="X", help="Fraction of the edges held out for validation; default 0.05."
+        ),
+    ] = None
+    test: Annotated[
+        float | None,
+        _held_out_option(
+            metavar="X", help="Fraction of the edges held out for the test; default 0.1."
+        ),
+    ] = None
+    protocol: Annotated[
+        str | None,
+        _held_out_option(
+            metavar="T|TV",
+            help="Messages when test pairs are scored: T, train-only (default); TV, train + "
+            "validation.",
+            autocompletion=one_of("T", "TV"),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """Nodes that join a fitted model without training.
+
+    Examples
+    --------
+    >>> Newcomers().join("a model without new nodes")
+    'a model without new nodes'
+    """
+
+    new_nodes: Annotated[
+        Path | None,
+        _newcomers_option(
+            metavar="FILE",
+            help="New nodes with their attributes: a table like that of `vgae fit --features`.",
+        ),
+    ] = None
+    new_edges: Annotated[
+        Path | None,
+        _newcomers_option(metavar="FILE", help="Links of new nodes with known ones: an edge list."),
+    ] = None
+    features_header: Annotated[bool | None, _newcomers_option(*_FEATURES_HEADER, help=_NAMES)] = (
+        None
+    )
+
+    def join(self, model: Any) -> Any:
+        """The model, knowing these nodes too.
+
+        Raises
+        ------
+        InputError
+            A file cannot be read, or its nodes cannot join the model; the line names the file.
+        """
+        if self.new_nodes is None and self.features_header is not None:
+            raise InputError("--features-header needs a table of new nodes (--new-nodes)")
+        if self.new_nodes is None and self.new_edges is None:
+            return model
+        from vgae.data.io import read_new_edges, read_new_features
+
+        ids, features, edges, weights = None, None, None, None
+        with inputs(self.new_nodes, self.new_edges) as (new_nodes, new_edges):
+            if new_nodes is not None:
+                ids, features = read_new_features(
+                    new_nodes, model.feature_encoding_, header=self.features_header
+                )
+            if new_edges is not None:
+                edges, weights = read_new_edges(new_edges, model.split_.graph)
+        try:
+            return model.with_nodes(features, edges, weights=weights, ids=ids)
+        except InputError as error:
+            files = " and ".join(str(path) for path in (new_nodes, new_edges) if path)
+            raise InputError(f"{files}: {error}") from None
+
+
+# ------------------------------------------------------------ what they say
+
+
+def given(options: Any, *, without: str = "") -> dict[str, Any]:
+    """The options of a group that were given; the others keep the default of their stage.
+
+    Examples
+    --------
+    >>> given(HoldingOut(test=0.2))
+    {'test': 0.2}
+    """
+    values = {option.name: getattr(options, option.name) for option in fields(options)}
+    return {name: value for name, value in values.items() if value is not None and name != without}
+
+
+def comma_list(text: str) -> list[str]:
+    """The names between commas, each once.
+
+    Examples
+    --------
+    >>> comma_list("vgae, gae,vgae")
+    ['vgae', 'gae']
+    """
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def method_settings(texts: list[str] | None) -> dict[str, dict[str, Any]]:
+    """Settings given as METHOD.SETTING=VALUE, by method and setting.
+
+    Raises
+    ------
+    InputError
+        A text has another form, or a setting is given twice.
+
+    Examples
+    --------
+    >>> method_settings(["deepwalk.window=5", "katz.attenuation=0.1"])
+    {'deepwalk': {'window': 5}, 'katz': {'attenuation': 0.1}}
+    """
+    from json import loads
+
+    found: dict[str, dict[str, Any]] = {}
+    for text in texts or ():
+        place, equals, value = text.partition("=")
+        method, dot, name = place.strip().partition(".")
+        if not (equals and dot and method and name):
+            raise InputError(f"--set {text}: must read METHOD.SETTING=VALUE, as in deepwalk.p=0.5")
+        own = found.setdefault(method, {})
+        if name in own:
+            raise InputError(f"--set {method}.{name}: is given twice")
+        try:
+            own[name] = loads(value)
+        except (ValueError, RecursionError):
+            own[name] = value.strip()  # a word
+    return found
+
+
+def attribute_kinds(texts: list[str] | None) -> dict[str, str]:
+    """Kinds given as COLUMN=KIND, by column.
+
+    Raises
+    ------
+    InputError
+        A text has another form, or a column is given twice.
+
+    Examples
+    --------
+    >>> attribute_kinds(["colour=category"])
+    {'colour': 'category'}
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        column, equals, kind = text.rpartition("=")
+        if not (equals and column and kind):
+            raise InputError(f"--attribute {text}: must read COLUMN=KIND, as in colour=category")
+        if column in found:
+            raise InputError(f"--attribute {column}: is given twice")
+        found[column] = kind
+    return found
+
+
+@contextmanager
+def inputs(*names: str | Path | None, max_bytes: str | None = None) -> Iterator[tuple[Any, ...]]:
+    """The files of these names to read, with standard input in a file for "-".
+
+    Raises
+    ------
+    InputError
+        More than one is standard input.
+
+    Examples
+    --------
+    >>> with inputs("pairs.csv", None) as paths:
+    ...     [path and path.name for path in paths]
+    ['pairs.csv', None]
+    """
+    from vgae.data.io import STANDARD_INPUT, input_file
+
+    if [str(name) for name in names].count(STANDARD_INPUT) > 1:
+        raise InputError("-: only one input can come from standard input; name files for others")
+    with ExitStack() as kept:
+        yield tuple(
+            None if name is None else kept.enter_context(input_file(name, max_bytes=max_bytes))
+            for name in names
+        )
+
+
+def input_name(name: str) -> str:
+    """What an input is called in results.
+
+    Examples
+    --------
+    >>> input_name("edges.csv"), input_name("-")
+    ('edges.csv', 'standard input')
+    """
+    return "standard input" if name == "-" else name
+
+
+def _graph_by_name(name: str, reading: Reading) -> Graph:
+    from vgae.data.datasets import DATASETS, load_dataset
+    from vgae.ground.files import file_errors, near_file
+
+    if reading.features is not None and reading.no_features:
+        raise InputError("--features and --no-features exclude each other")
+    if name in DATASETS:
+        if reading != Reading(no_features=reading.no_features):
+            raise InputError(f"{name} is a data set; options on files make no sense with it")
+        if Path(name).exists():
+            logger.warning("%s is the data set; ./%s is the file of that name", name, name)
+        return load_dataset(name, features=not reading.no_features)
+    path = Path(name)
+    with file_errors(path):
+        is_there = name == "-" or path.exists()
+    if not is_there and len(path.parts) == 1 and not path.suffix:
+        near = near_file(path)
+        file = "" if near is None else f", but there is '{near}'"
+        unknown = unknown_name("dataset", name, DATASETS)
+        raise InputError(f"{unknown}; nor is there such a file{file}")
+    from vgae.data.io import read_graph
+
+    options = given(reading) | {"attributes": attribute_kinds(reading.attributes)}
+    del options["no_features"]
+    with inputs(name, reading.features, max_bytes=reading.max_bytes) as (edges, features):
+        graph = read_graph(edges, **(options | {"features": features}))
+    return graph.with_features(None) if reading.no_features else graph

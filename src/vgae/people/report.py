@@ -1,0 +1,513 @@
+"""What people see: results in words and tables, remarks and progress on standard error."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from vgae.data.adjacency import count
+from vgae.ground.errors import one_line
+from vgae.learning.results import shares
+from vgae.people.printing import print_json, print_table
+from vgae.people.progress import percent, say, time_words, training_display, waiting_display
+
+if TYPE_CHECKING:
+    from vgae.learning.results import Evaluation
+
+__all__ = [
+    "METRIC_TITLES",
+    "Reporter",
+    "advising",
+    "command_line",
+    "evaluation_words",
+    "percent",
+    "print_comparisons",
+    "print_datasets",
+    "print_embedding",
+    "print_error",
+    "print_evaluation",
+    "print_fit",
+    "print_inspection",
+    "print_json",
+    "print_links",
+    "print_metrics",
+    "print_reproduction",
+    "print_table",
+    "print_traceback",
+    "scores_words",
+    "split_label",
+    "split_words",
+    "time_words",
+]
+
+METRIC_TITLES = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "mrr": "MRR",
+    "full_average_precision": "full AP",
+    "nmi": "NMI",
+    "ari": "ARI",
+}
+
+
+_fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
+
+ROW_WORDS = {
+    "edges": ("edge", ""),
+    "self_loops": ("self loop", " (dropped)"),
+    "duplicates": ("duplicate", " (merged)"),
+    "reversed_duplicates": ("reversed row", " (merged)"),
+    "incomplete": ("row", " without a node id (dropped)"),
+}
+
+
+def print_error(line: str) -> None:
+    """Show an error as one line on standard error.
+
+    Examples
+    --------
+    >>> print_error("edges.csv: is empty")
+    """
+    say(Text.assemble(("Error: ", "bold red"), one_line(line)))
+
+
+def print_traceback(error: BaseException) -> None:
+    """Show where an error came from, and every error that led to it, on standard error.
+
+    Examples
+    --------
+    >>> print_traceback(ValueError("no reason"))
+    """
+    led_to_it: BaseException | None = error
+    while led_to_it is not None:
+        led_to_it.__suppress_context__ = False
+        led_to_it = led_to_it.__context__
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(Text(one_line(line)))
+
+
+@contextmanager
+def advising(fit: Callable[[str], str]) -> Iterator[None]:
+    """Pass what the library logs in this block through a function before it is shown.
+
+    Examples
+    --------
+    >>> with advising(str.upper):
+    ...     pass
+    """
+    token = _fit_advice.set(fit)
+    try:
+        yield
+    finally:
+        _fit_advice.reset(token)
+
+
+def command_line(*words: object) -> str:
+    """A command as a shell takes it, with quotes where it needs them.
+
+    Examples
+    --------
+    >>> command_line("vgae", "recommend", "my folder/run 1", "--top", 10)
+    "vgae recommend 'my folder/run 1' --top 10"
+    """
+    return shlex.join(map(str, words))
+
+
+def print_metrics(metrics: Mapping[str, Any]) -> None:
+    """Print held-out metrics of one run as percentages.
+
+    Examples
+    --------
+    >>> made = {"protocol": "T", "proportions": {"train": 0.85, "validation": 0.05, "test": 0.1}}
+    >>> print_metrics({**made, "validation": None, "test": {"auc": 0.9, "mrr": None}})
+    held out [T, 85 / 5 / 10]  AUC   MRR
+    test                       90.0  -
+    """
+    parts = {part: metrics[part] for part in ("validation", "test") if metrics[part]}
+    if not parts:
+        return
+    names = list(next(iter(parts.values())))
+    print_table(
+        [
+            f"held out {split_label(metrics['protocol'], metrics['proportions'])}",
+            *(_title(name) for name in names),
+        ],
+        [[part, *(percent(scores[name]) for name in names)] for part, scores in parts.items()],
+    )
+
+
+def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: bool) -> None:
+    """Print held-out metrics of one run and, where they are given, the likeliest missing links.
+
+    Examples
+    --------
+    >>> made = {"protocol": "T", "proportions": {"train": 1.0}, "validation": None, "test": None}
+    >>> print_fit(made, None, json=False)
+    """
+    if json:
+        print_json({**metrics, "links": [link._asdict() for link in links or ()]})
+        return
+    print_metrics(metrics)
+    if links is not None:
+        print_links(links, json=False)
+
+
+def print_links(links: Sequence[Any], *, json: bool) -> None:
+    """Print pairs of nodes with their probabilities.
+
+    Examples
+    --------
+    >>> from vgae import Link
+    >>> print_links([Link("ann", "bob", 0.75)], json=True)
+    {"source": "ann", "target": "bob", "probability": 0.75}
+    """
+    if json:
+        print_json([link._asdict() for link in links], lines=True)
+        return
+    print_table(
+        ["source", "target", "probability"],
+        [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
+        labels=2,
+    )
+
+
+def print_embedding(columns: Mapping[str, Any], *, json: bool) -> None:
+    """Print nodes and their coordinates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print_embedding({"node": np.array([7]), "z0": np.array([0.25])}, json=True)
+    {"node": 7, "z0": 0.25}
+    """
+    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    if json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows], lines=True)
+    else:
+        print_table(list(columns), [[f"{row[0]}", *(f"{x:.6g}" for x in row[1:])] for row in rows])
+
+
+def print_datasets(rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
+    """Print the data sets; a terminal has no room for their licences and citations.
+
+    Examples
+    --------
+    >>> print_datasets([{"name": "karate", "cached": True}], json=False)
+    name    cached
+    karate  yes
+    """
+    if json:
+        print_json(rows)
+        return
+    words = {True: "yes", False: "no"}
+    cells = [[words[v] if isinstance(v, bool) else str(v) for v in row.values()] for row in rows]
+    print_table(list(rows[0]), cells, piped_only=("licence", "citation"))
+    if sys.stdout.isatty():
+        say(Text("licences and citations: vgae datasets --json"))
+
+
+def print_reproduction(
+    rows: Sequence[Sequence[str]], runs: int, protocol: str, proportions: Mapping[str, float]
+) -> str:
+    """Print reproduced cells by data set and method; returns how they were made, in words.
+
+    Examples
+    --------
+    >>> row = ["cora", "VGAE", "91.40 ± 0.10", "91.4", "+0.00", "92.60 ± 0.10", "92.6", "+0.00"]
+    >>> said = print_reproduction([row], 1, "T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    data [T, 85 / 5 / 10]  method  AUC           paper  difference  AP            paper  difference
+    cora                   VGAE    91.40 ± 0.10  91.4   +0.00       92.60 ± 0.10  92.6   +0.00
+    """
+    columns = ["method", "AUC", "paper", "difference", "AP", "paper", "difference"]
+    print_table([f"data {split_label(protocol, proportions)}", *columns], rows, labels=2)
+    return (
+        f"mean and standard error, in percent; {runs} run{'s' * (runs > 1)} (seed and split "
+        f"change together), {split_words(protocol, proportions)}; (below): by more than two "
+        "standard errors"
+    )
+
+
+def print_evaluation(result: Evaluation) -> None:
+    """Print methods against metrics: mean and standard error, with the 95 % interval below.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> print_evaluation(evaluate(load_dataset("karate"), ["katz"], runs=1, metrics=["auc"]))
+    model [T, 85 / 5 / 10]  AUC
+    katz                    93.9
+    """
+    metrics = list(next(iter(result.metrics.values())))
+    rows = []
+    for name, scores in result.metrics.items():
+        rows.append([name, *(percent(scores[m].mean, scores[m].standard_error) for m in metrics)])
+        if any(scores[m].interval is not None for m in metrics):
+            rows.append(["  95 % interval", *(_interval(scores[m].interval) for m in metrics)])
+    header = "model"
+    if "links" in result.tasks:
+        header += f" {split_label(result.protocol, result.proportions)}"
+    print_table([header, *(_title(name) for name in metrics)], rows)
+
+
+def print_comparisons(result: Evaluation) -> None:
+    """Print every method's difference to the first one, metric by metric, on the same splits.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> print_comparisons(evaluate(load_dataset("karate"), ["katz"], runs=1))  # nothing to compare
+    """
+    rows = [
+        [
+            f"{one.first} - {one.second}",
+            _title(one.metric),
+            percent(one.difference.mean, one.difference.standard_error),
+            _interval(one.difference.interval),
+            f"{one.wins} of {result.runs}",
+        ]
+        for one in result.comparisons()
+        if one.difference.mean is not None
+    ]
+    if rows:
+        columns = ["difference", "metric", "mean", "95 % interval", "runs ahead"]
+        print_table(columns, rows, labels=2)
+
+
+def print_inspection(found: Mapping[str, Any]) -> None:
+    """Print a graph in figures, one per line, and what fitting it would take.
+
+    Examples
+    --------
+    >>> from vgae import Graph
+    >>> from vgae.people.inspection import inspect_graph
+    >>> found = inspect_graph(Graph.from_pairs([("a", "b")])).as_dict()
+    >>> print_inspection(found)  # doctest: +ELLIPSIS
+    graph       figure
+    nodes       2 (0 without an edge)
+    edges       1 (undirected)
+    ...
+    """
+    plan = found["plan"]
+    parts = {"edges": found["n_edges"], **found["cleaning"]}
+    rows_words = " + ".join(
+        count(number, ROW_WORDS[name][0]) + ROW_WORDS[name][1]
+        for name, number in parts.items()
+        if number
+    )
+    rows = [
+        ("nodes", f"{found['n_nodes']:,} ({found['isolated']:,} without an edge)"),
+        ("edges", f"{found['n_edges']:,} ({'directed' if found['directed'] else 'undirected'})"),
+        ("rows", f"{found['rows']:,} = {rows_words}"),
+        ("density", f"{found['density']:.3g}"),
+        (
+            "components",
+            f"{found['components']:,}, the largest {found['largest_component']:,} nodes",
+        ),
+        ("degrees", ", ".join(f"{name} {value:,g}" for name, value in found["degrees"].items())),
+        (
+            "by degree",
+            ", ".join(f"{at}: {value:,}" for at, value in found["degree_counts"].items()),
+        ),
+        ("weights", "none" if found["weights"] is None else _range(*found["weights"])),
+        ("features", _features_words(found["features"])),
+        ("labels", _labels_words(found["labels"])),
+        ("preset", f"{plan['preset']} ({plan['why']})"),
+        ("held out", _held_out_words(plan)),
+        (
+            "time",
+            f"about {time_words(plan['seconds'])} for {plan['steps']} steps, {plan['engine']}",
+        ),
+        ("memory", f"about {plan['bytes'] / 1e9:.1f} GB"),
+    ]
+    print_table(["graph", "figure"], rows)
+
+
+def _range(least: float, largest: float) -> str:
+    return f"{least:g} to {largest:g}"
+
+
+def _features_words(features: Mapping[str, Any] | None) -> str:
+    if features is None:
+        return "none"
+    return (
+        f"{features['number']:,}, {features['kind']}, {percent(features['not_zero'])} % not zero, "
+        f"{_range(features['least'], features['largest'])}"
+    )
+
+
+def _labels_words(labels: Mapping[str, int] | None) -> str:
+    if labels is None:
+        return "none"
+    first = [f"{name} ({number:,})" for name, number in list(labels.items())[:3]]
+    return f"{len(labels):,}: {', '.join(first)}{', ...' if len(labels) > 3 else ''}"
+
+
+def _held_out_words(plan: Mapping[str, Any]) -> str:
+    if not plan["test"]:
+        return "too few edges to hold any out: vgae fit --no-holdout"
+    return f"{plan['validation']:,} edges for validation, {plan['test']:,} for the test"
+
+
+def evaluation_words(result: Evaluation) -> str:
+    """How an evaluation was made, for the line below its table.
+
+    Examples
+    --------
+    >>> from vgae import evaluate, load_dataset
+    >>> result = evaluate(load_dataset("karate"), ["katz"], runs=1, metrics=["auc"])
+    >>> evaluation_words(result).split("; ")[0]
+    'a single run, in percent, without a standard error'
+    """
+    if result.runs > 1:
+        told = ["mean and standard error, in percent", f"{result.runs} runs"]
+        if "links" in result.tasks:
+            told[1] += " (seed and split change together)"
+    else:
+        told = ["a single run, in percent, without a standard error"]
+    if "links" in result.tasks:
+        told.append(split_words(result.protocol, result.proportions))
+    for name, used in result.results.items():
+        words = [] if used.features is None else [f"with{'' if used.features else 'out'} features"]
+        words += [] if used.preset is None else [f"preset {used.preset}"]
+        words += [f"{key} {value}" for key, value in used.overrides.items()]
+        told.append(f"{name}: {', '.join(words) or used.kind}")
+    return "; ".join(told)
+
+
+def scores_words(metrics: Mapping[str, float | None]) -> str:
+    """The first two metrics of a run, for a line of progress.
+
+    Examples
+    --------
+    >>> scores_words({"auc": 0.912, "average_precision": 0.9, "mrr": 0.1})
+    'AUC 91.2 AP 90.0'
+    """
+    return " ".join(f"{_title(name)} {percent(metrics[name])}" for name in list(metrics)[:2])
+
+
+def _title(metric: str) -> str:
+    return METRIC_TITLES.get(metric, metric.title())
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)
+
+
+def split_label(protocol: str, proportions: Mapping[str, float]) -> str:
+    """Protocol and proportions in brief, for the header of every table of scores.
+
+    Examples
+    --------
+    >>> split_label("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    '[T, 85 / 5 / 10]'
+    """
+    return f"[{protocol}, {shares(proportions)}]"
+
+
+def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
+    """Protocol and proportions in words, for every result that is shown.
+
+    Examples
+    --------
+    >>> split_words("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
+    'protocol T, split 85 / 5 / 10 (train / validation / test)'
+    """
+    return f"protocol {protocol}, split {shares(proportions)} ({' / '.join(proportions)})"
+
+
+class Reporter:
+    """Shows progress and remarks on standard error, and what the library logs.
+
+    Parameters
+    ----------
+    quiet
+        Whether to show errors only.
+
+    Examples
+    --------
+    >>> reporter = Reporter(quiet=True)
+    >>> reporter.say("karate: 34 nodes")
+    >>> reporter.suggest("vgae", "datasets")
+    >>> with reporter.working("reading edges.csv"), reporter.training(10) as callback:
+    ...     print(callback)
+    None
+    >>> with reporter.counting("run", 3) as tick:
+    ...     tick("AUC 91.2")
+    >>> reporter.close()
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        package = logging.getLogger("vgae")
+        self._before = package.handlers, package.propagate, package.level
+        package.handlers = [_SayHandler()]
+        package.propagate = False
+        package.setLevel(logging.ERROR if quiet else logging.INFO)
+
+    def close(self) -> None:
+        """Give the library's log back to those who had it."""
+        package = logging.getLogger("vgae")
+        package.handlers, package.propagate = self._before[:2]
+        package.setLevel(self._before[2])
+
+    def say(self, line: str) -> None:
+        """Show a remark."""
+        if not self.quiet:
+            say(Text(one_line(line)))
+
+    def suggest(self, *command: object) -> None:
+        """Suggest the next command, in a form to be copied to a shell."""
+        if not self.quiet:
+            say(Text(one_line(f"next: {command_line(*command)}")), wrapped=False)
+
+    @contextmanager
+    def working(self, words: str) -> Iterator[Callable[[str], None]]:
+        """Say what is being done if it takes longer than two seconds.
+
+        A terminal shows a live line with the elapsed time, which disappears at the end; a pipe gets
+        the words once. Call the yielded function to change the words.
+        """
+        if self.quiet:
+            yield lambda _: None
+        else:
+            with waiting_display(words) as change:
+                yield change
+
+    @contextmanager
+    def training(self, n_steps: int) -> Iterator[Any]:
+        """A display to give to `fit` as a callback: a live line, or some lines in a pipe."""
+        if self.quiet or n_steps == 0:
+            yield None
+        else:
+            with training_display(n_steps) as show:
+                yield show
+
+    @contextmanager
+    def counting(self, title: str, total: int) -> Iterator[Any]:
+        """A display of `total` steps; call what it yields with the words for each."""
+        done, started = 0, time.perf_counter()
+        with self.working(f"{title} 1/{total}") as change:
+
+            def tick(words: str) -> None:
+                nonlocal done
+                done += 1
+                left = (time.perf_counter() - started) / done * (total - done)
+                self.say(f"{title} {done}/{total}: {words} | {time_words(left)} left")
+                change(f"{title} {min(done + 1, total)}/{total}")
+
+            yield tick
+
+
+class _SayHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else ""
+        say(Text(one_line(_fit_advice.get()(record.getMessage())), style=style))

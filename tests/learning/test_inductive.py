@@ -1,0 +1,279 @@
+"""New nodes and other graphs, against the equations written out densely in float64."""
+
+import itertools
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+
+from vgae.data.graph import Graph
+from vgae.data.split import split_edges
+from vgae.ground.errors import InputError
+from vgae.people.api import LinkModel, make_model
+
+NAMES, BIASES, WEIGHTED = ("vgae", "gae"), (False, True), (False, True)
+FEATURES = ("none", "raw", "unit", "raw sparse", "unit sparse")
+COMBINATIONS = list(itertools.product(NAMES, BIASES, WEIGHTED, FEATURES))
+
+EDGES = [("x", "n01"), ("n05", "x"), ("y", "n05"), ("y", "x"), ("z", "y")]
+WEIGHTS = [0.5, 2.0, 1.5, 1.0, 3.0]
+NEW = ["x", "y", "z"]
+
+
+def example(weighted: bool, features: str) -> tuple[Graph, Any]:
+    """A graph of forty nodes, and features of three new ones."""
+    random = np.random.default_rng(3)
+    pairs = [(i, (i + 1) % 40) for i in range(40)] + [(0, 20), (1, 25), (5, 30)]
+    weights = random.uniform(0.2, 3.0, size=len(pairs)) if weighted else None
+    values = random.normal(size=(43, 6)).astype(np.float32)
+    values[:, 2] = 0.0
+    rows = sparse.csr_array(values) if "sparse" in features else values
+    graph = Graph.from_edges(
+        pairs,
+        ids=[f"n{i:02}" for i in range(40)],
+        weights=weights,
+        features=None if features == "none" else rows[:40],
+    )
+    return graph, None if features == "none" else rows[40:]
+
+
+def fitted(name: str, bias: bool, features: str, graph: Graph) -> LinkModel:
+    model = make_model(name, bias=bias, features=features.split()[0], steps=15, latent_dim=4)
+    return model.fit(graph)
+
+
+def in_float64(
+    model: LinkModel, graph: Graph, features: Any, weights: list[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Means and deviations of x, y and z by the equations; `graph` is the message graph."""
+    network = model.network_
+    state = {name: value.double().numpy() for name, value in network.state_dict().items()}
+
+    def layer(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        total: NDArray[np.float64] = values + state.get(f"encoder.bias.{name}", 0.0)
+        return total
+
+    x: Any = np.eye(43, 40)
+    if features is not None:
+        both = [sparse.csr_array(part) for part in (graph.features, features)]
+        x = sparse.vstack(both).toarray().astype(np.float64)
+        if network.settings.features == "unit":
+            x /= np.linalg.norm(x, axis=1, keepdims=True)
+    known = graph.adjacency.toarray().astype(np.float64)
+    adjacency = np.zeros((43, 43))
+    adjacency[:40, :40] = known
+    place = {name: row for row, name in enumerate([*graph.ids.tolist(), *NEW])}
+    for (a, b), weight in zip(EDGES, weights, strict=True):
+        adjacency[place[a], place[b]] = adjacency[place[b], place[a]] = weight
+    degrees = 1.0 + adjacency.sum(axis=1)
+    degrees[:40] = 1.0 + known.sum(axis=1)  # those of nodes that were there stay
+    adjacency += np.eye(43)
+    normalized = adjacency / np.sqrt(degrees[:, None] * degrees[None, :])
+    normalized[:40, 40:] = 0.0  # nor do they hear of the new ones
+    inputs = x @ state["encoder.weight.hidden"]
+    hidden = np.maximum(layer("hidden", normalized @ inputs), 0.0)
+    outputs = [
+        layer(name, normalized @ hidden @ state[f"encoder.weight.{name}"])[40:]
+        for name in network.encoder.outputs
+    ]
+    return outputs[0], np.exp(outputs[1]) if len(outputs) > 1 else None
+
+
+@pytest.mark.parametrize(("name", "bias", "weighted", "features"), COMBINATIONS)
+def test_new_nodes_follow_the_equations_and_leave_others_alone(
+    name: str, bias: bool, weighted: bool, features: str
+) -> None:
+    graph, rows = example(weighted, features)
+    model = fitted(name, bias, features, graph)
+    before = model.embedding_.copy()
+    weights = WEIGHTS if weighted else None
+    made = model.with_nodes(rows, EDGES, weights=weights, ids=None if rows is None else NEW)
+    mean, std = in_float64(model, graph, rows, WEIGHTS if weighted else [1.0] * len(EDGES))
+    assert np.abs(mean).max() > 1e-3
+    np.testing.assert_array_equal(made.embedding_[:40], before)
+    np.testing.assert_array_equal(model.embedding_, before)
+    np.testing.assert_allclose(made.embedding_[40:], mean, rtol=1e-4, atol=1e-6)
+    assert made.ids_.tolist() == [*graph.ids.tolist(), *NEW]
+    if std is None:
+        assert made.embedding_std_ is None
+    else:
+        assert made.embedding_std_ is not None
+        np.testing.assert_allclose(made.embedding_std_[40:], std, rtol=1e-4)
+    alone = model.embed_new(rows, EDGES, weights=weights, ids=NEW)
+    np.testing.assert_array_equal(alone, made.embedding_[40:])
+
+
+@pytest.mark.parametrize(("name", "bias", "weighted", "features"), COMBINATIONS)
+def test_the_graph_of_training_embeds_as_it_did(
+    name: str, bias: bool, weighted: bool, features: str
+) -> None:
+    graph, _ = example(weighted, features)
+    model = fitted(name, bias, features, graph)
+    np.testing.assert_array_equal(model.embed(graph), model.embedding_)
+
+
+@pytest.mark.parametrize("features", ["none", "raw"])
+@pytest.mark.parametrize("protocol", ["T", "TV"])
+def test_messages_are_those_of_the_protocol(features: str, protocol: Any) -> None:
+    graph, rows = example(True, features)
+    split = split_edges(graph, validation=0.2, test=0.1, protocol=protocol, seed=0)
+    model = make_model("gae", steps=5, latent_dim=4).fit(split)
+    np.testing.assert_array_equal(model.embed(split.message_graph()), model.embedding_)
+    mean, _ = in_float64(model, split.message_graph(), rows, WEIGHTS)
+    found = model.embed_new(rows, EDGES, weights=WEIGHTS, ids=NEW)
+    np.testing.assert_allclose(found, mean, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("features", FEATURES)
+def test_a_graph_of_other_nodes_is_encoded_by_the_same_layers(features: str) -> None:
+    graph, _ = example(False, features)
+    model = fitted("gae", True, features, graph)
+    order = np.random.default_rng(0).permutation(40)
+    place = np.argsort(order)
+    other = Graph.from_edges(
+        place[graph.edges],
+        ids=graph.ids[order],
+        features=None if graph.features is None else graph.features[order],
+    )
+    np.testing.assert_allclose(model.embed(other), model.embedding_[order], rtol=1e-4, atol=1e-6)
+    if features != "none":  # ids mean nothing then
+        renamed = Graph.from_edges(graph.edges, features=graph.features)
+        np.testing.assert_array_equal(model.embed(renamed), model.embedding_)
+
+
+def test_without_features_unknown_nodes_are_placed_by_their_links() -> None:
+    graph, _ = example(False, "none")
+    model = fitted("gae", False, "none", graph)
+    vectors = model.embed([("n01", "n02"), ("new", "n01"), ("far", "new"), ("n02", "n03")])
+    assert vectors.shape == (5, 4)
+    ids = ["far", "n01", "n02", "n03", "new"]
+    weight = model.network_.state_dict()["encoder.weight.hidden"].double().numpy()
+    x = np.stack([weight[int(name[1:])] if name[1:].isdigit() else 0 * weight[0] for name in ids])
+    a = np.eye(5)
+    for i, j in [(1, 2), (4, 1), (0, 4), (2, 3)]:
+        a[i, j] = a[j, i] = 1.0
+    a /= np.sqrt(np.outer(a.sum(axis=1), a.sum(axis=1)))
+    mean = model.network_.state_dict()["encoder.weight.mean"].double().numpy()
+    expected = a @ np.maximum(a @ x, 0.0) @ mean
+    np.testing.assert_allclose(vectors, expected, rtol=1e-4, atol=1e-6)
+    for pairs in ([("n01", "n02"), ("u", "v")], [("n01", "a"), ("a", "b"), ("b", "lost")]):
+        with pytest.raises(InputError, match="node '(u|lost)' has no link to a known node"):
+            model.embed(pairs)
+
+
+def test_nodes_that_links_cannot_place_are_named() -> None:
+    graph, _ = example(False, "none")
+    for bias in BIASES:
+        model = fitted("gae", bias, "none", graph)
+        with pytest.raises(InputError, match="node 'y' has no link to a known node"):
+            model.embed_new(edges=[("x", "n01")], ids=["x", "y"])
+        chain = [("a", "n01"), ("b", "a"), ("c", "b")]
+        with pytest.raises(InputError, match="node 'c' has no link"):
+            model.embed_new(edges=chain)
+        first = model.with_nodes(edges=chain[:2])
+        with pytest.raises(InputError, match="node 'c' has no link"):
+            first.embed_new(edges=chain[2:])
+        # What was added counts as known, with its hidden state but no weights of its own.
+        assert first.embed_new(edges=[("c", "a")]).shape == (1, 4)
+
+
+def test_adding_one_after_the_other_is_adding_to_what_is_known() -> None:
+    graph, rows = example(False, "raw")
+    model = fitted("vgae", False, "raw", graph)
+    first = model.with_nodes(rows[:1], [("x", "n01")], ids=["x"])
+    second = first.with_nodes(rows[1:2], [("y", "x")], ids=["y"])
+    np.testing.assert_array_equal(second.embedding_[:41], first.embedding_)
+    both = model.embed_new(rows[:2], [("x", "n01"), ("y", "x")], ids=["x", "y"])
+    # Known to each other from the start, x has one link more.
+    assert not np.allclose(both[0], first.embedding_[40], rtol=1e-3)
+    assert second.graph_["n_added_nodes"] == second.graph_["n_added_edges"] == 2
+    assert second.graph_["n_nodes"] == 40
+
+
+def test_features_alone_need_no_ids_to_be_encoded() -> None:
+    graph, rows = example(False, "unit")
+    model = fitted("vgae", True, "unit", graph)
+    np.testing.assert_array_equal(model.embed_new(rows), model.embed_new(rows, ids=NEW))
+    with pytest.raises(InputError, match="ids: name the rows"):
+        model.with_nodes(rows)
+    with pytest.raises(InputError, match="ids: name the rows"):
+        model.embed_new(rows, EDGES)
+    made = model.with_nodes(rows, ids=NEW)
+    np.testing.assert_array_equal(made.embedding_[40:], model.embed_new(rows))
+
+
+def test_cleaning_of_links_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    graph, _ = example(False, "none")
+    model = fitted("gae", False, "none", graph)
+    rows = [("x", "n01"), ("n01", "x"), ("x", "x"), ("x", "n01")]
+    with caplog.at_level(logging.WARNING, "vgae"):
+        found = model.embed_new(edges=rows)
+    assert "dropped 1 self loop, merged 1 duplicate row, merged 1 reversed row" in caplog.text
+    np.testing.assert_array_equal(found, model.embed_new(edges=rows[:1]))
+
+
+def test_ids_take_the_type_of_the_graphs() -> None:
+    model = make_model("gae", steps=2).fit(Graph.from_edges([(0, 1), (1, 2)]))
+    made = model.with_nodes(edges=[("7", "1"), ("0", "7")])
+    assert made.ids_.dtype == np.int64
+    assert made.ids_.tolist() == [0, 1, 2, 7]
+    with pytest.raises(InputError, match="new node 'x': ids of this graph are integers"):
+        model.with_nodes(edges=[("x", "1")])
+    texts = make_model("gae", steps=2).fit(Graph.from_pairs([("a", "b")]))
+    assert texts.with_nodes(edges=[("a", "5")]).ids_.tolist() == ["a", "b", "5"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"ids": ["n01"]}, "new node 'n01' is in the graph already"),
+        ({"ids": ["x", "x"], "rows": 2}, "node id 'x' occurs more than once"),
+        ({"ids": ["x", "y"]}, "features: 1 row for 2 new nodes"),
+        ({"ids": ["x"], "edges": [("n01", "n02")]}, "'n01' and 'n02' are both in the graph"),
+        ({"ids": ["x"], "edges": [("x", "n02"), ("q", "x")]}, "node 'q' is neither in the graph"),
+        ({"ids": ["x"], "edges": [("x",)]}, "not a pair of node ids"),
+        ({"ids": ["x"], "edges": [("x", "n02")], "weights": [-1.0]}, "not a positive finite"),
+        ({"ids": ["x"], "weights": [1.0]}, r"weights: shape \(1,\) for 0 rows"),
+        ({"ids": ["x"], "features": np.ones((1, 5))}, "fitted with 6 per node, but these have 5"),
+        ({"ids": ["x"], "features": np.full((1, 6), np.nan)}, "features, row 0, column 0: nan"),
+        ({"ids": ["x"], "features": None}, "fitted with 6 per node; give those of the new nodes"),
+    ],
+)
+def test_bad_new_nodes_are_one_clear_line(arguments: dict[str, Any], said: str) -> None:
+    graph, rows = example(False, "raw")
+    model = fitted("vgae", False, "raw", graph)
+    given = {"features": rows[: arguments.pop("rows", 1)]} | arguments
+    for ask in (model.with_nodes, model.embed_new):
+        with pytest.raises(InputError, match=said) as caught:
+            ask(**given)
+        assert "\n" not in str(caught.value)
+
+
+def test_bad_questions_without_features_are_one_clear_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    graph, _ = example(False, "none")
+    model = fitted("vgae", False, "raw", graph)
+    with pytest.raises(InputError, match="fitted without any; omit them"):
+        model.embed_new(np.ones((1, 6)), ids=["x"])
+    nothing: list[Any] = [None, []]
+    for edges in nothing:
+        with pytest.raises(InputError, match="no new node is given"):
+            model.embed_new(edges=edges)
+    with caplog.at_level(logging.WARNING, "vgae"):
+        model.embed(graph.with_features(np.ones((40, 2))))
+    assert "ignored 2 features per node" in caplog.text
+
+
+def test_bad_graphs_are_one_clear_line() -> None:
+    graph, _ = example(False, "raw")
+    model = fitted("vgae", False, "raw", graph)
+    with pytest.raises(InputError, match="fitted with 6 per node; this graph has none"):
+        model.embed(graph.with_features(None))
+    with pytest.raises(InputError, match="fitted with 6 per node, but these have 2"):
+        model.embed(graph.with_features(np.ones((40, 2))))
+    with pytest.raises(InputError, match="undirected"):
+        model.embed(Graph.from_edges([(0, 1)], features=np.ones((2, 6)), directed=True))

@@ -1,0 +1,111 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vgae.data.graph import Graph
+from vgae.ground.errors import InputError
+from vgae.learning import scores as module
+from vgae.learning.scores import FunctionScores, VectorScores
+
+
+def test_pairs_and_rows_agree_in_both_directions() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(30, 4)).astype(np.float32)
+    scores = VectorScores(vectors)
+    pairs = random.integers(30, size=(100, 2))
+    expected = vectors.astype(np.float64) @ vectors.T
+    found = scores.pairs(pairs)
+    np.testing.assert_allclose(found, expected[pairs[:, 0], pairs[:, 1]], rtol=1e-5, atol=1e-6)
+    assert np.array_equal(found, scores.pairs(pairs[:, ::-1].copy()))
+    np.testing.assert_allclose(
+        scores.rows(np.array([3, 7])), expected[[3, 7]], rtol=1e-5, atol=1e-6
+    )
+    assert scores.n_nodes == 30
+    assert np.array_equal(scores.vectors, vectors)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([[-1, 0]], r"pairs, row 0: \(-1, 0\) is outside the 3 nodes 0 .. 2"),
+        ([[0, 1], [0, 3]], r"pairs, row 1: \(0, 3\) is outside"),
+        ([[[0, 1], [1, 2]]], r"pairs: shape \(1, 2, 2\) is not \(n_pairs, 2\)"),
+        ([[0, 1, 2], [1, 2, 0]], "transpose it"),
+        ([[0.0, 1.0]], "node indices must be integers"),
+        ([["a", "b"]], "node indices must be integers"),
+        (np.array([[True, False]]), "node indices must be integers"),
+    ],
+)
+def test_what_are_no_pairs_of_the_graph_is_refused(pairs: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        VectorScores(np.ones((3, 2), dtype=np.float32)).pairs(pairs)
+
+
+@pytest.mark.parametrize("rows", [[-1], [3], [[0]], [0.0], 1])
+def test_what_are_no_nodes_is_refused(rows: Any) -> None:
+    with pytest.raises(InputError, match="rows: "):
+        VectorScores(np.ones((3, 2), dtype=np.float32)).rows(rows)
+
+
+@pytest.mark.filterwarnings("error")
+def test_lists_narrow_integers_and_read_only_arrays_are_pairs() -> None:
+    scores = VectorScores(np.arange(6, dtype=np.float32).reshape(3, 2))
+    frozen = np.array([[0, 1], [1, 2]])[:1]
+    frozen.flags.writeable = False
+    for pairs in ([(0, 1)], np.array([[0, 1]], dtype=np.uint16), frozen):
+        assert scores.pairs(pairs).tolist() == [3.0]
+    assert scores.rows([1, 1]).shape == scores.rows(np.array([1, 1], np.uint8)).shape == (2, 3)
+    assert scores.pairs([]).shape == (0,)
+
+
+def test_no_pairs_have_no_scores() -> None:
+    scores = VectorScores(np.ones((3, 2), dtype=np.float32))
+    assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
+
+
+def test_a_function_of_pairs_scores_rows_in_blocks_and_both_directions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def function(pairs: Any) -> Any:
+        assert (pairs[:, 0] < pairs[:, 1]).all()  # never a node with itself
+        asked.append(len(pairs))
+        return 10 * pairs[:, 0] + pairs[:, 1]
+
+    monkeypatch.setattr("vgae.learning.scores.PAIRS_AT_ONCE", 4)
+    scores = FunctionScores(function, 5)
+    pairs = np.array([[0, 4], [4, 0], [3, 1], [2, 2]])
+    assert scores.pairs(pairs).tolist() == [4.0, 4.0, 13.0, 0.0]
+    assert scores.rows([4, 1]).tolist() == [
+        [4.0, 14.0, 24.0, 34.0, 0.0],
+        [1.0, 0.0, 12.0, 13.0, 14.0],
+    ]
+    assert max(asked) == 4
+    assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
+    assert scores.vectors is None
+
+
+def test_infinite_scores_of_a_function_are_scores() -> None:
+    scores = FunctionScores(lambda pairs: np.where(pairs[:, 0] == 0, -np.inf, 1.0), 3)
+    assert scores.pairs([(0, 1), (1, 2)]).tolist() == [-np.inf, 1.0]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 100])
+def test_open_pairs_that_reach_levels_are_counted_block_by_block(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(module, "block_rows", lambda _: rows)
+    graph = Graph.from_edges([(0, 1), (1, 2), (3, 5), (0, 6), (2, 6)])
+    function = FunctionScores(lambda pairs: pairs.sum(axis=1) % 5, graph.n_nodes)
+    levels = np.array([1.0, 3.0, 4.0])
+    known = set(map(tuple, graph.edges.tolist()))
+    found = [
+        sum(level <= (i + j) % 5 for level in levels)
+        for i in range(7)
+        for j in range(i + 1, 7)
+        if (i, j) not in known
+    ]
+    counted = function.reaching(levels, graph.adjacency)
+    assert counted.tolist() == np.bincount(found, minlength=4).tolist()
