@@ -139,8 +139,10 @@ def steps(graph: str, n_threads: int, seconds: float, version: str | None) -> li
     import torch
 
     import vgae
-    from vgae.learning.train import TrainSettings, train
-    from vgae.model.network import GraphAutoEncoder, ModelSettings
+    from vgae.learning.settings import TrainSettings
+    from vgae.learning.train import train
+    from vgae.model.network import GraphAutoEncoder
+    from vgae.model.settings import ModelSettings
 
     if version is not None and not Path(vgae.__file__).is_relative_to(version):
         raise SystemExit(f"{vgae.__file__} is not in {version}")

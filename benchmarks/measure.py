@@ -135,7 +135,7 @@ class Ours:
     """
 
     def __init__(self, engine: str, device: str) -> None:
-        from vgae.learning.train import TrainSettings
+        from vgae.learning.settings import TrainSettings
 
         self.engine = engine_here(engine, device)
         # As many steps as nobody takes: whoever counts them leaves the loop.
@@ -145,7 +145,8 @@ class Ours:
         """Train without end; yields the seconds of each step."""
         from vgae.data.graph import Graph
         from vgae.learning.train import train
-        from vgae.model.network import GraphAutoEncoder, ModelSettings
+        from vgae.model.network import GraphAutoEncoder
+        from vgae.model.settings import ModelSettings
 
         self.graph = Graph.from_edges(case.edges, features=case.features)
         del case

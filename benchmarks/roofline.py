@@ -28,8 +28,9 @@ from vgae.data.graph import Graph
 from vgae.learning.optimizer import Adam
 from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import choose_engine, numba_engine, positive_terms
-from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Targets
+from vgae.model.settings import ModelSettings
 
 LATENTS = (16, 32, 64, 128)
 

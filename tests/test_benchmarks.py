@@ -17,8 +17,9 @@ from torch.nn import functional
 from vgae.data.graph import Graph
 from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import choose_engine
-from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Targets
+from vgae.model.settings import ModelSettings
 from vgae.people.api import make_model
 
 BENCHMARKS = ROOT / "benchmarks"

@@ -13,15 +13,16 @@ from vgae.data.graph import Graph
 from vgae.data.split import HeldOut, Split, split_edges
 from vgae.ground.errors import InputError
 from vgae.learning.metrics import link_metrics
+from vgae.learning.settings import TrainSettings
 from vgae.learning.train import (
     StepRecord,
-    TrainSettings,
     finishing_on_interrupt,
     held_out_metrics,
     train,
 )
 from vgae.model.encoders import EncoderInput
-from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.model.network import GraphAutoEncoder
+from vgae.model.settings import ModelSettings
 
 
 def run(

@@ -12,8 +12,9 @@ from vgae.data.graph import Graph
 from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import choose_engine
 from vgae.model.latents import Gaussian, Latent
-from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Targets
+from vgae.model.settings import ModelSettings
 
 GOLDEN = {
     "authors_vgae_cora": ("cora", ModelSettings()),

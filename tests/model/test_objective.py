@@ -14,7 +14,8 @@ from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.model.kernels import choose_engine
 from vgae.model.latents import Gaussian, Point
-from vgae.model.objective import ObjectiveName, Targets, link_loss
+from vgae.model.objective import Targets, link_loss
+from vgae.model.settings import ObjectiveName
 
 
 def dense_reconstruction(

@@ -21,8 +21,8 @@ from scipy import sparse
 import vgae
 from vgae.data.split import SplitSettings
 from vgae.learning.reproduction import Experiment
-from vgae.learning.train import TrainSettings
-from vgae.model.network import ModelSettings
+from vgae.learning.settings import TrainSettings
+from vgae.model.settings import ModelSettings
 
 VGAE = str(Path(sys.executable).with_name("vgae"))
 

@@ -11,13 +11,12 @@ import pytest
 
 from vgae.learning import evaluation
 from vgae.model.kernels.sums import ENGINES
-from vgae.model.network import ModelSettings
+from vgae.model.settings import ModelSettings
 from vgae.people import api, completion
 
 
 def test_names_to_complete_are_those_that_exist() -> None:
     assert set(completion.METHODS) == set(api.METHODS)
-    assert set(completion.PRESETS) == set(api.PRESETS)
     assert completion.METRICS == evaluation.LINK_METRICS
     assert completion.TASKS == evaluation.TASKS
     assert set(completion.ENGINES) == {"auto", *ENGINES}

@@ -10,8 +10,8 @@ import pytest
 from vgae.data.split import SplitSettings
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError
-from vgae.learning.train import TrainSettings
-from vgae.model.network import ModelSettings
+from vgae.learning.settings import TrainSettings
+from vgae.model.settings import ModelSettings
 from vgae.people.options import HoldingOut, Newcomers, Reading, Training, comma_list, given, inputs
 
 

@@ -28,10 +28,11 @@ from vgae.data.ids import IdArray, NodeId, as_ids, canonical_int, unique_ids
 from vgae.data.interop import as_pairs
 from vgae.data.io import check_vectors
 from vgae.ground.errors import InputError
-from vgae.model.encoders import EncoderInput, FeatureUse, scaled_features, used_features
+from vgae.model.encoders import EncoderInput, scaled_features, used_features
 from vgae.model.kernels import SparseMatrix
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
+from vgae.model.settings import FeatureUse
 
 __all__ = ["NewNodes", "States", "encode_graph", "encode_new", "new_nodes"]
 
@@ -57,7 +58,7 @@ class States:
 
     Examples
     --------
-    >>> from vgae.model.network import ModelSettings
+    >>> from vgae.model.settings import ModelSettings
     >>> graph = Graph.from_edges([(0, 1), (1, 2)])
     >>> network = GraphAutoEncoder(ModelSettings(hidden_dim=4), n_inputs=3, seed=0)
     >>> states = States.of(network, graph, EncoderInput.from_graph(graph))

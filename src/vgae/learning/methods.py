@@ -13,10 +13,11 @@ from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.baselines import BASELINES, Baseline, baseline
 from vgae.learning.evaluation import Method
 from vgae.learning.scores import Scores, as_scores
+from vgae.learning.settings import named_preset
 from vgae.model.encoders import used_features
 from vgae.people.estimators import MODELS, LinkModel
 
-__all__ = ["FUNCTION", "METHODS", "PRESETS", "Candidate", "MethodLike", "candidates", "make_model"]
+__all__ = ["FUNCTION", "METHODS", "Candidate", "MethodLike", "candidates", "make_model"]
 
 METHODS = (*MODELS, *BASELINES)
 """The auto-encoders and the baselines, by name."""
@@ -26,15 +27,6 @@ FUNCTION = "function"
 
 MethodLike = str | LinkModel | Baseline | Callable[[TrainingView, int], Any]
 """A name in `METHODS`, an estimator, a baseline, or a function (training view, seed) -> scores."""
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "unit": {"features": "unit"},
-}
-"""Named departures from the paper's settings, which are the defaults of every stage.
-
-`unit` scales each node's features to unit length and changes nothing else.
-"""
 
 
 def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkModel:
@@ -52,9 +44,7 @@ def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkMod
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
-    return MODELS[name](**(PRESETS[preset] | overrides))
+    return MODELS[name](**(named_preset(preset).settings | overrides))
 
 
 @dataclass(frozen=True)
@@ -111,7 +101,7 @@ def candidates(
     methods
         Names in `METHODS`, which are their own labels; or methods by label.
     preset
-        A name in `PRESETS`, for auto-encoders given by name.
+        A name in `vgae.learning.settings.presets()`, for auto-encoders given by name.
     overrides
         Settings by name; each is given to every method given by name that has it.
     settings

@@ -11,18 +11,18 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
-from pydantic import Field, model_validator
 
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut
-from vgae.ground.config import Settings, stream_seed
+from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 from vgae.learning.metrics import link_metrics
 from vgae.learning.optimizer import Adam
 from vgae.learning.scores import VectorScores
+from vgae.learning.settings import TrainSettings
 from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import Engine, choose_engine, torch_on_one_thread
 from vgae.model.network import GraphAutoEncoder
@@ -31,55 +31,11 @@ from vgae.model.objective import Targets
 __all__ = [
     "Interrupt",
     "StepRecord",
-    "TrainSettings",
     "choose_place",
     "finishing_on_interrupt",
     "held_out_metrics",
     "train",
 ]
-
-
-class TrainSettings(Settings):
-    """How a model is trained; the defaults are the paper's (Kipf & Welling 2016).
-
-    Attributes
-    ----------
-    steps
-        Full-batch gradient steps (at most, with `patience`).
-    learning_rate
-        Adam's step size.
-    validate_every
-        Steps between two evaluations of the validation pairs, if there are any.
-    patience
-        Stop after this many steps without a better validation average precision, and keep the
-        weights of the best step; at least `validate_every`. None trains all steps and keeps the
-        last weights, as the paper does.
-    engine
-        Engine of the all-pairs sum; "auto" takes the fastest exact one on the device.
-    device
-        Where to compute, in torch's terms: "cpu" or "cuda".
-
-    Examples
-    --------
-    >>> TrainSettings(steps=50).learning_rate
-    0.01
-    """
-
-    steps: int = Field(default=200, ge=0)
-    learning_rate: float = Field(default=0.01, gt=0.0, le=1000.0)
-    validate_every: int = Field(default=10, ge=1)
-    patience: int | None = Field(default=None, ge=1)
-    engine: str = "auto"
-    device: str = "cpu"
-
-    @model_validator(mode="after")
-    def _patience_spans_a_validation(self) -> Self:
-        if self.patience is not None and self.patience < self.validate_every:
-            raise ValueError(
-                f"patience {self.patience} is less than validate_every {self.validate_every}: it "
-                "would stop before it looks; raise it, or look more often (--validate-every)"
-            )
-        return self
 
 
 logger = logging.getLogger(__name__)
@@ -161,7 +117,7 @@ def train(
 
     Examples
     --------
-    >>> from vgae.model.network import ModelSettings
+    >>> from vgae.model.settings import ModelSettings
     >>> model = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
     >>> graph = Graph.from_edges([(0, 1), (1, 2)])
     >>> [record.step for record in train(model, graph, TrainSettings(steps=2), seed=0)]
@@ -272,7 +228,7 @@ def held_out_metrics(
     Examples
     --------
     >>> import numpy as np
-    >>> from vgae.model.network import ModelSettings
+    >>> from vgae.model.settings import ModelSettings
     >>> model = GraphAutoEncoder(ModelSettings(), n_inputs=4, seed=0)
     >>> inputs = EncoderInput.from_graph(Graph.from_edges([(0, 1), (1, 2)], n_nodes=4))
     >>> pairs = HeldOut(positives=np.array([[2, 3]]), negatives=np.array([[0, 3]]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -14,17 +14,14 @@ from torch import Tensor, nn
 
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.model.kernels import SparseMatrix
+from vgae.model.settings import FeatureUse
 
 __all__ = [
     "EncoderInput",
-    "FeatureUse",
     "GraphConvolutionEncoder",
     "scaled_features",
     "used_features",
 ]
-
-
-FeatureUse = Literal["raw", "unit", "none"]
 
 
 @dataclass(frozen=True)

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from vgae.ground.config import Dimension, Settings, stream_seed
+from vgae.ground.config import stream_seed
 from vgae.model.decoders import InnerProductDecoder
-from vgae.model.encoders import EncoderInput, FeatureUse, GraphConvolutionEncoder
+from vgae.model.encoders import EncoderInput, GraphConvolutionEncoder
 from vgae.model.kernels import Engine
 from vgae.model.latents import LATENTS, Latent
-from vgae.model.objective import Loss, ObjectiveName, Targets, link_loss
+from vgae.model.objective import Loss, Targets, link_loss
+from vgae.model.settings import ModelSettings
 
-__all__ = ["GraphAutoEncoder", "ModelSettings"]
-
-
-class ModelSettings(Settings):
-    """Layers and objective of a graph auto-encoder; the defaults are the paper's.
-
-    Attributes
-    ----------
-    latent
-        "gaussian" for the variational model (VGAE), "point" for the non-probabilistic one (GAE).
-    hidden_dim, latent_dim
-        Widths of the two graph-convolution layers.
-    bias
-        Whether layers have biases (the paper's have none, DGL's `VGAEModel` has).
-    objective
-        "paper" for the class-weighted cross-entropy, "elbo" for the evidence lower bound without
-        class weights.
-    features
-        Node features: "raw", scaled to "unit" length per node, or "none". Without features every
-        node is its own feature.
-
-    Examples
-    --------
-    >>> ModelSettings(latent="point", latent_dim=64).hidden_dim
-    32
-    """
-
-    latent: Literal["gaussian", "point"] = "gaussian"
-    hidden_dim: Dimension = 32
-    latent_dim: Dimension = 16
-    bias: bool = False
-    objective: ObjectiveName = "paper"
-    features: FeatureUse = "raw"
+__all__ = ["GraphAutoEncoder"]
 
 
 @final

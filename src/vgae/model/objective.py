@@ -13,7 +13,6 @@ No pair is sampled or dropped.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,10 +23,9 @@ from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.model.kernels import Engine, PairPattern, positive_terms, with_gradients
 from vgae.model.latents import Latent
+from vgae.model.settings import ObjectiveName
 
-__all__ = ["Loss", "ObjectiveName", "Targets", "link_loss"]
-
-ObjectiveName = Literal["paper", "elbo"]
+__all__ = ["Loss", "Targets", "link_loss"]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from vgae.learning.kept import KeptRuns, RunMetrics, file_name
 from vgae.learning.methods import (
     FUNCTION,
     METHODS,
-    PRESETS,
     Candidate,
     MethodLike,
     candidates,
@@ -47,7 +46,6 @@ __all__ = [
     "GAE",
     "METHODS",
     "MODELS",
-    "PRESETS",
     "VGAE",
     "Candidate",
     "Comparison",
@@ -159,7 +157,7 @@ def evaluate(
         run's seed), a baseline with its settings, or a function `(training view, seed) -> scores`:
         see `vgae.learning.scores.as_scores` for what it may return. No method sees a test pair.
     preset
-        A name in `vgae.people.api.PRESETS`, for auto-encoders given by name.
+        A name in `vgae.learning.settings.presets()`, for auto-encoders given by name.
     runs, seed
         Run r uses seed + r for the split and for the method.
     validation, test, protocol

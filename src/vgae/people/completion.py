@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from vgae.learning.settings import presets
+
 __all__ = [
     "ENGINES",
     "METHODS",
@@ -21,7 +23,7 @@ METHODS = (
     *("vgae", "gae", "spectral", "deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
     *("resource-allocation", "preferential-attachment", "katz", "pagerank"),
 )
-PRESETS = ("paper", "unit")
+PRESETS = tuple(presets())
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
     "full_average_precision",

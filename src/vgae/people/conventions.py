@@ -9,18 +9,34 @@ from __future__ import annotations
 import inspect
 import reprlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
 from vgae.ground.errors import nearest, not_fitted, unknown_name
 from vgae.ground.notebook import FRAMES, vector_frame
 
-__all__ = ["Estimator"]
+__all__ = ["Estimator", "keyword_signature"]
 
 
 BRIEF = reprlib.Repr()
 BRIEF.maxother = 200  # 30 would cut a graph short
 """How parameters are shown: a list of a million pairs is shortened."""
+
+
+def keyword_signature(defaults: Mapping[str, Any]) -> inspect.Signature:
+    """The signature of a constructor that takes these keywords, with their defaults.
+
+    Examples
+    --------
+    >>> print(keyword_signature({"steps": 200}))
+    (*, steps=200)
+    """
+    return inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for name, default in defaults.items()
+        ]
+    )
 
 
 class Estimator:

@@ -10,32 +10,31 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 
 from vgae.data.graph import Graph
 from vgae.data.interop import as_edge_pairs, as_graph, as_pairs, as_training_split
 from vgae.data.split import Split, TrainingView, sample_non_edges
-from vgae.ground.config import Settings, stream_seed
-from vgae.ground.errors import InputError, one_line
+from vgae.ground.config import stream_seed
+from vgae.ground.errors import InputError, one_line, unknown_name
 from vgae.ground.notebook import html_table
 from vgae.learning.inductive import States
 from vgae.learning.metrics import roc_auc
+from vgae.learning.settings import FitSettings
 from vgae.learning.store import Run, load_run, save_run, staged_run
 from vgae.learning.train import (
     Interrupt,
     StepRecord,
-    TrainSettings,
     choose_place,
     finishing_on_interrupt,
     held_out_metrics,
     train,
 )
-from vgae.model.encoders import EncoderInput, FeatureUse, used_features
+from vgae.model.encoders import EncoderInput, used_features
 from vgae.model.kernels import check_engine
-from vgae.model.network import GraphAutoEncoder, ModelSettings
-from vgae.model.objective import ObjectiveName
+from vgae.model.network import GraphAutoEncoder
+from vgae.model.settings import ModelSettings
 from vgae.people.answers import FittedLinks
-from vgae.people.conventions import Estimator
+from vgae.people.conventions import Estimator, keyword_signature
 from vgae.people.progress import training_display
 
 __all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load"]
@@ -44,34 +43,6 @@ logger = logging.getLogger(__name__)
 
 Callback: TypeAlias = Callable[[StepRecord], Any]
 """What `fit` calls after each step."""
-
-_MODEL, _TRAINING = ModelSettings(), TrainSettings()
-
-
-class EstimatorSettings(Settings):
-    """Everything that, together with a graph, determines a fitted model.
-
-    Examples
-    --------
-    >>> VGAE(latent_dim=8).settings.parameters()["latent_dim"]
-    8
-    """
-
-    model: Literal["vgae", "gae"]
-    network: ModelSettings
-    training: TrainSettings
-    seed: int = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _model_has_its_latent(self) -> Self:
-        if self.network.latent != MODELS[self.model].latent:
-            raise ValueError(f"model {self.model} has no {self.network.latent} latent")
-        return self
-
-    def parameters(self) -> dict[str, Any]:
-        """The keywords of the constructor for these settings."""
-        network = self.network.model_dump(exclude={"latent"})
-        return network | self.training.model_dump() | {"seed": self.seed}
 
 
 class LinkModel(Estimator, FittedLinks):
@@ -137,33 +108,23 @@ class LinkModel(Estimator, FittedLinks):
     metrics_: dict[str, Any]
     interrupted_: bool
     engine_: str
-    settings_: EstimatorSettings
+    settings_: FitSettings
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = _MODEL.latent_dim,
-        hidden_dim: int = _MODEL.hidden_dim,
-        objective: ObjectiveName = _MODEL.objective,
-        bias: bool = _MODEL.bias,
-        features: FeatureUse = _MODEL.features,
-        steps: int = _TRAINING.steps,
-        learning_rate: float = _TRAINING.learning_rate,
-        validate_every: int = _TRAINING.validate_every,
-        patience: int | None = _TRAINING.patience,
-        engine: str = _TRAINING.engine,
-        device: str = _TRAINING.device,
-        seed: int = 0,
-    ) -> None:
-        self.latent_dim, self.hidden_dim = latent_dim, hidden_dim
-        self.objective, self.bias, self.features = objective, bias, features
-        self.steps, self.learning_rate = steps, learning_rate
-        self.validate_every, self.patience = validate_every, patience
-        self.engine, self.device, self.seed = engine, device, seed
+    __signature__ = keyword_signature(
+        {name: field.default for name, field in FitSettings.fields().items()}
+    )
+
+    def __init__(self, **parameters: Any) -> None:
+        keywords = self._parameters()
+        for name in parameters:
+            if name not in keywords:
+                raise unknown_name("parameter", name, keywords)
+        for name, keyword in keywords.items():
+            setattr(self, name, parameters.get(name, keyword.default))
         check_engine(self.settings.training.engine)
 
     @property
-    def settings(self) -> EstimatorSettings:
+    def settings(self) -> FitSettings:
         """The parameters, checked, as settings of the network, the training and the seed.
 
         Examples
@@ -171,18 +132,7 @@ class LinkModel(Estimator, FittedLinks):
         >>> GAE(steps=50).settings.training.steps
         50
         """
-        network, training = (
-            {name: getattr(self, name) for name in kind.model_fields if name != "latent"}
-            for kind in (ModelSettings, TrainSettings)
-        )
-        return EstimatorSettings.parse(
-            {
-                "model": self.name,
-                "network": {"latent": self.latent, **network},
-                "training": training,
-                "seed": self.seed,
-            }
-        )
+        return FitSettings.of(self.name, **self.get_params(deep=False))
 
     def fit(
         self,
@@ -457,7 +407,7 @@ def _display(n_steps: int) -> Iterator[list[Callback]]:
 def _trained(
     view: TrainingView,
     inputs: EncoderInput,
-    settings: EstimatorSettings,
+    settings: FitSettings,
     callbacks: Sequence[Callback],
     interrupt: Interrupt,
 ) -> tuple[GraphAutoEncoder, list[dict[str, Any]]]:
@@ -618,7 +568,7 @@ def load(path: str | Path) -> LinkModel:
     VGAE(steps=5) fitted to 3 nodes, 2 edges
     """
     run = load_run(Path(path))
-    settings = EstimatorSettings.parse(run.settings, where=f"{path}/run.json: settings")
+    settings = FitSettings.parse(run.settings, where=f"{path}/run.json: settings")
     model = MODELS[settings.model](**settings.parameters())
     model.history_, model.metrics_, model.graph_ = run.history, run.metrics, run.graph
     model.settings_, model.states_ = settings, None

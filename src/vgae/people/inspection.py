@@ -15,12 +15,13 @@ from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.data.split import PAPER_SPLIT
+from vgae.learning.settings import FitSettings
 from vgae.learning.train import choose_place, train
 from vgae.model.encoders import used_features
 from vgae.model.kernels import Engine
-from vgae.model.network import GraphAutoEncoder, ModelSettings
+from vgae.model.network import GraphAutoEncoder
+from vgae.model.settings import ModelSettings
 from vgae.people.api import make_model
-from vgae.people.estimators import EstimatorSettings
 
 __all__ = ["Inspection", "Plan", "inspect_graph"]
 
@@ -249,7 +250,7 @@ def _preset(found: Mapping[str, Any] | None) -> tuple[str, str]:
     return "paper", "features are numbers of moderate size"
 
 
-def _step_seconds(graph: Graph, settings: EstimatorSettings) -> float:
+def _step_seconds(graph: Graph, settings: FitSettings) -> float:
     """Estimate the seconds of a training step from steps on a smaller, similar graph."""
     if graph.n_edges == 0:
         return 0.0

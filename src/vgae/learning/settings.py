@@ -1,0 +1,186 @@
+"""The settings of training and of a whole fit, and the presets. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic.fields import FieldInfo
+
+from vgae.ground.config import Settings
+from vgae.ground.errors import unknown_name
+from vgae.model.settings import ModelSettings
+
+__all__ = ["LATENT_OF", "FitSettings", "Preset", "TrainSettings", "named_preset", "presets"]
+
+LATENT_OF = {"vgae": "gaussian", "gae": "point"}
+"""The distribution of each model's embedding."""
+
+
+class TrainSettings(Settings):
+    """How a model is trained; the defaults are the paper's (Kipf & Welling 2016).
+
+    Examples
+    --------
+    >>> TrainSettings(steps=50).learning_rate
+    0.01
+    """
+
+    steps: int = Field(
+        default=200, ge=0, description="Full-batch gradient steps (at most, with patience)."
+    )
+    learning_rate: float = Field(default=0.01, gt=0.0, le=1000.0, description="Step size of Adam.")
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of each weight that a step takes away, times the step size (as AdamW "
+        "does).",
+    )
+    validate_every: int = Field(
+        default=10, ge=1, description="Steps between two looks at the validation pairs, if any."
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="Stop after this many steps without a better validation average precision, "
+        "and keep the best weights; at least validate_every. Default: train all steps and keep "
+        "the last weights, as the paper does.",
+    )
+    noise: Literal["sequential", "counter"] = Field(
+        default="sequential",
+        description="Random numbers of the samples: sequential (one stream, in the order of the "
+        "steps) or counter (each number depends on the seed, the step and the node alone, so that "
+        "it is the same on every device).",
+    )
+    engine: str = Field(
+        default="auto",
+        description="What sums over all pairs: auto (the fastest exact one on the device), numba, "
+        "triton, triton-tf32, triton-bf16 (rounded products), tiles or reference.",
+    )
+    device: str = Field(
+        default="cpu", description="Where to train: cpu, or cuda (cuda:1 for the second GPU)."
+    )
+
+    @model_validator(mode="after")
+    def _patience_spans_a_validation(self) -> Self:
+        if self.patience is not None and self.patience < self.validate_every:
+            raise ValueError(
+                f"patience {self.patience} is less than validate_every {self.validate_every}: it "
+                "would stop before it looks; raise it, or look more often (--validate-every)"
+            )
+        return self
+
+
+class FitSettings(Settings):
+    """Everything that, together with a graph, determines a fitted model.
+
+    Examples
+    --------
+    >>> FitSettings.of("gae", latent_dim=8).network.latent
+    'point'
+    >>> FitSettings.fields()["steps"].default, FitSettings.of("vgae").parameters()["steps"]
+    (200, 200)
+    """
+
+    model: Literal["vgae", "gae"]
+    network: ModelSettings
+    training: TrainSettings
+    seed: int = Field(default=0, ge=0, description="Seed of the initial weights and the samples.")
+
+    @model_validator(mode="after")
+    def _model_has_its_latent(self) -> Self:
+        if self.network.latent != LATENT_OF[self.model]:
+            raise ValueError(f"model {self.model} has no {self.network.latent} latent")
+        return self
+
+    @classmethod
+    def of(cls, model: str, **parameters: Any) -> Self:
+        """The settings with these parameters, each put into the stage that it belongs to.
+
+        Parameters
+        ----------
+        model
+            "vgae" or "gae".
+        **parameters
+            Names of fields of `ModelSettings` and `TrainSettings`, and `seed`.
+
+        Raises
+        ------
+        InputError
+            A name is unknown or a value is not allowed.
+        """
+        stages: dict[str, dict[str, Any]] = {
+            "network": {"latent": LATENT_OF.get(model)},
+            "training": {},
+        }
+        rest = dict(parameters)
+        for stage, kind in (("network", ModelSettings), ("training", TrainSettings)):
+            for name in kind.model_fields:
+                if name in rest:
+                    stages[stage][name] = rest.pop(name)
+        return cls.parse({"model": model, **stages, **rest})
+
+    @classmethod
+    def fields(cls) -> dict[str, FieldInfo]:
+        """The fields of all stages by name: the keywords of an estimator, and their defaults."""
+        network, training = (dict(kind.model_fields) for kind in (ModelSettings, TrainSettings))
+        del network["latent"]  # which the model decides
+        return network | training | {"seed": cls.model_fields["seed"]}
+
+    def parameters(self) -> dict[str, Any]:
+        """The keywords of an estimator for these settings."""
+        network = self.network.model_dump(exclude={"latent"})
+        return network | self.training.model_dump() | {"seed": self.seed}
+
+
+class Preset(Settings):
+    """Settings with a name, kept as a file.
+
+    Examples
+    --------
+    >>> named_preset("unit").settings
+    {'features': 'unit'}
+    """
+
+    about: str
+    settings: dict[str, Any]
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """The presets that come with the package, by name.
+
+    Examples
+    --------
+    >>> sorted(presets())
+    ['paper', 'unit']
+    """
+    found = {}
+    for item in resources.files("vgae.model").joinpath("presets").iterdir():
+        name, _, suffix = item.name.rpartition(".")
+        if suffix == "toml":
+            found[name] = Preset.parse(tomllib.loads(item.read_text("utf-8")), where=item.name)
+    return dict(sorted(found.items()))
+
+
+def named_preset(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises
+    ------
+    InputError
+        There is no such preset.
+
+    Examples
+    --------
+    >>> named_preset("papr")
+    Traceback (most recent call last):
+    vgae.InputError: unknown preset 'papr': did you mean 'paper'? ...
+    """
+    if name not in presets():
+        raise unknown_name("preset", name, presets())
+    return presets()[name]
