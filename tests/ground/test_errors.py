@@ -122,7 +122,7 @@ def test_a_mistake_has_a_short_traceback(mistake: VgaeError) -> None:
     files = re.findall(r'File "(.*?)", line', shown)
     libraries = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
     assert not [file for file in files if file.startswith(tuple(libraries))]
-    assert shown.splitlines()[-1].startswith("vgae.ground.errors.")
+    assert shown.splitlines()[-1].startswith("vgae.")
     assert len(str(mistake).splitlines()) == 1
 
 

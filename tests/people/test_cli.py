@@ -442,7 +442,7 @@ def test_a_table_is_replaced_when_told_so_alone(
         raise AssertionError("work began")
 
     with monkeypatch.context() as patch:
-        for function in ("api.load", "api.evaluate", "datasets.is_cached"):
+        for function in ("people.api.load", "people.api.evaluate", "data.datasets.is_cached"):
             patch.setattr(f"vgae.{function}", worked)
         line = refused(call, folder, *words)
     assert line.startswith(f"Error: {words[-1]}: exists; add --overwrite")
@@ -624,8 +624,12 @@ def test_nothing_is_read_before_all_else_is_checked(
     def read(*_: object, **__: object) -> None:
         raise AssertionError("a file was read")
 
-    readers = ("io.read_edges", "io.read_format", "io.read_pairs", "store._read_record")
-    for reader in (*readers, "reproduction.load_dataset"):
+    readers = (
+        *("data.io.read_edges", "data.io.read_format", "data.io.read_pairs"),
+        "learning.store._read_record",
+        "learning.reproduction.load_dataset",
+    )
+    for reader in readers:
         monkeypatch.setattr(f"vgae.{reader}", read)
     (folder / "pipe").touch()
     named = {"GRAPH": "big.csv", "RUN": "run"}

@@ -31,7 +31,7 @@ CONTROL = re.compile(
     "\ud800-\udfff]"  # surrogates, which cannot be written
 )
 LIBRARIES = (
-    str(Path(__file__).parent),
+    str(Path(__file__).parents[1]),
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
 )
 """Folders of code that is not the reader's."""

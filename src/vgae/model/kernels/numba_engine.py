@@ -46,7 +46,7 @@ from vgae.model.kernels.threads import run_together
 
 __all__ = ["NumbaEngine"]
 
-EMITTED = "43642230f9f8"
+EMITTED = "a6773573b223"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Floats = NDArray[np.float32]

@@ -23,7 +23,7 @@ from vgae.model.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "top_pairs", "top_partners"]
 
-EMITTED = "43642230f9f8"
+EMITTED = "a6773573b223"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
