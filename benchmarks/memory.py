@@ -104,7 +104,7 @@ def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
     _spare_memory()
     from vgae.data.io import read_graph
     from vgae.data.split import split_edges
-    from vgae.learning.store import save_run, staged_run
+    from vgae.learning.store import save_fitted, staged_run
     from vgae.people.api import make_model
 
     note("imports")
@@ -118,7 +118,7 @@ def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
     model.fit(split, callbacks=lambda record: note("first step") if record.step == 1 else None)
     note("training and scoring")
     with staged_run(edges.with_name("run"), overwrite=True) as staged:
-        save_run(model.as_run(), staged)
+        save_fitted(model.fitted_, staged)
     note("saving")
     return found
 

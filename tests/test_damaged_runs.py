@@ -21,12 +21,11 @@ from vgae.data.io import read_graph
 from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
 
-EARLIER = ("format-1", "format-2")
+EARLIER = ("format-1", "format-2", "format-3", "format-3-joined")
 
 
 def n_features(model: vgae.LinkModel) -> int:
-    used = model.settings_.network.features != "none"
-    return int(model.graph_["n_features"]) if used else 0
+    return model.fitted_.n_features
 
 
 def numbers_of(model: vgae.LinkModel) -> dict[str, Any]:
@@ -80,13 +79,17 @@ def test_runs_of_earlier_formats_answer_as_they_did(name: str) -> None:
     assert model.metrics_["test"]["auc"] == told["auc"]
     assert model.history_[-1]["loss"] == told["loss"]
     assert (model.states_ is None) == (name == "format-1")
+    if "new" in told:
+        features = np.ones((1, n_features(model))) if n_features(model) else None
+        links = [("new", "n00"), ("new", "n03")]
+        assert model.embed_new(features, links, ids=["new"])[0].tolist() == told["new"]
 
 
 @pytest.mark.parametrize("name", EARLIER)
 def test_runs_of_earlier_formats_are_saved_in_this_one(name: str, tmp_path: Path) -> None:
     model = vgae.load(RUNS / name)
     model.save(tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 3
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 4
     assert vgae.load(tmp_path / "run").recommend(3) == model.recommend(3)
 
 

@@ -91,5 +91,5 @@ def test_a_notebook_has_a_live_line_where_it_has_widgets(
 
     monkeypatch.setattr(progress, "Progress", Display)
     with training_display(1, keep=True) as show:
-        show(StepRecord(1, 0.7, 0.6, 0.1, seconds=0.5))
+        show(StepRecord(1, 0.7, {"reconstruction": 0.6, "kl": 0.1}, seconds=0.5))
     assert (len(made), len(said)) == ((1, 0) if widgets else (0, 1))

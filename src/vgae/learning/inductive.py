@@ -1,13 +1,16 @@
 """Embedding of other graphs and of new nodes by an encoder that was not fitted to them.
 
-New nodes do not change the known ones. For a new node v with links of weights w_vu,
+New nodes do not change the known ones. An encoder that works in rounds (see
+`vgae.model.encoders.Propagation`) places a new node by the same rounds, with what the known nodes
+near it sent when the model was fitted. For graph convolutions and a new node v with links of
+weights w_vu this means
 
     d_v      = 1 + sum_u w_vu        a_vu = w_vu / sqrt(d_v d_u)        a_vv = 1 / d_v
     hidden_v = ReLU(sum_u a_vu x_u W + a_vv x_v W + b)
     vector_v = sum_u a_vu hidden_u W_mean + a_vv hidden_v W_mean + b_mean
 
 These are the encoder's two layers (Kipf & Welling 2016, sec. 1), except that the degrees d_u and
-the hidden states of known nodes stay what they were without v.
+the states of known nodes stay what they were without v.
 """
 
 from __future__ import annotations
@@ -28,11 +31,11 @@ from vgae.data.ids import IdArray, NodeId, as_ids, canonical_int, unique_ids
 from vgae.data.interop import as_pairs
 from vgae.data.io import check_vectors
 from vgae.ground.errors import InputError
-from vgae.model.encoders import EncoderInput, scaled_features, used_features
+from vgae.model.encoders import EncoderInput, Propagation
+from vgae.model.inputs import InputScaling
 from vgae.model.kernels import SparseMatrix
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
-from vgae.model.settings import FeatureUse
 
 __all__ = ["NewNodes", "States", "encode_graph", "encode_new", "new_nodes"]
 
@@ -47,13 +50,11 @@ class States:
 
     Attributes
     ----------
-    inputs
-        Features times the first layer's weights, X W, shape (n_nodes, hidden_dim). Without
-        features, the weights of each node itself, or zero for a node without weights.
-    hidden
-        The hidden layer, same shape.
+    levels
+        The encoder's state before each round, shape (n_nodes, width) each. The first is X W;
+        without inputs, the weights of each node itself, or zero for a node without weights.
     degrees
-        Sum of the weights of each node's links in the message graph and of its self loop, which is
+        Sum of the weights of each node's links in the message graph and of a self loop of weight
         1; shape (n_nodes,), float64.
 
     Examples
@@ -61,54 +62,73 @@ class States:
     >>> from vgae.model.settings import ModelSettings
     >>> graph = Graph.from_edges([(0, 1), (1, 2)])
     >>> network = GraphAutoEncoder(ModelSettings(hidden_dim=4), n_inputs=3, seed=0)
-    >>> states = States.of(network, graph, EncoderInput.from_graph(graph))
+    >>> states = States.of(network, graph, network.prepare(graph, None), None)
     >>> states.degrees.tolist()
     [2.0, 3.0, 2.0]
-    >>> states.joined(states).hidden.shape
+    >>> states.joined(states).levels[1].shape
     (6, 4)
-    >>> stored = states.arrays(n_features=0)
-    >>> again = States.from_arrays(stored, network, n_nodes=3, n_features=0)
-    >>> bool((again.inputs == states.inputs).all())
+    >>> stored = states.arrays(has_inputs=False)
+    >>> again = States.from_arrays(stored, network, n_nodes=3, has_inputs=False)
+    >>> bool((again.levels[0] == states.levels[0]).all())
     True
     """
 
-    inputs: NDArray[np.float32]
-    hidden: NDArray[np.float32]
+    levels: tuple[NDArray[np.float32], ...]
     degrees: NDArray[np.float64]
 
     @classmethod
-    def of(cls, network: GraphAutoEncoder, graph: Graph, messages: EncoderInput) -> Self:
-        """The states of the nodes of a message graph, whose tensors are `messages`."""
+    def of(
+        cls,
+        network: GraphAutoEncoder,
+        graph: Graph,
+        prepared: EncoderInput,
+        inputs: Features | None,
+    ) -> Self | None:
+        """The states of the nodes of a message graph, or None if the encoder has none.
+
+        Parameters
+        ----------
+        network
+            The fitted model.
+        graph
+            The message graph.
+        prepared
+            The same in the encoder's form.
+        inputs
+            Inputs of the nodes, or None.
+        """
         encoder = network.encoder
-        use = network.settings.features
-        features, weight = used_features(graph, use), encoder.weight["hidden"]
+        if not isinstance(encoder, Propagation):
+            return None
         with torch.no_grad():
-            if features is None:
-                inputs = weight.detach()
-            elif messages.features is None or messages.propagated:
-                inputs = _product(features, use, weight)
-            else:
-                inputs = messages.features @ weight
-            hidden = encoder.hidden_states(messages.first_product(weight))
+            levels = encoder.states(prepared)[:-1]
+            if prepared.propagated and inputs is not None:  # rounds that were done ahead
+                adjacency, state = prepared.adjacency, _projected(inputs, encoder.first_weight)
+                for level in range(prepared.propagated):
+                    levels[level] = state
+                    if level + 1 < prepared.propagated:
+                        received = adjacency @ encoder.messages(level, state)
+                        state = encoder.update(level, received, state, levels[0])
+        arrays = tuple(level.detach().numpy() for level in levels)
         degrees = 1.0 + graph.adjacency.astype(np.float64).sum(axis=1)
-        arrays = inputs.numpy(), hidden.numpy(), degrees
-        for array in arrays:
+        for array in (*arrays, degrees):
             array.flags.writeable = False  # they may be the network's own weights
-        return cls(*arrays)
+        return cls(arrays, degrees)
 
     def joined(self, others: States) -> States:
         """The states of these nodes, followed by those of the others."""
+        levels = zip(self.levels, others.levels, strict=True)
         return States(
-            *(
-                np.concatenate([getattr(self, name), getattr(others, name)])
-                for name in ("inputs", "hidden", "degrees")
-            )
+            tuple(np.concatenate(both) for both in levels),
+            np.concatenate([self.degrees, others.degrees]),
         )
 
-    def arrays(self, *, n_features: int) -> dict[str, NDArray[Any]]:
-        """Arrays by name; without features, `inputs` are weights of the model and omitted."""
-        arrays: dict[str, NDArray[Any]] = {"hidden": self.hidden, "degrees": self.degrees}
-        return arrays | ({"inputs": self.inputs} if n_features else {})
+    def arrays(self, *, has_inputs: bool) -> dict[str, NDArray[Any]]:
+        """Arrays by name; without inputs, the first level holds weights and is omitted."""
+        levels = {_level_name(place): level for place, level in enumerate(self.levels)}
+        if not has_inputs:
+            del levels[_level_name(0)]
+        return {**levels, "degrees": self.degrees}
 
     @classmethod
     def from_arrays(
@@ -117,7 +137,7 @@ class States:
         network: GraphAutoEncoder,
         *,
         n_nodes: int,
-        n_features: int,
+        has_inputs: bool,
     ) -> Self:
         """The states whose `arrays` these are.
 
@@ -126,29 +146,49 @@ class States:
         InputError
             The arrays do not belong to the nodes of this model.
         """
-        weight = network.encoder.weight["hidden"].detach().numpy()
-        width, found = weight.shape[1], dict(arrays)
-        if not n_features:
-            added = np.zeros((max(0, n_nodes - len(weight)), width), np.float32)
-            found["inputs"] = np.concatenate([weight, added])
+        wrong = InputError("states do not fit the model; fit again")
+        encoder, found = network.encoder, dict(arrays)
+        if not isinstance(encoder, Propagation):
+            raise wrong
+        with torch.no_grad():
+            weight = encoder.first_weight.detach().numpy()
+            silent = _silent(encoder)
+        if not has_inputs:
+            added = np.zeros((max(0, n_nodes - len(weight)), weight.shape[1]), np.float32)
+            found[_level_name(0)] = np.concatenate([weight, added])
         single, double = np.dtype(np.float32), np.dtype(np.float64)
+        names = [_level_name(level) for level in range(encoder.n_rounds)]
         expected = {
-            "inputs": ((n_nodes, width), single),
-            "hidden": ((n_nodes, width), single),
-            "degrees": ((n_nodes,), double),
+            name: ((n_nodes, state.shape[1]), single)
+            for name, state in zip(names, silent, strict=False)
         }
         given = {name: (array.shape, array.dtype) for name, array in found.items()}
-        if given != expected or not (found["degrees"] >= 1.0).all():
-            raise InputError("states do not fit the model; fit again")
-        return cls(**found)
+        if given != expected | {"degrees": ((n_nodes,), double)}:
+            raise wrong
+        if not (found["degrees"] >= 1.0).all():
+            raise wrong
+        return cls(tuple(found[name] for name in names), found["degrees"])
 
 
-def _product(features: Features, use: FeatureUse, weight: Tensor) -> Tensor:
-    """Features, scaled as the encoder sees them, times the first layer's weight."""
-    scaled = scaled_features(features, use)
-    if sparse.issparse(scaled):
-        return SparseMatrix.from_scipy(scaled) @ weight
-    return torch.from_numpy(scaled @ weight.detach().numpy())  # torch would copy the features
+def _level_name(level: int) -> str:
+    """Names in run folders: format 2 named the states of two graph convolutions."""
+    return ("inputs", "hidden")[level] if level < 2 else f"hidden{level}"
+
+
+def _projected(inputs: Features, weight: Tensor) -> Tensor:
+    """Inputs times the first weight."""
+    if sparse.issparse(inputs):
+        return SparseMatrix.from_scipy(inputs) @ weight
+    return torch.from_numpy(inputs @ weight.detach().numpy())  # torch would copy the inputs
+
+
+def _silent(encoder: Propagation) -> list[Tensor]:
+    """States of a node that gets nothing: zero, or what biases alone give."""
+    states = [torch.zeros((1, encoder.first_weight.shape[1]))]
+    for level in range(encoder.n_rounds):
+        received = torch.zeros_like(encoder.messages(level, states[-1]))
+        states.append(encoder.update(level, received, states[-1], states[0]))
+    return states
 
 
 @dataclass(frozen=True)
@@ -307,7 +347,9 @@ def _check_new(known: Graph, names: list[NodeId]) -> None:
     unique_ids(as_ids(names))
 
 
-def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tuple[Latent, States]:
+def encode_new(
+    network: GraphAutoEncoder, states: States, new: NewNodes, scaling: InputScaling
+) -> tuple[Latent, States]:
     """Encode new nodes without changing the known ones; for the equations see this module.
 
     Time and memory grow only with the new nodes, their links and their neighbours.
@@ -320,6 +362,8 @@ def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tupl
         States of the known nodes.
     new
         The nodes that join them.
+    scaling
+        How features became inputs in the fit.
 
     Returns
     -------
@@ -334,49 +378,61 @@ def encode_new(network: GraphAutoEncoder, states: States, new: NewNodes) -> tupl
     Examples
     --------
     >>> from vgae import VGAE
-    >>> model = VGAE(steps=1).fit([("a", "b"), ("b", "c")])
+    >>> model = VGAE(steps=1).fit([("a", "b"), ("b", "c")]).fitted_
     >>> new = new_nodes(
-    ...     model.split_.graph, features=None, edges=[("x", "c")], weights=None, ids=None,
+    ...     model.split.graph, features=None, edges=[("x", "c")], weights=None, ids=None,
     ...     n_features=0,
     ... )
-    >>> latent, states = encode_new(model.network_, model.states_, new)
+    >>> latent, states = encode_new(model.network, model.states, new, model.scaling)
     >>> tuple(latent.mean.shape), states.degrees.tolist()
     ((1, 16), [2.0])
     """
     encoder, n_near = network.encoder, len(new.near)
-    near_inputs, near_hidden = (
-        torch.from_numpy(array[new.near]) for array in (states.inputs, states.hidden)
-    )
+    assert isinstance(encoder, Propagation)  # noqa: S101 - it has states
+    near = [torch.from_numpy(level[new.near]) for level in states.levels]
     links = sparse.csr_array(new.links.adjacency.astype(np.float64))[n_near:]
     n_new = links.shape[0]
-    degrees = 1.0 + links.sum(axis=1)
-    scale = 1.0 / np.sqrt(np.concatenate([states.degrees[new.near], degrees]))
-    with_loops = sparse.csr_array(links + sparse.eye_array(*links.shape, k=n_near, format="csr"))
-    normalized = sparse.diags_array(scale[n_near:]) @ with_loops @ sparse.diags_array(scale)
+    own_degrees = 1.0 + links.sum(axis=1)
+    degrees = np.concatenate([states.degrees[new.near], own_degrees])
+    loops = sparse.eye_array(*links.shape, k=n_near, format="csr")
+    with_loops = sparse.csr_array(links + loops)
+    if encoder.self_loops:
+        normalized = encoder.normalised(with_loops, degrees)
+    else:
+        normalized = encoder.normalised(links, degrees - 1.0)
     normalized = sparse.csr_array(normalized).astype(np.float32)
     normalized.sort_indices()
     adjacency = SparseMatrix.from_scipy(normalized)
     with torch.no_grad():
         if new.features is None:
-            inputs = torch.zeros((n_new, near_inputs.shape[1]))
-            # The hidden layer without any input: zero, or what biases alone give.
-            silent = encoder.hidden_states(inputs[:1])
+            levels = [torch.zeros((n_new, near[0].shape[1]))]
+            silent = _silent(encoder)
             _check_placed(
                 np.asarray(new.ids),
                 with_loops,
-                np.append((near_inputs != 0).any(dim=1).numpy(), np.zeros(n_new, bool)),
-                np.append((near_hidden != silent).any(dim=1).numpy(), np.zeros(n_new, bool)),
+                [
+                    (state != nothing).any(dim=1).numpy()
+                    for state, nothing in zip(near, silent, strict=False)
+                ],
             )
         else:
-            use, weight = network.settings.features, encoder.weight["hidden"]
-            inputs = _product(new.features, use, weight)
-        hidden = encoder.hidden_states(adjacency @ torch.cat([near_inputs, inputs]))
-        latent = network.latent(**encoder.read_out(adjacency, torch.cat([near_hidden, hidden])))
-    return _checked(latent), States(inputs.numpy(), hidden.numpy(), degrees)
+            levels = [_projected(scaling.apply(new.features), encoder.first_weight)]
+        for level in range(encoder.n_rounds):
+            both = torch.cat([near[level], levels[level]])
+            received = adjacency @ encoder.messages(level, both)
+            levels.append(encoder.update(level, received, levels[level], levels[0]))
+        latent = network.latent(**encoder.read_out(levels.pop()))
+    made = States(tuple(level.numpy() for level in levels), own_degrees)
+    return _checked(latent), made
 
 
 def encode_graph(
-    network: GraphAutoEncoder, graph: Graph, *, known: Graph, n_features: int
+    network: GraphAutoEncoder,
+    graph: Graph,
+    *,
+    known: Graph,
+    n_features: int,
+    scaling: InputScaling,
 ) -> Latent:
     """Encode another graph as the training graph was encoded.
 
@@ -391,6 +447,8 @@ def encode_graph(
         recognises nodes by these ids.
     n_features
         Number of features of the model; 0 if it was fitted without features.
+    scaling
+        How features became inputs in the fit.
 
     Raises
     ------
@@ -402,34 +460,41 @@ def encode_graph(
     --------
     >>> from vgae import VGAE
     >>> known = Graph.from_pairs([("a", "b"), ("b", "c")])
-    >>> network = VGAE(steps=1).fit(known).network_
+    >>> fitted = VGAE(steps=1).fit(known).fitted_
     >>> other = Graph.from_pairs([("b", "c"), ("c", "new")])
-    >>> tuple(encode_graph(network, other, known=known, n_features=0).mean.shape)
+    >>> latent = encode_graph(
+    ...     fitted.network, other, known=known, n_features=0, scaling=fitted.scaling
+    ... )
+    >>> tuple(latent.mean.shape)
     (3, 16)
     """
+    encoder, use = network.encoder, network.settings.features
     if n_features:
         if graph.features is None:
             raise InputError(
                 f"features: the model was fitted with {n_features:,} per node; this graph has none"
             )
         _check_width(graph.n_features, n_features)
-        inputs = EncoderInput.from_graph(graph, network.settings.features)
+        prepared = network.prepare(graph, scaling.apply(graph.features))
+    elif not isinstance(encoder, Propagation):
+        raise InputError(f"encoder {encoder.name}: cannot embed a graph without features")
     else:
-        if graph.features is not None and network.settings.features != "none":
+        if graph.features is not None and use != "none":
             logger.warning(
                 "ignored %s per node: the model was fitted without any",
                 count(graph.n_features, "feature"),
             )
-        n_weights = len(network.encoder.weight["hidden"])
+        adjacency = encoder.adjacency(graph)
+        n_weights = len(encoder.first_weight)
         rows = known.index(graph.ids)
         rows[rows >= n_weights] = -1
-        inputs = EncoderInput.from_own_weights(graph, rows, n_weights)
+        prepared = EncoderInput.from_own_weights(adjacency, rows, n_weights)
         with_loops = sparse.csr_array(
             graph.adjacency + sparse.eye_array(graph.n_nodes, format="csr")
         )
-        _check_placed(graph.ids, with_loops, rows >= 0, np.zeros(graph.n_nodes, bool))
+        _check_placed(graph.ids, with_loops, [rows >= 0] * encoder.n_rounds, all_new=True)
     with torch.no_grad():
-        return _checked(network.encode(inputs))
+        return _checked(network.encode(prepared))
 
 
 def _checked(latent: Latent) -> Latent:
@@ -445,17 +510,24 @@ def _checked(latent: Latent) -> Latent:
 
 
 def _check_placed(
-    ids: NDArray[Any], with_loops: Any, informed: NDArray[np.bool_], hidden: NDArray[np.bool_]
+    ids: NDArray[Any],
+    with_loops: Any,
+    informed: Sequence[NDArray[np.bool_]],
+    *,
+    all_new: bool = False,
 ) -> None:
-    """Refuse nodes whose two layers receive nothing: they would all get the same embedding.
+    """Refuse nodes whom no round brings anything: they would all get the same embedding.
 
-    The rows of the adjacency belong to its last columns. A column is `informed` if the node has
-    weights, `hidden` if its hidden state is known to have received some.
+    The rows of the adjacency belong to its last columns. A node before these is `informed` before
+    a round if its state is more than nothing. With `all_new`, the rows are all nodes, and
+    `informed` says which of them have weights.
     """
     pattern = (with_loops != 0).astype(np.int64)
-    reached = hidden.copy()
-    reached[len(reached) - len(ids) :] |= pattern @ informed.astype(np.int64) > 0
-    lost = np.flatnonzero(pattern @ reached.astype(np.int64) == 0)
+    reached = informed[0] if all_new else np.zeros(len(ids), bool)
+    for known in informed:
+        columns = reached if all_new else np.concatenate([known, reached])
+        reached = pattern @ columns.astype(np.int64) > 0
+    lost = np.flatnonzero(~reached)
     if lost.size:
         raise InputError(
             f"node '{ids[lost[0]]}' has no link to a known node, nor to a neighbour of one; "

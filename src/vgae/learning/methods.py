@@ -5,46 +5,50 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from vgae.data.graph import Graph
 from vgae.data.split import TrainingView
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.baselines import BASELINES, Baseline, baseline
 from vgae.learning.evaluation import Method
+from vgae.learning.fitted import fit
 from vgae.learning.scores import Scores, as_scores
-from vgae.learning.settings import named_preset
-from vgae.model.encoders import used_features
-from vgae.people.estimators import MODELS, LinkModel
+from vgae.learning.settings import LATENT_OF, FitSettings, named_preset
+from vgae.learning.train import choose_place
+from vgae.model.network import Parts
 
-__all__ = ["FUNCTION", "METHODS", "Candidate", "MethodLike", "candidates", "make_model"]
+__all__ = ["FUNCTION", "METHODS", "Candidate", "Estimator", "MethodLike", "candidates"]
 
-METHODS = (*MODELS, *BASELINES)
+METHODS = (*LATENT_OF, *BASELINES)
 """The auto-encoders and the baselines, by name."""
 
 FUNCTION = "function"
 """The kind of a method of your own."""
 
-MethodLike = str | LinkModel | Baseline | Callable[[TrainingView, int], Any]
-"""A name in `METHODS`, an estimator, a baseline, or a function (training view, seed) -> scores."""
 
-
-def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkModel:
-    """A model by name, with a preset's settings and overrides.
-
-    Raises
-    ------
-    InputError
-        Model or preset is unknown, or a setting is not allowed.
+class Estimator(Protocol):
+    """What an estimator, such as `vgae.VGAE`, must have to be a method.
 
     Examples
     --------
-    >>> make_model("gae", preset="unit", latent_dim=8).settings.network.features
-    'unit'
+    >>> from vgae import GAE
+    >>> estimator: Estimator = GAE(steps=5)
+    >>> estimator.settings.model, estimator.parts.names()
+    ('gae', {})
     """
-    if name not in MODELS:
-        raise unknown_name("model", name, MODELS)
-    return MODELS[name](**(named_preset(preset).settings | overrides))
+
+    @property
+    def settings(self) -> FitSettings:
+        """All settings."""
+
+    @property
+    def parts(self) -> Parts:
+        """Parts of your own."""
+
+
+MethodLike = str | Estimator | Baseline | Callable[[TrainingView, int], Any]
+"""A name in `METHODS`, an estimator, a baseline, or a function (training view, seed) -> scores."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ def candidates(
     --------
     >>> list(candidates(["gae", "katz"], settings={"katz": {"attenuation": 0.1}}))
     ['gae', 'katz']
-    >>> candidates({"wide": MODELS["vgae"](latent_dim=64)})["wide"].overrides
+    >>> from vgae import VGAE
+    >>> candidates({"wide": VGAE(latent_dim=64)})["wide"].overrides
     {'latent_dim': 64}
     """
     overrides, settings = overrides or {}, settings or {}
@@ -172,12 +177,13 @@ def _check_settings(
 def _settings_of(name: str) -> list[str]:
     if name in BASELINES:
         return list(BASELINES[name].model_fields)
-    return [key for key in inspect.signature(MODELS[name]).parameters if key != "seed"]
+    return [key for key in FitSettings.fields() if key != "seed"]
 
 
 def _by_name(name: str, preset: str, overrides: dict[str, Any]) -> Candidate:
-    if name in MODELS:
-        return _auto_encoder(make_model(name, preset=preset, **overrides), preset, overrides)
+    if name in LATENT_OF:
+        settings = FitSettings.of(name, **(named_preset(preset).settings | overrides))
+        return _auto_encoder(settings, Parts(), preset, overrides)
     return _baseline(baseline(name, **overrides), overrides)
 
 
@@ -186,11 +192,13 @@ def _given(label: str, method: Any) -> Candidate:
     if isinstance(method, type):
         kind = method.__name__
         raise InputError(f"{label}: is the class {kind}; give an instance, as in {kind}()")
-    if isinstance(method, LinkModel):
-        default = type(method)().settings.parameters() | {"seed": method.seed}
-        given = method.settings.parameters()
-        changed = {key: value for key, value in given.items() if value != default[key]}
-        return _auto_encoder(method, None, changed)
+    settings, parts = getattr(method, "settings", None), getattr(method, "parts", None)
+    if isinstance(settings, FitSettings) and isinstance(parts, Parts):
+        default = FitSettings.of(settings.model).parameters() | {"seed": settings.seed}
+        changed = {
+            key: value for key, value in settings.parameters().items() if value != default[key]
+        }
+        return _auto_encoder(settings, parts, None, changed | dict(parts.names()))
     if isinstance(method, Baseline):
         return _baseline(method, method.model_dump(exclude_defaults=True))
     if callable(method):
@@ -201,22 +209,24 @@ def _given(label: str, method: Any) -> Candidate:
     )
 
 
-def _auto_encoder(model: LinkModel, preset: str | None, overrides: Mapping[str, Any]) -> Candidate:
-    kind, settings = type(model), model.settings
-    parameters = settings.parameters()
-
+def _auto_encoder(
+    settings: FitSettings, parts: Parts, preset: str | None, overrides: Mapping[str, Any]
+) -> Candidate:
     def scores(view: TrainingView, seed: int) -> Scores:
-        return kind(**(parameters | {"seed": seed})).fit(view).scores()
+        seeded = settings.model_copy(update={"seed": seed})
+        return fit(view.as_split(), seeded, parts=parts).scores
 
-    use = settings.network.features
+    _, engine = choose_place(settings.training, settings.network.latent_dim)
+    used = settings.network.features != "none"
     made = Candidate(
-        model.name if MODELS[model.name] is kind else FUNCTION,
+        # What a part of your own computes is not in its name: its runs are not kept.
+        FUNCTION if parts.names() else settings.model,
         scores,
         preset,
         overrides,
-        settings.network.model_dump() | settings.training.model_dump(),
-        engine=model.engine_here(),
-        reads_features=lambda graph: used_features(graph, use) is not None,
+        settings.network.model_dump() | settings.training.model_dump() | parts.names(),
+        engine=engine.name,
+        reads_features=lambda graph: used and graph.features is not None,
         on=lambda _: made,
         single_threaded=False,
     )

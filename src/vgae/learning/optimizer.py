@@ -24,6 +24,9 @@ class Adam:
         The tensors to train.
     learning_rate
         Step size.
+    weight_decay
+        Each step also takes this share of the weights away, times the step size (Loshchilov &
+        Hutter 2019, algorithm 2).
 
     Examples
     --------
@@ -33,11 +36,14 @@ class Adam:
     >>> optimizer.step()
     >>> round(weight.item(), 4)
     0.9
+    >>> optimizer.restore(optimizer.state())  # the moments, to go on from later
     """
 
-    def __init__(self, parameters: list[Tensor], learning_rate: float) -> None:
+    def __init__(
+        self, parameters: list[Tensor], learning_rate: float, weight_decay: float = 0.0
+    ) -> None:
         self.parameters = parameters
-        self.learning_rate = learning_rate
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.first = [torch.zeros_like(parameter) for parameter in parameters]
         self.second = [torch.zeros_like(parameter) for parameter in parameters]
         self.n_steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
@@ -56,7 +62,9 @@ class Adam:
             list(part) for part in zip(*moved, strict=True)
         )
         torch._foreach_add_(n_steps, 1)
-        torch._fused_adam_(
+        # With a decay of zero both do the same; AdamW's decay does not enter the moments.
+        adam = torch._fused_adamw_ if self.weight_decay else torch._fused_adam_
+        adam(
             weights,
             gradients,
             first,
@@ -66,10 +74,18 @@ class Adam:
             lr=self.learning_rate,
             beta1=0.9,
             beta2=0.999,
-            weight_decay=0.0,
+            weight_decay=self.weight_decay,
             eps=1e-8,
             amsgrad=False,
             maximize=False,
         )
         for weight in weights:
             weight.grad = None
+
+    def state(self) -> list[list[Tensor]]:
+        """First and second moments and numbers of steps, each one per parameter."""
+        return [self.first, self.second, self.n_steps]
+
+    def restore(self, state: list[list[Tensor]]) -> None:
+        """Take over what `state` gave."""
+        self.first, self.second, self.n_steps = ([*part] for part in state)

@@ -9,14 +9,29 @@ from typing import Any, ClassVar, final
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from vgae.data.adjacency import check_inside, index_pairs
 from vgae.data.graph import FloatCSR
 from vgae.ground.errors import InputError
-from vgae.model.decoders import InnerProductDecoder
-from vgae.model.kernels import count_reaching
+from vgae.model.decoders import score_pairs
+from vgae.model.kernels import count_reaching, top_pairs, top_partners
+from vgae.model.network import GraphAutoEncoder
 
-__all__ = ["FunctionScores", "Scores", "VectorScores", "as_scores", "block_rows", "blocks"]
+__all__ = [
+    "FactorScores",
+    "FunctionScores",
+    "ModelScores",
+    "Ranked",
+    "Scores",
+    "VectorScores",
+    "as_scores",
+    "block_rows",
+    "blocks",
+]
+
+Ranked = tuple[NDArray[np.int64], NDArray[np.floating]]
+"""Pairs, shape (n_found, 2), and their scores, best first."""
 
 PAIRS_AT_ONCE = 2**20
 """How many pairs a function is asked for at a time."""
@@ -38,8 +53,11 @@ class Scores(ABC):
     >>> scores = baseline("katz").fit([("a", "b"), ("b", "c")])
     >>> scores.pairs([(0, 2)]).shape, scores.rows([1]).shape, scores.vectors
     ((1,), (1, 3), None)
-    >>> scores.reaching(np.array([0.0]), Graph.from_edges([(0, 1), (1, 2)]).adjacency).tolist()
-    [0, 1]
+    >>> known = Graph.from_edges([(0, 1), (1, 2)]).adjacency
+    >>> scores.reaching(np.array([0.0]), known).tolist(), scores.top(5, known)[0].tolist()
+    ([0, 1], [[0, 2]])
+    >>> scores.partners(np.array([2]), 1, known)[0].tolist()
+    [[2, 0]]
     """
 
     n_nodes: int
@@ -130,9 +148,148 @@ class Scores(ABC):
             counts += np.bincount(reached, minlength=len(counts))
         return counts
 
+    def top(self, k: int, known: FloatCSR) -> Ranked:
+        """The k pairs i < j with the highest scores among those that are not known edges.
+
+        Parameters
+        ----------
+        k
+            Number of pairs; fewer are returned if there are fewer.
+        known
+            Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+
+        Returns
+        -------
+        Pairs, shape (n_found, 2), and their scores, best first; of equal ones, the first by (i, j).
+        """
+        pairs, scores = np.empty((0, 2), np.int64), np.empty(0)
+        for rows in blocks(np.arange(self.n_nodes), block_rows(self.n_nodes)):
+            found = self._open(rows, known)
+            found[np.arange(self.n_nodes)[None, :] <= rows[:, None]] = -np.inf
+            places = _highest(found.ravel(), k)
+            near, far = np.divmod(places, self.n_nodes)
+            pairs = np.concatenate([pairs, np.stack([rows[near], far], axis=1)])
+            scores = np.concatenate([scores, found.ravel()[places]])
+            order = np.lexsort((pairs[:, 1], pairs[:, 0], -scores))[:k]
+            pairs, scores = pairs[order], scores[order]
+        return pairs, scores
+
+    def partners(self, nodes: NDArray[np.int64], k: int, known: FloatCSR) -> Ranked:
+        """The k best partners of each node that are not its neighbours.
+
+        Parameters
+        ----------
+        nodes
+            Row indices.
+        k
+            Number of partners per node; fewer are returned if there are fewer.
+        known
+            As in `top`.
+
+        Returns
+        -------
+        Pairs whose first node is the one asked about, in the order of `nodes` and best first, and
+        their scores.
+        """
+        pairs, scores = [np.empty((0, 2), np.int64)], [np.empty(0)]
+        for node in np.asarray(nodes, np.int64):
+            found = self._open(np.array([node]), known)[0]
+            found[node] = -np.inf
+            places = _highest(found, k)
+            places = places[np.lexsort((places, -found[places]))]
+            pairs.append(np.stack([np.full(len(places), node), places], axis=1))
+            scores.append(found[places])
+        return np.concatenate(pairs), np.concatenate(scores)
+
+    def _open(self, rows: NDArray[np.int64], known: FloatCSR) -> NDArray[np.float64]:
+        """Scores of nodes with every node; minus infinity for known edges."""
+        found = self.rows(rows).astype(np.float64)
+        for place, row in enumerate(rows):
+            found[place, known.indices[known.indptr[row] : known.indptr[row + 1]]] = -np.inf
+        return found
+
+
+def _highest(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """Places of the k highest finite scores, and of others that tie with the last of them."""
+    places = np.flatnonzero(scores > -np.inf)
+    if len(places) > k:
+        bar = np.partition(scores[places], len(places) - k)[len(places) - k]
+        above, tied = places[scores[places] > bar], places[scores[places] == bar]
+        places = np.sort(np.concatenate([above, tied[: k - len(above)]]))
+    return places
+
+
+class FactorScores(Scores):
+    """Inner products of two vectors per node, left_i . right_j = left_j . right_i.
+
+    Parameters
+    ----------
+    left, right
+        Shape (n_nodes, dim) each; `right` is None where it equals `left`.
+    vectors
+        The embedding, shape (n_nodes, any width); by default `left`.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> offset = np.array([[0.5, 1.0], [0.0, 1.0]])  # 0.5 for the first node
+    >>> scores = FactorScores(offset, offset[:, ::-1])
+    >>> scores.pairs([(0, 1)]).tolist(), scores.rows([1]).tolist(), scores.vectors.shape
+    ([0.5], [[0.5, 0.0]], (2, 2))
+    >>> scores.reaching(np.array([0.1]), Graph.from_edges([], n_nodes=2).adjacency).tolist()
+    [0, 1]
+    """
+
+    def __init__(
+        self,
+        left: NDArray[np.floating],
+        right: NDArray[np.floating] | None = None,
+        *,
+        vectors: NDArray[np.floating] | None = None,
+    ) -> None:
+        self.n_nodes = len(left)
+        self.left = torch.tensor(np.ascontiguousarray(left, dtype=np.float32))
+        self.right = (
+            None if right is None else torch.tensor(np.ascontiguousarray(right, dtype=np.float32))
+        )
+        self._vectors = (
+            self.left.numpy()
+            if vectors is None
+            else np.ascontiguousarray(vectors, dtype=np.float32)
+        )
+        # In float64, as single pairs are summed, and made once for all blocks of rows.
+        self._rows_left = self.left.double().numpy()
+        self._columns = self._rows_left if self.right is None else self.right.double().numpy()
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The embedding, shape (n_nodes, dim)."""
+        return self._vectors
+
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        right = self.left if self.right is None else self.right
+        scores: NDArray[np.float32] = score_pairs(self.left, right, torch.tensor(pairs)).numpy()
+        return scores
+
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        scores: NDArray[np.float64] = self._rows_left[rows] @ self._columns.T
+        return scores.astype(np.float32)
+
+    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
+        """See `Scores.reaching`."""
+        return count_reaching(self.left, levels, known=known, right=self.right)
+
+    def top(self, k: int, known: FloatCSR) -> Ranked:
+        """See `Scores.top`."""
+        return top_pairs(self.left, k, known=known, right=self.right)
+
+    def partners(self, nodes: NDArray[np.int64], k: int, known: FloatCSR) -> Ranked:
+        """See `Scores.partners`."""
+        return top_partners(self.left, nodes, k, known=known, right=self.right)
+
 
 @final
-class VectorScores(Scores):
+class VectorScores(FactorScores):
     """Inner products of an embedding, the logits of sigmoid(z_i . z_j).
 
     Parameters
@@ -142,42 +299,15 @@ class VectorScores(Scores):
 
     Examples
     --------
-    >>> from vgae.data.graph import Graph
     >>> scores = VectorScores(np.array([[1.0, 0.0], [2.0, 1.0]], dtype=np.float32))
     >>> scores.pairs(np.array([[0, 1]])).tolist(), scores.rows(np.array([1])).tolist()
     ([2.0], [[2.0, 5.0]])
     >>> scores.vectors.shape
     (2, 2)
-    >>> scores.reaching(np.array([1.0]), Graph.from_edges([], n_nodes=2).adjacency).tolist()
-    [0, 1]
     """
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
-        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        self.n_nodes = len(vectors)
-        self._decoder = InnerProductDecoder()
-        self._latent = torch.tensor(self._vectors)
-        # In float64, as the decoder takes its sums, and made once for all blocks of rows.
-        self._factor = self._decoder.factor(self._latent).double().numpy()
-
-    @property
-    def vectors(self) -> NDArray[np.float32]:
-        """The embedding, shape (n_nodes, dim)."""
-        return self._vectors
-
-    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        with torch.no_grad():
-            logits = self._decoder.logits(self._latent, torch.tensor(pairs))
-        scores: NDArray[np.float32] = logits.numpy()
-        return scores
-
-    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        scores: NDArray[np.float64] = self._factor[rows] @ self._factor.T
-        return scores.astype(np.float32)
-
-    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
-        """See `Scores.reaching`."""
-        return count_reaching(self._decoder.factor(self._latent), levels, known=known)
+        super().__init__(vectors)
 
 
 PairFunction = Callable[[NDArray[np.int64]], Any]
@@ -259,6 +389,84 @@ class FunctionScores(Scores):
                 "return a number for each"
             )
         return scores
+
+
+@final
+class ModelScores(Scores):
+    """The scores of a model: of its decoder, with its offsets, and nothing else.
+
+    Every answer of a model and every figure about it comes from here. Scores in factor form are
+    searched and counted by compiled loops, others in blocks of rows.
+
+    Parameters
+    ----------
+    network
+        The model.
+    mean, std
+        Posterior means, shape (n_nodes, latent_dim), and standard deviations or None.
+
+    Examples
+    --------
+    >>> from vgae.model.network import GraphAutoEncoder
+    >>> from vgae.model.settings import ModelSettings
+    >>> settings = ModelSettings(decoder="mlp", pairs="sampled", latent_dim=2)
+    >>> network = GraphAutoEncoder(settings, n_inputs=3, seed=0)
+    >>> scores = ModelScores(network, torch.eye(3, 2), None)
+    >>> bool(scores.pairs([(0, 1)])[0] == scores.rows([1])[0, 0]), scores.vectors.shape
+    (True, (3, 2))
+    >>> known = sparse.csr_array((3, 3), dtype=np.float32)
+    >>> len(scores.top(2, known)[0]), len(scores.partners(np.array([0]), 5, known)[0])
+    (2, 2)
+    >>> scores.reaching(np.array([-9.0]), known).tolist()
+    [0, 3]
+    """
+
+    def __init__(self, network: GraphAutoEncoder, mean: Tensor, std: Tensor | None) -> None:
+        self.n_nodes, self._network = len(mean), network
+        self._mean = mean.detach().cpu().numpy()
+        with torch.no_grad():
+            self._given = network.likelihood.factors_of(mean, std)
+            factors = network.factors(self._given)
+        self._scores: Scores = (
+            FunctionScores(self._of_decoder, self.n_nodes)
+            if factors is None
+            else FactorScores(*(_array(part) for part in factors.joined()))
+        )
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The embedding: posterior means, shape (n_nodes, latent_dim)."""
+        return self._mean
+
+    def _of_decoder(self, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            found = self._network.pair_scores(
+                self._given, torch.tensor(pairs, device=self._given.device)
+            )
+        scores: NDArray[np.float32] = found.cpu().numpy()
+        return scores
+
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        return self._scores.pairs(pairs)
+
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        return self._scores.rows(rows)
+
+    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
+        """See `Scores.reaching`."""
+        return self._scores.reaching(levels, known)
+
+    def top(self, k: int, known: FloatCSR) -> Ranked:
+        """See `Scores.top`."""
+        return self._scores.top(k, known)
+
+    def partners(self, nodes: NDArray[np.int64], k: int, known: FloatCSR) -> Ranked:
+        """See `Scores.partners`."""
+        return self._scores.partners(nodes, k, known)
+
+
+def _array(tensor: Tensor | None) -> Any:
+    return None if tensor is None else tensor.detach().cpu().numpy()
 
 
 def as_scores(answer: Any, n_nodes: int) -> Scores:

@@ -7,10 +7,9 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,11 +19,10 @@ from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from vgae.data.attributes import AttributeEncoding
 from vgae.data.graph import Graph
 from vgae.data.ids import as_ids
-from vgae.data.io import check_vectors, write_vectors
-from vgae.data.split import Protocol, Split, load_split_edges, save_split
+from vgae.data.io import write_vectors
+from vgae.data.split import Protocol, load_split_edges, save_split
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import (
@@ -34,17 +32,22 @@ from vgae.ground.files import (
     restore_folder,
     staged_directory,
 )
+from vgae.learning.fitted import Fitted, GraphRecord
+from vgae.learning.inductive import States
+from vgae.learning.settings import FitSettings
+from vgae.model.inputs import InputScaling
+from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["FORMAT_VERSION", "Run", "check_run_place", "load_run", "save_run", "staged_run"]
+__all__ = ["FORMAT_VERSION", "check_run_place", "load_fitted", "save_fitted", "staged_run"]
 
-FORMAT_VERSION = 3
-"""Format 2 added the states, 3 the checksum of run.json itself. All three can be read."""
+FORMAT_VERSION = 4
+"""Format 2 added the states, 3 the checksum of run.json, 4 models of other parts; all are read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
 EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
 SPLIT, WEIGHTS, STATES = "split.npz", "weights.safetensors", "states.safetensors"
-ATTRIBUTES = "attributes.json"
+ATTRIBUTES, SCALING = "attributes.json", "scaling.safetensors"
 REQUIRED = frozenset({METRICS, HISTORY, EMBEDDINGS, SPLIT, WEIGHTS})
-RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES}
+RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES, SCALING}
 PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 DAMAGE = (
     ValueError,
@@ -60,157 +63,22 @@ DAMAGE = (
 
 Vectors = NDArray[np.float32]
 
-# ------------------------------------------------------------------------ contents
-
-Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions are rounded
-Scores = Annotated[dict[str, Fraction | None], Field(min_length=1)]
-
-
-class _GraphRecord(Settings):
-    """The whole graph: fingerprint, sizes and, if known, its name."""
-
-    name: str | None = None
-    fingerprint: Checksum
-    n_nodes: int = Field(ge=1)
-    n_edges: int = Field(ge=0)
-    n_features: int = Field(ge=0)
-    weighted: bool = False
-    n_added_nodes: int = Field(default=0, ge=0)
-    n_added_edges: int = Field(default=0, ge=0)
-
-
-class _MetricsRecord(Settings):
-    """Held-out metrics with protocol and proportions; None if nothing was held out."""
-
-    protocol: Protocol
-    proportions: dict[Literal["train", "validation", "test"], Fraction]
-    seed: int = Field(ge=0)
-    validation: Scores | None
-    test: Scores | None
-
-
-class _StepLine(Settings):
-    """One line of the history; see `vgae.learning.train.StepRecord`."""
-
-    step: int = Field(ge=1)
-    loss: float
-    reconstruction: float
-    kl: float
-    seconds: float = Field(ge=0.0)
-    validation: Scores | None = None
-
 
 class _Record(Settings):
     """The contents of run.json; `checksum` is its own, from format 3 on."""
 
     format_version: int = Field(ge=1)
     settings: dict[str, Any]
-    fingerprint: Checksum
-    graph: _GraphRecord
+    fingerprint: str
+    graph: GraphRecord
     engine: str
     protocol: Protocol
-    proportions: dict[str, Fraction]
+    proportions: dict[str, float]
     interrupted: bool
     versions: dict[str, str]
-    files: dict[str, Checksum]
-    checksum: Checksum | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """The contents of a run folder, checked when a `Run` is made from a model or from files.
-
-    Attributes
-    ----------
-    settings
-        All settings of the model and its training, and the seed, as plain values.
-    graph
-        Fingerprint, sizes and, if known, name of the whole graph, as plain values.
-    engine
-        Name of the engine that computed the sum over all pairs.
-    interrupted
-        Whether the user stopped training.
-    split
-        Training and held-out pairs; its graph has the node ids.
-    history
-        One record per step.
-    metrics
-        Held-out metrics with protocol and proportions.
-    weights
-        Parameters by name.
-    embedding, embedding_std
-        Posterior means and standard deviations, shape (n_nodes, latent_dim); the deviations are
-        None for a point-mass model.
-    states
-        The arrays that linking new nodes needs, by name; see `vgae.learning.inductive.States`. None
-        if the run was stored in format 1.
-    feature_encoding
-        How features were made from the columns of a table, as plain values; None if the features
-        were given as numbers.
-
-    Raises
-    ------
-    InputError
-        A part is invalid, or the parts do not belong together.
-
-    Examples
-    --------
-    >>> import vgae
-    >>> run = vgae.GAE(steps=1, latent_dim=2).fit([("a", "b"), ("b", "c")]).as_run()
-    >>> run.graph["n_nodes"], run.embedding.shape, len(run.history)
-    (3, (3, 2), 1)
-    """
-
-    settings: dict[str, Any]
-    graph: dict[str, Any]
-    engine: str
-    interrupted: bool
-    split: Split
-    history: list[dict[str, Any]]
-    metrics: dict[str, Any]
-    weights: Mapping[str, NDArray[Any]]
-    embedding: Vectors
-    embedding_std: Vectors | None
-    states: Mapping[str, NDArray[Any]] | None
-    feature_encoding: Mapping[str, Any] | None
-
-    def __post_init__(self) -> None:
-        graph = _GraphRecord.parse(self.graph, where="graph")
-        metrics = _MetricsRecord.parse(self.metrics, where="metrics")
-        for place, line in enumerate(self.history, start=1):
-            if _StepLine.parse(line, where=f"history, step {place}").step != place:
-                raise InputError(f"history: step {place} is missing")
-        if self.feature_encoding is not None:
-            AttributeEncoding.parse(dict(self.feature_encoding), where="attributes")
-        sizes = {
-            "nodes": (graph.n_nodes + graph.n_added_nodes, self.split.graph.n_nodes),
-            "edges": (graph.n_edges + graph.n_added_edges, self.split.graph.n_edges),
-        }
-        for name, (told, found) in sizes.items():
-            if told != found:
-                raise InputError(f"graph: has {told} {name}, but its split has {found}")
-        made = self.split.settings
-        # Metrics are those of the training, before any edges were added.
-        proportions = metrics.proportions if graph.n_added_edges else made.proportions
-        if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
-            raise InputError("metrics: protocol or proportions differ from those of the split")
-        for name in ("validation", "test"):
-            if bool(getattr(self.split, name)) != (getattr(metrics, name) is not None):
-                raise InputError(f"metrics: {name} does not match the split")
-        self._check_arrays()
-
-    def _check_arrays(self) -> None:
-        """Refuse values that would give answers that are not finite."""
-        for name, array in {**self.weights, **(self.states or {})}.items():
-            if array.dtype.kind != "f" or not np.isfinite(array).all():
-                raise InputError(f"{name}: holds a value that is not a finite number")
-        mean, std = self.embedding, self.embedding_std
-        if mean.ndim != 2 or len(mean) != self.split.graph.n_nodes:
-            raise InputError("embeddings: are not one per node")
-        if std is not None and (std.shape != mean.shape or (std < 0).any()):
-            raise InputError("standard deviations: do not match the embeddings")
-        check_vectors(mean, std)
+    files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
+    parts: dict[str, str] = Field(default_factory=dict)
+    checksum: str | None = None
 
 
 # -------------------------------------------------------------------------- writing
@@ -260,8 +128,8 @@ def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
         yield staged
 
 
-def save_run(run: Run, staged: Path) -> None:
-    """Write a run's files into a folder made by `staged_run`.
+def save_fitted(fitted: Fitted, staged: Path) -> None:
+    """Write a fitted model's files into a folder made by `staged_run`.
 
     Raises
     ------
@@ -271,45 +139,47 @@ def save_run(run: Run, staged: Path) -> None:
     Examples
     --------
     >>> import tempfile, vgae
-    >>> run = vgae.GAE(steps=1, latent_dim=2).fit([("a", "b"), ("b", "c")]).as_run()
+    >>> fitted = vgae.GAE(steps=1, latent_dim=2).fit([("a", "b"), ("b", "c")]).fitted_
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with staged_run(Path(folder) / "run", overwrite=False) as staged:
-    ...         save_run(run, staged)
-    ...     load_run(Path(folder) / "run").split.graph.ids.tolist()
+    ...         save_fitted(fitted, staged)
+    ...     load_fitted(Path(folder) / "run").ids.tolist()
     ['a', 'b', 'c']
     """
-    save_split(run.split, staged / SPLIT)
-    ids = run.split.graph.ids
-    write_vectors(staged / EMBEDDINGS, ids, run.embedding)
-    if run.embedding_std is not None:
-        write_vectors(staged / DEVIATIONS, ids, run.embedding_std, prefix="s")
+    save_split(fitted.split, staged / SPLIT)
+    write_vectors(staged / EMBEDDINGS, fitted.ids, fitted.embedding)
+    if fitted.embedding_std is not None:
+        write_vectors(staged / DEVIATIONS, fitted.ids, fitted.embedding_std, prefix="s")
     contents = {
-        WEIGHTS: save(dict(run.weights)),
-        METRICS: _json(run.metrics),
-        HISTORY: b"".join(json.dumps(record).encode() + b"\n" for record in run.history),
+        WEIGHTS: save(fitted.network.arrays()),
+        METRICS: _json(fitted.metrics),
+        HISTORY: b"".join(json.dumps(record).encode() + b"\n" for record in fitted.history),
     }
-    if run.states is not None:
-        contents[STATES] = save(dict(run.states))
-    if run.feature_encoding is not None:
-        contents[ATTRIBUTES] = _json(run.feature_encoding)
+    if fitted.states is not None:
+        contents[STATES] = save(fitted.states.arrays(has_inputs=fitted.has_inputs))
+    if scaling := fitted.scaling.arrays():
+        contents[SCALING] = save(scaling)
+    if fitted.feature_encoding is not None:
+        contents[ATTRIBUTES] = _json(fitted.feature_encoding)
     for name, content in contents.items():
         _write(staged / name, content)
     with file_errors(staged):
         checksums = {item.name: _sha256(item) for item in sorted(staged.iterdir())}
     about = {
         "format_version": FORMAT_VERSION,
-        "settings": run.settings,
-        "fingerprint": run.graph["fingerprint"],
-        "graph": run.graph,
-        "engine": run.engine,
-        "protocol": run.metrics["protocol"],
-        "proportions": run.metrics["proportions"],
-        "interrupted": run.interrupted,
+        "settings": fitted.settings.model_dump(),
+        "fingerprint": fitted.graph["fingerprint"],
+        "graph": dict(fitted.graph),
+        "engine": fitted.engine,
+        "protocol": fitted.metrics["protocol"],
+        "proportions": fitted.metrics["proportions"],
+        "interrupted": fitted.interrupted,
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},
         },
         "files": checksums,
+        "parts": dict(fitted.parts),
     }
     _write(staged / RUN_FILE, _json(about | {"checksum": _checksum(about)}))
 
@@ -326,17 +196,25 @@ def _write(path: Path, content: bytes) -> None:
 # -------------------------------------------------------------------------- reading
 
 
-def load_run(path: Path) -> Run:
+def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
     """Read a run folder back, after checking its format, the files and their contents.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    parts
+        Parts of your own that the model was fitted with. No code is imported by name.
 
     Raises
     ------
     InputError
-        The folder is missing, is not a run folder, is damaged or has a newer format.
+        The folder is missing, is not a run folder, is damaged or has a newer format; or a part of
+        your own is missing or not the one of the fit.
 
     Examples
     --------
-    >>> load_run(Path("runs/none"))
+    >>> load_fitted(Path("runs/none"))
     Traceback (most recent call last):
     vgae.InputError: runs/none: no such run folder
     """
@@ -357,39 +235,98 @@ def load_run(path: Path) -> Run:
                 raise ValueError(f"{name} differs from {RUN_FILE}")
     with _reading(path / HISTORY) as item:
         history = [strict_json(line) for line in item.read_bytes().splitlines()]
-    with _reading(path / WEIGHTS) as item:
-        weights = load_file(item)
-    states, encoding, std = None, None, None
-    if STATES in about.files:
-        with _reading(path / STATES) as item:
-            states = load_file(item)
+    encoding = None
     if ATTRIBUTES in about.files:
         with _reading(path / ATTRIBUTES) as item:
             encoding = dict(strict_json(item.read_bytes()))
+    weights, states, scaling = (
+        _read_arrays(path / name) if name in about.files else None
+        for name in (WEIGHTS, STATES, SCALING)
+    )
     ids, embedding = _read_vectors(path / EMBEDDINGS, "z", n_nodes)
+    std = None
     if DEVIATIONS in about.files:
         std_ids, std = _read_vectors(path / DEVIATIONS, "s", n_nodes)
         if not np.array_equal(ids, std_ids):
             raise InputError(f"{path}: is damaged: {DEVIATIONS} belongs to another run; fit again")
+    settings = FitSettings.parse(about.settings, where=f"{path}/run.json: settings")
+    _check_parts(path, about.parts, parts)
     try:
+        network = _network(settings, about.graph, weights or {}, embedding, std, parts)
+        has_inputs = settings.network.structure != "none" or bool(
+            settings.network.features != "none" and about.graph.n_features
+        )
         nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
-        return Run(
-            settings=about.settings,
-            graph=about.graph.model_dump(exclude_unset=True),
-            engine=about.engine,
-            interrupted=about.interrupted,
+        return Fitted(
+            settings=settings,
+            network=network,
             split=load_split_edges(path / SPLIT, nodes),
-            history=history,
-            metrics=metrics,
-            weights=weights,
+            graph=about.graph.model_dump(exclude_unset=True),
+            scaling=InputScaling.from_arrays(
+                settings.network.features, scaling or {}, about.graph.n_features
+            ),
             embedding=embedding,
             embedding_std=std,
-            states=states,
+            states=None
+            if states is None
+            else States.from_arrays(states, network, n_nodes=len(ids), has_inputs=has_inputs),
+            history=history,
+            metrics=metrics,
+            engine=about.engine,
+            interrupted=about.interrupted,
             feature_encoding=encoding,
+            parts=about.parts,
         )
     except InputError as error:
         where = "" if str(error).startswith(str(path)) else f"{path}: is damaged: "
-        raise InputError(f"{where}{error}; fit again") from None
+        words = str(error).removesuffix("; fit again")
+        raise InputError(f"{where}{words}; fit again") from None
+
+
+def _check_parts(path: Path, needed: Mapping[str, str], parts: Parts | None) -> None:
+    """Refuse a run without the parts that it was fitted with."""
+    given = {} if parts is None else parts.names()
+    for name, kind in needed.items():
+        if name not in given:
+            raise InputError(
+                f"{path}: was fitted with {name} {kind}, whose code a run does not hold; give one: "
+                f"load(path, {name}={kind}(...))"
+            )
+    for name in given:
+        if name not in needed:
+            raise InputError(f"{path}: was not fitted with {name} of your own; leave it out")
+
+
+def _network(
+    settings: FitSettings,
+    graph: GraphRecord,
+    weights: Mapping[str, NDArray[Any]],
+    embedding: Vectors,
+    std: Vectors | None,
+    parts: Parts | None,
+) -> GraphAutoEncoder:
+    """The network of a run; its sizes are checked before it is allocated."""
+    wrong, shape = InputError("weights do not fit the settings; fit again"), settings.network
+    if embedding.shape[1] != shape.latent_dim or (std is not None) != (shape.latent == "gaussian"):
+        raise wrong
+    n_stored, own = sum(map(np.size, weights.values())), parts is not None
+    n_inputs = graph.n_nodes
+    if shape.structure != "none" or (shape.features != "none" and graph.n_features):
+        # Inputs from the structure are not counted anywhere: the first weight has a row for each.
+        first = weights.get("encoder.weight.hidden", weights.get("encoder.weight.mean"))
+        n_inputs = graph.n_features if first is None else len(first)
+    width = shape.latent_dim if shape.encoder == "linear" else shape.hidden_dim
+    if not own and n_stored < n_inputs * width:
+        raise wrong
+    network = GraphAutoEncoder(shape, n_inputs=n_inputs, n_nodes=graph.n_nodes, seed=0, parts=parts)
+    network.load_arrays(weights)
+    return network
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with _reading(path) as item:
+        arrays: dict[str, NDArray[Any]] = load_file(item)
+        return arrays
 
 
 @contextmanager

@@ -10,33 +10,37 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut
-from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 from vgae.learning.metrics import link_metrics
 from vgae.learning.optimizer import Adam
-from vgae.learning.scores import VectorScores
+from vgae.learning.scores import ModelScores
 from vgae.learning.settings import TrainSettings
-from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import Engine, choose_engine, torch_on_one_thread
 from vgae.model.network import GraphAutoEncoder
+from vgae.model.noise import NOISES, Noise
 from vgae.model.objective import Targets
 
 __all__ = [
+    "Batch",
+    "Best",
     "Interrupt",
     "StepRecord",
+    "TrainState",
     "choose_place",
     "finishing_on_interrupt",
+    "full_batch",
     "held_out_metrics",
+    "step",
     "train",
 ]
-
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +56,10 @@ class StepRecord:
     ----------
     step
         Number of the step, from 1.
-    loss, reconstruction, kl
-        The objective and its terms before the step.
+    loss
+        The objective before the step.
+    terms
+        Its terms by name, such as reconstruction and kl.
     seconds
         Wall time of the step, without validation.
     validation
@@ -61,38 +67,228 @@ class StepRecord:
 
     Examples
     --------
-    >>> StepRecord(step=1, loss=0.7, reconstruction=0.6, kl=0.1, seconds=0.5).as_dict()["loss"]
-    0.7
+    >>> record = StepRecord(1, 0.7, {"reconstruction": 0.6, "kl": 0.1}, seconds=0.5)
+    >>> record.as_dict()
+    {'step': 1, 'loss': 0.7, 'reconstruction': 0.6, 'kl': 0.1, 'seconds': 0.5}
     """
 
     step: int
     loss: float
-    reconstruction: float
-    kl: float
+    terms: Mapping[str, float]
     seconds: float
     validation: Mapping[str, float | None] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values; `validation` is left out if it was not evaluated."""
-        values = {name: getattr(self, name) for name in ("step", "loss", "reconstruction", "kl")}
+        values: dict[str, Any] = {"step": self.step, "loss": self.loss, **self.terms}
         values["seconds"] = round(self.seconds, 6)
         return values if self.validation is None else values | {"validation": dict(self.validation)}
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from; all edges and all nodes are the case of a single batch.
+
+    Attributes
+    ----------
+    prepared
+        The message graph in the encoder's form.
+    targets
+        The positive pairs.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> from vgae.model.settings import ModelSettings
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    >>> batches = full_batch(network, graph, network.prepare(graph, None))
+    >>> [batch.targets.n_nodes for batch in batches]
+    [3]
+    """
+
+    prepared: Any
+    targets: Targets
+
+
+def full_batch(network: GraphAutoEncoder, graph: Graph, prepared: Any) -> list[Batch]:
+    """The whole training graph as the only batch.
+
+    Raises
+    ------
+    InputError
+        The graph has no edges, or a weight is no count.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> from vgae.model.settings import ModelSettings
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    >>> len(full_batch(network, graph, network.prepare(graph, None)))
+    1
+    """
+    return [Batch(prepared, network.targets(graph))]
+
+
+@dataclass
+class Best:
+    """The weights with the best validation average precision so far; used with `patience`.
+
+    Examples
+    --------
+    >>> Best().exhausted(30, patience=30)
+    True
+    """
+
+    step: int = 0
+    score: float = -math.inf
+    weights: dict[str, Tensor] | None = None
+
+    def offer(
+        self, step: int, scores: Mapping[str, float | None], network: GraphAutoEncoder
+    ) -> None:
+        """Take over the network's weights if they score better."""
+        score = scores["average_precision"]
+        if score is not None and score > self.score:
+            self.step, self.score = step, score
+            self.weights = copy.deepcopy(network.state_dict())
+
+    def exhausted(self, step: int, patience: int | None) -> bool:
+        """Whether there was no better score for `patience` steps."""
+        return patience is not None and step - self.step >= patience
+
+
+class TrainState:
+    """All that a fit needs to go on: weights, moments, random numbers, best weights and history.
+
+    Parameters
+    ----------
+    network
+        The model, whose weights change.
+    settings
+        How to train.
+    seed
+        Seed of the random numbers of the steps.
+    device
+        Where to compute.
+
+    Attributes
+    ----------
+    network, optimizer, noise, best
+        The model, Adam with its moments, the random numbers, and the best weights.
+    history
+        One record per step.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> from vgae.model.settings import ModelSettings
+    >>> def state(seed):
+    ...     network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=seed)
+    ...     return TrainState(network, TrainSettings(), seed=0, device=torch.device("cpu"))
+    >>> first, second = state(0), state(1)
+    >>> (batch,) = full_batch(first.network, graph, first.network.prepare(graph, None))
+    >>> engine = choose_engine("auto")
+    >>> record = step(first, batch, engine)
+    >>> second.restore(first.snapshot())
+    >>> step(first, batch, engine).loss == step(second, batch, engine).loss
+    True
+    """
+
+    def __init__(
+        self,
+        network: GraphAutoEncoder,
+        settings: TrainSettings,
+        *,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.network = network.to(device)
+        self.settings = settings
+        self.optimizer = Adam(
+            list(network.parameters()), settings.learning_rate, settings.weight_decay
+        )
+        self.noise: Noise = NOISES[settings.noise](seed, device)
+        self.best = Best()
+        self.history: list[StepRecord] = []
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps that were taken."""
+        return len(self.history)
+
+    def snapshot(self) -> dict[str, Any]:
+        """A copy of all values, for `restore`."""
+        return copy.deepcopy(
+            {
+                "weights": self.network.state_dict(),
+                "optimizer": self.optimizer.state(),
+                "noise": self.noise.state(),
+                "best": self.best,
+                "history": self.history,
+            }
+        )
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go on from where `snapshot` was taken."""
+        values = copy.deepcopy(dict(snapshot))
+        self.network.load_state_dict(values["weights"])
+        self.optimizer.restore(values["optimizer"])
+        self.noise.restore(values["noise"])
+        self.best, self.history = values["best"], values["history"]
+
+
+def step(state: TrainState, batch: Batch, engine: Engine) -> StepRecord:
+    """Take one gradient step, and add its record to the history.
+
+    Raises
+    ------
+    InputError
+        The loss or a weight is no longer finite.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> from vgae.model.settings import ModelSettings
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    >>> state = TrainState(network, TrainSettings(), seed=0, device=torch.device("cpu"))
+    >>> (batch,) = full_batch(network, graph, network.prepare(graph, None))
+    >>> step(state, batch, choose_engine("auto")).step, state.n_steps
+    (1, 1)
+    """
+    started = time.perf_counter()
+    number = state.n_steps + 1
+    with torch_on_one_thread():
+        state.noise.begin(number)
+        loss = state.network.loss(batch.prepared, batch.targets, noise=state.noise, engine=engine)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        total = loss.total.item()
+        terms = {name: term.item() for name, term in loss.terms.items()}
+        state.optimizer.step()
+        is_finite = math.isfinite(total) and _are_finite(state.network)
+    if not is_finite:
+        raise InputError(
+            f"step {number}: the loss is {total:.3g}; scale the features (the preset unit, or "
+            f"standardise them) or lower the learning rate ({state.settings.learning_rate:g})"
+        )
+    record = StepRecord(number, total, terms, time.perf_counter() - started)
+    state.history.append(record)
+    return record
+
+
 def train(
-    model: GraphAutoEncoder,
+    network: GraphAutoEncoder,
     graph: Graph,
     settings: TrainSettings,
     *,
     seed: int,
     validation: HeldOut | None = None,
-    inputs: EncoderInput | None = None,
+    prepared: Any = None,
 ) -> Iterator[StepRecord]:
     """Train a model in place, one record per step; leave the loop to stop early.
 
     Parameters
     ----------
-    model
+    network
         The model, whose weights change.
     graph
         The training graph. Its edges are both messages and targets.
@@ -102,8 +298,8 @@ def train(
         Seed of the posterior samples.
     validation
         Pairs for early stopping and progress; they are never trained on.
-    inputs
-        The graph's tensors, if they exist already; by default they are computed.
+    prepared
+        The graph in the encoder's form; by default it is made, without inputs.
 
     Yields
     ------
@@ -118,61 +314,47 @@ def train(
     Examples
     --------
     >>> from vgae.model.settings import ModelSettings
-    >>> model = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
     >>> graph = Graph.from_edges([(0, 1), (1, 2)])
-    >>> [record.step for record in train(model, graph, TrainSettings(steps=2), seed=0)]
+    >>> [record.step for record in train(network, graph, TrainSettings(steps=2), seed=0)]
     [1, 2]
     """
-    device, engine = choose_place(settings, model.settings.latent_dim)
-    model.to(device)
-    if inputs is None:
-        inputs = EncoderInput.from_graph(graph, model.settings.features)
-    inputs = inputs.to(device)
-    targets = Targets.from_graph(graph, model.settings.objective).to(device)
-    optimizer = Adam(list(model.parameters()), settings.learning_rate)
-    generator = torch.Generator(device).manual_seed(stream_seed(seed, "noise"))
-    shape = (graph.n_nodes, model.settings.latent_dim)
-    best = _BestWeights(model, settings.patience)
-    if settings.patience is not None and not validation:
+    device, engine = choose_place(settings, network.settings.latent_dim)
+    if prepared is None:
+        prepared = network.prepare(graph, None)
+    (batch,) = full_batch(network, graph, prepared)
+    batch = Batch(batch.prepared.to(device), batch.targets.to(device))
+    state = TrainState(network, settings, seed=seed, device=device)
+    patience = settings.patience
+    if patience is not None and not validation:
         raise InputError("patience: early stopping needs validation pairs; hold some out")
     try:
-        for step in range(1, settings.steps + 1):
-            started = time.perf_counter()
-            with torch_on_one_thread():
-                noise = torch.randn(shape, generator=generator, device=device)
-                loss = model.loss(inputs, targets, noise=noise, engine=engine)
-                loss.total.backward()  # type: ignore[no-untyped-call]
-                terms = (loss.total, loss.reconstruction, loss.kl)
-                total, reconstruction, kl = (term.item() for term in terms)
-                optimizer.step()
-                is_finite = math.isfinite(total) and _are_finite(model)
-            if not is_finite:
-                raise InputError(
-                    f"step {step}: the loss is {total:.3g}; scale the features (the preset unit, "
-                    f"or standardise them) or lower the learning rate ({settings.learning_rate:g})"
-                )
-            seconds = time.perf_counter() - started
-            scores = None
-            if validation and (step % settings.validate_every == 0 or step == settings.steps):
-                scores = held_out_metrics(model, inputs, validation)
-                best.offer(step, scores)
-            if step == settings.steps and total > SUSPICIOUS_LOSS:
+        while state.n_steps < settings.steps:
+            record = step(state, batch, engine)
+            number, last = record.step, record.step == settings.steps
+            if validation and (number % settings.validate_every == 0 or last):
+                scores = held_out_metrics(network, batch.prepared, validation)
+                if patience is not None:
+                    state.best.offer(number, scores, network)
+                record = state.history[-1] = replace(record, validation=scores)
+            if last and record.loss > SUSPICIOUS_LOSS:
                 logger.warning(
                     "the loss ended at %.3g, where an embedding of zeros has about 0.7: the result "
                     "is of little use; scale the features (the preset unit, or standardise them)",
-                    total,
+                    record.loss,
                 )
-            yield StepRecord(step, total, reconstruction, kl, seconds, scores)
-            if best.exhausted(step):
+            yield record
+            if state.best.exhausted(number, patience):
                 return
     finally:
-        best.restore()
+        if state.best.weights is not None:
+            network.load_state_dict(state.best.weights)
 
 
-def _are_finite(model: GraphAutoEncoder) -> bool:
+def _are_finite(network: GraphAutoEncoder) -> bool:
     """Whether all weights are finite; one whose square overflows counts as infinite."""
     with torch.no_grad():
-        weights = [parameter.flatten() for parameter in model.parameters()]
+        weights = [parameter.flatten() for parameter in network.parameters()]
         return all(math.isfinite(torch.dot(weight, weight).item()) for weight in weights)
 
 
@@ -212,16 +394,16 @@ def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engin
 
 @torch_on_one_thread()
 def held_out_metrics(
-    model: GraphAutoEncoder, inputs: EncoderInput, pairs: HeldOut
+    network: GraphAutoEncoder, prepared: Any, pairs: HeldOut
 ) -> Mapping[str, float | None]:
     """Metrics of held-out pairs, computed from posterior means, never from samples.
 
     Parameters
     ----------
-    model
+    network
         The model.
-    inputs
-        Features and message graph; the protocol decides which edges carry messages.
+    prepared
+        The message graph in the encoder's form; the protocol decides which edges carry messages.
     pairs
         Held-out edges and pairs without an edge.
 
@@ -229,14 +411,15 @@ def held_out_metrics(
     --------
     >>> import numpy as np
     >>> from vgae.model.settings import ModelSettings
-    >>> model = GraphAutoEncoder(ModelSettings(), n_inputs=4, seed=0)
-    >>> inputs = EncoderInput.from_graph(Graph.from_edges([(0, 1), (1, 2)], n_nodes=4))
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=4, seed=0)
+    >>> prepared = network.prepare(Graph.from_edges([(0, 1), (1, 2)], n_nodes=4), None)
     >>> pairs = HeldOut(positives=np.array([[2, 3]]), negatives=np.array([[0, 3]]))
-    >>> held_out_metrics(model, inputs, pairs)["auc"] in (0.0, 0.5, 1.0)
+    >>> held_out_metrics(network, prepared, pairs)["auc"] in (0.0, 0.5, 1.0)
     True
     """
     with torch.no_grad():
-        scores = VectorScores(model.encode(inputs).mean.cpu().numpy())
+        latent = network.encode(prepared)
+        scores = ModelScores(network, latent.mean, latent.std())
     return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives))
 
 
@@ -293,27 +476,3 @@ def finishing_on_interrupt() -> Iterator[Interrupt]:
         yield interrupt
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-class _BestWeights:
-    """Early stopping: keeps the weights of the best validation average precision."""
-
-    def __init__(self, model: GraphAutoEncoder, patience: int | None) -> None:
-        self.model = model
-        self.patience = patience
-        self.step = 0
-        self.score = -math.inf
-        self.weights: dict[str, Any] | None = None
-
-    def offer(self, step: int, scores: Mapping[str, float | None]) -> None:
-        score = scores["average_precision"]
-        if self.patience is not None and score is not None and score > self.score:
-            self.step, self.score = step, score
-            self.weights = copy.deepcopy(self.model.state_dict())
-
-    def exhausted(self, step: int) -> bool:
-        return self.patience is not None and step - self.step >= self.patience
-
-    def restore(self) -> None:
-        if self.weights is not None:
-            self.model.load_state_dict(self.weights)

@@ -1,37 +1,157 @@
-"""Decoders: (embeddings, pairs) -> logits of edges, and a factor for the logits of all pairs."""
+"""Decoders: two embeddings -> a score. In factor form the scores of all pairs are inner products.
+
+A decoder always scores pairs. Where it can, it also gives `Factors`: two vectors and an offset per
+node, so that the score of a pair is left_i . right_j + offset_i + offset_j + constant. The exact
+objective, the exact search for the best links and the scores of an evaluation all use these
+factors, so that they cannot disagree.
+"""
 
 from __future__ import annotations
 
-from typing import final
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["InnerProductDecoder"]
+from vgae.model.settings import ModelSettings, Offset
+
+__all__ = [
+    "DECODERS",
+    "BilinearDiagonalDecoder",
+    "CosineDecoder",
+    "Decoder",
+    "DistanceDecoder",
+    "Factors",
+    "InnerProductDecoder",
+    "MLPDecoder",
+    "Offsets",
+    "score_pairs",
+]
 
 CHUNK_PAIRS = 2**18
 
 
-@final
-class InnerProductDecoder:
-    """Edge probability sigmoid(z_i . z_j) (Kipf & Welling 2016, eq. 2).
+@dataclass(frozen=True)
+class Factors:
+    """Vectors and offsets whose inner products are the scores of all pairs.
+
+    The score of (i, j) is left_i . right_j + offset_i + offset_j + constant, and equals that of
+    (j, i).
+
+    Attributes
+    ----------
+    left
+        Shape (n_nodes, dim).
+    right
+        Shape (n_nodes, dim); None means `left`.
+    offset
+        Shape (n_nodes,), or None for zero.
+    constant
+        A scalar, or None for zero.
 
     Examples
     --------
-    >>> latent = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
-    >>> decoder = InnerProductDecoder()
-    >>> decoder.logits(latent, torch.tensor([[0, 1]])).tolist()
-    [2.0]
-    >>> decoder.factor(latent) @ decoder.factor(latent).T  # the logits of all pairs
-    tensor([[1., 2.], [2., 5.]])
+    >>> factors = Factors(torch.tensor([[1.0], [2.0]]), constant=torch.tensor(0.5))
+    >>> left, right = factors.joined()
+    >>> left @ right.T
+    tensor([[1.5000, 2.5000],
+            [2.5000, 4.5000]])
     """
 
-    def factor(self, latent: Tensor) -> Tensor:
-        """Vectors f, shape (n_nodes, dim), such that f_i . f_j is the logit of each pair (i, j)."""
-        return latent
+    left: Tensor
+    right: Tensor | None = None
+    offset: Tensor | None = None
+    constant: Tensor | None = None
 
-    def logits(self, latent: Tensor, pairs: Tensor) -> Tensor:
-        """Compute the logits of pairs, one chunk at a time.
+    def joined(self) -> tuple[Tensor, Tensor | None]:
+        """Two matrices whose inner products are the scores, offsets included.
+
+        Offsets take two more columns, and a constant takes one. The second matrix is None where it
+        equals the first.
+        """
+        right = self.left if self.right is None else self.right
+        one = torch.ones_like(self.left[:, :1])
+        if self.offset is not None:
+            own = self.offset[:, None]
+            if self.constant is not None:
+                own = own + 0.5 * self.constant
+            return torch.cat([self.left, own, one], 1), torch.cat([right, one, own], 1)
+        if self.constant is not None:
+            return torch.cat([self.left, one], 1), torch.cat([right, self.constant * one], 1)
+        return self.left, self.right
+
+
+def score_pairs(left: Tensor, right: Tensor, pairs: Tensor) -> Tensor:
+    """Inner products of pairs of rows, summed in float64, one chunk at a time.
+
+    Sums in float64 round to the same float32 in any order, so that pairs of equal vectors tie.
+
+    Parameters
+    ----------
+    left, right
+        Shape (n_nodes, dim) each.
+    pairs
+        Node indices, shape (n_pairs, 2).
+
+    Raises
+    ------
+    IndexError
+        A pair has a node index beyond the last node.
+
+    Examples
+    --------
+    >>> vectors = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
+    >>> score_pairs(vectors, vectors, torch.tensor([[0, 1]])).tolist()
+    [2.0]
+    """
+    return torch.cat(
+        [
+            (left[chunk[:, 0]].double() * right[chunk[:, 1]].double()).sum(dim=1).to(left.dtype)
+            for chunk in torch.split(pairs, CHUNK_PAIRS)
+        ]
+    )
+
+
+class Decoder(nn.Module, ABC):
+    """A symmetric score of two embeddings.
+
+    A decoder of your own implements `factors`, or `pairs` alone if its scores are no inner
+    products. It then needs sampled pairs.
+
+    Examples
+    --------
+    >>> settings = ModelSettings(decoder="cosine", latent_dim=2)
+    >>> decoder: Decoder = DECODERS["cosine"].made(settings, torch.Generator())
+    >>> latent = torch.tensor([[1.0, 0.0], [0.0, 3.0], [0.0, 4.0]])
+    >>> scores = decoder.pairs(latent, torch.tensor([[0, 1], [1, 2]]))
+    >>> [round(score, 2) for score in scores.tolist()]
+    [0.0, 5.0]
+    >>> decoder.factors(latent).left.shape
+    torch.Size([3, 2])
+    """
+
+    name: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> Decoder:
+        """The decoder for these settings, with initial parameters from the generator."""
+
+    def factors(self, latent: Tensor) -> Factors | None:  # noqa: ARG002 - by default there are none
+        """Factors of the scores of all pairs; None if the scores have no such form.
+
+        Parameters
+        ----------
+        latent
+            Embeddings, shape (n_nodes, latent_dim).
+        """
+        return None
+
+    def pairs(self, latent: Tensor, pairs: Tensor) -> Tensor:
+        """Scores of pairs of node indices, shape (n_pairs,), differentiable.
 
         Parameters
         ----------
@@ -39,24 +159,243 @@ class InnerProductDecoder:
             Embeddings, shape (n_nodes, latent_dim).
         pairs
             Node indices, shape (n_pairs, 2).
-
-        Returns
-        -------
-        Shape (n_pairs,). The edge probability is their sigmoid.
-
-        Raises
-        ------
-        IndexError
-            A pair has a node index beyond the last node.
         """
-        vectors = self.factor(latent)
+        factors = self.factors(latent)
+        if factors is None:
+            raise NotImplementedError(f"{type(self).__name__} must implement pairs or factors")
+        left, right = factors.joined()
+        return score_pairs(left, left if right is None else right, pairs)
+
+
+@final
+class InnerProductDecoder(Decoder):
+    """z_i . z_j (Kipf & Welling 2016, eq. 2).
+
+    Examples
+    --------
+    >>> latent = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
+    >>> decoder = InnerProductDecoder.made(ModelSettings(), torch.Generator())
+    >>> decoder.pairs(latent, torch.tensor([[0, 1]])).tolist()
+    [2.0]
+    >>> decoder.factors(latent).right is None
+    True
+    """
+
+    name: ClassVar[str] = "inner"
+
+    @classmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> InnerProductDecoder:  # noqa: ARG003
+        """See `Decoder.made`."""
+        return cls()
+
+    def factors(self, latent: Tensor) -> Factors:
+        """See `Decoder.factors`."""
+        return Factors(latent)
+
+
+@final
+class CosineDecoder(Decoder):
+    """The cosine of the angle between z_i and z_j, times a learned inverse temperature.
+
+    Examples
+    --------
+    >>> decoder = CosineDecoder()
+    >>> round(decoder.pairs(torch.eye(2), torch.tensor([[0, 0]])).item(), 4)
+    5.0
+    >>> decoder.factors(torch.zeros(1, 2)).left.tolist()  # a zero vector stays zero
+    [[0.0, 0.0]]
+    """
+
+    name: ClassVar[str] = "cosine"
+    initial: ClassVar[float] = 5.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(self.initial)))
+
+    @classmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> CosineDecoder:  # noqa: ARG003
+        """See `Decoder.made`."""
+        return cls()
+
+    def factors(self, latent: Tensor) -> Factors:
+        """See `Decoder.factors`."""
+        unit = nn.functional.normalize(latent, dim=1)
+        return Factors(unit * torch.exp(0.5 * self.log_scale))
+
+
+@final
+class DistanceDecoder(Decoder):
+    """-|z_i - z_j|^2, the latent space model of Hoff, Raftery & Handcock 2002 with squares.
+
+    Examples
+    --------
+    >>> decoder = DistanceDecoder()
+    >>> decoder.pairs(torch.tensor([[0.0], [3.0]]), torch.tensor([[0, 1]])).tolist()
+    [-9.0]
+    >>> decoder.factors(torch.tensor([[0.0], [3.0]])).offset.tolist()
+    [-0.0, -9.0]
+    """
+
+    name: ClassVar[str] = "distance"
+
+    @classmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> DistanceDecoder:  # noqa: ARG003
+        """See `Decoder.made`."""
+        return cls()
+
+    def factors(self, latent: Tensor) -> Factors:
+        """See `Decoder.factors`."""
+        return Factors(latent, 2.0 * latent, offset=-(latent**2).sum(dim=1))
+
+
+@final
+class BilinearDiagonalDecoder(Decoder):
+    """sum_d w_d z_id z_jd with a learned weight per dimension (Yang et al. 2015, DistMult).
+
+    Examples
+    --------
+    >>> decoder = BilinearDiagonalDecoder(2)
+    >>> decoder.pairs(torch.ones(2, 2), torch.tensor([[0, 1]])).tolist()
+    [2.0]
+    >>> decoder.factors(torch.ones(2, 2)).left.shape
+    torch.Size([2, 2])
+    """
+
+    name: ClassVar[str] = "bilinear-diagonal"
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(latent_dim))
+
+    @classmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> BilinearDiagonalDecoder:  # noqa: ARG003
+        """See `Decoder.made`."""
+        return cls(settings.latent_dim)
+
+    def factors(self, latent: Tensor) -> Factors:
+        """See `Decoder.factors`."""
+        return Factors(latent * self.weight, latent)
+
+
+@final
+class MLPDecoder(Decoder):
+    """A layer of rectified units on the products z_id z_jd; pairs only.
+
+    Examples
+    --------
+    >>> decoder = MLPDecoder(2, 4, torch.Generator().manual_seed(0))
+    >>> decoder.factors(torch.ones(2, 2)) is None
+    True
+    >>> decoder.pairs(torch.ones(2, 2), torch.tensor([[0, 1], [1, 0]])).shape
+    torch.Size([2])
+    """
+
+    name: ClassVar[str] = "mlp"
+
+    def __init__(self, latent_dim: int, hidden_dim: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.hidden = nn.Parameter(_uniform((latent_dim, hidden_dim), generator))
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden_dim))
+        self.output = nn.Parameter(_uniform((hidden_dim,), generator))
+
+    @classmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> MLPDecoder:
+        """See `Decoder.made`."""
+        return cls(settings.latent_dim, settings.hidden_dim, generator)
+
+    def pairs(self, latent: Tensor, pairs: Tensor) -> Tensor:
+        """See `Decoder.pairs`."""
         return torch.cat(
             [
-                # Sums in float64 round to the same float32 in any order, so that pairs of equal
-                # embeddings tie.
-                (vectors[chunk[:, 0]].double() * vectors[chunk[:, 1]].double())
-                .sum(dim=1)
-                .to(vectors.dtype)
+                torch.relu(
+                    latent[chunk[:, 0]] * latent[chunk[:, 1]] @ self.hidden + self.hidden_bias
+                )
+                @ self.output
                 for chunk in torch.split(pairs, CHUNK_PAIRS)
             ]
         )
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Uniform in +-sqrt(6 / fan_in) (He et al. 2015)."""
+    bound = math.sqrt(6.0 / shape[0])
+    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
+
+
+@final
+class Offsets(nn.Module):
+    """What is added to every score: a learned constant, or a learned number per end.
+
+    Offsets of rates are exponentials, so that rates stay positive.
+
+    Parameters
+    ----------
+    kind
+        "constant" or "node".
+    n_nodes
+        Number of nodes.
+    initial
+        The sum of what is added to a score at first; for rates, positive.
+    positive
+        Whether scores are rates.
+
+    Examples
+    --------
+    >>> offsets = Offsets("constant", n_nodes=2, initial=0.25, positive=True)
+    >>> round(offsets.added_to(Factors(torch.ones(2, 1))).constant.item(), 4)
+    0.25
+    >>> offsets.at(torch.tensor([[0, 1]])).shape
+    torch.Size([1])
+    """
+
+    def __init__(self, kind: Offset, *, n_nodes: int, initial: float, positive: bool) -> None:
+        super().__init__()
+        self.positive = positive
+        share = initial if kind == "constant" else initial / 2.0
+        start = math.log(share) if positive else share
+        shape = () if kind == "constant" else (n_nodes,)
+        self.value = nn.Parameter(torch.full(shape, start))
+
+    def amount(self) -> Tensor:
+        """What is added for all pairs, a scalar; or per end, shape (n_nodes,)."""
+        return torch.exp(self.value) if self.positive else self.value
+
+    def added_to(self, factors: Factors) -> Factors:
+        """Factors with the offsets added.
+
+        Nodes that were not there when the offsets were learned get the mean of the others.
+        """
+        amount = self.amount()
+        if amount.ndim == 0:
+            constant = amount if factors.constant is None else factors.constant + amount
+            return Factors(factors.left, factors.right, factors.offset, constant)
+        n_later = len(factors.left) - len(amount)
+        if n_later:
+            amount = torch.cat([amount, amount.mean().expand(n_later)])
+        offset = amount if factors.offset is None else factors.offset + amount
+        return Factors(factors.left, factors.right, offset, factors.constant)
+
+    def at(self, pairs: Tensor) -> Tensor:
+        """What is added to the scores of these pairs, shape (n_pairs,)."""
+        amount = self.amount()
+        if amount.ndim == 0:
+            return amount.expand(len(pairs))
+        later = (pairs >= len(amount)).any()
+        if later:
+            n_later = int(pairs.max()) + 1 - len(amount)
+            amount = torch.cat([amount, amount.mean().expand(n_later)])
+        return amount[pairs].sum(dim=1)
+
+
+DECODERS: dict[str, type[Decoder]] = {
+    decoder.name: decoder
+    for decoder in (
+        InnerProductDecoder,
+        CosineDecoder,
+        DistanceDecoder,
+        BilinearDiagonalDecoder,
+        MLPDecoder,
+    )
+}
+"""The decoders by name, as in `ModelSettings.decoder`."""

@@ -1,7 +1,7 @@
 """Distributions over embeddings, as an encoder returns them.
 
-The objective needs three things from a distribution: its mean, a reparameterised sample and its
-divergence from the prior. The non-probabilistic auto-encoder uses the same code with a point mass.
+The objective needs two things from a distribution: reparameterised samples, and how far it is from
+the prior. The non-probabilistic auto-encoder uses the same code with a point mass.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor
+
+from vgae.model.noise import Noise
 
 __all__ = ["LATENTS", "Gaussian", "Latent", "Point"]
 
@@ -24,6 +26,10 @@ class Latent(ABC):
     >>> latent: Latent = LATENTS["gaussian"](torch.zeros(3, 2), torch.zeros(3, 2))
     >>> latent.rsample(torch.ones(3, 2))[0], latent.kl(), latent.std()[0]
     (tensor([1., 1.]), tensor([0., 0., 0.]), tensor([1., 1.]))
+    >>> from vgae.model.noise import NOISES
+    >>> samples = latent.draw(NOISES["counter"](0, torch.device("cpu")), 5)
+    >>> samples.shape, latent.log_ratio(samples[0]).tolist()  # posterior and prior are equal
+    (torch.Size([5, 3, 2]), [0.0, 0.0, 0.0])
     """
 
     parameters: ClassVar[tuple[str, ...]]
@@ -31,14 +37,20 @@ class Latent(ABC):
 
     mean: Tensor
 
+    def draw(self, noise: Noise, n: int = 1) -> Tensor:
+        """Draw n reparameterised samples, shape (n, n_nodes, latent_dim)."""
+        return torch.stack([self.rsample(noise.normal(*self.mean.shape)) for _ in range(n)])
+
     @abstractmethod
     def rsample(self, noise: Tensor) -> Tensor:
-        """Draw a reparameterised sample, shape (n_nodes, latent_dim).
+        """Turn standard normal numbers into a sample, both of shape (n_nodes, latent_dim)."""
 
-        Parameters
-        ----------
-        noise
-            Standard normal numbers, shape (n_nodes, latent_dim).
+    @abstractmethod
+    def log_ratio(self, sample: Tensor) -> Tensor:
+        """Log q(z) - log p(z) per node of a sample, in nats, shape (n_nodes,).
+
+        Its mean over samples is the divergence; importance-weighted bounds need it sample by
+        sample (Burda, Grosse & Salakhutdinov 2016, eq. 8).
         """
 
     @abstractmethod
@@ -77,6 +89,11 @@ class Gaussian(Latent):
     def rsample(self, noise: Tensor) -> Tensor:
         """Return mean + std * noise (Kingma & Welling 2014, sec. 2.4)."""
         return self.mean + noise * torch.exp(self.log_std)
+
+    def log_ratio(self, sample: Tensor) -> Tensor:
+        """See `Latent.log_ratio`."""
+        standard = (sample - self.mean) * torch.exp(-self.log_std)
+        return 0.5 * (sample**2 - standard**2 - 2.0 * self.log_std).sum(dim=1)
 
     def kl(self) -> Tensor:
         """Return -1/2 sum_d (1 + 2 log_std - mean^2 - std^2) (Kingma & Welling 2014, app. B)."""
@@ -125,6 +142,10 @@ class Point(Latent):
     def rsample(self, noise: Tensor) -> Tensor:  # noqa: ARG002 - not used by a point mass
         """Return the point itself."""
         return self.mean
+
+    def log_ratio(self, sample: Tensor) -> Tensor:
+        """Return zero: the paper's auto-encoder has no prior."""
+        return self.kl() + 0.0 * sample.sum(dim=1)
 
     def kl(self) -> Tensor:
         """Return zero: the paper's auto-encoder has no prior."""

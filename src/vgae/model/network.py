@@ -1,94 +1,356 @@
-"""The model: encoder, decoder and prior together, without files or a training loop."""
+"""The model: encoder, distribution, decoder and likelihood together; no file, no loop."""
 
 from __future__ import annotations
 
-from typing import final
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from vgae.data.graph import Features, Graph
 from vgae.ground.config import stream_seed
-from vgae.model.decoders import InnerProductDecoder
-from vgae.model.encoders import EncoderInput, GraphConvolutionEncoder
+from vgae.ground.errors import InputError
+from vgae.model.decoders import DECODERS, Decoder, Factors, Offsets
+from vgae.model.encoders import ENCODERS, Encoder, ModuleEncoder
 from vgae.model.kernels import Engine
 from vgae.model.latents import LATENTS, Latent
-from vgae.model.objective import Loss, Targets, link_loss
-from vgae.model.settings import ModelSettings
+from vgae.model.likelihoods import LIKELIHOODS, Likelihood
+from vgae.model.noise import Noise
+from vgae.model.objective import Loss, Targets, reconstruction, sampled_reconstruction
+from vgae.model.settings import OWN, RATES, ModelSettings
 
-__all__ = ["GraphAutoEncoder"]
+__all__ = ["GraphAutoEncoder", "Parts"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a model that people bring themselves; None for one that has a name.
+
+    Attributes
+    ----------
+    encoder
+        An `Encoder`, or a `torch.nn.Module` with `forward(x, edge_index)`.
+    decoder
+        A `Decoder`.
+    likelihood
+        A `Likelihood`.
+
+    Raises
+    ------
+    InputError
+        A part is something else.
+
+    Examples
+    --------
+    >>> Parts().names()
+    {}
+    >>> from vgae.model.decoders import CosineDecoder
+    >>> Parts(decoder=CosineDecoder()).names()
+    {'decoder': 'CosineDecoder'}
+    """
+
+    encoder: nn.Module | None = None
+    decoder: Decoder | None = None
+    likelihood: Likelihood | None = None
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, tuple[type, str]] = {
+            "encoder": (nn.Module, "a torch.nn.Module with forward(x, edge_index), or an Encoder"),
+            "decoder": (Decoder, "a vgae.model.decoders.Decoder"),
+            "likelihood": (Likelihood, "a vgae.model.likelihoods.Likelihood"),
+        }
+        for name, (kind, words) in kinds.items():
+            part = getattr(self, name)
+            if part is not None and not isinstance(part, kind):
+                what = f"the class {part.__name__}" if isinstance(part, type) else repr(part)
+                raise InputError(f"{name}: {what} is not {words}")
+
+    def names(self) -> dict[str, str]:
+        """Names of the classes of the parts that there are."""
+        return {name: type(part).__name__ for name, part in vars(self).items() if part is not None}
 
 
 @final
 class GraphAutoEncoder(nn.Module):
-    """The (variational) graph auto-encoder (Kipf & Welling 2016).
+    """The (variational) graph auto-encoder (Kipf & Welling 2016), of any parts.
 
     Parameters
     ----------
     settings
-        Layers and objective.
+        What it consists of.
     n_inputs
-        Number of features, or number of nodes if there are no features.
+        Number of inputs, or number of nodes if every node is its own input.
+    n_nodes
+        Number of nodes of the training graph; by default `n_inputs`. Offsets per node need it.
+    density
+        Share of the pairs that have an edge, from which offsets start.
     seed
         Seed of the initial weights.
+    parts
+        Parts of your own, for the settings that say "own".
+
+    Raises
+    ------
+    InputError
+        A part of your own is missing, or there is one that the settings do not ask for.
 
     Examples
     --------
-    >>> from vgae.data.graph import Graph
     >>> model = GraphAutoEncoder(ModelSettings(latent_dim=2), n_inputs=3, seed=0)
-    >>> latent = model.encode(EncoderInput.from_graph(Graph.from_pairs([(0, 1), (1, 2)])))
+    >>> prepared = model.encoder.prepare(Graph.from_pairs([(0, 1), (1, 2)]), None)
+    >>> latent = model.encode(prepared)
     >>> type(latent).__name__, tuple(latent.mean.shape)
     ('Gaussian', (3, 2))
+    >>> sum(weight.size for weight in model.arrays().values())  # 3 x 32 and twice 32 x 2
+    224
     """
 
-    def __init__(self, settings: ModelSettings, *, n_inputs: int, seed: int) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        *,
+        n_inputs: int,
+        seed: int,
+        n_nodes: int | None = None,
+        density: float = 0.5,
+        parts: Parts | None = None,
+    ) -> None:
         super().__init__()
+        parts = parts or Parts()
+        for name in ("encoder", "decoder", "likelihood"):
+            if (getattr(parts, name) is None) == (getattr(settings, name) == OWN):
+                raise InputError(f"{name}: the settings ask for a part of your own; give it")
         self.settings = settings
         self.latent = LATENTS[settings.latent]
-        self.encoder = GraphConvolutionEncoder(
-            n_inputs,
-            settings.hidden_dim,
-            settings.latent_dim,
-            outputs=self.latent.parameters,
-            bias=settings.bias,
-            generator=torch.Generator().manual_seed(stream_seed(seed, "weights")),
+        generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
+        self.encoder: Encoder = _encoder(
+            settings, parts, n_inputs, self.latent.parameters, generator
         )
-        self.decoder = InnerProductDecoder()
+        self.decoder: Decoder = copy.deepcopy(parts.decoder) or DECODERS[settings.decoder].made(
+            settings, generator
+        )
+        self.likelihood = parts.likelihood or _likelihood(settings)
+        self.offsets: Offsets | None = None
+        if settings.offset_used != "none":
+            self.offsets = Offsets(
+                settings.offset_used,
+                n_nodes=n_inputs if n_nodes is None else n_nodes,
+                initial=_first_offset(self.likelihood, settings, density),
+                positive=self.likelihood.rates,
+            )
 
-    def encode(self, inputs: EncoderInput) -> Latent:
-        """Compute the posterior q(Z | X, A) (Kipf & Welling 2016, eq. 1)."""
-        return self.latent(**self.encoder(inputs))
+    def prepare(self, graph: Graph, inputs: Features | None) -> Any:
+        """The graph in the encoder's form; see `Encoder.prepare`."""
+        return self.encoder.prepare(graph, inputs)
 
-    def loss(
-        self, inputs: EncoderInput, targets: Targets, *, noise: Tensor, engine: Engine
-    ) -> Loss:
+    def encode(self, prepared: Any, noise: Noise | None = None) -> Latent:
+        """Compute the posterior q(Z | X, A) (Kipf & Welling 2016, eq. 1).
+
+        Parameters
+        ----------
+        prepared
+            What `prepare` returned.
+        noise
+            Decides what dropout leaves out; None outside of training.
+        """
+        return self.latent(**self.encoder(prepared, noise))
+
+    def targets(self, graph: Graph) -> Targets:
+        """The positive pairs of a training graph, for these settings.
+
+        A node and itself are a positive pair where the paper's model is used: an inner product
+        without an offset, which cannot tell such pairs apart. Otherwise they are left out.
+
+        Raises
+        ------
+        InputError
+            The graph has no edges, or a weight is no count.
+
+        Examples
+        --------
+        >>> model = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+        >>> model.targets(Graph.from_edges([(0, 1)])).self_pairs
+        True
+        """
+        settings = self.settings
+        paper = settings.likelihood == "bernoulli" and settings.offset_used == "none"
+        return Targets.from_graph(
+            graph,
+            settings.objective,
+            self_pairs=paper and settings.pairs == "all",
+            counts=self.likelihood.counts,
+        )
+
+    def factors(self, vectors: Tensor) -> Factors | None:
+        """Factors of the scores of all pairs; None if the decoder has no such form.
+
+        Parameters
+        ----------
+        vectors
+            What the decoder gets: see `Likelihood.link` and `Likelihood.factors_of`.
+        """
+        factors = self.decoder.factors(vectors)
+        if factors is None or self.offsets is None:
+            return factors
+        return self.offsets.added_to(factors)
+
+    def pair_scores(self, vectors: Tensor, pairs: Tensor) -> Tensor:
+        """Scores of pairs of node indices, offsets included, shape (n_pairs,)."""
+        scores = self.decoder.pairs(vectors, pairs)
+        return scores if self.offsets is None else scores + self.offsets.at(pairs)
+
+    def loss(self, prepared: Any, targets: Targets, *, noise: Noise, engine: Engine) -> Loss:
         """Compute the objective with one reparameterised sample.
 
         Parameters
         ----------
-        inputs
-            Features and message graph.
+        prepared
+            What `prepare` returned.
         targets
             The positive pairs.
         noise
-            Standard normal numbers, shape (n_nodes, latent_dim).
+            Random numbers of this step.
         engine
-            Computes the sum over all pairs.
+            Computes the sum over all pairs, where there is no closed form.
+
+        Raises
+        ------
+        InputError
+            The decoder has no factors and all pairs are wanted, or a rate of an edge is zero.
 
         Examples
         --------
-        >>> from vgae.data.graph import Graph
         >>> from vgae.model.kernels import choose_engine
+        >>> from vgae.model.noise import CounterNoise
         >>> graph = Graph.from_edges([(0, 1), (1, 2)])
         >>> model = GraphAutoEncoder(ModelSettings(latent_dim=2), n_inputs=3, seed=0)
         >>> loss = model.loss(
-        ...     EncoderInput.from_graph(graph),
-        ...     Targets.from_graph(graph, "paper"),
-        ...     noise=torch.zeros(3, 2),
+        ...     model.prepare(graph, None),
+        ...     model.targets(graph),
+        ...     noise=CounterNoise(0, torch.device("cpu")),
         ...     engine=choose_engine("auto"),
         ... )
-        >>> bool(loss.total > 0)
+        >>> bool(loss.total > 0), list(loss.terms)
+        (True, ['reconstruction', 'kl'])
+        >>> model.factors(torch.zeros(3, 2)).left.shape
+        torch.Size([3, 2])
+        >>> model.pair_scores(torch.zeros(3, 2), torch.tensor([[0, 2]])).tolist()
+        [0.0]
+        """
+        latent = self.encode(prepared, noise)
+        vectors = self.likelihood.link(latent.draw(noise)[0])
+        if self.settings.pairs == "sampled":
+            drawn = _random_pairs(targets, noise)
+            term = sampled_reconstruction(
+                self.likelihood, lambda pairs: self.pair_scores(vectors, pairs), targets, drawn
+            )
+        else:
+            term = reconstruction(
+                self.likelihood,
+                self._joined(vectors),
+                targets,
+                engine=engine,
+                expected=self._expected(latent),
+            )
+        kl = latent.kl().sum(dtype=torch.float64) / targets.n_nodes**2
+        return Loss({"reconstruction": term, "kl": kl})
+
+    def arrays(self) -> dict[str, Any]:
+        """All weights by our names, as NumPy arrays: what a run folder keeps.
+
+        The names are those of the parts (encoder, decoder, offsets) and of what they declare, in
+        their order.
+        """
+        return {name: value.detach().cpu().numpy() for name, value in self._named()}
+
+    def load_arrays(self, arrays: Any) -> None:
+        """Take over weights from `arrays`.
+
+        Raises
+        ------
+        InputError
+            Names, shapes or types differ.
+
+        Examples
+        --------
+        >>> one, other = (
+        ...     GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=seed) for seed in (0, 1)
+        ... )
+        >>> other.load_arrays(one.arrays())
+        >>> bool((other.encoder.weight["mean"] == one.encoder.weight["mean"]).all())
         True
         """
-        latent = self.encode(inputs)
-        factor = self.decoder.factor(latent.rsample(noise))
-        return link_loss(factor, latent, targets, engine=engine)
+        own = dict(self._named())
+        forms = [
+            {
+                name: (tuple(value.shape), str(value.dtype).removeprefix("torch."))
+                for name, value in part
+            }
+            for part in (own.items(), arrays.items())
+        ]
+        if forms[0] != forms[1]:
+            raise InputError("weights do not fit the settings; fit again")
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(torch.from_numpy(arrays[name]))
+
+    def _named(self) -> list[tuple[str, Tensor]]:
+        return [*self.named_parameters(), *self.named_buffers()]
+
+    def _joined(self, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
+        factors = self.factors(vectors)
+        if factors is None:
+            raise InputError(
+                f"decoder {type(self.decoder).__name__}: scores pairs one by one and cannot sum "
+                "over all of them; sample pairs (pairs='sampled'), or give it factors"
+            )
+        return factors.joined()
+
+    def _expected(self, latent: Latent) -> tuple[Tensor, Tensor | None] | None:
+        """Factors of expected rates, where these have a closed form."""
+        std = latent.std()
+        closed = self.likelihood.rates and self.settings.rate_link != "relu"
+        if std is None or not closed or self.settings.likelihood not in RATES:
+            return None
+        return self._joined(self.likelihood.factors_of(latent.mean, std))
+
+
+def _encoder(
+    settings: ModelSettings,
+    parts: Parts,
+    n_inputs: int,
+    outputs: tuple[str, ...],
+    generator: torch.Generator,
+) -> Encoder:
+    if parts.encoder is None:
+        return ENCODERS[settings.encoder](settings, n_inputs, outputs=outputs, generator=generator)
+    if isinstance(parts.encoder, Encoder):
+        return copy.deepcopy(parts.encoder)
+    return ModuleEncoder(parts.encoder, outputs=outputs, latent_dim=settings.latent_dim)
+
+
+def _likelihood(settings: ModelSettings) -> Likelihood:
+    kind = LIKELIHOODS[settings.likelihood]
+    made: Likelihood = kind(settings.rate_link) if kind.rates else kind()
+    return made
+
+
+def _first_offset(likelihood: Likelihood, settings: ModelSettings, density: float) -> float:
+    """The offset with which a model that knows nothing else has the right number of edges."""
+    share = 0.5 if settings.objective == "paper" else min(max(density, 1e-9), 1.0 - 1e-9)
+    if likelihood.rates:
+        # Small next to what the factors should explain.
+        return min(max(density, 1e-9), 1.0)
+    return math.log(share / (1.0 - share)) if settings.likelihood == "bernoulli" else 0.0
+
+
+def _random_pairs(targets: Targets, noise: Noise) -> Tensor:
+    """As many uniform pairs of different nodes as there are positive pairs."""
+    n_nodes = targets.n_nodes
+    uniform = noise.uniform(len(targets.positive.columns), 2)
+    first = (uniform[:, 0] * n_nodes).long().clamp(max=n_nodes - 1)
+    other = (uniform[:, 1] * (n_nodes - 1)).long().clamp(max=n_nodes - 2)
+    return torch.stack([first, other + (other >= first)], dim=1)

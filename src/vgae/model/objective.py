@@ -1,17 +1,22 @@
-"""Objectives: embeddings and targets -> one loss with its named terms, over all pairs of nodes.
+"""Objectives: scores and targets -> one loss with its named terms, over all pairs of nodes.
 
-The paper's objective is the class-weighted cross-entropy. With s_ij the logit of a pair and P the
-positive targets (training edges in both directions and every node with itself), the sum over all
-N^2 ordered pairs splits into one part that needs no graph and one part over P alone:
+The paper's objective is the class-weighted cross-entropy, and any likelihood has such an objective.
+With s_ij the score of a pair and P the positive targets, the sum over all N^2 ordered pairs splits
+into one part that needs no graph and one part over P alone:
+
+    sum_ij nonedge(s_ij)  +  sum_P [ pos_weight * edge(s_ij) - nonedge(s_ij) ]
+
+For the likelihood of the paper, `bernoulli`, these are
 
     sum_ij softplus(s_ij)  +  sum_P [ pos_weight * softplus(-s_ij) - softplus(s_ij) ]
 
-An engine of `vgae.model.kernels` computes the first in linear memory; the second has a closed form.
-No pair is sampled or dropped.
+The likelihood computes both parts exactly (see `vgae.model.likelihoods`). No pair is sampled or
+dropped, unless the settings say so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,27 +26,31 @@ from torch import Tensor
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
-from vgae.model.kernels import Engine, PairPattern, positive_terms, with_gradients
-from vgae.model.latents import Latent
+from vgae.model.kernels import Engine, PairPattern, PairSum, with_gradients
+from vgae.model.likelihoods import Likelihood
 from vgae.model.settings import ObjectiveName
 
-__all__ = ["Loss", "Targets", "link_loss"]
+__all__ = ["Loss", "Targets", "reconstruction", "sampled_reconstruction"]
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss and its terms; total = reconstruction + kl, each a float64 scalar.
+    """A loss as the sum of its named terms, each a float64 scalar.
 
     Examples
     --------
     >>> terms = torch.tensor([0.5, 0.25], dtype=torch.float64)
-    >>> Loss(total=terms.sum(), reconstruction=terms[0], kl=terms[1]).total.item()
+    >>> Loss({"reconstruction": terms[0], "kl": terms[1]}).total.item()
     0.75
     """
 
-    total: Tensor
-    reconstruction: Tensor
-    kl: Tensor
+    terms: Mapping[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of the terms, in their order."""
+        first, *others = self.terms.values()
+        return sum(others, start=first)
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,18 @@ class Targets:
     Attributes
     ----------
     positive
-        The positive pairs, the pattern of A + I.
+        The positive pairs: the pattern of A, or of A + I.
     n_nodes
         Number of nodes.
     pos_weight
         Weight of a positive pair relative to a negative pair.
     norm
         Factor of the mean over all pairs.
+    self_pairs
+        Whether a node and itself are a positive pair, as in the published program. Otherwise such
+        pairs are left out of the loss.
+    counts
+        The count of each positive pair, shape (n_pairs,); None if every one is 1.
 
     Examples
     --------
@@ -66,87 +80,213 @@ class Targets:
     (1.25, 0.9)
     >>> targets.to(torch.device("cpu")).n_nodes
     3
+    >>> targets.pairs().tolist()
+    [[0, 1], [1, 2]]
     """
 
     positive: PairPattern
     n_nodes: int
     pos_weight: float
     norm: float
+    self_pairs: bool = True
+    counts: Tensor | None = None
 
     @classmethod
-    def from_graph(cls, graph: Graph, objective: ObjectiveName) -> Targets:
-        """Make the targets of a training graph. Edge weights are not used: every edge has target 1.
+    def from_graph(
+        cls,
+        graph: Graph,
+        objective: ObjectiveName,
+        *,
+        self_pairs: bool = True,
+        counts: bool = False,
+    ) -> Targets:
+        """Make the targets of a training graph.
 
         Parameters
         ----------
         graph
             The training graph: held-out edges are not in it and count as negatives.
         objective
-            "paper", the class-weighted cross-entropy: positives are weighted by (N^2 - S) / S and
-            the mean by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
+            "paper", the class-weighted loss: positives are weighted by (N^2 - S) / S and the mean
+            by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
             published program. "elbo": both weights are 1, so that the loss is the negative
             evidence lower bound (Kipf & Welling 2016, eq. 3) divided by N^2.
+        self_pairs
+            Whether every node is also a positive pair with itself.
+        counts
+            Whether the weights of edges are counts. Otherwise weights are not used, and every
+            edge has target 1.
 
         Raises
         ------
         InputError
-            The graph has no edges.
+            The graph has no edges, or a weight is no count.
         """
         n_pairs, n_positive = graph.n_nodes**2, int(graph.adjacency.nnz)
         if n_positive == 0:
             raise InputError("the training graph has no edges to learn from")
-        pattern = sparse.csr_array(
-            graph.adjacency + sparse.eye_array(graph.n_nodes, dtype=np.float32, format="csr")
-        )
-        pattern.sort_indices()
+        pattern = graph.adjacency
+        if self_pairs:
+            pattern = sparse.csr_array(
+                pattern + sparse.eye_array(graph.n_nodes, dtype=np.float32, format="csr")
+            )
+            pattern.sort_indices()
         weighted = objective == "paper"
         return cls(
             positive=PairPattern(
-                torch.from_numpy(pattern.indptr), torch.from_numpy(pattern.indices)
+                torch.from_numpy(pattern.indptr.copy()), torch.from_numpy(pattern.indices.copy())
             ),
             n_nodes=graph.n_nodes,
             pos_weight=(n_pairs - n_positive) / n_positive if weighted else 1.0,
             norm=n_pairs / (2.0 * (n_pairs - n_positive)) if weighted else 1.0,
+            self_pairs=self_pairs,
+            counts=_counts(graph) if counts else None,
         )
 
     def to(self, device: torch.device) -> Targets:
         """Copy the pairs to a device."""
-        return replace(self, positive=self.positive.to(device))
+        counts = None if self.counts is None else self.counts.to(device)
+        return replace(self, positive=self.positive.to(device), counts=counts)
+
+    def pairs(self) -> Tensor:
+        """The positive pairs i < j as node indices, shape (n_edges, 2), int64."""
+        upper = self._upper()
+        return torch.stack([self._rows()[upper], self.positive.columns[upper].long()], dim=1)
+
+    def pair_counts(self) -> Tensor | None:
+        """The counts of `pairs`, or None."""
+        return None if self.counts is None else self.counts[self._upper()]
+
+    def _rows(self) -> Tensor:
+        nodes = torch.arange(self.n_nodes, device=self.positive.columns.device)
+        return torch.repeat_interleave(nodes, self.positive.row_starts.diff())
+
+    def _upper(self) -> Tensor:
+        return self._rows() < self.positive.columns
 
 
-def link_loss(factor: Tensor, latent: Latent, targets: Targets, *, engine: Engine) -> Loss:
-    """Compute the weighted cross-entropy of all pairs plus the divergence from the prior.
+def _counts(graph: Graph) -> Tensor | None:
+    """The weights of both directions of every edge, which must be whole numbers."""
+    if graph.weights is None:
+        return None
+    wrong = np.flatnonzero((graph.weights < 1) | (graph.weights != np.round(graph.weights)))
+    if wrong.size:
+        a, b = (graph.ids[node] for node in graph.edges[wrong[0]])
+        raise InputError(
+            f"the edge ('{a}', '{b}') has weight {graph.weights[wrong[0]]:g}: poisson takes counts "
+            "(1, 2, 3, ...); round the weights, drop them, or use the likelihood bernoulli-poisson"
+        )
+    return torch.from_numpy(graph.adjacency.data.astype(np.float32))
 
-    Both are divided by N^2. With "elbo" targets the cross-entropy is the negative log likelihood.
+
+def reconstruction(
+    likelihood: Likelihood,
+    factors: tuple[Tensor, Tensor | None],
+    targets: Targets,
+    *,
+    engine: Engine,
+    expected: tuple[Tensor, Tensor | None] | None = None,
+) -> Tensor:
+    """The loss of all pairs, exactly, divided by N^2: a float64 scalar, differentiable once.
 
     Parameters
     ----------
-    factor
-        Vectors whose inner products are the logits of a sample, shape (n_nodes, dim).
-    latent
-        The distribution that the sample was drawn from.
+    likelihood
+        What a score says about a pair.
+    factors
+        Two matrices whose inner products are the scores of a sample; see `Factors.joined`.
     targets
         The positive pairs and the weights.
     engine
-        Computes the sum over all pairs.
+        Computes the sum over all pairs where there is no closed form.
+    expected
+        Factors whose inner products are the expected scores of pairs, where the loss of a pair
+        without an edge is linear in the score. They replace the sample in the sum over all pairs,
+        which then has no noise.
+
+    Raises
+    ------
+    InputError
+        A rate of an edge is zero, so that the edge is impossible.
 
     Examples
     --------
     >>> from vgae.model.kernels import choose_engine
-    >>> from vgae.model.latents import Point
+    >>> from vgae.model.likelihoods import Bernoulli
     >>> targets = Targets.from_graph(Graph.from_pairs([("a", "b"), ("b", "c")]), "elbo")
     >>> zero = torch.zeros(3, 2)
-    >>> loss = link_loss(zero, Point(zero), targets, engine=choose_engine("auto"))
-    >>> round(loss.total.item(), 4)  # log 2: zero logits give every pair probability 1/2
+    >>> loss = reconstruction(Bernoulli(), (zero, None), targets, engine=choose_engine("auto"))
+    >>> round(loss.item(), 4)  # log 2: zero logits give every pair probability 1/2
     0.6931
     """
-    n_pairs = targets.n_nodes**2
-    everywhere = engine.sweep(factor.detach(), None)
-    at_positives = positive_terms(factor, targets.positive, targets.pos_weight)
-    cross_entropy = with_gradients(
-        everywhere.total + at_positives.total,
-        (factor, everywhere.grad_left.add_(at_positives.gradient)),
+    at_edges = likelihood.at_edges(
+        *factors, targets.positive, pos_weight=targets.pos_weight, counts=targets.counts
     )
-    reconstruction = targets.norm / n_pairs * cross_entropy
-    kl = latent.kl().sum(dtype=torch.float64) / n_pairs
-    return Loss(reconstruction + kl, reconstruction, kl)
+    if likelihood.rates and not torch.isfinite(at_edges.total):
+        raise InputError(
+            "the rate of an edge is zero, which makes the edge impossible; add an offset (--offset "
+            "constant), or use factors that are never zero (--rate-link exp)"
+        )
+    all_pairs = factors if expected is None else expected
+    everywhere = likelihood.everywhere(*all_pairs, engine)
+    if expected is None:
+        total = _attached(_added(everywhere, at_edges), factors)
+    else:
+        total = _attached(everywhere, expected) + _attached(at_edges, factors)
+    if not targets.self_pairs:
+        left, right = all_pairs
+        own = (left * (left if right is None else right)).sum(dim=1)
+        total = total - likelihood.nonedge(own).sum(dtype=torch.float64)
+    return targets.norm / targets.n_nodes**2 * total
+
+
+def _added(first: PairSum, second: PairSum) -> PairSum:
+    grad_right = None
+    if first.grad_right is not None and second.grad_right is not None:
+        grad_right = first.grad_right.add_(second.grad_right)
+    return PairSum(first.total + second.total, first.grad_left.add_(second.grad_left), grad_right)
+
+
+def _attached(found: PairSum, factors: tuple[Tensor, Tensor | None]) -> Tensor:
+    left, right = factors
+    if right is None or found.grad_right is None:
+        return with_gradients(found.total, (left, found.grad_left))
+    return with_gradients(found.total, (left, found.grad_left), (right, found.grad_right))
+
+
+def sampled_reconstruction(
+    likelihood: Likelihood,
+    scores: Callable[[Tensor], Tensor],
+    targets: Targets,
+    drawn: Tensor,
+) -> Tensor:
+    """An estimate without bias of the loss of all pairs, from all edges and some random pairs.
+
+    Parameters
+    ----------
+    likelihood
+        What a score says about a pair.
+    scores
+        Scores of pairs of node indices, differentiable.
+    targets
+        The positive pairs, without self pairs, and the weights.
+    drawn
+        Pairs drawn uniformly from all pairs i != j, shape (n_drawn, 2).
+
+    Examples
+    --------
+    >>> from vgae.model.likelihoods import Bernoulli
+    >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+    >>> targets = Targets.from_graph(graph, "elbo", self_pairs=False)
+    >>> loss = sampled_reconstruction(
+    ...     Bernoulli(), lambda pairs: torch.zeros(len(pairs)), targets, torch.tensor([[0, 2]])
+    ... )
+    >>> round(loss.item(), 4)  # 6 log 2 / 9
+    0.4621
+    """
+    n_pairs = targets.n_nodes * (targets.n_nodes - 1)
+    everywhere = likelihood.nonedge(scores(drawn)).mean(dtype=torch.float64) * n_pairs
+    at_edges = scores(targets.pairs())
+    terms = targets.pos_weight * likelihood.edge(at_edges, targets.pair_counts())
+    edges = 2.0 * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
+    return targets.norm / targets.n_nodes**2 * (everywhere + edges)

@@ -53,6 +53,8 @@ class ModelSettings(Settings):
     32
     >>> ModelSettings(likelihood="poisson").offset_used
     'constant'
+    >>> ModelSettings(encoder="appnp").layers_used
+    10
     """
 
     latent: Literal["gaussian", "point"] = Field(
@@ -82,7 +84,8 @@ class ModelSettings(Settings):
     offset: Offset | None = Field(
         default=None,
         description="What is added to every score: none, constant (learned, for all pairs) or "
-        "node (learned, for each end). Default: none with bernoulli, otherwise constant.",
+        "node (learned, for each end). Default: constant, but none with bernoulli unless the "
+        "decoder is distance.",
     )
     rate_link: RateLink = Field(
         default="relu",
@@ -91,11 +94,12 @@ class ModelSettings(Settings):
     )
     hidden_dim: Dimension = Field(default=32, description="Width of the hidden layers.")
     latent_dim: Dimension = Field(default=16, description="Dimensions of the embedding.")
-    layers: int = Field(
-        default=2,
+    layers: int | None = Field(
+        default=None,
         ge=1,
-        le=16,
-        description="Number of graph convolutions or means, or of propagations of the inputs.",
+        le=64,
+        description="Number of graph convolutions or means, or of propagations of the inputs. "
+        "Default: 2, and 10 with appnp.",
     )
     residual: bool = Field(
         default=False, description="Whether hidden layers of equal width are added up."
@@ -143,9 +147,15 @@ class ModelSettings(Settings):
     )
 
     @property
+    def layers_used(self) -> int:
+        """The number of layers, with the default of the encoder filled in."""
+        return self.layers or (10 if self.encoder == "appnp" else 2)
+
+    @property
     def offset_used(self) -> Offset:
         """The offset, with the default of the likelihood filled in."""
-        return self.offset or ("none" if self.likelihood in ("bernoulli", OWN) else "constant")
+        plain = self.likelihood in ("bernoulli", OWN) and self.decoder != "distance"
+        return self.offset or ("none" if plain else "constant")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

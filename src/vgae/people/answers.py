@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self, overload
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vgae.data.graph import Graph, count
+from vgae.data.graph import count
 from vgae.data.ids import IdArray, NodeId, unknown_node
 from vgae.data.interop import as_graph, as_links, as_pairs, later_features, with_later_features
-from vgae.data.split import Split, SplitSettings
+from vgae.data.split import Split
 from vgae.ground.errors import InputError
 from vgae.ground.notebook import FrameKind, data_frame, vector_frame
-from vgae.learning.inductive import UNNAMED, NewNodes, States, encode_graph, encode_new, new_nodes
-from vgae.learning.scores import Scores, VectorScores
-from vgae.model.kernels import top_pairs, top_partners
+from vgae.learning.fitted import Fitted
+from vgae.learning.inductive import UNNAMED, NewNodes, States, new_nodes
+from vgae.learning.scores import Scores
+from vgae.learning.settings import FitSettings
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
 
@@ -43,23 +43,77 @@ class Link(NamedTuple):
 class FittedLinks:
     """The answers of a fitted model; see `LinkModel` for its attributes."""
 
-    name: ClassVar[Literal["vgae", "gae"]]
+    name: ClassVar[str]
 
-    embedding_: NDArray[np.float32]
-    embedding_std_: NDArray[np.float32] | None
-    ids_: NDArray[Any]
-    split_: Split
-    network_: GraphAutoEncoder
-    graph_: dict[str, Any]
-    history_: list[dict[str, Any]]
-    metrics_: dict[str, Any]
-    states_: States | None
-    feature_encoding_: Mapping[str, Any] | None
-    interrupted_: bool
-    engine_: str
+    fitted_: Fitted
+
+    @property
+    def embedding_(self) -> NDArray[np.float32]:
+        """Posterior means, shape (n_nodes, latent_dim)."""
+        return self.fitted_.embedding
+
+    @property
+    def embedding_std_(self) -> NDArray[np.float32] | None:
+        """Posterior standard deviations, same shape; None for a point-mass model."""
+        return self.fitted_.embedding_std
+
+    @property
+    def ids_(self) -> IdArray:
+        """Node ids in the order of the rows."""
+        return self.fitted_.ids
+
+    @property
+    def split_(self) -> Split:
+        """The training graph and what was held out."""
+        return self.fitted_.split
+
+    @property
+    def network_(self) -> GraphAutoEncoder:
+        """The fitted network."""
+        return self.fitted_.network
+
+    @property
+    def graph_(self) -> dict[str, Any]:
+        """Fingerprint and sizes of the whole graph, and the numbers that `with_nodes` added."""
+        return dict(self.fitted_.graph)
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """One dictionary per step."""
+        return [dict(step) for step in self.fitted_.history]
+
+    @property
+    def metrics_(self) -> dict[str, Any]:
+        """Protocol, proportions and held-out metrics, which are None if nothing was held out."""
+        return dict(self.fitted_.metrics)
+
+    @property
+    def states_(self) -> States | None:
+        """What `with_nodes` needs to know of each node, or None."""
+        return self.fitted_.states
+
+    @property
+    def feature_encoding_(self) -> Mapping[str, Any] | None:
+        """How features were made from the columns of a table, or None."""
+        return self.fitted_.feature_encoding
+
+    @property
+    def interrupted_(self) -> bool:
+        """Whether Ctrl-C was pressed during the fit, which ends the training early."""
+        return self.fitted_.interrupted
+
+    @property
+    def engine_(self) -> str:
+        """Name of the engine that was used."""
+        return self.fitted_.engine
+
+    @property
+    def settings_(self) -> FitSettings:
+        """The settings of the fit, which a later `set_params` does not change."""
+        return self.fitted_.settings
 
     def scores(self) -> Scores:
-        """Logits of all pairs, from posterior means computed over the protocol's messages.
+        """Scores of all pairs, from the posterior over the protocol's messages.
 
         Raises
         ------
@@ -73,7 +127,7 @@ class FittedLinks:
         >>> model.scores().rows(np.array([0])).shape
         (1, 3)
         """
-        return VectorScores(self.embedding_)
+        return self.fitted_.scores
 
     def vectors(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.float32]:
         """Embedding of some nodes, shape (n_ids, latent_dim).
@@ -132,13 +186,9 @@ class FittedLinks:
         >>> model.predict_proba((np.array(["a", "b"]), np.array(["c", "c"]))).shape
         (2,)
         """
-        embedding = self.embedding_
-        rows = self._pair_rows(*as_pairs(pairs, self.split_.graph))
-        with torch.no_grad():
-            logits = self.network_.decoder.logits(
-                torch.from_numpy(embedding), torch.from_numpy(rows)
-            )
-        return _probability(logits.numpy())
+        fitted = self.fitted_
+        rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
+        return fitted.probabilities(fitted.scores.pairs(rows))
 
     @overload
     def recommend(
@@ -202,16 +252,16 @@ class FittedLinks:
         >>> model.recommend(5, as_frame=True).columns.tolist()
         ['source', 'target', 'probability']
         """
-        embedding = self.embedding_
+        fitted = self.fitted_
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise InputError(f"k = {k}: must be a whole number, at least 1")
-        factor = self.network_.decoder.factor(torch.from_numpy(embedding))
-        known = self.split_.graph.adjacency
+        known = fitted.split.graph.adjacency
         if nodes is None:
-            pairs, logits = top_pairs(factor, k, known=known)
+            pairs, scores = fitted.scores.top(k, known)
         else:
-            pairs, logits = top_partners(factor, self._rows(nodes), k, known=known)
-        columns = (self.ids_[pairs[:, 0]], self.ids_[pairs[:, 1]], _probability(logits))
+            pairs, scores = fitted.scores.partners(self._rows(nodes), k, known)
+        ids, probabilities = fitted.ids, fitted.probabilities(scores)
+        columns = (ids[pairs[:, 0]], ids[pairs[:, 1]], probabilities)
         if as_frame is not False:
             kind = "pandas" if as_frame is True else str(as_frame)
             return data_frame(dict(zip(Link._fields, columns, strict=True)), kind=kind)
@@ -312,14 +362,10 @@ class FittedLinks:
         >>> model.embed([("a", "b"), ("b", "new")]).shape
         (3, 16)
         """
-        network, graph = self.network_, as_graph(data)
+        fitted, graph = self.fitted_, as_graph(data)
         if features is not None:
-            graph = with_later_features(graph, features, self.feature_encoding_)
-        latent = encode_graph(
-            network, graph, known=self.split_.graph, n_features=self._n_features()
-        )
-        vectors: NDArray[np.float32] = latent.mean.numpy()
-        return vectors
+            graph = with_later_features(graph, features, fitted.feature_encoding)
+        return fitted.embed(graph)
 
     def embed_new(
         self,
@@ -401,23 +447,8 @@ class FittedLinks:
         new, latent, states = self._encode_new(features, edges, weights, ids)
         if new.ids is None:
             raise InputError(UNNAMED)
-        return self._joined(new, new.ids, latent, states)
-
-    def _joined(self, new: NewNodes, ids: IdArray, latent: Latent, states: States) -> Self:
-        """A copy of this model, with new nodes after the known ones."""
-        made, std = copy.copy(self), latent.std()
-        made.ids_ = np.concatenate([self.ids_, ids])
-        made.embedding_ = np.concatenate([self.embedding_, latent.mean.numpy()])
-        if self.embedding_std_ is not None and std is not None:
-            made.embedding_std_ = np.concatenate([self.embedding_std_, std.numpy()])
-        made.history_, made.metrics_ = list(self.history_), dict(self.metrics_)
-        made.states_ = None if self.states_ is None else self.states_.joined(states)
-        edges = new.edges(len(self.ids_))
-        made.split_ = _enlarged(self.split_, made.ids_, edges)
-        made.graph_ = self.graph_ | {
-            "n_added_nodes": self.graph_.get("n_added_nodes", 0) + len(ids),
-            "n_added_edges": self.graph_.get("n_added_edges", 0) + len(edges),
-        }
+        made = copy.copy(self)
+        made.fitted_ = self.fitted_.with_nodes(new, new.ids, latent, states)
         return made
 
     def _encode_new(
@@ -428,28 +459,20 @@ class FittedLinks:
         ids: Sequence[NodeId] | IdArray | None,
     ) -> tuple[NewNodes, Latent, States]:
         """The new nodes, checked, with the distribution over their embedding and their states."""
-        if self.states_ is None:
-            raise InputError(
-                "this run was stored by an earlier version, without what new nodes need; fit again"
-            )
-        features, ids = later_features(features, ids, self.feature_encoding_)
-        edges, found = as_links(edges, self.split_.graph)
+        fitted = self.fitted_
+        features, ids = later_features(features, ids, fitted.feature_encoding)
+        edges, found = as_links(edges, fitted.split.graph)
         if found is not None and weights is not None:
             raise InputError("weights: edges has a column of weights; give one of the two")
         new = new_nodes(
-            self.split_.graph,
+            fitted.split.graph,
             features=features,
             edges=edges,
             weights=weights if found is None else found,
             ids=ids,
-            n_features=self._n_features(),
+            n_features=fitted.n_features,
         )
-        return new, *encode_new(self.network_, self.states_, new)
-
-    def _n_features(self) -> int:
-        """Number of features that the model was fitted with; 0 if it was fitted without any."""
-        used = self.network_.settings.features != "none"
-        return int(self.graph_["n_features"]) if used else 0
+        return new, *fitted.encode_new(new)
 
     def _rows(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.int64]:
         if isinstance(ids, (str, int, np.integer)):
@@ -483,7 +506,7 @@ class FittedLinks:
         metrics = self.metrics_
         rows: dict[str, object] = {
             "fitted to": self._fitted_to().partition(";")[0],
-            "features": self._n_features() or "none",
+            "features": self.fitted_.n_features or "none",
             "embedding": " x ".join(map(str, self.embedding_.shape)),
             "steps": f"{len(self.history_)}{', interrupted' * self.interrupted_}",
         }
@@ -491,21 +514,6 @@ class FittedLinks:
             if metrics[part]:
                 rows[part] = _scores_words(metrics[part], "auc", "average_precision")
         return rows | {"engine": self.engine_}
-
-
-def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
-    """A split whose graphs have additional nodes and edges, and hold nothing but ids and edges."""
-    whole, train = (
-        Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
-        for graph in (split.graph, split.train)
-    )
-    settings = SplitSettings.of_sizes(
-        whole.n_edges,
-        validation=len(split.validation.positives),
-        test=len(split.test.positives),
-        protocol=split.settings.protocol,
-    )
-    return Split(whole, train, split.validation, split.test, settings, split.seed)
 
 
 def _number(value: float | None) -> float:
@@ -519,8 +527,3 @@ def _scores_words(scores: Mapping[str, float | None], *names: str) -> str:
     return ", ".join(
         f"{title} {'-' if value is None else f'{value:.3f}'}" for title, value in found
     )
-
-
-def _probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    probability: NDArray[np.float64] = torch.from_numpy(logits).double().sigmoid().numpy()
-    return probability

@@ -35,12 +35,11 @@ from vgae.learning.methods import (
     Candidate,
     MethodLike,
     candidates,
-    make_model,
 )
 from vgae.learning.results import Comparison, Evaluation, MethodResult, Summary, summarize
 from vgae.learning.tasks import TASK_METRICS
 from vgae.people.answers import Link
-from vgae.people.estimators import GAE, MODELS, VGAE, LinkModel, load
+from vgae.people.estimators import GAE, MODELS, VGAE, LinkModel, load, make_model
 
 __all__ = [
     "GAE",

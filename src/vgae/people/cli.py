@@ -111,7 +111,7 @@ def fit(
     from vgae.learning.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
-    from vgae.learning.store import save_run, staged_run
+    from vgae.learning.store import save_fitted, staged_run
     from vgae.model.kernels.first_use import compile_once
     from vgae.people.api import check_patience, make_model
 
@@ -129,9 +129,9 @@ def fit(
             try:
                 estimator.fit(split, callbacks=show)
             except KeyboardInterrupt:
-                if not hasattr(estimator, "interrupted_"):
+                if not hasattr(estimator, "fitted_"):
                     raise  # nothing was kept
-        save_run(estimator.as_run(graph_name=graph), staged)
+        save_fitted(estimator.fitted_.named(graph), staged)
     with reporter.working("ranking all pairs"):
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)

@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias, final
+from typing import Any, Self, final
 
 import numpy as np
-import torch
 
 from vgae.data.graph import Graph
 from vgae.data.interop import as_edge_pairs, as_graph, as_pairs, as_training_split
-from vgae.data.split import Split, TrainingView, sample_non_edges
+from vgae.data.split import Split, sample_non_edges
 from vgae.ground.config import stream_seed
-from vgae.ground.errors import InputError, one_line, unknown_name
+from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.notebook import html_table
-from vgae.learning.inductive import States
+from vgae.learning.fitted import Callback, fit
 from vgae.learning.metrics import roc_auc
-from vgae.learning.settings import FitSettings
-from vgae.learning.store import Run, load_run, save_run, staged_run
-from vgae.learning.train import (
-    Interrupt,
-    StepRecord,
-    choose_place,
-    finishing_on_interrupt,
-    held_out_metrics,
-    train,
-)
-from vgae.model.encoders import EncoderInput, used_features
+from vgae.learning.settings import FitSettings, named_preset
+from vgae.learning.store import load_fitted, save_fitted, staged_run
+from vgae.learning.train import choose_place, finishing_on_interrupt
 from vgae.model.kernels import check_engine
-from vgae.model.network import GraphAutoEncoder
-from vgae.model.settings import ModelSettings
+from vgae.model.network import Parts
+from vgae.model.settings import OWN
 from vgae.people.answers import FittedLinks
 from vgae.people.conventions import Estimator, keyword_signature
 from vgae.people.progress import training_display
 
-__all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load"]
+__all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load", "make_model"]
 
 logger = logging.getLogger(__name__)
-
-Callback: TypeAlias = Callable[[StepRecord], Any]
-"""What `fit` calls after each step."""
 
 
 class LinkModel(Estimator, FittedLinks):
@@ -75,6 +63,9 @@ class LinkModel(Estimator, FittedLinks):
 
     Attributes
     ----------
+    fitted_
+        The result of `fit`, an immutable `vgae.learning.fitted.Fitted`. The other attributes are
+        its parts.
     embedding_
         Posterior means, shape (n_nodes, latent_dim), float32.
     embedding_std_
@@ -88,7 +79,7 @@ class LinkModel(Estimator, FittedLinks):
     metrics_
         Protocol, proportions and the held-out metrics, which are None if nothing was held out.
     network_
-        The fitted `GraphAutoEncoder`.
+        The fitted `vgae.model.network.GraphAutoEncoder`.
     graph_
         Fingerprint and sizes of the whole graph, and the numbers that `with_nodes` added to it.
     settings_
@@ -100,15 +91,6 @@ class LinkModel(Estimator, FittedLinks):
     engine_
         Name of the engine that was used.
     """
-
-    name: ClassVar[Literal["vgae", "gae"]]
-    latent: ClassVar[Literal["gaussian", "point"]]
-
-    history_: list[dict[str, Any]]
-    metrics_: dict[str, Any]
-    interrupted_: bool
-    engine_: str
-    settings_: FitSettings
 
     __signature__ = keyword_signature(
         {name: field.default for name, field in FitSettings.fields().items()}
@@ -132,7 +114,21 @@ class LinkModel(Estimator, FittedLinks):
         >>> GAE(steps=50).settings.training.steps
         50
         """
-        return FitSettings.of(self.name, **self.get_params(deep=False))
+        parameters = self.get_params(deep=False)
+        own = dict.fromkeys(self.parts.names(), OWN)
+        return FitSettings.of(self.name, **parameters | own)
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of your own among the parameters.
+
+        Examples
+        --------
+        >>> GAE().parts
+        Parts(encoder=None, decoder=None, likelihood=None)
+        """
+        given = {name: getattr(self, name) for name in ("encoder", "decoder", "likelihood")}
+        return Parts(**{name: part for name, part in given.items() if not isinstance(part, str)})
 
     def fit(
         self,
@@ -195,44 +191,34 @@ class LinkModel(Estimator, FittedLinks):
         1
         """
         _check_labels(y)
-        engine, settings = self.engine_here(), self.settings
+        self.engine_here()
         if nodes is not None:
             if features is not None:
                 raise InputError("features: nodes brings its own; vgae.as_graph adds others to it")
             data = _graph_of_pairs(data, as_graph(nodes))
         split = as_training_split(data, features=features)
-        view = split.training
-        inputs = EncoderInput.from_graph(view.train, settings.network.features)
-        given = _callbacks(callbacks)
-        with finishing_on_interrupt() as interrupt:
-            with _display(settings.training.steps if verbose else 0) as shown:
-                called = [*shown, *given]
-                network, history = _trained(view, inputs, settings, called, interrupt)
-            learned = {
-                "network_": network,
-                "history_": history,
-                "split_": split,
-                "feature_encoding_": split.graph.feature_encoding,
-                "engine_": engine,
-                "settings_": settings,
-                "ids_": split.graph.ids,
-                "graph_": _about(split.graph),
-                **_encoded_and_scored(network, split, inputs),
-                "interrupted_": interrupt.pressed,
-            }
-            vars(self).update(learned)  # at once, so that Ctrl-C leaves no mixture of two fits
-        if interrupt.pressed:
+        settings, given = self.settings, _callbacks(callbacks)
+        n_shown = settings.training.steps if verbose else 0
+        with finishing_on_interrupt() as interrupt, _display(n_shown) as shown:
+            self.fitted_ = fit(
+                split,
+                settings,
+                parts=self.parts,
+                callbacks=[*shown, *given],
+                interrupt=interrupt,
+            )
+        if self.fitted_.interrupted:
             raise KeyboardInterrupt
         return self
 
     def __repr__(self) -> str:
-        if "network_" not in vars(self):
+        if "fitted_" not in vars(self):
             return super().__repr__()
         changed = "" if self.settings == self.settings_ else "; parameters changed since"
         return f"{super().__repr__()} fitted to {self._fitted_to()}{changed}"
 
     def _repr_html_(self) -> str:
-        fitted = "network_" in vars(self)
+        fitted = "fitted_" in vars(self)
         rows = {"parameters": self._given() or "defaults"} | (self._fitted_rows() if fitted else {})
         return html_table(f"{type(self).__name__}, {'' if fitted else 'not '}fitted", rows)
 
@@ -337,32 +323,7 @@ class LinkModel(Estimator, FittedLinks):
         (3, 16)
         """
         with staged_run(Path(path), overwrite=overwrite) as staged:
-            save_run(self.as_run(), staged)
-
-    def as_run(self, *, graph_name: str | None = None) -> Run:
-        """The content of a run folder, for `vgae.learning.store.save_run`.
-
-        Examples
-        --------
-        >>> GAE(steps=5).fit([("a", "b"), ("b", "c")]).as_run().engine
-        'numba'
-        """
-        return Run(
-            settings=self.settings_.model_dump(),
-            graph=self.graph_ | ({} if graph_name is None else {"name": one_line(graph_name)}),
-            engine=self.engine_,
-            interrupted=self.interrupted_,
-            split=self.split_,
-            history=self.history_,
-            metrics=self.metrics_,
-            weights={name: value.numpy() for name, value in self.network_.state_dict().items()},
-            embedding=self.embedding_,
-            embedding_std=self.embedding_std_,
-            states=None
-            if self.states_ is None
-            else self.states_.arrays(n_features=self._n_features()),
-            feature_encoding=self.feature_encoding_,
-        )
+            save_fitted(self.fitted_, staged)
 
 
 def _check_labels(y: Any) -> None:
@@ -404,88 +365,6 @@ def _display(n_steps: int) -> Iterator[list[Callback]]:
         yield [show]
 
 
-def _trained(
-    view: TrainingView,
-    inputs: EncoderInput,
-    settings: FitSettings,
-    callbacks: Sequence[Callback],
-    interrupt: Interrupt,
-) -> tuple[GraphAutoEncoder, list[dict[str, Any]]]:
-    """The trained network and one dictionary per step; `interrupt` ends the training early."""
-    features = used_features(view.train, settings.network.features)
-    network = GraphAutoEncoder(
-        settings.network,
-        n_inputs=view.train.n_nodes if features is None else features.shape[1],
-        seed=settings.seed,
-    )
-    steps = train(
-        network,
-        view.train,
-        settings.training,
-        seed=settings.seed,
-        validation=view.validation,
-        inputs=inputs,
-    )
-    history = []
-    with closing(steps):  # type: ignore[type-var]
-        for record in steps:
-            history.append(record.as_dict())
-            try:
-                for callback in callbacks:
-                    callback(record)
-            except KeyboardInterrupt:
-                interrupt.press()
-            if interrupt.pressed:
-                logger.warning(
-                    "interrupted after step %d; finishing the fit "
-                    "(press Ctrl-C again to stop at once)",
-                    record.step,
-                )
-                break
-    return network.cpu(), history
-
-
-def _about(graph: Graph) -> dict[str, Any]:
-    """What a model remembers of the whole graph."""
-    return {
-        "fingerprint": graph.fingerprint,
-        "n_nodes": graph.n_nodes,
-        "n_edges": graph.n_edges,
-        "n_features": graph.n_features,
-        "weighted": graph.weights is not None,
-    }
-
-
-def _encoded_and_scored(
-    network: GraphAutoEncoder, split: Split, training: EncoderInput
-) -> dict[str, Any]:
-    """Embedding, states and held-out metrics of a trained network, by attribute."""
-    graph, use = split.message_graph(), network.settings.features
-    messages = training if graph is split.train else EncoderInput.from_graph(graph, use)
-    states = States.of(network, graph, messages)
-    with torch.no_grad():
-        latent = network.encode(messages)
-        std = latent.std()
-    held_out = {
-        part: held_out_metrics(network, inputs, pairs) if pairs else None
-        for part, inputs, pairs in (
-            ("validation", training, split.validation),
-            ("test", messages, split.test),
-        )
-    }
-    return {
-        "states_": states,
-        "embedding_": latent.mean.numpy(),
-        "embedding_std_": None if std is None else std.numpy(),
-        "metrics_": {
-            "protocol": split.settings.protocol,
-            "proportions": split.settings.proportions,
-            "seed": split.seed,
-            **held_out,
-        },
-    }
-
-
 def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
     """The nodes of a graph, with these pairs of node ids as the only edges."""
     if isinstance(pairs, (Graph, Split)):
@@ -525,7 +404,6 @@ class VGAE(LinkModel):
     """
 
     name = "vgae"
-    latent = "gaussian"
 
 
 @final
@@ -541,23 +419,51 @@ class GAE(LinkModel):
     """
 
     name = "gae"
-    latent = "point"
 
 
 MODELS: dict[str, type[LinkModel]] = {model.name: model for model in (VGAE, GAE)}
 """The models by their names on the command line."""
 
 
-def load(path: str | Path) -> LinkModel:
+def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkModel:
+    """A model by name, with a preset's settings and overrides.
+
+    Raises
+    ------
+    InputError
+        Model or preset is unknown, or a setting is not allowed.
+
+    Examples
+    --------
+    >>> make_model("gae", preset="unit", latent_dim=8).settings.network.features
+    'unit'
+    """
+    if name not in MODELS:
+        raise unknown_name("model", name, MODELS)
+    return MODELS[name](**(named_preset(preset).settings | overrides))
+
+
+def load(
+    path: str | Path, *, encoder: Any = None, decoder: Any = None, likelihood: Any = None
+) -> LinkModel:
     """A fitted model from its run folder.
 
     It answers as it did when it was saved. Node features and edge weights are not stored: do not
     fit another model to its `split_`, which holds the edges only.
 
+    Parameters
+    ----------
+    path
+        The folder.
+    encoder, decoder, likelihood
+        The parts of your own that the model was fitted with, as they were given to it: a folder
+        holds their weights and not their code, and no code is imported by name.
+
     Raises
     ------
     InputError
-        The folder is missing, is not a run, is damaged or has a newer format.
+        The folder is missing, is not a run, is damaged or has a newer format; or a part of your
+        own is missing.
 
     Examples
     --------
@@ -567,45 +473,10 @@ def load(path: str | Path) -> LinkModel:
     >>> load(folder)
     VGAE(steps=5) fitted to 3 nodes, 2 edges
     """
-    run = load_run(Path(path))
-    settings = FitSettings.parse(run.settings, where=f"{path}/run.json: settings")
-    model = MODELS[settings.model](**settings.parameters())
-    model.history_, model.metrics_, model.graph_ = run.history, run.metrics, run.graph
-    model.settings_, model.states_ = settings, None
-    model.feature_encoding_ = run.feature_encoding
-    model.embedding_, model.embedding_std_ = run.embedding, run.embedding_std
-    model.interrupted_, model.engine_ = run.interrupted, run.engine
-    model.split_, model.ids_ = run.split, run.split.graph.ids
-    try:
-        model.network_ = network = _with_weights(settings.network, run)
-        if run.states is not None:
-            model.states_ = States.from_arrays(
-                run.states, network, n_nodes=len(model.ids_), n_features=model._n_features()
-            )
-    except InputError as error:
-        raise InputError(f"{path}: is damaged: {error}") from None
+    parts = Parts(encoder=encoder, decoder=decoder, likelihood=likelihood)
+    fitted = load_fitted(Path(path), parts if parts.names() else None)
+    own = {name: part for name, part in vars(parts).items() if part is not None}
+    settings = fitted.settings
+    model = MODELS[settings.model](**(settings.parameters() | own))
+    model.fitted_ = fitted
     return model
-
-
-def _with_weights(settings: ModelSettings, run: Run) -> GraphAutoEncoder:
-    """The network of a run; its sizes are checked before it is allocated."""
-    wrong = InputError("weights do not fit the settings; fit again")
-    n_features: int = 0 if settings.features == "none" else run.graph["n_features"]
-    n_inputs: int = n_features or run.graph["n_nodes"]
-    has_std = run.embedding_std is not None
-    if run.embedding.shape[1] != settings.latent_dim or has_std != (settings.latent == "gaussian"):
-        raise wrong
-    if sum(map(np.size, run.weights.values())) < settings.hidden_dim * (
-        n_inputs + settings.latent_dim
-    ):
-        raise wrong
-    network = GraphAutoEncoder(settings, n_inputs=n_inputs, seed=0)
-    weights = {name: torch.from_numpy(array) for name, array in run.weights.items()}
-    forms = [
-        {name: (value.shape, value.dtype) for name, value in values.items()}
-        for values in (weights, network.state_dict())
-    ]
-    if forms[0] != forms[1]:
-        raise wrong
-    network.load_state_dict(weights)
-    return network

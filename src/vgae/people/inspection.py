@@ -15,11 +15,10 @@ from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.data.split import PAPER_SPLIT
+from vgae.learning.fitted import untrained
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import choose_place, train
-from vgae.model.encoders import used_features
 from vgae.model.kernels import Engine
-from vgae.model.network import GraphAutoEncoder
 from vgae.model.settings import ModelSettings
 from vgae.people.api import make_model
 
@@ -259,15 +258,15 @@ def _step_seconds(graph: Graph, settings: FitSettings) -> float:
     n_edges = max(1, round(graph.n_edges * n_nodes / graph.n_nodes))
     pairs = random.integers(n_nodes, size=(min(n_edges, 100 * n_nodes), 2))
     pairs[0] = 0, 1  # otherwise all could be self loops
-    features = used_features(graph, settings.network.features)
+    features = graph.features
     if features is not None:
         features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
     small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features)
-    network = GraphAutoEncoder(
-        settings.network, n_inputs=n_nodes if features is None else features.shape[1], seed=0
-    )
+    network, _, inputs = untrained(small, settings)
+    prepared = network.prepare(small, inputs)
     step = _median_seconds(
-        record.seconds for record in train(network, small, settings.training, seed=0)
+        record.seconds
+        for record in train(network, small, settings.training, seed=0, prepared=prepared)
     )
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     vectors = torch.from_numpy(random.normal(size=(n_nodes, settings.network.latent_dim))).float()
@@ -298,7 +297,7 @@ def _median_seconds(taken: Iterable[float]) -> float:
 def _training_bytes(graph: Graph, shape: ModelSettings) -> float:
     """Estimate the memory of the arrays of a training run."""
     entries = graph.n_nodes + 2 * graph.n_edges
-    features: Any = used_features(graph, shape.features)
+    features: Any = None if shape.features == "none" else graph.features
     n_inputs = graph.n_nodes if features is None else features.shape[1]
     held = 0.0
     if features is not None:

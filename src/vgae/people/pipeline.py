@@ -78,7 +78,7 @@ class NodeVectors(Estimator):
         try:
             self.model_ = model.fit(as_graph(self.graph), **fit_params)
         except KeyboardInterrupt:
-            if hasattr(model, "interrupted_"):
+            if hasattr(model, "fitted_"):
                 self.model_ = model
             raise
         return self

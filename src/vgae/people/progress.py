@@ -37,8 +37,7 @@ class _Step(Protocol):
 
     step: int
     loss: float
-    reconstruction: float
-    kl: float
+    terms: Mapping[str, float]
     seconds: float
     validation: Mapping[str, float | None] | None
 
@@ -65,7 +64,7 @@ def training_display(n_steps: int, *, keep: bool = False) -> Iterator[Callable[[
     --------
     >>> from vgae.learning.train import StepRecord
     >>> with training_display(1) as show:
-    ...     show(StepRecord(1, 0.7, 0.6, 0.1, seconds=0.5))
+    ...     show(StepRecord(1, 0.7, {"reconstruction": 0.7}, seconds=0.5))
     """
     console, line = _ErrorConsole(), _StepLine(n_steps)
     if _can_be_live(console):
@@ -182,7 +181,11 @@ class _StepLine:
             self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"
         step = f"step {record.step}/{self.n_steps}"
         loss = f" | loss {_brief(record.loss)}"
-        terms = f" = reconstruction {_brief(record.reconstruction)} + KL {_brief(record.kl)}"
+        named = (
+            f"{name.upper() if name == 'kl' else name} {_brief(term)}"
+            for name, term in record.terms.items()
+        )
+        terms = f" = {' + '.join(named)}"
         pace = f" | {self.mean_seconds:.3f} s per step"
         lines = [
             step + loss + terms + self.scores + pace,

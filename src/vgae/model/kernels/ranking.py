@@ -48,7 +48,7 @@ with more than MOST_STEPS levels, they are found by bisection."""
 MOST_STEPS = 8
 
 
-def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
+def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None = None) -> Found:
     """Find the k unordered pairs i < j with the largest factor_i . factor_j, without known edges.
 
     The search covers every pair. On top of the factor, each thread needs memory for eight times k
@@ -78,7 +78,7 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     n_nodes = factor.shape[0]
     k = max(0, min(k, n_nodes * (n_nodes - 1) // 2))
     codes, values = np.empty(0, np.int64), np.empty(0, np.float32)
-    rows, by_dimension = _sides(factor, known)
+    rows, by_dimension = _sides(factor, known, right)
     n_shares = SHARES * n_threads()
     for first, stop in _rounds(n_nodes) if k else ():
         cuts = _equal_shares(n_nodes, first, stop, n_shares)
@@ -102,7 +102,14 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     return np.stack(np.divmod(codes, max(n_nodes, 1)), axis=1), values
 
 
-def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: FloatCSR) -> Found:
+def top_partners(
+    factor: Tensor,
+    nodes: NDArray[np.int64],
+    k: int,
+    *,
+    known: FloatCSR,
+    right: Tensor | None = None,
+) -> Found:
     """Find the k best partners j of each node by factor_i . factor_j, without known edges.
 
     Parameters and returns are those of `top_pairs`. `nodes` are row indices; the pairs come in the
@@ -117,7 +124,7 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
     ([[2, 1], [0, 2]], [6.0, 3.0])
     """
     k = min(k, factor.shape[0])
-    rows, by_dimension = _sides(factor, known)
+    rows, by_dimension = _sides(factor, known, right)
     if len(nodes) and not 0 <= min(nodes) <= max(nodes) < len(rows):
         raise IndexError(f"nodes: not all of them are below {len(rows)}")
     partners = np.empty((len(nodes), k), np.int64)
@@ -138,7 +145,11 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
 
 
 def count_reaching(
-    factor: Tensor, levels: NDArray[np.float32], *, known: FloatCSR
+    factor: Tensor,
+    levels: NDArray[np.float32],
+    *,
+    known: FloatCSR,
+    right: Tensor | None = None,
 ) -> NDArray[np.int64]:
     """Count the pairs i < j, without known edges, that reach exactly 0, 1, 2, ... of the levels.
 
@@ -164,7 +175,7 @@ def count_reaching(
     >>> count_reaching(factor, np.array([2.5, 5.0], np.float32), known=known).tolist()
     [1, 1, 1]
     """
-    rows, by_dimension = _sides(factor, known)
+    rows, by_dimension = _sides(factor, known, right)
     n_shares = SHARES * n_threads()
     counts = np.zeros((n_shares, len(levels) + 1), np.int64)
     cuts = _equal_shares(len(rows), 0, len(rows), n_shares)
@@ -179,14 +190,20 @@ def count_reaching(
     return total
 
 
-def _sides(factor: Tensor, known: FloatCSR) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sides(
+    factor: Tensor, known: FloatCSR, right: Tensor | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows and their transpose, both padded with zeros to a multiple of four dimensions."""
     n_nodes, dim = factor.shape
     if known.shape != (n_nodes, n_nodes):
         raise ValueError(f"{n_nodes} vectors, but known pairs of shape {known.shape}")
     rows = np.zeros((n_nodes, max(1, -(-dim // 4)) * 4))
     rows[:, :dim] = factor.detach().cpu().numpy()
-    return rows, np.ascontiguousarray(rows.T)
+    columns = rows
+    if right is not None:
+        columns = np.zeros_like(rows)
+        columns[:, :dim] = right.detach().cpu().numpy()
+    return rows, np.ascontiguousarray(columns.T)
 
 
 def _work(rows: NDArray[np.float64], n_logits: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, Protocol, final
 
 import numpy as np
 import torch
@@ -67,6 +67,13 @@ class _Rows(NamedTuple):
         return torch.from_numpy(product)
 
 
+class Uniform(Protocol):
+    """What `SparseMatrix.thinned` needs of a source of random numbers; see `vgae.model.noise`."""
+
+    def uniform(self, n_nodes: int, width: int) -> Tensor:
+        """Numbers from 0 to 1, shape (n_nodes, width)."""
+
+
 @final
 @dataclass(frozen=True)
 class SparseMatrix:
@@ -77,6 +84,10 @@ class SparseMatrix:
     >>> matrix = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, 3, dtype=np.float32)))
     >>> (matrix.to(torch.device("cpu")) @ torch.ones(3, 1)).tolist()
     [[1.0], [1.0]]
+    >>> from vgae.model.noise import CounterNoise
+    >>> thin = matrix.thinned(0.5, CounterNoise(0, torch.device("cpu")))
+    >>> thin.shape, set((thin @ torch.ones(3, 1)).flatten().tolist()) <= {0.0, 2.0}
+    ((2, 3), True)
     """
 
     forward: _Rows
@@ -91,6 +102,20 @@ class SparseMatrix:
         if matrix.shape == mirrored.shape and (matrix != mirrored).nnz == 0:
             return cls(forward, forward)
         return cls(forward, _Rows.of(mirrored))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and columns."""
+        return len(self.forward.row_starts) - 1, self.forward.width
+
+    def thinned(self, share: float, noise: Uniform) -> SparseMatrix:
+        """The matrix without a random share of its entries; the others grow to make up for it."""
+        values = self.forward.values
+        kept = (noise.uniform(len(values), 1)[:, 0] >= share) / (1.0 - share)
+        forward = self.forward._replace(values=values * kept)
+        # The entries of the transpose, in its own order: by column, then by row.
+        order = torch.sort(self.forward.columns, stable=True).indices
+        return SparseMatrix(forward, self.transposed._replace(values=forward.values[order]))
 
     def to(self, device: torch.device) -> SparseMatrix:
         """Copy the matrix to a device."""

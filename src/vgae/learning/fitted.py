@@ -1,0 +1,503 @@
+"""The result of a fit: one immutable value, which a run folder keeps and an estimator holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from vgae.data.attributes import AttributeEncoding
+from vgae.data.graph import Features, Graph
+from vgae.data.ids import IdArray
+from vgae.data.io import check_vectors
+from vgae.data.split import Protocol, Split, SplitSettings
+from vgae.ground.config import Settings
+from vgae.ground.errors import InputError, one_line
+from vgae.learning.inductive import NewNodes, States, encode_graph, encode_new
+from vgae.learning.scores import ModelScores
+from vgae.learning.settings import FitSettings
+from vgae.learning.train import (
+    Interrupt,
+    StepRecord,
+    choose_place,
+    held_out_metrics,
+    train,
+)
+from vgae.model.inputs import InputScaling, node_inputs
+from vgae.model.latents import Latent
+from vgae.model.network import GraphAutoEncoder, Parts
+
+__all__ = ["Callback", "Fitted", "GraphRecord", "MetricsRecord", "fit", "untrained"]
+
+logger = logging.getLogger(__name__)
+
+Callback = Callable[[StepRecord], Any]
+"""What `fit` calls after each step."""
+
+Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions are rounded
+Scores = Annotated[dict[str, Fraction | None], Field(min_length=1)]
+
+
+class GraphRecord(Settings):
+    """The whole graph: fingerprint, sizes and, if known, its name.
+
+    Examples
+    --------
+    >>> GraphRecord(fingerprint="0" * 64, n_nodes=3, n_edges=2, n_features=0).weighted
+    False
+    """
+
+    name: str | None = None
+    fingerprint: Checksum
+    n_nodes: int = Field(ge=1)
+    n_edges: int = Field(ge=0)
+    n_features: int = Field(ge=0)
+    weighted: bool = False
+    n_added_nodes: int = Field(default=0, ge=0)
+    n_added_edges: int = Field(default=0, ge=0)
+
+
+class MetricsRecord(Settings):
+    """Held-out metrics with protocol and proportions; None if nothing was held out.
+
+    Examples
+    --------
+    >>> shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
+    >>> MetricsRecord(protocol="T", proportions=shares, seed=0, validation=None, test=None).test
+    """
+
+    protocol: Protocol
+    proportions: dict[Literal["train", "validation", "test"], Fraction]
+    seed: int = Field(ge=0)
+    validation: Scores | None
+    test: Scores | None
+
+
+class _StepLine(Settings):
+    """One line of the history; see `StepRecord`. Its other fields are the terms of the loss."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float]
+
+    step: int = Field(ge=1)
+    loss: float
+    seconds: float = Field(ge=0.0)
+    validation: Scores | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model, checked whenever one is made, by a fit or from files.
+
+    Attributes
+    ----------
+    settings
+        All settings of the model and its training, and the seed.
+    network
+        The model with its weights.
+    split
+        Training and held-out pairs; its graph has the node ids and the known edges.
+    graph
+        Fingerprint, sizes and, if known, name of the whole graph, as plain values.
+    scaling
+        How features became inputs.
+    embedding, embedding_std
+        Posterior means and standard deviations, shape (n_nodes, latent_dim); the deviations are
+        None for a point-mass model.
+    states
+        What placing new nodes needs. None if the encoder has none, or if an earlier version stored
+        the model.
+    history
+        One record per step, as plain values.
+    metrics
+        Held-out metrics with protocol and proportions, as plain values.
+    engine
+        Name of the engine that computed the sum over all pairs.
+    interrupted
+        Whether the user stopped training.
+    feature_encoding
+        How features were made from the columns of a table, as plain values; None if the features
+        were given as numbers.
+
+    Raises
+    ------
+    InputError
+        A part is invalid, or the parts do not belong together.
+
+    Examples
+    --------
+    >>> fitted = fit(Split.without_holdout(Graph.from_pairs([("a", "b"), ("b", "c")])),
+    ...              FitSettings.of("gae", steps=1, latent_dim=2))
+    >>> fitted.graph["n_nodes"], fitted.embedding.shape, len(fitted.history), fitted.n_features
+    (3, (3, 2), 1, 0)
+    >>> fitted.scores.pairs([(0, 2)]).shape, fitted.ids.tolist(), fitted.has_inputs
+    ((1,), ['a', 'b', 'c'], False)
+    >>> fitted.probabilities(fitted.scores.pairs([(0, 2)])).shape
+    (1,)
+    >>> fitted.named("letters").graph["name"], fitted.parts
+    ('letters', {})
+    """
+
+    settings: FitSettings
+    network: GraphAutoEncoder
+    split: Split
+    graph: Mapping[str, Any]
+    scaling: InputScaling
+    embedding: NDArray[np.float32]
+    embedding_std: NDArray[np.float32] | None
+    states: States | None
+    history: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, Any]
+    engine: str
+    interrupted: bool = False
+    feature_encoding: Mapping[str, Any] | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Names of the classes of parts of your own."""
+
+    def __post_init__(self) -> None:
+        graph = GraphRecord.parse(dict(self.graph), where="graph")
+        metrics = MetricsRecord.parse(dict(self.metrics), where="metrics")
+        for place, line in enumerate(self.history, start=1):
+            if _StepLine.parse(dict(line), where=f"history, step {place}").step != place:
+                raise InputError(f"history: step {place} is missing")
+        if self.feature_encoding is not None:
+            AttributeEncoding.parse(dict(self.feature_encoding), where="attributes")
+        sizes = {
+            "nodes": (graph.n_nodes + graph.n_added_nodes, self.split.graph.n_nodes),
+            "edges": (graph.n_edges + graph.n_added_edges, self.split.graph.n_edges),
+        }
+        for name, (told, found) in sizes.items():
+            if told != found:
+                raise InputError(f"graph: has {told} {name}, but its split has {found}")
+        made = self.split.settings
+        # Metrics are those of the training, before any edges were added.
+        proportions = metrics.proportions if graph.n_added_edges else made.proportions
+        if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
+            raise InputError("metrics: protocol or proportions differ from those of the split")
+        for name in ("validation", "test"):
+            if bool(getattr(self.split, name)) != (getattr(metrics, name) is not None):
+                raise InputError(f"metrics: {name} does not match the split")
+        self._check_arrays()
+
+    def _check_arrays(self) -> None:
+        """Refuse values that would give answers that are not finite."""
+        states = {} if self.states is None else self.states.arrays(has_inputs=True)
+        for name, array in {**self.network.arrays(), **states}.items():
+            if array.dtype.kind != "f" or not np.isfinite(array).all():
+                raise InputError(f"{name}: holds a value that is not a finite number")
+        mean, std = self.embedding, self.embedding_std
+        if mean.ndim != 2 or len(mean) != self.split.graph.n_nodes:
+            raise InputError("embeddings: are not one per node")
+        if std is not None and (std.shape != mean.shape or (std < 0).any()):
+            raise InputError("standard deviations: do not match the embeddings")
+        check_vectors(mean, std)
+
+    # ------------------------------------------------------------------- answers
+
+    @property
+    def ids(self) -> IdArray:
+        """Node ids in the order of the rows."""
+        return self.split.graph.ids
+
+    @property
+    def n_features(self) -> int:
+        """Number of features that the model was fitted with; 0 if it was fitted without any."""
+        used = self.settings.network.features != "none"
+        return int(self.graph["n_features"]) if used else 0
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether nodes have inputs; otherwise every node is its own."""
+        return bool(self.n_features) or self.settings.network.structure != "none"
+
+    @cached_property
+    def scores(self) -> ModelScores:
+        """Scores of all pairs, from the posterior over the protocol's messages."""
+        std = None if self.embedding_std is None else torch.from_numpy(self.embedding_std)
+        return ModelScores(self.network, torch.from_numpy(self.embedding), std)
+
+    def probabilities(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probability of an edge for each score."""
+        return self.network.likelihood.probability(scores)
+
+    def named(self, graph_name: str) -> Self:
+        """The same with a name of the graph."""
+        return replace(self, graph={**self.graph, "name": one_line(graph_name)})
+
+    def embed(self, graph: Graph) -> NDArray[np.float32]:
+        """Embedding of another graph's nodes, shape (n_nodes, latent_dim).
+
+        Raises
+        ------
+        InputError
+            See `vgae.learning.inductive.encode_graph`; or the inputs were made from the training
+            graph.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+        >>> fitted = fit(Split.without_holdout(graph), FitSettings.of("gae", steps=1))
+        >>> fitted.embed(Graph.from_pairs([("b", "new")])).shape
+        (2, 16)
+        """
+        self._check_inductive("embed another graph")
+        latent = encode_graph(
+            self.network,
+            graph,
+            known=self.split.graph,
+            n_features=self.n_features,
+            scaling=self.scaling,
+        )
+        vectors: NDArray[np.float32] = latent.mean.numpy()
+        return vectors
+
+    def encode_new(self, new: NewNodes) -> tuple[Latent, States]:
+        """The distribution over the embedding of new nodes, and their states.
+
+        Raises
+        ------
+        InputError
+            See `vgae.learning.inductive.encode_new`; or this model cannot place new nodes.
+        """
+        self._check_inductive("place new nodes")
+        if self.states is None:
+            if not self.network.encoder.places_new_nodes:
+                raise InputError(
+                    f"encoder {self.settings.network.encoder}: cannot place new nodes; fit again "
+                    "with them"
+                )
+            raise InputError(
+                "this run was stored by an earlier version, without what new nodes need; fit again"
+            )
+        return encode_new(self.network, self.states, new, self.scaling)
+
+    def _check_inductive(self, what: str) -> None:
+        structure = self.settings.network.structure
+        if structure != "none":
+            raise InputError(
+                f"structure {structure}: its inputs were made from the training graph, so that the "
+                f"model cannot {what}; fit again, or fit without it"
+            )
+
+    def with_nodes(self, new: NewNodes, ids: IdArray, latent: Latent, states: States) -> Self:
+        """The same, with new nodes after the known ones; see `LinkModel.with_nodes`.
+
+        Examples
+        --------
+        >>> from vgae.learning.inductive import new_nodes
+        >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+        >>> fitted = fit(Split.without_holdout(graph), FitSettings.of("gae", steps=1))
+        >>> new = new_nodes(
+        ...     graph, features=None, edges=[("x", "a")], weights=None, ids=None, n_features=0
+        ... )
+        >>> fitted.with_nodes(new, new.ids, *fitted.encode_new(new)).ids.tolist()
+        ['a', 'b', 'c', 'x']
+        """
+        every, edges = np.concatenate([self.ids, ids]), new.edges(len(self.ids))
+        std, new_std = self.embedding_std, latent.std()
+        if std is not None and new_std is not None:
+            std = np.concatenate([std, new_std.numpy()])
+        return replace(
+            self,
+            split=_enlarged(self.split, every, edges),
+            graph={
+                **self.graph,
+                "n_added_nodes": self.graph.get("n_added_nodes", 0) + len(ids),
+                "n_added_edges": self.graph.get("n_added_edges", 0) + len(edges),
+            },
+            embedding=np.concatenate([self.embedding, latent.mean.numpy()]),
+            embedding_std=std,
+            states=None if self.states is None else self.states.joined(states),
+        )
+
+
+def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
+    """A split whose graphs have additional nodes and edges, and hold nothing but ids and edges."""
+    whole, train = (
+        Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
+        for graph in (split.graph, split.train)
+    )
+    settings = SplitSettings.of_sizes(
+        whole.n_edges,
+        validation=len(split.validation.positives),
+        test=len(split.test.positives),
+        protocol=split.settings.protocol,
+    )
+    return Split(whole, train, split.validation, split.test, settings, split.seed)
+
+
+def untrained(
+    graph: Graph, settings: FitSettings, parts: Parts | None = None
+) -> tuple[GraphAutoEncoder, InputScaling, Features | None]:
+    """A network for a training graph, with what its nodes bring.
+
+    Returns
+    -------
+    The network with its initial weights; how features become inputs; and the inputs of the nodes,
+    None if every node is its own.
+
+    Raises
+    ------
+    InputError
+        The settings ask for what the graph lacks.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1)], features=[[1.0], [3.0]])
+    >>> network, scaling, inputs = untrained(graph, FitSettings.of("gae"))
+    >>> network.prepare(graph, inputs).features.tolist(), scaling.use
+    ([[2.0], [2.0]], 'raw')
+    """
+    shape, n_nodes = settings.network, graph.n_nodes
+    scaling, inputs = node_inputs(
+        graph,
+        features=shape.features,
+        structure=shape.structure,
+        structure_dim=shape.structure_dim,
+        seed=settings.seed,
+    )
+    network = GraphAutoEncoder(
+        shape,
+        n_inputs=n_nodes if inputs is None else inputs.shape[1],
+        n_nodes=n_nodes,
+        density=2.0 * graph.n_edges / max(1, n_nodes * (n_nodes - 1)),
+        seed=settings.seed,
+        parts=parts,
+    )
+    return network, scaling, inputs
+
+
+def fit(
+    split: Split,
+    settings: FitSettings,
+    *,
+    parts: Parts | None = None,
+    callbacks: Sequence[Callback] = (),
+    interrupt: Interrupt | None = None,
+) -> Fitted:
+    """Fit a model to the training part of a split.
+
+    Parameters
+    ----------
+    split
+        The model trains on its training edges only. Early stopping looks at the validation pairs,
+        and the test pairs are scored once at the end.
+    settings
+        All settings.
+    parts
+        Parts of your own, for the settings that say "own".
+    callbacks
+        Called after every step with its record.
+    interrupt
+        Ends the training after the current step once it is pressed. A callback presses it by
+        raising KeyboardInterrupt.
+
+    Raises
+    ------
+    InputError
+        The graph is directed or has no edges, engine or device cannot be used here, the loss is no
+        longer finite, or the settings ask for what the graph lacks.
+
+    Examples
+    --------
+    >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
+    >>> fit(Split.without_holdout(graph), FitSettings.of("vgae", steps=5)).embedding.shape
+    (3, 16)
+    """
+    view = split.training
+    _, engine = choose_place(settings.training, settings.network.latent_dim)
+    network, scaling, inputs = untrained(view.train, settings, parts)
+    prepared = network.prepare(view.train, inputs)
+    interrupt = interrupt or Interrupt()
+    history = _trained(network, split, settings, prepared, callbacks, interrupt)
+    graph = split.message_graph()
+    messages = prepared if graph is split.train else network.prepare(graph, inputs)
+    with torch.no_grad():
+        latent = network.encode(messages)
+        std = latent.std()
+    held_out = {
+        part: held_out_metrics(network, form, pairs) if pairs else None
+        for part, form, pairs in (
+            ("validation", prepared, split.validation),
+            ("test", messages, split.test),
+        )
+    }
+    return Fitted(
+        settings=settings,
+        network=network,
+        split=split,
+        graph=_about(split.graph),
+        scaling=scaling,
+        embedding=latent.mean.numpy(),
+        embedding_std=None if std is None else std.numpy(),
+        states=States.of(network, graph, messages, inputs),
+        history=history,
+        metrics={
+            "protocol": split.settings.protocol,
+            "proportions": split.settings.proportions,
+            "seed": split.seed,
+            **held_out,
+        },
+        engine=engine.name,
+        interrupted=interrupt.pressed,
+        feature_encoding=split.graph.feature_encoding,
+        parts={} if parts is None else parts.names(),
+    )
+
+
+def _trained(
+    network: GraphAutoEncoder,
+    split: Split,
+    settings: FitSettings,
+    prepared: Any,
+    callbacks: Sequence[Callback],
+    interrupt: Interrupt,
+) -> list[dict[str, Any]]:
+    """Train the network, and return one dictionary per step."""
+    view = split.training
+    steps = train(
+        network,
+        view.train,
+        settings.training,
+        seed=settings.seed,
+        validation=view.validation,
+        prepared=prepared,
+    )
+    history = []
+    with closing(steps):  # type: ignore[type-var]
+        for record in steps:
+            history.append(record.as_dict())
+            try:
+                for callback in callbacks:
+                    callback(record)
+            except KeyboardInterrupt:
+                interrupt.press()
+            if interrupt.pressed:
+                logger.warning(
+                    "interrupted after step %d; finishing the fit "
+                    "(press Ctrl-C again to stop at once)",
+                    record.step,
+                )
+                break
+    network.cpu()
+    return history
+
+
+def _about(graph: Graph) -> dict[str, Any]:
+    """What a model remembers of the whole graph."""
+    return {
+        "fingerprint": graph.fingerprint,
+        "n_nodes": graph.n_nodes,
+        "n_edges": graph.n_edges,
+        "n_features": graph.n_features,
+        "weighted": graph.weights is not None,
+    }

@@ -1,0 +1,31 @@
+"""Encoders: a graph and the inputs of its nodes -> the parameters of a distribution."""
+
+from vgae.model.encoders.base import Encoder, EncoderInput, Prepared, Propagation, glorot_uniform
+from vgae.model.encoders.modules import EdgeIndex, ModuleEncoder
+from vgae.model.encoders.propagations import (
+    APPNPEncoder,
+    GraphConvolutionEncoder,
+    LinearEncoder,
+    SAGEEncoder,
+)
+
+__all__ = [
+    "ENCODERS",
+    "APPNPEncoder",
+    "EdgeIndex",
+    "Encoder",
+    "EncoderInput",
+    "GraphConvolutionEncoder",
+    "LinearEncoder",
+    "ModuleEncoder",
+    "Prepared",
+    "Propagation",
+    "SAGEEncoder",
+    "glorot_uniform",
+]
+
+ENCODERS: dict[str, type[Propagation]] = {
+    encoder.name: encoder
+    for encoder in (GraphConvolutionEncoder, LinearEncoder, APPNPEncoder, SAGEEncoder)
+}
+"""The encoders by name, as in `ModelSettings.encoder`."""

@@ -1,0 +1,358 @@
+"""Likelihoods: what a score says about a pair, and the sum over all pairs that follows from it.
+
+Each is defined by two functions of a score: the loss of a pair without an edge and that of a pair
+with one. The loss of a graph is then
+
+    sum_all nonedge(s_ij)  +  sum_edges [ pos_weight * edge(s_ij) - nonedge(s_ij) ]
+
+The second sum has one term per edge. The first is over all pairs, and no pair is ever sampled or
+dropped. For a logit it takes an engine of `vgae.model.kernels`, in quadratic time and linear
+memory. For rates and squares it is a closed form, in linear time: a sum of inner products is the
+inner product of two sums, and a sum of their squares is that of two small matrices.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from vgae.model.kernels import Engine, PairPattern, PairSum
+from vgae.model.kernels.interim import PairTerm, closed_sum, pair_scores, pair_terms
+from vgae.model.settings import RateLink
+
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "BernoulliPoisson",
+    "Likelihood",
+    "Poisson",
+    "Squared",
+]
+
+TILE = 1024
+"""Rows and columns of the tiles in which a likelihood of your own is summed over all pairs."""
+
+
+class Likelihood(ABC):
+    """What the score of a pair says about its edge.
+
+    A likelihood of your own implements `nonedge`, `edge` and `probability`. Its sum over all pairs
+    is then computed tile by tile, in quadratic time and linear memory; override `everywhere` where
+    you know a closed form.
+
+    Attributes
+    ----------
+    rates
+        Whether scores are rates, which cannot be negative. Then `link` turns embeddings into
+        factors that are not negative, and offsets are positive.
+    counts
+        Whether edges have counts, which are the graph's weights.
+
+    Examples
+    --------
+    >>> likelihood: Likelihood = LIKELIHOODS["bernoulli"]()
+    >>> zero = torch.zeros(1)
+    >>> likelihood.nonedge(zero).item() == likelihood.edge(zero, None).item()
+    True
+    >>> likelihood.probability(np.array([0.0])).tolist(), likelihood.link(zero).tolist()
+    ([0.5], [0.0])
+    >>> likelihood.factors_of(torch.ones(1, 2), None).tolist(), likelihood.linear
+    ([[1.0, 1.0]], False)
+    """
+
+    name: ClassVar[str]
+    rates: ClassVar[bool] = False
+    counts: ClassVar[bool] = False
+    linear: ClassVar[bool] = False
+    """Whether the sum over all pairs takes linear time."""
+
+    @abstractmethod
+    def nonedge(self, scores: Tensor) -> Tensor:
+        """Loss of each pair if it has no edge, in nats, elementwise and differentiable."""
+
+    @abstractmethod
+    def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:
+        """Loss of each pair if it has an edge, elementwise and differentiable.
+
+        Parameters
+        ----------
+        scores
+            Shape (n_pairs,).
+        counts
+            The edges' counts, same shape; None if every one is 1.
+        """
+
+    @abstractmethod
+    def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probability of an edge for each score, which must not fall as the score rises."""
+
+    def link(self, latent: Tensor) -> Tensor:
+        """Turn embeddings into what the decoder gets; by default they stay as they are."""
+        return latent
+
+    def factors_of(self, mean: Tensor, std: Tensor | None) -> Tensor:  # noqa: ARG002 - not needed by all
+        """What the decoder gets for a whole distribution: by default, the link of its mean."""
+        return self.link(mean)
+
+    def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:  # noqa: ARG002
+        """Sum `nonedge` over all ordered pairs, self pairs included, with the gradient.
+
+        Parameters
+        ----------
+        left, right
+            Matrices whose inner products are the scores, shape (n_nodes, dim) each; `right` is
+            None where it equals `left`.
+        engine
+            Computes the sum where there is no closed form.
+        """
+        return _tiled_sum(self, left, right)
+
+    def at_edges(
+        self,
+        left: Tensor,
+        right: Tensor | None,
+        pattern: PairPattern,
+        *,
+        pos_weight: float,
+        counts: Tensor | None,
+    ) -> PairSum:
+        """Sum pos_weight * edge - nonedge over the pairs of a pattern, with the gradient."""
+        own = left.detach().requires_grad_()
+        other = None if right is None else right.detach().requires_grad_()
+        with torch.enable_grad():
+            scores = pair_scores(own, other, pattern)
+            terms = pos_weight * self.edge(scores, counts) - self.nonedge(scores)
+            total = terms.sum(dtype=torch.float64)
+            gradients = torch.autograd.grad(total, [own] if other is None else [own, other])
+        return PairSum(total.detach(), gradients[0], None if other is None else gradients[1])
+
+
+def _tiled_sum(likelihood: Likelihood, left: Tensor, right: Tensor | None) -> PairSum:
+    """Sum `nonedge` over all pairs with torch's gradients, one tile of scores at a time."""
+    columns = left if right is None else right
+    total = torch.zeros((), dtype=torch.float64, device=left.device)
+    grad_left, grad_right = torch.zeros_like(left), torch.zeros_like(columns)
+    for top in range(0, len(left), TILE):
+        for start in range(0, len(columns), TILE):
+            rows, block = slice(top, top + TILE), slice(start, start + TILE)
+            upper, lower = left[rows].detach(), columns[block].detach()
+            scores = (upper @ lower.T).requires_grad_()
+            with torch.enable_grad():
+                part = likelihood.nonedge(scores).sum(dtype=torch.float64)
+            (slope,) = torch.autograd.grad(part, scores)
+            total += part.detach()
+            grad_left[rows] += slope @ lower
+            grad_right[block] += slope.T @ upper
+    if right is None:
+        return PairSum(total, grad_left + grad_right, None)
+    return PairSum(total, grad_left, grad_right)
+
+
+@final
+class Bernoulli(Likelihood):
+    """An edge with probability sigmoid(s) (Kipf & Welling 2016, eq. 2).
+
+    Examples
+    --------
+    >>> Bernoulli().edge(torch.tensor([0.0]), None)  # log 2
+    tensor([0.6931])
+    """
+
+    name: ClassVar[str] = "bernoulli"
+
+    def nonedge(self, scores: Tensor) -> Tensor:
+        """See `Likelihood.nonedge`."""
+        return functional.softplus(scores, threshold=40.0)
+
+    def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:  # noqa: ARG002 - an edge is one
+        """See `Likelihood.edge`."""
+        return functional.softplus(-scores, threshold=40.0)
+
+    def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """See `Likelihood.probability`."""
+        return torch.sigmoid(torch.from_numpy(np.asarray(scores, np.float64))).numpy()
+
+    def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:
+        """See `Likelihood.everywhere`: the engine's sum of softplus."""
+        return engine.sweep(left.detach(), None if right is None else right.detach())
+
+    def at_edges(
+        self,
+        left: Tensor,
+        right: Tensor | None,
+        pattern: PairPattern,
+        *,
+        pos_weight: float,
+        counts: Tensor | None,  # noqa: ARG002 - an edge is one
+    ) -> PairSum:
+        """See `Likelihood.at_edges`."""
+        return pair_terms(left, right, pattern, PairTerm("logistic", pos_weight))
+
+
+class _Rates(Likelihood):
+    """What both likelihoods of rates share.
+
+    Parameters
+    ----------
+    link
+        How embeddings become factors: "relu", "square" or "exp".
+    """
+
+    rates: ClassVar[bool] = True
+    linear: ClassVar[bool] = True
+
+    def __init__(self, link: RateLink = "relu") -> None:
+        self._link = link
+
+    def link(self, latent: Tensor) -> Tensor:
+        """Turn embeddings into factors that are not negative."""
+        match self._link:
+            case "relu":
+                return torch.relu(latent)
+            case "square":
+                return latent**2
+            case _:
+                return torch.exp(latent)
+
+    def factors_of(self, mean: Tensor, std: Tensor | None) -> Tensor:
+        """Expected factors: exp(mean + std^2 / 2) and mean^2 + std^2 in closed form.
+
+        Factors of different nodes are independent, so that the expected rate of a pair is the
+        inner product of expected factors.
+        """
+        if std is None or self._link == "relu":
+            return self.link(mean)
+        variance = std**2
+        return torch.exp(mean + 0.5 * variance) if self._link == "exp" else mean**2 + variance
+
+    def nonedge(self, scores: Tensor) -> Tensor:
+        """The rate itself: the negative logarithm of exp(-rate)."""
+        return scores
+
+    def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """1 - exp(-rate), the probability of at least one event."""
+        found: NDArray[np.float64] = -np.expm1(-np.asarray(scores, np.float64))
+        return found
+
+    def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:  # noqa: ARG002
+        """See `Likelihood.everywhere`: (sum of left) . (sum of right)."""
+        return closed_sum("rate", left, right)
+
+
+@final
+class BernoulliPoisson(_Rates):
+    """An edge where a Poisson count is not zero: 1 - exp(-s) (Zhou 2015, sec. 2).
+
+    Examples
+    --------
+    >>> likelihood = BernoulliPoisson("exp")
+    >>> likelihood.probability(np.array([0.0, np.log(2.0)])).round(4).tolist()
+    [0.0, 0.5]
+    >>> likelihood.link(torch.zeros(1)).tolist()
+    [1.0]
+    """
+
+    name: ClassVar[str] = "bernoulli-poisson"
+
+    def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:  # noqa: ARG002 - an edge is one
+        """See `Likelihood.edge`."""
+        return -torch.log(-torch.expm1(-scores))
+
+    def at_edges(
+        self,
+        left: Tensor,
+        right: Tensor | None,
+        pattern: PairPattern,
+        *,
+        pos_weight: float,
+        counts: Tensor | None,  # noqa: ARG002 - an edge is one
+    ) -> PairSum:
+        """See `Likelihood.at_edges`."""
+        return pair_terms(left, right, pattern, PairTerm("rate", pos_weight))
+
+
+@final
+class Poisson(_Rates):
+    """A Poisson count with rate s: the weight of an edge, and zero without one.
+
+    The term log(count!) does not depend on the model and is left out.
+
+    Examples
+    --------
+    >>> Poisson().edge(torch.tensor([2.0]), torch.tensor([3.0]))  # 2 - 3 log 2
+    tensor([-0.0794])
+    """
+
+    name: ClassVar[str] = "poisson"
+    counts: ClassVar[bool] = True
+
+    def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:
+        """See `Likelihood.edge`."""
+        logs = torch.log(scores)
+        return scores - (logs if counts is None else counts * logs)
+
+    def at_edges(
+        self,
+        left: Tensor,
+        right: Tensor | None,
+        pattern: PairPattern,
+        *,
+        pos_weight: float,
+        counts: Tensor | None,
+    ) -> PairSum:
+        """See `Likelihood.at_edges`."""
+        return pair_terms(left, right, pattern, PairTerm("count", pos_weight, counts))
+
+
+@final
+class Squared(Likelihood):
+    """The square of what the score misses of 1 or 0, as in iALS (Hu, Koren & Volinsky 2008).
+
+    Examples
+    --------
+    >>> Squared().edge(torch.tensor([0.5]), None), Squared().probability(np.array([-1.0, 0.5]))
+    (tensor([0.2500]), array([0. , 0.5]))
+    """
+
+    name: ClassVar[str] = "squared"
+    linear: ClassVar[bool] = True
+
+    def nonedge(self, scores: Tensor) -> Tensor:
+        """See `Likelihood.nonedge`."""
+        return scores**2
+
+    def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:  # noqa: ARG002 - an edge is one
+        """See `Likelihood.edge`."""
+        return (1.0 - scores) ** 2
+
+    def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The score itself, between 0 and 1."""
+        return np.clip(np.asarray(scores, np.float64), 0.0, 1.0)
+
+    def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:  # noqa: ARG002
+        """See `Likelihood.everywhere`: <left^T left, right^T right>."""
+        return closed_sum("square", left, right)
+
+    def at_edges(
+        self,
+        left: Tensor,
+        right: Tensor | None,
+        pattern: PairPattern,
+        *,
+        pos_weight: float,
+        counts: Tensor | None,  # noqa: ARG002 - an edge is one
+    ) -> PairSum:
+        """See `Likelihood.at_edges`."""
+        return pair_terms(left, right, pattern, PairTerm("square", pos_weight))
+
+
+LIKELIHOODS: dict[str, Any] = {
+    likelihood.name: likelihood for likelihood in (Bernoulli, BernoulliPoisson, Poisson, Squared)
+}
+"""The likelihoods by name, as in `ModelSettings.likelihood`."""
