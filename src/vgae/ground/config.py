@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import Annotated, Any, NoReturn, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, not_among
 
 __all__ = ["Dimension", "Settings", "stream_seed", "strict_json"]
 
@@ -60,6 +61,9 @@ class Settings(BaseModel):
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
             reason = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "literal_error":
+                names = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+                reason = not_among(first["input"], names) if names else reason
             reason = reason[0].lower() + reason[1:]
             raise InputError(": ".join(filter(None, (where, path, reason)))) from None
 
