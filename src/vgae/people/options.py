@@ -19,7 +19,7 @@ import typer
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.settings import LATENT_OF
 from vgae.people.completion import METHODS, METRICS, TASKS, graphs, list_of, one_of
-from vgae.people.setting_options import refuse_own
+from vgae.people.setting_options import SETTINGS, check_choice
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
@@ -464,7 +464,8 @@ def method_settings(texts: list[str] | None) -> dict[str, dict[str, Any]]:
             own[name] = loads(value)
         except (ValueError, RecursionError):
             own[name] = value.strip()  # a word
-        refuse_own(name, own[name], f"--set {method}.{name}")
+        if method in LATENT_OF and name in SETTINGS:
+            check_choice(name, own[name], f"--set {method}.{name}")
     return found
 
 

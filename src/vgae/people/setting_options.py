@@ -19,7 +19,7 @@ from vgae.people.completion import one_of
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["SETTINGS", "Training", "option_name", "refuse_own"]
+__all__ = ["SETTINGS", "Training", "check_choice", "option_name"]
 
 _Group = TypeVar("_Group")
 
@@ -129,42 +129,42 @@ class Training:
             A setting is none of those that it can be, or a part that only Python can bring.
         """
         found = {}
-        for name, field in SETTINGS.items():
+        for name in SETTINGS:
             value = getattr(self, _keyword(name))
-            if value is None:
-                continue
-            names = choices(field)
-            if names and value not in names:
-                refuse_own(name, value, option_name(name))
-                raise InputError(f"{option_name(name)} {value}: {not_among(value, names)}")
-            found[name] = value
+            if value is not None:
+                check_choice(name, value, option_name(name))
+                found[name] = value
         return found
 
 
-def refuse_own(setting: str, value: Any, typed: str) -> None:
-    """Refuse the name of a part that the user brings, which a command cannot take.
+def check_choice(setting: str, value: Any, typed: str) -> None:
+    """Refuse a value of a setting that is none of its choices, or that only Python can bring.
 
     Parameters
     ----------
     setting, value
-        What was given.
+        A name in `SETTINGS`, and what was given.
     typed
-        Where, as the user typed it.
+        What the user typed in front of the value.
 
     Raises
     ------
     InputError
-        It is such a name.
+        The setting has choices, and this is none of them.
 
     Examples
     --------
-    >>> refuse_own("encoder", "own", "--encoder")
+    >>> check_choice("encoder", "linear", "--encoder")
+    >>> check_choice("encoder", "lineer", "--encoder")
     Traceback (most recent call last):
-    vgae.InputError: --encoder own: bring a part of your own in Python, as VGAE(encoder=...); ...
+    vgae.InputError: --encoder lineer: input should be 'gcn', ...; did you mean 'linear'?
     """
-    field = SETTINGS.get(setting)
-    if value == OWN and field is not None and OWN in get_args(field.annotation):
+    names = choices(SETTINGS[setting])
+    if not names or value in names:
+        return
+    if value == OWN and OWN in get_args(SETTINGS[setting].annotation):
         raise InputError(
-            f"{typed} {OWN}: bring a part of your own in Python, as VGAE({setting}=...); here it "
-            f"is one of {', '.join(choices(field))}"
+            f"{typed} {OWN}: {setting}s of your own are for Python, as in VGAE({setting}=...); "
+            f"here, name one of {', '.join(names)}"
         )
+    raise InputError(f"{typed} {value}: {not_among(value, names)}")
