@@ -28,8 +28,8 @@ SETTINGS = {name: field for name, field in FitSettings.fields().items() if name 
 
 _PANELS = {
     "Model": (
-        *("encoder", "decoder", "likelihood", "offset", "objective"),
         *("latent_dim", "hidden_dim", "layers"),
+        *("encoder", "decoder", "likelihood", "offset", "objective"),
     ),
     "Model inputs": ("features", "structure", "structure_dim", "dropout", "edge_dropout"),
     "Model details": tuple(ModelSettings.model_fields),
@@ -126,7 +126,7 @@ class Training:
         Raises
         ------
         InputError
-            A setting is none of those that it can be, or a part that only Python can bring.
+            A value is none of the choices, or stands for a part that only Python can bring.
         """
         found = {}
         for name in SETTINGS:
