@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -83,6 +85,12 @@ def test_every_setting_has_a_panel_and_no_panel_has_a_stranger() -> None:
     assert {option("fit", name).rich_help_panel for name in SETTINGS} == set(
         setting_options._PANELS
     )
+
+
+def test_options_load_neither_torch_nor_numpy() -> None:
+    asked = "import sys, vgae.people.cli; print({'numpy', 'torch'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True)
+    assert answer.stdout.decode().strip() == "set()"
 
 
 def test_only_what_was_given_overrides() -> None:

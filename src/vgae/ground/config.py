@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import zlib
 from typing import Annotated, Any, NoReturn, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vgae.ground.errors import InputError, not_among
@@ -99,7 +99,8 @@ def _plain(value: Any) -> Any:
     """Convert NumPy numbers to Python numbers."""
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
-    return value.item() if isinstance(value, np.generic) else value
+    numpy = sys.modules.get("numpy")  # loaded wherever such a number is; the help has no use for it
+    return value.item() if numpy is not None and isinstance(value, numpy.generic) else value
 
 
 def stream_seed(seed: int, stream: str) -> int:
@@ -124,6 +125,8 @@ def stream_seed(seed: int, stream: str) -> int:
     >>> stream_seed(0, "weights") == stream_seed(0, "weights") != stream_seed(0, "noise")
     True
     """
+    import numpy as np
+
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(f"seed {seed!r}: must be a whole number, at least 0")
     sequence = np.random.SeedSequence([seed, zlib.crc32(stream.encode())])
