@@ -139,7 +139,7 @@ class Ours:
 
         self.engine = engine_here(engine, device)
         # As many steps as nobody takes: whoever counts them leaves the loop.
-        self.settings = TrainSettings(steps=10**6, engine=engine, device=device)
+        self.settings = TrainSettings.parse({"steps": 10**6, "engine": engine, "device": device})
 
     def __call__(self, case: cases.Case) -> Iterator[float]:
         """Train without end; yields the seconds of each step."""

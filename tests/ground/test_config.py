@@ -1,3 +1,5 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -29,6 +31,19 @@ def test_errors_carry_the_keys_path(values: dict[str, object], path: str) -> Non
     with pytest.raises(InputError, match=f"^run.json: {path}: ") as caught:
         Outer.parse(values, where="run.json")
     assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_choice_gets_the_nearest() -> None:
+    class Layer(Settings):
+        kind: Literal["linear", "mean"] = "mean"
+        width: Literal[1, 2] = 1
+
+    with pytest.raises(InputError, match="kind: input should be 'linear' or 'mean'; did you mean "):
+        Layer.parse({"kind": "lineer"})
+    with pytest.raises(InputError, match=r"kind: input should be 'linear' or 'mean'$"):
+        Layer.parse({"kind": None})
+    with pytest.raises(InputError, match="width: input should be 1 or 2"):
+        Layer.parse({"width": 3})
 
 
 def test_settings_go_to_plain_values_and_back() -> None:

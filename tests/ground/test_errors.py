@@ -16,7 +16,14 @@ import pytest
 from scipy import sparse
 
 import vgae
-from vgae.ground.errors import InputError, NotFittedError, VgaeError, nearest, unknown_name
+from vgae.ground.errors import (
+    InputError,
+    NotFittedError,
+    VgaeError,
+    nearest,
+    not_among,
+    unknown_name,
+)
 
 
 def test_every_error_is_a_vgae_error() -> None:
@@ -33,6 +40,12 @@ def test_unknown_name_far_from_all_only_lists() -> None:
     line = str(unknown_name("dataset", "zzzzzz", ["cora", "karate"]))
     assert "did you mean" not in line
     assert "cora, karate" in line
+
+
+def test_what_a_choice_can_be_is_said_with_the_nearest() -> None:
+    assert not_among("T", ["TV"]) == "input should be 'TV'; did you mean 'TV'?"
+    assert not_among("x", ["gcn", "sage"]) == "input should be 'gcn' or 'sage'"
+    assert not_among(None, ["a", "b", "c"]) == "input should be 'a', 'b' or 'c'"
 
 
 def test_a_name_that_differs_by_case_and_blanks_alone_comes_first() -> None:

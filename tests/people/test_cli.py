@@ -123,6 +123,7 @@ def test_fit_without_holdout_scores_nothing(call: Caller, edges: Path) -> None:
 def test_fit_takes_every_setting(call: Caller, edges: Path) -> None:
     options = (
         "--preset unit --hidden-dim 8 --latent-dim 4 --learning-rate 0.02 --objective elbo "
+        "--bias --no-residual --validate-every 5 --device cpu --engine tiles "
         "--patience 20 --seed 3 --validation 0.1 --test 0.2 --protocol TV --json --quiet"
     ).split()
     result = call("fit", edges, "--out", "run", "--steps", 30, *options)
@@ -130,16 +131,14 @@ def test_fit_takes_every_setting(call: Caller, edges: Path) -> None:
     assert result.err == ""
     assert json.loads(result.out)["protocol"] == "TV"
     settings = json.loads(Path("run/run.json").read_text())["settings"]
-    assert settings["network"] == {
-        "latent": "gaussian",
-        "hidden_dim": 8,
-        "latent_dim": 4,
-        "bias": False,
-        "objective": "elbo",
-        "features": "unit",
-    }
-    assert settings["training"]["learning_rate"] == 0.02
-    assert settings["training"]["patience"] == 20
+    network = ModelSettings(
+        hidden_dim=8, latent_dim=4, objective="elbo", bias=True, features="unit"
+    )
+    training = TrainSettings(
+        steps=30, learning_rate=0.02, patience=20, validate_every=5, engine="tiles"
+    )
+    assert settings["network"] == network.model_dump()
+    assert settings["training"] == training.model_dump()
     assert settings["seed"] == 3
 
 
@@ -237,7 +236,7 @@ def test_evaluate_compares_any_methods_on_any_tasks(call: Caller) -> None:
     ]  # fmt: skip
     assert lines[8].startswith("katz - gae\tfull AP\t")
     for said in (
-        "gae: without features, preset paper, steps 3, latent_dim 4",
+        "gae: without features, preset paper, latent_dim 4, steps 3",
         "katz: without features, attenuation 0.9",
         "spectral: without features, latent_dim 4, tie 1.0",
         "protocol T, split 85 / 5 / 10",
@@ -597,6 +596,25 @@ def test_bad_arguments(
         ("fit GRAPH --out new --protocol tv", "protocol"),
         ("fit GRAPH --out new --engine fast", "fast"),
         ("fit GRAPH --out new --device tpu", "--device tpu: must be cpu"),
+        ("fit GRAPH --out new --encoder sge", "--encoder sge: input should be 'gcn', 'linear', "),
+        ("fit GRAPH --out new --encoder sge", "did you mean 'sage'?"),
+        ("fit GRAPH --out new --encoder gat", "'linear', 'appnp' or 'sage'"),
+        ("fit GRAPH --out new --encoder own", "own: encoders of your own are for Python"),
+        ("fit GRAPH --out new --offset nod", "'constant' or 'node'; did you mean 'node'?"),
+        ("fit GRAPH --out new --scale-features units", "did you mean 'unit'?"),
+        ("fit GRAPH --out new --decoder mlp", "--decoder mlp scores pairs one by one"),
+        ("fit GRAPH --out new --decoder mlp", "or sample pairs (--pairs sampled)"),
+        (
+            "fit GRAPH --out new --decoder cosine --likelihood poisson",
+            "--decoder cosine gives negative scores, and poisson needs rates: use inner",
+        ),
+        ("fit GRAPH --out new --layers 0", "--layers 0: input should be greater"),
+        ("fit GRAPH --out new --dropout 1", "--dropout 1: input should be less than 1"),
+        ("evaluate GRAPH --likelihood poissn", "'squared'; did you mean 'poisson'?"),
+        ("evaluate GRAPH --likelihood own", "--likelihood own: likelihoods of your own"),
+        ("evaluate GRAPH --decoder mlp", "--decoder mlp scores pairs one by one"),
+        ("evaluate GRAPH --models katz,gae --set gae.decoder=own", "gae.decoder own: decoders of"),
+        ("evaluate GRAPH --models katz --encoder sage", "--encoder sage: katz has no such"),
         ("fit GRAPH --out new --top -1", "--top -1"),
         ("fit GRAPH --out new --patience 5", "raise it, or look more often (--validate-every)"),
         ("fit GRAPH --out new --patience 30 --no-holdout", "early stopping needs validation"),
@@ -635,6 +653,41 @@ def test_nothing_is_read_before_all_else_is_checked(
     named = {"GRAPH": "big.csv", "RUN": "run"}
     (folder / "big.csv").touch()
     assert said in refused(call, folder, *(named.get(word, word) for word in arguments.split()))
+
+
+def test_a_directed_graph_is_shown_and_not_fitted(call: Caller, folder: Path) -> None:
+    (folder / "e.csv").write_text("source,target\na,b\nb,a\nb,c\n")
+    (folder / "arrows.txt").write_text("a -> b\nb -> a\n")
+    assert "edges\t2 (undirected)" in call("inspect", "e.csv").out
+    shown = call("inspect", "e.csv", "--directed").out
+    assert "edges\t3 (directed)" in shown
+    assert "fit\tnot as it is: models take undirected graphs (--undirected)" in shown
+    assert json.loads(call("inspect", "e.csv", "--directed", "--json").out)["plan"] is None
+    assert "--directed (directed=True) keeps it" in call("inspect", "arrows.txt").err
+    assert "edges\t2 (directed)" in call("inspect", "arrows.txt", "--directed").out
+    advice = "read it with --undirected (directed=False)"
+    for options in ((), ("--no-holdout",)):
+        line = refused(call, folder, "fit", "e.csv", "--directed", "--out", "new", *options)
+        assert line.endswith(advice)
+    assert refused(call, folder, "evaluate", "e.csv", "--directed").endswith(advice)
+
+
+def test_an_option_reaches_every_method_that_has_the_setting(call: Caller) -> None:
+    result = call(
+        "evaluate", "digits", "--models", "vgae,gae,spectral,vae,katz", "--runs", 2,
+        "--latent-dim", 3, "--encoder", "linear", "--likelihood", "squared", "--steps", 1,
+        "--set", "vae.epochs=1", "--metrics", "auc", "--json",
+    )  # fmt: skip
+    assert result.status == 0, result.err
+    overrides = {row["model"]: row["overrides"] for row in json.loads(result.out)["results"]}
+    encoder = {"latent_dim": 3, "encoder": "linear", "likelihood": "squared", "steps": 1}
+    assert overrides == {
+        "vgae": encoder,
+        "gae": encoder,
+        "spectral": {"latent_dim": 3},
+        "vae": {"latent_dim": 3, "epochs": 1},
+        "katz": {},
+    }
 
 
 def test_patience_goes_with_how_often_is_looked(call: Caller, folder: Path) -> None:

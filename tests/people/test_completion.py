@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from vgae.learning import evaluation
-from vgae.model.kernels.sums import ENGINES
-from vgae.model.settings import ModelSettings
 from vgae.people import api, completion
 
 
@@ -19,9 +17,6 @@ def test_names_to_complete_are_those_that_exist() -> None:
     assert set(completion.METHODS) == set(api.METHODS)
     assert completion.METRICS == evaluation.LINK_METRICS
     assert completion.TASKS == evaluation.TASKS
-    assert set(completion.ENGINES) == {"auto", *ENGINES}
-    for objective in completion.OBJECTIVES:
-        ModelSettings(objective=objective)  # type: ignore[arg-type]
 
 
 def complete(*words: str, cwd: Path | None = None) -> list[str]:
@@ -53,6 +48,9 @@ def complete(*words: str, cwd: Path | None = None) -> list[str]:
         (("evaluate", "karate", "--metrics", "mrr,hits@1"), ["mrr,hits@10", "mrr,hits@100"]),
         (("fit", "karate", "--preset", "u"), ["unit"]),
         (("fit", "karate", "--learn"), ["--learning-rate"]),
+        (("fit", "karate", "--engine", "triton-"), ["triton-tf32", "triton-bf16"]),
+        (("fit", "karate", "--encoder", ""), ["gcn", "linear", "appnp", "sage"]),
+        (("evaluate", "karate", "--device", "cu"), ["cuda"]),
         (("evaluate", "karate", "--tasks", "links,"), ["links,nodes", "links,clusters"]),
     ],
 )

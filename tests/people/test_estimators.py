@@ -503,7 +503,7 @@ def test_bad_graphs_are_one_clear_line(name: str) -> None:
         make_model(name).fit(Graph.from_edges([], n_nodes=3))
     with pytest.raises(InputError, match="directed"):
         make_model(name).fit(Graph.from_edges([(0, 1)], directed=True))
-    with pytest.raises(InputError, match="unknown engine"):
+    with pytest.raises(InputError, match="training.engine: input should be"):
         make_model(name, engine="warp")
 
 

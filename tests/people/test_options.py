@@ -8,26 +8,42 @@ from pathlib import Path
 import pytest
 
 from vgae.data.split import SplitSettings
-from vgae.ground.config import Settings
 from vgae.ground.errors import InputError
-from vgae.learning.settings import TrainSettings
-from vgae.model.settings import ModelSettings
-from vgae.people.options import HoldingOut, Newcomers, Reading, Training, comma_list, given, inputs
+from vgae.people.options import (
+    HoldingOut,
+    Newcomers,
+    Reading,
+    comma_list,
+    given,
+    inputs,
+    method_settings,
+)
 
 
 def test_options_of_a_stage_are_settings_of_it() -> None:
-    def fields(*settings: type[Settings]) -> set[str]:
-        return {name for one in settings for name in one.model_fields}
-
-    trained = set(Training.__dataclass_fields__) - {"preset"}
-    assert trained <= fields(ModelSettings, TrainSettings)
-    assert set(HoldingOut.__dataclass_fields__) <= fields(SplitSettings)
+    assert set(HoldingOut.__dataclass_fields__) <= set(SplitSettings.model_fields)
 
 
-def test_only_what_was_given_overrides() -> None:
-    assert Training(preset="unit", steps=0).overrides() == {"steps": 0}
+def test_only_what_was_given_counts() -> None:
     assert given(HoldingOut()) == {}
     assert comma_list(" vgae,,gae, vgae ") == ["vgae", "gae"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("vgae.encoder=own", "--set vgae.encoder own: encoders of your own are for Python"),
+        ("gae.encoder=lineer", "--set gae.encoder lineer: input should be .*; did you mean"),
+    ],
+)
+def test_choices_of_one_model_are_checked_too(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        method_settings([text])
+    assert "'own'" not in str(caught.value)
+
+
+def test_a_setting_of_that_name_of_another_method_is_its_own_matter() -> None:
+    assert method_settings(["katz.encoder=own"]) == {"katz": {"encoder": "own"}}
 
 
 def typed(text: bytes) -> io.TextIOWrapper:

@@ -423,7 +423,9 @@ class Graph:
         [[0.5, 0.5], [0.5, 0.5]]
         """
         if self.directed:
-            raise InputError("this model needs an undirected graph; read it with directed=False")
+            raise InputError(
+                "this model needs an undirected graph; read it with --undirected (directed=False)"
+            )
         return normalized(self.adjacency)
 
     # -------------------------------------------------------- other versions

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import zlib
 from typing import Annotated, Any, NoReturn, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, not_among
 
 __all__ = ["Dimension", "Settings", "stream_seed", "strict_json"]
 
@@ -60,6 +61,9 @@ class Settings(BaseModel):
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
             reason = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "literal_error":
+                names = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+                reason = not_among(first["input"], names) if names else reason
             reason = reason[0].lower() + reason[1:]
             raise InputError(": ".join(filter(None, (where, path, reason)))) from None
 
@@ -95,7 +99,8 @@ def _plain(value: Any) -> Any:
     """Convert NumPy numbers to Python numbers."""
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
-    return value.item() if isinstance(value, np.generic) else value
+    numpy = sys.modules.get("numpy")  # loaded wherever such a number is; the help has no use for it
+    return value.item() if numpy is not None and isinstance(value, numpy.generic) else value
 
 
 def stream_seed(seed: int, stream: str) -> int:
@@ -120,6 +125,8 @@ def stream_seed(seed: int, stream: str) -> int:
     >>> stream_seed(0, "weights") == stream_seed(0, "weights") != stream_seed(0, "noise")
     True
     """
+    import numpy as np
+
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(f"seed {seed!r}: must be a whole number, at least 0")
     sequence = np.random.SeedSequence([seed, zlib.crc32(stream.encode())])

@@ -18,6 +18,7 @@ __all__ = [
     "VgaeError",
     "nearest",
     "newer_format",
+    "not_among",
     "not_fitted",
     "one_line",
     "shown",
@@ -167,6 +168,21 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     near = nearest(name, names)
     hint = "" if near is None else f"did you mean '{near}'? "
     return InputError(f"unknown {kind} '{name}': {hint}Known: {', '.join(names)}")
+
+
+def not_among(value: object, known: Iterable[str]) -> str:
+    """The words on a value that is not one of a few, with all of them and the nearest.
+
+    Examples
+    --------
+    >>> not_among("lineer", ["gcn", "linear", "sage"])
+    "input should be 'gcn', 'linear' or 'sage'; did you mean 'linear'?"
+    """
+    names = list(known)
+    *most, last = (f"'{name}'" for name in names)
+    near = nearest(str(value), names)
+    hint = "" if near is None else f"; did you mean '{near}'?"
+    return f"input should be {', '.join(most)}{' or ' if most else ''}{last}{hint}"
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import textwrap
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import Any, Literal, Self
+from types import NoneType
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
 from vgae.ground.config import Settings
 from vgae.ground.errors import unknown_name
-from vgae.model.settings import ModelSettings
+from vgae.model.settings import OWN, EngineName, ModelSettings
 
-__all__ = ["LATENT_OF", "FitSettings", "Preset", "TrainSettings", "named_preset", "presets"]
+__all__ = [
+    "LATENT_OF",
+    "FitSettings",
+    "Preset",
+    "TrainSettings",
+    "choices",
+    "named_preset",
+    "parameters_section",
+    "presets",
+    "value_type",
+]
 
 LATENT_OF = {"vgae": "gaussian", "gae": "point"}
 """The distribution of each model's embedding."""
@@ -56,13 +68,15 @@ class TrainSettings(Settings):
         "steps) or counter (each number depends on the seed, the step and the node alone, so that "
         "it is the same on every device).",
     )
-    engine: str = Field(
+    engine: EngineName = Field(
         default="auto",
         description="What sums over all pairs: auto (the fastest exact one on the device), numba, "
         "triton, triton-tf32, triton-bf16 (rounded products), tiles or reference.",
     )
     device: str = Field(
-        default="cpu", description="Where to train: cpu, or cuda (cuda:1 for the second GPU)."
+        default="cpu",
+        description="Where to train: cpu, or cuda (cuda:1 for the second GPU).",
+        examples=["cpu", "cuda"],
     )
 
     @model_validator(mode="after")
@@ -135,6 +149,68 @@ class FitSettings(Settings):
         """The keywords of an estimator for these settings."""
         network = self.network.model_dump(exclude={"latent"})
         return network | self.training.model_dump() | {"seed": self.seed}
+
+
+def value_type(field: FieldInfo) -> Any:
+    """The type of a setting's values, without the None that some defaults are.
+
+    Examples
+    --------
+    >>> value_type(FitSettings.fields()["patience"])
+    <class 'int'>
+    """
+    kinds = [kind for kind in get_args(field.annotation) if kind is not NoneType]
+    optional = len(kinds) < len(get_args(field.annotation))
+    return kinds[0] if optional else field.annotation
+
+
+def choices(field: FieldInfo) -> tuple[str, ...]:
+    """The names that a setting can be, where it is one of a few; otherwise none.
+
+    `OWN` is not among them: it stands for a part that the user brings in Python.
+
+    Examples
+    --------
+    >>> fields = FitSettings.fields()
+    >>> choices(fields["encoder"]), choices(fields["offset"]), choices(fields["steps"])
+    (('gcn', 'linear', 'appnp', 'sage'), ('none', 'constant', 'node'), ())
+    """
+    kind = value_type(field)
+    names = get_args(kind) if get_origin(kind) is Literal else ()
+    return tuple(name for name in names if name != OWN)
+
+
+def parameters_section() -> str:
+    r"""The section Parameters of an estimator's docstring, in NumPy's style, without indentation.
+
+    Examples
+    --------
+    >>> print("\n".join(parameters_section().splitlines()[-4:]))
+    device
+        Where to train: cpu, or cuda (cuda:1 for the second GPU). The default is 'cpu'.
+    seed
+        Seed of the initial weights and the samples. The default is 0.
+    """
+    lines = ["Parameters", "----------"]
+    for name, field in FitSettings.fields().items():
+        words = [field.description or ""]
+        if OWN in get_args(field.annotation):
+            words.append(f"Or {'an' if name[0] in 'aeiou' else 'a'} {name} of your own.")
+        if field.default is not None:
+            words.append(f"The default is {field.default!r}.")
+        indent = "    "
+        lines += [
+            name,
+            *textwrap.wrap(
+                " ".join(words),
+                # The docstring of a class stands four columns further right.
+                width=96,
+                initial_indent=indent,
+                subsequent_indent=indent,
+                break_on_hyphens=False,
+            ),
+        ]
+    return "\n".join(lines) + "\n"
 
 
 class Preset(Settings):

@@ -18,6 +18,7 @@ __all__ = [
     "LIKELIHOODS",
     "OWN",
     "RATES",
+    "EngineName",
     "FeatureUse",
     "ModelSettings",
     "ObjectiveName",
@@ -26,6 +27,7 @@ __all__ = [
     "Structure",
 ]
 
+EngineName = Literal["auto", "numba", "triton", "triton-tf32", "triton-bf16", "tiles", "reference"]
 FeatureUse = Literal["raw", "unit", "idf", "standard", "none"]
 ObjectiveName = Literal["paper", "elbo"]
 Offset = Literal["none", "constant", "node"]
@@ -64,15 +66,15 @@ class ModelSettings(Settings):
     )
     encoder: Literal["gcn", "linear", "appnp", "sage", "own"] = Field(
         default="gcn",
-        description="How nodes become vectors: gcn (graph convolutions), linear (propagated "
+        description="What computes the embedding: gcn (graph convolutions), linear (propagated "
         "inputs times one matrix), appnp (personalised PageRank of a projection) or sage (means "
         "of neighbours next to the node itself).",
     )
     decoder: Literal["inner", "cosine", "distance", "bilinear-diagonal", "mlp", "own"] = Field(
         default="inner",
-        description="How two vectors become a score: inner (product), cosine, distance (squared, "
-        "negative), bilinear-diagonal (one weight per dimension) or mlp (of the products of "
-        "coordinates; with pairs=sampled only).",
+        description="How two embeddings become a score: inner (product), cosine, distance "
+        "(squared, negative), bilinear-diagonal (one weight per dimension) or mlp (of the products "
+        "of coordinates; with pairs=sampled only).",
     )
     likelihood: Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "own"] = Field(
         default="bernoulli",
@@ -89,8 +91,8 @@ class ModelSettings(Settings):
     )
     rate_link: RateLink = Field(
         default="relu",
-        description="How a vector becomes the factors of a rate, which are not negative: relu, "
-        "square or exp.",
+        description="How an embedding becomes the factors of a rate, which are not negative: "
+        "relu, square or exp.",
     )
     hidden_dim: Dimension = Field(default=32, description="Width of the hidden layers.")
     latent_dim: Dimension = Field(default=16, description="Dimensions of the embedding.")
@@ -128,8 +130,8 @@ class ModelSettings(Settings):
     )
     pairs: Literal["all", "sampled"] = Field(
         default="all",
-        description="The pairs that the loss is about: all of them, exactly, or in each step as "
-        "many random pairs as there are edges, weighted so that the estimate has no bias.",
+        description="The pairs that the loss is about: all (exactly) or sampled (in each step as "
+        "many random pairs as there are edges, weighted so that the estimate has no bias).",
     )
     features: FeatureUse = Field(
         default="raw",

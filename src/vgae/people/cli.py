@@ -15,6 +15,7 @@ import typer
 from vgae.ground.errors import InputError, VgaeError
 from vgae.people import options
 from vgae.people.options import comma_list, given, input_name, inputs, method_settings
+from vgae.people.setting_options import Training
 from vgae.people.usage import Command, example, grouped
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def fit(
     out: options.RunFolderOption,
     reading: options.Reading,
     model: options.ModelOption = "vgae",
-    training: options.Training,
+    training: Training,
     seed: options.SeedOption = 0,
     holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
@@ -153,7 +154,7 @@ def evaluate(
     *,
     reading: options.Reading,
     models: options.MethodsOption = "vgae,gae",
-    training: options.Training,
+    training: Training,
     setting: options.SettingOption = None,
     runs: options.RunsOption = 10,
     seed: options.RunsSeedOption = 0,

@@ -5,32 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vgae.learning.settings import presets
+from vgae.learning.settings import LATENT_OF
 
-__all__ = [
-    "ENGINES",
-    "METHODS",
-    "METRICS",
-    "OBJECTIVES",
-    "PRESETS",
-    "TASKS",
-    "graphs",
-    "list_of",
-    "one_of",
-]
+__all__ = ["METHODS", "METRICS", "TASKS", "graphs", "list_of", "one_of"]
 
 METHODS = (
-    *("vgae", "gae", "spectral", "deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
+    *LATENT_OF,
+    *("spectral", "deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
     *("resource-allocation", "preferential-attachment", "katz", "pagerank"),
 )
-PRESETS = tuple(presets())
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
     "full_average_precision",
 )
 TASKS = ("links", "nodes", "clusters")
-OBJECTIVES = ("paper", "elbo")
-ENGINES = ("auto", "numba", "triton", "triton-tf32", "triton-bf16", "tiles", "reference")
 """Closed lists of names, written again here since the rooms that own them import torch."""
 
 

@@ -98,7 +98,8 @@ class Inspection:
     labels
         Number of nodes by label, most frequent first, or None.
     plan
-        What fitting would do, and its estimated time and memory.
+        What fitting would do, and its estimated time and memory; None for a directed graph, which
+        cannot be fitted.
     reading
         How a table of edges was understood (see `vgae.data.reading.Reading`), or None.
 
@@ -125,7 +126,7 @@ class Inspection:
     weights: tuple[float, float] | None
     features: Mapping[str, Any] | None
     labels: Mapping[str, int] | None
-    plan: Plan
+    plan: Plan | None
     reading: Mapping[str, Any] | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
         features=features,
         labels=labels,
-        plan=_plan(graph, features),
+        plan=None if graph.directed else _plan(graph, features),
         reading=None if graph.reading is None else graph.reading.as_dict(),
     )
 

@@ -17,17 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vgae.ground.errors import InputError, unknown_name
-from vgae.people.completion import (
-    ENGINES,
-    METHODS,
-    METRICS,
-    OBJECTIVES,
-    PRESETS,
-    TASKS,
-    graphs,
-    list_of,
-    one_of,
-)
+from vgae.learning.settings import LATENT_OF
+from vgae.people.completion import METHODS, METRICS, TASKS, graphs, list_of, one_of
+from vgae.people.setting_options import SETTINGS, check_choice
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
@@ -80,7 +72,7 @@ HeaderOption = Annotated[
 RunFolderOption = Annotated[Path, _output_option(metavar="DIR", help="The run folder to make.")]
 ModelOption = Annotated[
     str,
-    _model_option(metavar="NAME", help="vgae or gae.", autocompletion=one_of("vgae", "gae")),
+    _model_option(metavar="NAME", help="vgae or gae.", autocompletion=one_of(*LATENT_OF)),
 ]
 MethodsOption = Annotated[
     str,
@@ -292,6 +284,13 @@ class Reading:
             "default: what the header says.",
         ),
     ] = None
+    directed: Annotated[
+        bool,
+        _reading_option(
+            "--directed/--undirected",
+            help="Whether edges have a direction. Models and methods take undirected graphs.",
+        ),
+    ] = False
     integer_ids: Annotated[
         bool, _reading_option("--integer-ids", help="Read node ids such as 3.0 as integers.")
     ] = False
@@ -322,84 +321,6 @@ class Reading:
         Graph(34 nodes, 78 edges, weighted, no features)
         """
         return _graph_by_name(name, self)
-
-
-@dataclass(frozen=True)
-class Training:
-    """What is learned, and where.
-
-    Examples
-    --------
-    >>> Training(steps=20).overrides()
-    {'steps': 20}
-    """
-
-    preset: Annotated[
-        str,
-        _model_option(
-            metavar="NAME",
-            help="paper: hidden 32, latent 16, Adam 0.01, 200 steps, "
-            "raw features. unit: the same with each node's features at unit length.",
-            autocompletion=one_of(*PRESETS),
-        ),
-    ] = "paper"
-    steps: Annotated[
-        int | None,
-        _training_option(metavar="N", help="Full-batch training steps; default: the preset's."),
-    ] = None
-    hidden_dim: Annotated[
-        int | None, _model_option(metavar="N", help="Width of the hidden layer.")
-    ] = None
-    latent_dim: Annotated[
-        int | None, _model_option(metavar="N", help="Dimensions of the embedding.")
-    ] = None
-    learning_rate: Annotated[
-        float | None, _training_option(metavar="X", help="Step size of Adam.")
-    ] = None
-    objective: Annotated[
-        str | None,
-        _model_option(
-            metavar="NAME",
-            help="paper (class-weighted cross-entropy: the edges weigh as much as all the pairs "
-            "without one) or elbo (all pairs have the same weight).",
-            autocompletion=one_of(*OBJECTIVES),
-        ),
-    ] = None
-    patience: Annotated[
-        int | None,
-        _training_option(
-            metavar="N",
-            help="Stop after N steps without a better validation AP, and keep the best weights; "
-            "N is at least --validate-every.",
-        ),
-    ] = None
-    validate_every: Annotated[
-        int | None,
-        _training_option(
-            metavar="N", help="Steps between two looks at the validation pairs; default 10."
-        ),
-    ] = None
-    engine: Annotated[
-        str | None,
-        _training_option(
-            metavar="NAME",
-            help="What sums over all pairs: auto (default: the fastest exact one), numba, triton, "
-            "triton-tf32, triton-bf16 (rounded products), tiles or reference.",
-            autocompletion=one_of(*ENGINES),
-        ),
-    ] = None
-    device: Annotated[
-        str | None,
-        _training_option(
-            metavar="NAME",
-            help="Where to train: cpu (default) or cuda.",
-            autocompletion=one_of("cpu", "cuda"),
-        ),
-    ] = None
-
-    def overrides(self) -> dict[str, Any]:
-        """The settings that were given, without the preset."""
-        return given(self, without="preset")
 
 
 @dataclass(frozen=True)
@@ -492,7 +413,7 @@ class Newcomers:
 # ------------------------------------------------------------ what they say
 
 
-def given(options: Any, *, without: str = "") -> dict[str, Any]:
+def given(options: Any) -> dict[str, Any]:
     """The options of a group that were given; the others keep the default of their stage.
 
     Examples
@@ -501,7 +422,7 @@ def given(options: Any, *, without: str = "") -> dict[str, Any]:
     {'test': 0.2}
     """
     values = {option.name: getattr(options, option.name) for option in fields(options)}
-    return {name: value for name, value in values.items() if value is not None and name != without}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def comma_list(text: str) -> list[str]:
@@ -543,6 +464,8 @@ def method_settings(texts: list[str] | None) -> dict[str, dict[str, Any]]:
             own[name] = loads(value)
         except (ValueError, RecursionError):
             own[name] = value.strip()  # a word
+        if method in LATENT_OF and name in SETTINGS:
+            check_choice(name, own[name], f"--set {method}.{name}")
     return found
 
 

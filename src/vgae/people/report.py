@@ -296,7 +296,6 @@ def print_inspection(found: Mapping[str, Any]) -> None:
     edges       1 (undirected)
     ...
     """
-    plan = found["plan"]
     parts = {"edges": found["n_edges"], **found["cleaning"]}
     rows_words = " + ".join(
         count(number, ROW_WORDS[name][0]) + ROW_WORDS[name][1]
@@ -320,6 +319,15 @@ def print_inspection(found: Mapping[str, Any]) -> None:
         ("weights", "none" if found["weights"] is None else _range(*found["weights"])),
         ("features", _features_words(found["features"])),
         ("labels", _labels_words(found["labels"])),
+        *_plan_rows(found["plan"]),
+    ]
+    print_table(["graph", "figure"], rows)
+
+
+def _plan_rows(plan: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if plan is None:
+        return [("fit", "not as it is: models take undirected graphs (--undirected)")]
+    return [
         ("preset", f"{plan['preset']} ({plan['why']})"),
         ("held out", _held_out_words(plan)),
         (
@@ -328,7 +336,6 @@ def print_inspection(found: Mapping[str, Any]) -> None:
         ),
         ("memory", f"about {plan['bytes'] / 1e9:.1f} GB"),
     ]
-    print_table(["graph", "figure"], rows)
 
 
 def _range(least: float, largest: float) -> str:

@@ -142,7 +142,7 @@ def test_auto_chooses_by_the_features(
 ) -> None:
     features = np.where(binary_features() > 0, values[1], values[0])
     graph = ring_with(kind(features))
-    by_name = {name: fitted(graph, likelihood=name) for name in ("auto", *LIKELIHOODS)}
+    by_name = {name: fitted(graph, feature_likelihood=name) for name in ("auto", *LIKELIHOODS)}
     same = [name for name in LIKELIHOODS if np.array_equal(by_name[name], by_name["auto"])]
     assert same == [chosen]
 
@@ -161,7 +161,7 @@ def test_bernoulli_refuses_features_outside_its_range(
     features[7, 2] = outside
     graph = ring_with(kind(features))
     with pytest.raises(InputError, match="features from 0 to 1"):
-        fitted(graph, likelihood="bernoulli")
+        fitted(graph, feature_likelihood="bernoulli")
     assert np.isfinite(fitted(graph)).all()
 
 

@@ -274,8 +274,8 @@ def _say_direction(table: Table, *, directed: bool) -> None:
             )
     else:
         logger.warning(
-            "%s: arrows give edges a direction, which is not kept; directed=True keeps it in "
-            "Python (the command line reads undirected graphs)",
+            "%s: arrows give edges a direction, which is not kept; --directed (directed=True) "
+            "keeps it",
             table.path,
         )
 

@@ -57,7 +57,9 @@ def split_edges(
             f"split_edges takes a Graph, not {type(graph).__name__}; vgae.as_graph makes one"
         )
     if graph.directed:
-        raise InputError("a directed graph cannot be split; read it with directed=False")
+        raise InputError(
+            "a directed graph cannot be split; read it with --undirected (directed=False)"
+        )
     edges = graph.edges
     sizes = settings.sizes(len(edges))
     for name, size in sizes.items():

@@ -79,7 +79,9 @@ class Baseline(Settings, ABC):
             The graph is directed, has no edges, or lacks what the method needs.
         """
         if graph.directed:
-            raise InputError(f"{self.name}: takes undirected graphs; read with directed=False")
+            raise InputError(
+                f"{self.name}: takes undirected graphs; read with --undirected (directed=False)"
+            )
         if graph.n_edges == 0:
             raise InputError(
                 f"{self.name}: the training graph has no edges: there is nothing to learn from"

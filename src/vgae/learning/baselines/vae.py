@@ -36,7 +36,7 @@ class Vae(Baseline):
     ----------
     latent_dim, hidden_dim
         Dimensions of the embedding, and width of the one hidden layer of encoder and decoder.
-    likelihood
+    feature_likelihood
         "bernoulli" for features from 0 to 1, "gaussian" (of unit variance) for others; "auto"
         takes Bernoulli where every feature is 0 or 1.
     learning_rate, epochs, batch_size
@@ -59,7 +59,7 @@ class Vae(Baseline):
 
     latent_dim: Dimension = 16
     hidden_dim: Dimension = 64
-    likelihood: Literal["auto", "bernoulli", "gaussian"] = "auto"
+    feature_likelihood: Literal["auto", "bernoulli", "gaussian"] = "auto"
     learning_rate: float = Field(default=0.003, gt=0.0, le=1000.0)
     epochs: int = Field(default=40, ge=0, le=1_000_000)
     batch_size: int = Field(default=256, ge=1, le=2**20)
@@ -67,7 +67,7 @@ class Vae(Baseline):
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         features = cast("Features", training.features)  # `fit` has checked that there are some
-        likelihood = _checked_likelihood(self.likelihood, features)
+        likelihood = _checked_likelihood(self.feature_likelihood, features)
         generator = torch.Generator().manual_seed(stream_seed(seed, "vae"))
         network = VaeNetwork(training.n_features, self.hidden_dim, self.latent_dim, generator)
         # Biases that began at zero would take a thousand steps to learn how rare a word is.
@@ -234,7 +234,7 @@ def _checked_likelihood(likelihood: str, features: Features) -> str:
     if likelihood == "bernoulli" and bool(((values < 0.0) | (values > 1.0)).any()):
         raise InputError(
             "vae: the bernoulli likelihood takes features from 0 to 1 and some are outside; "
-            'scale them or choose likelihood="gaussian"'
+            'scale them or choose feature_likelihood="gaussian"'
         )
     return likelihood
 
