@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.model.kernels import SparseMatrix
+from vgae.model.lengths import unit_rows
 from vgae.model.noise import Noise
 from vgae.model.settings import ModelSettings
 
@@ -386,8 +387,7 @@ class Propagation(Encoder):
             for name, part in zip(self.outputs, parts, strict=True)
         }
         if self.settings.unit_norm:
-            unit = nn.functional.normalize(found["mean"], dim=1)
-            found["mean"] = unit * torch.exp(self.log_length)
+            found["mean"] = unit_rows(found["mean"]) * torch.exp(self.log_length)
         return found
 
     def _output_weight(self) -> Tensor:
