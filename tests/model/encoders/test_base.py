@@ -70,6 +70,17 @@ def test_known_nodes_of_another_graph_bring_their_weights_and_others_nothing() -
     assert inputs.projected(weight).tolist() == [[4.0, 5.0], zero, [0.0, 1.0], zero, [4.0, 5.0]]
 
 
+@pytest.mark.usefixtures("every_warning")
+@pytest.mark.parametrize("name", ENCODERS)
+def test_inputs_that_cannot_be_written_to_are_neither_copied_nor_warned_of(name: str) -> None:
+    graph = random_graph(9, 0.3, 0).with_features(np.ones((9, 5)))
+    assert isinstance(graph.features, np.ndarray)
+    assert not graph.features.flags.writeable
+    inputs = encoder_of(5, encoder=name).prepare(graph, graph.features)
+    shared = np.shares_memory(np.asarray(inputs.features), graph.features)
+    assert shared == (inputs.propagated == 0)
+
+
 # -------------------------------------------------------------------------- dropout
 
 

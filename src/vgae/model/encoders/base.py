@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -232,7 +233,10 @@ def _factor(features: Features | None) -> SparseMatrix | Tensor | None:
         return None
     if sparse.issparse(features):
         return SparseMatrix.from_scipy(features)
-    return torch.from_numpy(features)
+    with warnings.catch_warnings():
+        # The features of a graph cannot be written to, and no encoder does.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(features)
 
 
 class Propagation(Encoder):
