@@ -106,6 +106,7 @@ READ_ONLY = pytest.mark.xfail(strict=True, reason="torch warns of arrays that ca
     "name",
     [pytest.param(name, marks=READ_ONLY if name == "bernoulli" else []) for name in LIKELIHOODS],
 )
+@pytest.mark.usefixtures("every_warning")
 def test_scores_that_may_not_be_written_to_have_probabilities(name: str) -> None:
     scores = np.array(EXTREMES[name])
     expected = LIKELIHOODS[name]().probability(scores)
