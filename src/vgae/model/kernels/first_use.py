@@ -151,7 +151,7 @@ def _state() -> str:
     state = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     rooms = Path(__file__).parent
     paths = [rooms / f"{name}.py" for name in _EMITTING]
-    paths += [rooms.parents[1].joinpath(*name.split(".")).with_suffix(".py") for name in MODULES]
+    paths += [rooms.parents[2].joinpath(*name.split(".")).with_suffix(".py") for name in MODULES]
     for path in paths:
         state.update(path.read_bytes())
     return state.hexdigest()
