@@ -23,7 +23,7 @@ from vgae.model.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "top_pairs", "top_partners"]
 
-EMITTED = "43642230f9f8"
+EMITTED = "716194b1fe9e"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -48,8 +48,8 @@ with more than MOST_STEPS levels, they are found by bisection."""
 MOST_STEPS = 8
 
 
-def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
-    """Find the k unordered pairs i < j with the largest factor_i . factor_j, without known edges.
+def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None = None) -> Found:
+    """Find the k unordered pairs i < j with the largest factor_i . right_j, without known edges.
 
     The search covers every pair. On top of the factor, each thread needs memory for eight times k
     pairs, or for its share of 2^26 pairs if that is less. Of equal pairs, the first by (i, j) wins.
@@ -57,11 +57,13 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     Parameters
     ----------
     factor
-        Vectors whose inner products are the logits, shape (n_nodes, dim).
+        Vectors whose inner products with those of `right` are the logits, shape (n_nodes, dim).
     k
         Number of pairs; fewer are returned if there are fewer.
     known
         Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+    right
+        Of the same shape as `factor`, such that logits are symmetric; None means `factor`.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     n_nodes = factor.shape[0]
     k = max(0, min(k, n_nodes * (n_nodes - 1) // 2))
     codes, values = np.empty(0, np.int64), np.empty(0, np.float32)
-    rows, by_dimension = _sides(factor, known)
+    rows, by_dimension = _sides(factor, right, known)
     n_shares = SHARES * n_threads()
     for first, stop in _rounds(n_nodes) if k else ():
         cuts = _equal_shares(n_nodes, first, stop, n_shares)
@@ -102,8 +104,15 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR) -> Found:
     return np.stack(np.divmod(codes, max(n_nodes, 1)), axis=1), values
 
 
-def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: FloatCSR) -> Found:
-    """Find the k best partners j of each node by factor_i . factor_j, without known edges.
+def top_partners(
+    factor: Tensor,
+    nodes: NDArray[np.int64],
+    k: int,
+    *,
+    known: FloatCSR,
+    right: Tensor | None = None,
+) -> Found:
+    """Find the k best partners j of each node by factor_i . right_j, without known edges.
 
     Parameters and returns are those of `top_pairs`. `nodes` are row indices; the pairs come in the
     order of `nodes`, and best first for each node.
@@ -117,7 +126,7 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
     ([[2, 1], [0, 2]], [6.0, 3.0])
     """
     k = min(k, factor.shape[0])
-    rows, by_dimension = _sides(factor, known)
+    rows, by_dimension = _sides(factor, right, known)
     if len(nodes) and not 0 <= min(nodes) <= max(nodes) < len(rows):
         raise IndexError(f"nodes: not all of them are below {len(rows)}")
     partners = np.empty((len(nodes), k), np.int64)
@@ -138,7 +147,11 @@ def top_partners(factor: Tensor, nodes: NDArray[np.int64], k: int, *, known: Flo
 
 
 def count_reaching(
-    factor: Tensor, levels: NDArray[np.float32], *, known: FloatCSR
+    factor: Tensor,
+    levels: NDArray[np.float32],
+    *,
+    known: FloatCSR,
+    right: Tensor | None = None,
 ) -> NDArray[np.int64]:
     """Count the pairs i < j, without known edges, that reach exactly 0, 1, 2, ... of the levels.
 
@@ -147,11 +160,13 @@ def count_reaching(
     Parameters
     ----------
     factor
-        Vectors whose inner products are the logits, shape (n_nodes, dim).
+        Vectors whose inner products with those of `right` are the logits, shape (n_nodes, dim).
     levels
         Ascending and distinct, shape (n_levels,), at least one.
     known
         Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+    right
+        As in `top_pairs`.
 
     Returns
     -------
@@ -164,7 +179,7 @@ def count_reaching(
     >>> count_reaching(factor, np.array([2.5, 5.0], np.float32), known=known).tolist()
     [1, 1, 1]
     """
-    rows, by_dimension = _sides(factor, known)
+    rows, by_dimension = _sides(factor, right, known)
     n_shares = SHARES * n_threads()
     counts = np.zeros((n_shares, len(levels) + 1), np.int64)
     cuts = _equal_shares(len(rows), 0, len(rows), n_shares)
@@ -179,14 +194,23 @@ def count_reaching(
     return total
 
 
-def _sides(factor: Tensor, known: FloatCSR) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows and their transpose, both padded with zeros to a multiple of four dimensions."""
+def _sides(
+    factor: Tensor, right: Tensor | None, known: FloatCSR
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows, and the transpose of `right`, padded with zeros to a multiple of four dimensions."""
+    if known.shape != (len(factor), len(factor)):
+        raise ValueError(f"{len(factor)} vectors, but known pairs of shape {known.shape}")
+    if right is not None and right.shape != factor.shape:
+        raise ValueError(f"factors of shapes {tuple(factor.shape)} and {tuple(right.shape)}")
+    rows = _padded(factor)
+    return rows, np.ascontiguousarray((rows if right is None else _padded(right)).T)
+
+
+def _padded(factor: Tensor) -> NDArray[np.float64]:
     n_nodes, dim = factor.shape
-    if known.shape != (n_nodes, n_nodes):
-        raise ValueError(f"{n_nodes} vectors, but known pairs of shape {known.shape}")
     rows = np.zeros((n_nodes, max(1, -(-dim // 4)) * 4))
     rows[:, :dim] = factor.detach().cpu().numpy()
-    return rows, np.ascontiguousarray(rows.T)
+    return rows
 
 
 def _work(rows: NDArray[np.float64], n_logits: float) -> float:
