@@ -70,8 +70,8 @@ def _summed(kind: str, factor: Tensor) -> Tensor:
     dim = factor.shape[1]
     shape = (dim,) if kind == "rate" else (dim, dim)
     total = factor.new_zeros(shape, dtype=torch.float64)
-    for chunk in factor.split(CHUNK_ROWS):
-        rows = chunk.double()
+    for start in range(0, len(factor), CHUNK_ROWS):
+        rows = factor[start : start + CHUNK_ROWS].double()
         total += rows.sum(dim=0) if kind == "rate" else rows.T @ rows
     return total
 
