@@ -126,8 +126,8 @@ def test_value_and_gradient_are_the_formula(
     if given_targets and kind in ("count", "square"):
         targets = targets_of(kind, mask, seed)
         given = torch.tensor(targets[mask > 0], dtype=torch.float32)
-    wide = [side.double().numpy() for side in (left, left if right is None else right)]
-    value, most, by_left, by_right = dense_terms(*wide, mask, kind, pos_weight, targets)
+    wide, others = left.double().numpy(), (left if right is None else right).double().numpy()
+    value, most, by_left, by_right = dense_terms(wide, others, mask, kind, pos_weight, targets)
     found = terms(way, left, right, pattern_of(mask), PairTerm(kind, pos_weight, given))
     assert found.total.dtype == torch.float64
     most += 1e-8 * pos_weight * mask.sum()  # the two parts of a term may cancel
@@ -136,7 +136,7 @@ def test_value_and_gradient_are_the_formula(
     expected = [by_left + by_right] if right is None else [by_left, by_right]
     for gradient, exact in zip(found[1:], expected, strict=False):
         assert isinstance(gradient, Tensor)
-        scale = np.linalg.norm(exact) + np.linalg.norm(wide[0]) + np.linalg.norm(wide[1])
+        scale = np.linalg.norm(exact) + np.linalg.norm(wide) + np.linalg.norm(others)
         assert np.linalg.norm(gradient.double().numpy() - exact) <= 1e-5 * scale
 
 
