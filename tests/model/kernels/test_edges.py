@@ -25,7 +25,7 @@ from vgae.model.kernels import (
     positive_terms,
     with_gradients,
 )
-from vgae.model.kernels.edges import TermKind
+from vgae.model.kernels.pairs import TermKind
 
 Dense = NDArray[np.float64]
 KINDS: tuple[TermKind, ...] = get_args(TermKind)
@@ -48,7 +48,7 @@ def terms(
     with pytest.MonkeyPatch.context() as patch:
         if way == "torch":
             patch.setattr(module, "CHUNK_PAIRS", 100)
-            for name in ("_pull_logistic", "_pull_in_lanes"):
+            for name in ("pull_logistic", "pull_in_lanes"):
                 patch.setattr(module, name, module._pull_with_torch)
         return pair_terms(left, right, pattern, term)
 
