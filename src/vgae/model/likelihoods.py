@@ -22,8 +22,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from vgae.model.kernels import Engine, PairPattern, PairSum
-from vgae.model.kernels.interim import PairTerm, closed_sum, pair_scores, pair_terms
+from vgae.model.kernels import (
+    Engine,
+    PairPattern,
+    PairSum,
+    PairTerm,
+    closed_sum,
+    pair_scores,
+    pair_terms,
+)
 from vgae.model.settings import RateLink
 
 __all__ = [
