@@ -30,20 +30,24 @@ Product: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ALIKE = 1e-12
 """A column whose deviation is at most this share of its mean differs by rounding only."""
 
-EXTRA_VECTORS, POWER_STEPS = 10, 8
-"""Vectors beyond those asked for, and products with the matrix, by which eigenvectors settle."""
+EXTRA_VECTORS, TURNS = 10, 4
+"""Vectors beyond those asked for, and turns of two products each, in which eigenvectors settle."""
 
 NOISE = 1e-6
 """An eigenvalue below this share of the largest one is rounding."""
 
-SPECTRAL_TIE = 0.25
+SPECTRAL_TIE = 0.5
 """Weight that ties a node to all others together, as a share of the mean degree."""
 
-RESTART, WALK_STEPS = 0.3, 8
+RESTART, WALK_STEPS = 0.5, 8
 """Probability that a walk ends at each step, and the number of steps followed."""
 
-SMALLEST_SHARE, SMALLEST_PUSH = 1e-3, 1e-3
-"""The probability that counts as zero, and the one per link that is still passed on."""
+SMALLEST = 3e-4
+"""The probability that counts as zero, and the probability per link below which none is passed on.
+
+With 1e-3, the inner products of these inputs have 1 to 2 points less AUC on Cora, and with 1e-4 the
+matrix takes twice the memory for as much.
+"""
 
 SOURCES = 4096
 """How many nodes walks start from at once; bounds the memory that they take."""
@@ -77,7 +81,7 @@ class InputScaling:
     >>> words = np.array([[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]], dtype=np.float32)
     >>> scaling = InputScaling.learned(words, "idf")
     >>> print(scaling.weights, scaling.apply(words[:1]))
-    [1.        1.6931472] [[0.50855 0.86103]]
+    [1.        1.6931472] [[0.5085423  0.86103696]]
     >>> stored = scaling.arrays()
     >>> again = InputScaling.from_arrays("idf", stored, n_features=2)
     >>> bool((again.weights == scaling.weights).all())
@@ -110,7 +114,8 @@ class InputScaling:
         ----------
         features
             Shape (n_nodes, n_features), dense or CSR; the number of features is that of the
-            training graph. Dense features stay dense and sparse ones sparse.
+            training graph. The result has the same form, except that sparse features become dense
+            where those of the training graph were dense and centred.
 
         Raises
         ------
@@ -119,17 +124,17 @@ class InputScaling:
         """
         if self.use == "raw" or self.use == "none":
             return features
-        if self.use == "unit":
-            return _unit_rows(features)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # which is refused in one line
+            if self.use == "unit":
+                return _unit_rows(features)
             if self.weights is not None:
-                return _checked(_unit_rows(_times(features, self.weights)))
+                return _unit_rows(_times(features, self.weights))
             if self.scale is None:  # the training graph had no features
                 return features
-            if self.mean is None or sparse.issparse(features):
+            if self.mean is None:
                 return _checked(_times(features, 1.0 / self.scale))
-            standard: Features = (features - self.mean) / self.scale
-            return _checked(standard)
+            dense = features.toarray() if sparse.issparse(features) else features
+            return _checked((dense - self.mean) / self.scale)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """What was learned, by name: some of "weights", "mean" and "scale", or nothing."""
@@ -207,7 +212,7 @@ def _times(features: Any, factors: NDArray[np.float32]) -> Features:
 def _unit_rows(features: Features) -> Features:
     """Scale each row to unit length; zero rows stay zero."""
     sparsely = sparse.issparse(features)
-    lengths = (sparse.linalg.norm if sparsely else np.linalg.norm)(features, axis=1)
+    lengths = _checked((sparse.linalg.norm if sparsely else np.linalg.norm)(features, axis=1))
     scale = (1.0 / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     if sparsely:
         return sparse.csr_array(sparse.diags_array(scale) @ features)
@@ -237,10 +242,10 @@ def structural_inputs(
     subspace iteration (Halko, Martinsson & Tropp 2011). With d the mean degree, the matrix is
 
     - "svd": the adjacency with self loops, normalised with degrees to which d is added;
-    - "spectral": the adjacency in which each node is tied to all others by a total weight of d / 4
+    - "spectral": the adjacency in which each node is tied to all others by a total weight of d / 2
       (Amini et al. 2013), normalised; its eigenvectors are those of the normalised Laplacian;
-    - "ppr": log(p / 0.001) of the probabilities p that a walk from one node ends at another, where
-      it ends at each step with probability 0.3, plus the same of the walk back; smaller
+    - "ppr": log(p / 0.0003) of the probabilities p that a walk from one node ends at another, where
+      it ends at each step with probability 0.5, plus the same of the walk back; smaller
       probabilities count as zero (personalised PageRank as in STRAP, Yin & Wei 2019).
 
     What is added to the degrees, and the ties, keep small components from taking up whole
@@ -286,7 +291,7 @@ def structural_inputs(
     if graph.n_edges == 0:
         return np.zeros((n_nodes, dim), np.float32)
     start = random.standard_normal((n_nodes, min(n_nodes, dim + EXTRA_VECTORS)), dtype=np.float32)
-    adjacency = graph.adjacency / np.float32(graph.adjacency.data.mean(dtype=np.float64))
+    adjacency = graph.adjacency * np.float32(1.0 / graph.adjacency.data.mean(dtype=np.float64))
     with threadpool_limits(1, user_api="blas"):  # with several threads, sums depend on their number
         values, basis, mix = _leading(_MATRICES[kind](adjacency), start)
         weights = np.abs(values) if kind == "svd" else np.maximum(values, 0.0)
@@ -304,9 +309,9 @@ def _leading(
 
     They are those of the largest absolute values, about as many as `start` has columns.
     """
-    basis = np.linalg.qr(product(start))[0]
-    for _ in range(POWER_STEPS):
-        basis = np.linalg.qr(product(basis))[0]
+    basis = start
+    for _ in range(TURNS):
+        basis = np.linalg.qr(product(product(basis)))[0]
     small = (basis.T @ product(basis)).astype(np.float64)
     values, mix = np.linalg.eigh((small + small.T) / 2)
     return values, basis, mix
@@ -354,10 +359,10 @@ def _walks(adjacency: FloatCSR) -> Product:
 
 
 def _log_shares(steps: FloatCSR, sources: range) -> FloatCSR:
-    """log(p / SMALLEST_SHARE) of the probabilities p that walks from these nodes end at others.
+    """log(p / SMALLEST) of the probabilities p that walks from these nodes end at others.
 
-    In each step, only probabilities of at least `SMALLEST_PUSH` per link are passed on (Andersen,
-    Chung & Lang 2006). So a walk passes at most 1 / SMALLEST_PUSH entries on, whatever the degrees.
+    In each step, only probabilities of at least `SMALLEST` per link are passed on (Andersen,
+    Chung & Lang 2006). So a walk passes at most 1 / SMALLEST entries on, whatever the degrees.
     """
     n_links = np.diff(steps.indptr).astype(np.float32)
     here = sparse.eye_array(len(sources), steps.shape[0], k=sources.start, format="csr").astype(
@@ -366,11 +371,11 @@ def _log_shares(steps: FloatCSR, sources: range) -> FloatCSR:
     ended = RESTART * here
     for step in range(WALK_STEPS):
         if step > 0:
-            here.data[here.data < SMALLEST_PUSH * n_links[here.indices]] = 0.0
+            here.data[here.data < SMALLEST * n_links[here.indices]] = 0.0
             here.eliminate_zeros()
         here = sparse.csr_array((1.0 - RESTART) * (here @ steps))
         ended = ended + RESTART * here
-    ended.data = np.log(np.maximum(ended.data / SMALLEST_SHARE, 1.0))
+    ended.data = np.log(np.maximum(ended.data / SMALLEST, 1.0))
     ended.eliminate_zeros()
     return sparse.csr_array(ended)
 
