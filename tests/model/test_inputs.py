@@ -19,6 +19,7 @@ from vgae.data.graph import Features, Graph
 from vgae.ground.errors import InputError
 from vgae.model import inputs
 from vgae.model.inputs import InputScaling, StructureKind, node_inputs, structural_inputs
+from vgae.model.settings import FeatureUse
 
 KINDS: tuple[StructureKind, ...] = get_args(StructureKind)
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -33,9 +34,8 @@ def some_features(n_nodes: int = 40, *, seed: int = 0, sparsely: bool = False) -
     return sparse.csr_array(values) if sparsely else values
 
 
-def plain(features: Features | None) -> NDArray[np.float64]:
-    assert features is not None
-    array: Any = features.toarray() if sparse.issparse(features) else features
+def plain(features: Any) -> NDArray[np.float64]:
+    array = features.toarray() if sparse.issparse(features) else features
     assert array.dtype == np.float32
     return np.asarray(array, dtype=np.float64)
 
@@ -89,8 +89,8 @@ def test_standard_is_that_of_scikit_learn_and_centres_dense_features_only(sparse
 
 
 def test_later_features_are_scaled_alike_in_either_form() -> None:
-    for use, first, then in product(("unit", "idf", "standard"), (False, True), (False, True)):
-        scaling = InputScaling.learned(some_features(sparsely=first), use)  # type: ignore[arg-type]
+    for use, first, then in product(get_args(FeatureUse), (False, True), (False, True)):
+        scaling = InputScaling.learned(some_features(sparsely=first), use)
         expected = plain(scaling.apply(some_features(seed=1, sparsely=first)))
         found = plain(scaling.apply(some_features(seed=1, sparsely=then)))
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
@@ -120,10 +120,10 @@ def test_later_features_beyond_float32_are_refused(use: Any, sparsely: bool) -> 
 def test_the_scaling_of_no_nodes_and_of_no_features_is_learned_without_warnings(
     sparsely: bool,
 ) -> None:
-    for use in ("raw", "unit", "idf", "standard", "none"):
+    for use in get_args(FeatureUse):
         nobody = some_features(0, sparsely=sparsely)
-        assert InputScaling.learned(nobody, use).apply(nobody).shape == (0, 6)  # type: ignore[arg-type]
-        assert InputScaling.learned(None, use).arrays() == {}  # type: ignore[arg-type]
+        assert InputScaling.learned(nobody, use).apply(nobody).shape == (0, 6)
+        assert InputScaling.learned(None, use).arrays() == {}
 
 
 @pytest.mark.parametrize("use", ["raw", "unit", "idf", "standard", "none"])
@@ -254,13 +254,14 @@ def test_small_components_do_not_take_the_leading_inputs(kind: StructureKind) ->
 @every_kind
 def test_same_seed_same_bits_on_any_number_of_threads(kind: StructureKind) -> None:
     graph = random_graph(1200, 0.01, seed=0)
-    before = np.random.get_state()[1].tolist()  # type: ignore[index,union-attr]
+    before: Any = np.random.get_state()
     found = []
     for n_threads in (1, 2):
         with threadpool_limits(n_threads):
             found.append(structural_inputs(graph, kind, 64, seed=5))
     assert (found[0] == found[1]).all()
-    assert np.random.get_state()[1].tolist() == before  # type: ignore[index,union-attr]
+    after: Any = np.random.get_state()
+    assert (after[1] == before[1]).all()
     assert not (structural_inputs(graph, kind, 64, seed=6) == found[0]).all()
 
 
@@ -320,24 +321,16 @@ def test_features_and_structure_stand_side_by_side(structure: Any, sparsely: boo
 
 def test_structure_alone_and_nothing_at_all() -> None:
     graph = random_graph(20, 0.2, seed=0)
-    for some, use in ((graph, "raw"), (graph.with_features(np.ones((20, 2))), "none")):
-        scaling, found = node_inputs(
-            some,
-            features=use,  # type: ignore[arg-type]
-            structure="svd",
-            structure_dim=8,
-            seed=0,
-        )
+    others: list[tuple[Graph, FeatureUse]] = [
+        (graph, "raw"),
+        (graph.with_features(np.ones((20, 2))), "none"),
+    ]
+    for some, use in others:
+        scaling, found = node_inputs(some, features=use, structure="svd", structure_dim=8, seed=0)
         assert (plain(found) == structural_inputs(graph, "svd", 8, seed=0)).all()
-        _, nothing = node_inputs(
-            some,
-            features=use,  # type: ignore[arg-type]
-            structure="none",
-            structure_dim=8,
-            seed=0,
-        )
-        assert nothing is None
         assert scaling.arrays() == {}
+        _, nothing = node_inputs(some, features=use, structure="none", structure_dim=8, seed=0)
+        assert nothing is None
 
 
 def test_neither_torch_nor_scikit_learn_is_loaded() -> None:

@@ -133,8 +133,8 @@ class InputScaling:
                 return features
             if self.mean is None:
                 return _checked(_times(features, 1.0 / self.scale))
-            dense = features.toarray() if sparse.issparse(features) else features
-            return _checked((dense - self.mean) / self.scale)
+            centred: Any = features - self.mean  # dense, also where the features are sparse
+            return _checked(centred / self.scale)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """What was learned, by name: some of "weights", "mean" and "scale", or nothing."""
