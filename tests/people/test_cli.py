@@ -760,7 +760,7 @@ def test_what_fails_in_training_is_no_damaged_file(
     def broken(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("vgae.people.estimators.train", broken)
+    monkeypatch.setattr("vgae.learning.fitted.train", broken)
     result = call("fit", "karate", "--out", "new", "--quiet")
     assert result.status == 1
     assert f"{type(error).__name__}: {error} - this is a fault of vgae" in result.err

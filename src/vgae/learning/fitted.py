@@ -181,8 +181,8 @@ class Fitted:
             if told != found:
                 raise InputError(f"graph: has {told} {name}, but its split has {found}")
         made = self.split.settings
-        # Metrics are those of the training, before any edges were added.
-        proportions = metrics.proportions if graph.n_added_edges else made.proportions
+        # Metrics are those of the training, before any nodes were added.
+        proportions = metrics.proportions if graph.n_added_nodes else made.proportions
         if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
             raise InputError("metrics: protocol or proportions differ from those of the split")
         for name in ("validation", "test"):

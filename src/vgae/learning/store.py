@@ -314,7 +314,7 @@ def _network(
     if shape.structure != "none" or (shape.features != "none" and graph.n_features):
         # Inputs from the structure are not counted anywhere: the first weight has a row for each.
         first = weights.get("encoder.weight.hidden", weights.get("encoder.weight.mean"))
-        n_inputs = graph.n_features if first is None else len(first)
+        n_inputs = graph.n_features if first is None or first.ndim < 2 else len(first)
     width = shape.latent_dim if shape.encoder == "linear" else shape.hidden_dim
     if not own and n_stored < n_inputs * width:
         raise wrong
