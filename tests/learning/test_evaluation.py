@@ -143,7 +143,7 @@ def test_large_graphs_leave_the_full_ap_out_and_say_so(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, karate: Graph
 ) -> None:
     assert default_metrics(karate) == LINK_METRICS
-    monkeypatch.setattr("vgae.learning.evaluation.MOST_NODES_FOR_FULL_AP", 33)
+    monkeypatch.setattr("vgae.learning.evaluation.MOST_NODES_FOR_ALL_PAIRS", 33)
     assert default_metrics(karate) == LINK_METRICS[:-1]
     assert "full_average_precision is omitted" in caplog.text
 

@@ -11,6 +11,7 @@ __all__ = [
     "ENGINES",
     "METHODS",
     "METRICS",
+    "NEGATIVES",
     "OBJECTIVES",
     "PRESETS",
     "TASKS",
@@ -26,8 +27,10 @@ METHODS = (
 PRESETS = tuple(presets())
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
-    "full_average_precision",
+    *("full_average_precision", "auc_degree", "average_precision_degree", "auc_by_node"),
+    "precision@100",
 )
+NEGATIVES = ("uniform", "degree", "two-hop")
 TASKS = ("links", "nodes", "clusters")
 OBJECTIVES = ("paper", "elbo")
 ENGINES = ("auto", "numba", "triton", "triton-tf32", "triton-bf16", "tiles", "reference")
