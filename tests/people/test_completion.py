@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vgae.data.split import DRAWN
 from vgae.learning import evaluation
 from vgae.model.kernels.sums import ENGINES
 from vgae.model.settings import ModelSettings
@@ -18,6 +19,7 @@ from vgae.people import api, completion
 def test_names_to_complete_are_those_that_exist() -> None:
     assert set(completion.METHODS) == set(api.METHODS)
     assert completion.METRICS == evaluation.LINK_METRICS
+    assert completion.NEGATIVES == DRAWN
     assert completion.TASKS == evaluation.TASKS
     assert set(completion.ENGINES) == {"auto", *ENGINES}
     for objective in completion.OBJECTIVES:

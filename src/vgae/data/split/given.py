@@ -83,7 +83,9 @@ def given_pairs(graph: Graph, data: Any, name: str) -> GivenPairs:
     try:
         source, target, groups = _columns(data)
     except InputError as error:
-        raise InputError(f"{name}: {str(error).removeprefix('pairs: ')}") from None
+        words = str(error)
+        named = words.replace("pairs", name, 1) if words.startswith("pairs") else f"{name}: {words}"
+        raise InputError(named) from None
     ends = []
     for ids in (source, target):
         found = graph.index(ids)
