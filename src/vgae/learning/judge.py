@@ -43,7 +43,7 @@ AUC_BY_NODE = "auc_by_node"
 _AGAINST: dict[str, tuple[str, Negatives]] = {
     f"{metric}_{kind}": (metric, kind) for kind in DRAWN for metric in ("auc", "average_precision")
 }
-"""Metrics against negatives of a kind, whatever those of the split are."""
+"""Metrics against negatives of one kind, on splits with negatives of any kind."""
 
 NEGATIVES_PER_NODE = 20
 

@@ -37,11 +37,15 @@ def assert_same(one: Split, other: Split) -> None:
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
-def test_a_split_survives_its_tables(tmp_path: Path, karate: Graph, suffix: str) -> None:
+def test_a_split_survives_its_tables(
+    tmp_path: Path, karate: Graph, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     split = split_edges(karate, seed=4, test=0.2, protocol="TV", negatives="degree")
     write_split(split, tmp_path / "split", suffix=suffix)
     assert_same(read_split(tmp_path / "split", karate), split)
     assert read_split(tmp_path / "split", karate, protocol="T").settings.protocol == "T"
+    assert not caplog.records  # there is nothing to remark on tables of ours
 
 
 def test_negatives_of_each_positive_survive_their_table(tmp_path: Path) -> None:

@@ -178,11 +178,11 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
 
 
 def pair_rows(
-    path: Path, graph: Graph, *, header: bool | None = None
+    path: Path, graph: Graph, *, header: bool | None = None, logged: bool = True
 ) -> tuple[NDArray[np.int64], Table]:
     r"""Pairs of a graph's nodes as node indices, and the table, which knows where each row is.
 
-    Parameters and what raises are those of `read_pairs`.
+    Parameters and what raises are those of `read_pairs` and, for `logged`, of `edge_columns`.
 
     Examples
     --------
@@ -194,7 +194,8 @@ def pair_rows(
     ([[0, 2]], True)
     """
     table = open_table(path, header=header, guess_header=_unlike_nodes_of(graph))
-    ids, _ = _read_columns(table, edge_columns(table, what="pairs", has_options=False))
+    reading = edge_columns(table, what="pairs", has_options=False, logged=logged)
+    ids, _ = _read_columns(table, reading)
     ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
         raise _no_rows(table, "pairs")

@@ -220,7 +220,8 @@ def _find(path: Path) -> dict[str, Path]:
 
 
 def _read_pairs(file: Path, graph: Graph, record: _Record | None) -> GivenPairs:
-    rows, table = pair_rows(file, graph, header=None if record is None else True)
+    by_hand = record is None
+    rows, table = pair_rows(file, graph, header=None if by_hand else True, logged=by_hand)
     groups = None
     positive = table.column_called(POSITIVE)
     if positive is not None and file.name.partition(".")[0] in NEGATIVES.values():
