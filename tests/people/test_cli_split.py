@@ -12,7 +12,7 @@ from vgae.data.graph import Graph
 from vgae.data.io import read_split
 from vgae.data.split import Split, split_edges
 from vgae.ground.errors import InputError
-from vgae.people.api import evaluate
+from vgae.people.api import evaluate, open_evaluation
 
 MODELS = ("--models", "gae,katz,preferential-attachment", "--steps", 5)
 
@@ -149,14 +149,12 @@ def test_a_split_in_python_is_evaluated_too(karate: Graph, tmp_path: Path) -> No
         evaluate(nothing, ["katz"])
     known = Split.from_pairs(karate, test=[(0, 1)])
     with pytest.raises(InputError, match="early stopping needs validation pairs"):
-        evaluate(known, ["gae"], patience=10)
+        open_evaluation(known, ["gae"], patience=10)  # before any run
 
 
 def test_kept_runs_of_one_split_are_not_taken_for_those_of_another(
     karate: Graph, tmp_path: Path
 ) -> None:
-    from vgae.people.api import open_evaluation
-
     splits = [split_edges(karate, seed=seed) for seed in (0, 1)]
     for split in (*splits, karate):
         work = open_evaluation(split, ["katz"], runs=1, metrics="auc", keep=tmp_path / "runs")

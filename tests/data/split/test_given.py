@@ -57,6 +57,24 @@ def test_a_flat_list_of_any_length_is_shared_by_all() -> None:
     assert drawn not in flat
 
 
+def test_drawn_negatives_are_none_of_those_given() -> None:
+    pairs = [(i, j) for i in range(6) for j in range(i)]
+    graph = Graph.from_pairs(pairs[3:])  # three pairs are free
+    for seed in range(5):
+        split = Split.from_pairs(
+            graph,
+            validation=pairs[3:4],
+            test=pairs[4:5],
+            validation_negatives=pairs[:2],
+            seed=seed,
+        )
+        assert sorted(graph.ids[split.test.negatives[0]].tolist()) == sorted(pairs[2])
+    with pytest.raises(InputError, match="1 pair without an edge, but 2 are needed as negatives"):
+        Split.from_pairs(
+            graph, validation=pairs[3:4], test=pairs[4:6], validation_negatives=pairs[:2]
+        )
+
+
 @pytest.mark.parametrize(
     "negatives",
     [

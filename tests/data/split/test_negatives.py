@@ -17,6 +17,7 @@ from vgae.data.split import (
     sample_non_neighbors,
     split_edges,
 )
+from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 
 ADVICE = "ask for fewer"
@@ -156,6 +157,9 @@ def test_other_negatives_come_from_a_stream_of_their_own(karate: Graph) -> None:
     drawn = other_negatives(split, "degree")
     assert np.array_equal(drawn, other_negatives(split, "degree"))
     assert not np.array_equal(drawn, other_negatives(split_edges(karate, seed=2), "degree"))
+    random = np.random.default_rng(stream_seed(1, "degree negatives"))
+    again = sample_non_edges(karate, 7, random, advice=ADVICE, kind="degree")
+    assert np.array_equal(drawn, again)
     by_degree = split_edges(karate, seed=1, negatives="degree")
     assert other_negatives(by_degree, "degree") is by_degree.test.negatives
     assert len(other_negatives(by_degree, "uniform")) == len(by_degree.test.positives)
