@@ -152,6 +152,27 @@ def test_a_split_in_python_is_evaluated_too(karate: Graph, tmp_path: Path) -> No
         open_evaluation(known, ["gae"], patience=10)  # before any run
 
 
+def test_a_model_learns_from_a_split_with_any_negatives(karate: Graph) -> None:
+    """Early stopping looks at validation pairs of which each edge has several."""
+    negatives = [[(0, 9), (0, 14)], [(33, 1), (33, 3), (33, 4)]]
+    split = Split.from_pairs(
+        karate, validation=[(0, 1), (33, 32)], validation_negatives=negatives, test=[(2, 3)]
+    )
+    found = evaluate(split, ["gae"], runs=1, steps=20, patience=10, metrics="auc")
+    assert found.negatives == "given"
+    view = split.training.as_split()
+    assert view.validation.groups is split.validation.groups
+    assert split_edges(karate, seed=0).training.as_split().settings.negatives == "given"
+    assert Split.without_holdout(karate).training.as_split().settings.negatives == "uniform"
+
+
+@pytest.mark.usefixtures("folder")
+def test_fit_names_negatives_that_are_not_uniform(call: Caller) -> None:
+    result = call("fit", "karate", "--out", "run", "--steps", 2, "--negatives", "two-hop")
+    assert result.status == 0
+    assert "(train / validation / test), two-hop negatives, seed 0" in result.err
+
+
 def test_kept_runs_of_one_split_are_not_taken_for_those_of_another(
     karate: Graph, tmp_path: Path
 ) -> None:

@@ -137,7 +137,9 @@ def fit(
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)
     if estimator.metrics_["test"]:
-        made = split_words(split.settings.protocol, split.settings.proportions)
+        used = split.settings
+        made = split_words(used.protocol, used.proportions)
+        made += f", {used.negatives} negatives" * (used.negatives != "uniform")
         reporter.say(f"{made}, seed {seed}" + "; scores in percent" * (not json))
     if not estimator.history_:
         reporter.say("no training steps: the weights are random, and nothing was learned")

@@ -76,6 +76,7 @@ class TrainingView:
             self.known.n_edges,
             validation=len(self.validation.positives),
             protocol=self.protocol,
+            negatives="given" if self.validation else "uniform",  # a view does not know the kind
         )
         return Split(self.known, self.train, self.validation, HeldOut.nothing(), settings, seed=0)
 
