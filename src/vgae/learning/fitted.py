@@ -352,6 +352,7 @@ def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
         validation=len(split.validation.positives),
         test=len(split.test.positives),
         protocol=split.settings.protocol,
+        negatives=split.settings.negatives,
     )
     return Split(whole, train, split.validation, split.test, settings, split.seed)
 

@@ -254,7 +254,8 @@ class GraphAutoEncoder(nn.Module):
         torch.Size([3, 2])
         >>> model.pair_scores(torch.zeros(3, 2), torch.tensor([[0, 2]])).tolist()
         [0.0]
-        >>> model.linked(torch.ones(1, 2)).tolist(), model.linked_mean(torch.ones(1, 2), None).tolist()
+        >>> vectors = torch.ones(1, 2)
+        >>> model.linked(vectors).tolist(), model.linked_mean(vectors, None).tolist()
         ([[1.0, 1.0]], [[1.0, 1.0]])
         """
         latent = self.encode(prepared, noise)
