@@ -234,7 +234,7 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
             if metrics[name] != getattr(about, name):
                 raise ValueError(f"{name} differs from {RUN_FILE}")
     with _reading(path / HISTORY) as item:
-        history = [strict_json(line) for line in item.read_bytes().splitlines()]
+        history = [dict(strict_json(line)) for line in item.read_bytes().splitlines()]
     encoding = None
     if ATTRIBUTES in about.files:
         with _reading(path / ATTRIBUTES) as item:
