@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -14,7 +14,7 @@ from vgae.data.adjacency import check_inside, index_pairs
 from vgae.data.graph import FloatCSR
 from vgae.ground.errors import InputError
 from vgae.model.decoders import InnerProductDecoder
-from vgae.model.kernels import count_reaching
+from vgae.model.kernels import count_reaching, top_pairs
 
 __all__ = ["FunctionScores", "Scores", "VectorScores", "as_scores", "block_rows", "blocks"]
 
@@ -23,6 +23,8 @@ PAIRS_AT_ONCE = 2**20
 
 MOST_ASKED_AGAIN = 1000
 """How many pairs a function is asked for a second time, to see that it gives the same scores."""
+
+TopPairs = tuple[NDArray[np.int64], NDArray[np.floating]]
 
 
 class Scores(ABC):
@@ -38,8 +40,11 @@ class Scores(ABC):
     >>> scores = baseline("katz").fit([("a", "b"), ("b", "c")])
     >>> scores.pairs([(0, 2)]).shape, scores.rows([1]).shape, scores.vectors
     ((1,), (1, 3), None)
-    >>> scores.reaching(np.array([0.0]), Graph.from_edges([(0, 1), (1, 2)]).adjacency).tolist()
+    >>> known = Graph.from_edges([(0, 1), (1, 2)]).adjacency
+    >>> scores.reaching(np.array([0.0]), known).tolist()
     [0, 1]
+    >>> scores.top_pairs(5, known)[0].tolist()
+    [[0, 2]]
     """
 
     n_nodes: int
@@ -121,14 +126,48 @@ class Scores(ABC):
         Shape (n_levels + 1,); a pair counts once, for all the levels that it reaches.
         """
         counts = np.zeros(len(levels) + 1, dtype=np.int64)
-        for rows in blocks(np.arange(self.n_nodes), block_rows(self.n_nodes)):
-            open_pairs = np.arange(self.n_nodes)[None, :] > rows[:, None]
-            start, stop = known.indptr[rows[0]], known.indptr[rows[-1] + 1]
-            degrees = np.diff(known.indptr[rows[0] : rows[-1] + 2])
-            open_pairs[np.repeat(rows - rows[0], degrees), known.indices[start:stop]] = False
-            reached = np.searchsorted(levels, self.rows(rows)[open_pairs], side="right")
+        for rows, is_open in self._open_pairs(known):
+            reached = np.searchsorted(levels, self.rows(rows)[is_open], side="right")
             counts += np.bincount(reached, minlength=len(counts))
         return counts
+
+    def top_pairs(self, k: int, known: FloatCSR) -> TopPairs:
+        """Find the k pairs i < j with the largest scores that are not known edges.
+
+        Every pair is compared. Of equal pairs, the first by (i, j) wins.
+
+        Parameters
+        ----------
+        k
+            Number of pairs; fewer are returned if there are fewer.
+        known
+            Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+
+        Returns
+        -------
+        Pairs, shape (n_found, 2), and their scores, shape (n_found,), best first.
+        """
+        codes, values = np.empty(0, np.int64), np.empty(0)
+        for rows, is_open in self._open_pairs(known) if k > 0 else ():
+            found = self.rows(rows)
+            if len(values) == k:
+                is_open &= found >= values[-1]
+            row, column = np.nonzero(is_open)
+            codes = np.concatenate([codes, rows[row] * self.n_nodes + column])
+            values = np.concatenate([values, found[row, column]])
+            order = np.lexsort((codes, -values))[:k]
+            codes, values = codes[order], values[order]
+        return np.stack(np.divmod(codes, max(self.n_nodes, 1)), axis=1), values
+
+    def _open_pairs(self, known: FloatCSR) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool]]]:
+        """Yield blocks of rows, and which of their pairs i < j are not known edges."""
+        every = np.arange(self.n_nodes)
+        for rows in blocks(every, block_rows(self.n_nodes)):
+            is_open = every[None, :] > rows[:, None]
+            start, stop = known.indptr[rows[0]], known.indptr[rows[-1] + 1]
+            degrees = np.diff(known.indptr[rows[0] : rows[-1] + 2])
+            is_open[np.repeat(rows - rows[0], degrees), known.indices[start:stop]] = False
+            yield rows, is_open
 
 
 @final
@@ -148,8 +187,9 @@ class VectorScores(Scores):
     ([2.0], [[2.0, 5.0]])
     >>> scores.vectors.shape
     (2, 2)
-    >>> scores.reaching(np.array([1.0]), Graph.from_edges([], n_nodes=2).adjacency).tolist()
-    [0, 1]
+    >>> known = Graph.from_edges([], n_nodes=2).adjacency
+    >>> scores.reaching(np.array([1.0]), known).tolist(), scores.top_pairs(1, known)[1].tolist()
+    ([0, 1], [2.0])
     """
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
@@ -178,6 +218,10 @@ class VectorScores(Scores):
     def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
         """See `Scores.reaching`."""
         return count_reaching(self._decoder.factor(self._latent), levels, known=known)
+
+    def top_pairs(self, k: int, known: FloatCSR) -> TopPairs:
+        """See `Scores.top_pairs`."""
+        return top_pairs(self._decoder.factor(self._latent), k, known=known)
 
 
 PairFunction = Callable[[NDArray[np.int64]], Any]
