@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, Strict, model_validator
 from scipy import sparse
-from scipy.optimize import minimize
 from scipy.special import expit, xlog1py, xlogy
 
 from vgae.data.adjacency import pair_codes, places_of
@@ -26,18 +26,20 @@ MOST_NODES_COUNTED = 50_000
 N_SAMPLED = 2**22
 """Open pairs in that sample."""
 
-N_QUANTILES, N_EVEN_LEVELS = 2**15, 2**14
+N_DRAWN, N_EVEN = 2**12, 2**13
 """Levels between which open pairs are counted: scores of drawn pairs, and evenly spaced scores."""
 
-N_KNOTS, FEWEST_ABOVE = 24, 3
-"""Knots of the map, and the open pairs above the last of them but one."""
-ROUGHNESS, STEEPNESS, LEAST_SLOPE = 1.0, 0.05, 1e-3
-"""Penalties of the squared changes of the slope and of the squared slopes, and the least slope, in
-log-odds per unit of -log(share of open pairs with a higher score)."""
-PARTS = 64
+KNOT_STEP, FEWEST_BEYOND = 0.5, 3
+"""Distance of the knots by rarity, the logit of the share of open pairs with a lower score, and
+the number of pairs beyond the last but one on either side."""
+ROUGHNESS, STEEPNESS, LEAST_SLOPE = 1.5, 0.05, 1e-3
+"""Penalties of the log-odds as a function of rarity, on the integral of its squared second
+derivative and of its squared slope; the least slope."""
+PARTS = 32
 """Between two knots, pairs without an edge stand at the mean score of each of so many parts."""
+MOST_NEWTON_STEPS = 200
 
-LOG_ODDS_STEP, MOST_LOG_ODDS = 1e-3, 40.0
+LOG_ODDS_STEP, MOST_LOG_ODDS = 2e-3, 40.0
 """Pairs whose log-odds differ by less are counted together; beyond, probabilities are 0 or 1."""
 MOST_CERTAIN = 0.999
 """The most that is predicted for a test edge, so that the log loss is finite."""
@@ -149,10 +151,10 @@ def fit_calibrator(view: TrainingView, scores: Scores, *, seed: int = 0) -> Cali
     edge. Training edges do not take part, since their scores are inflated. In graphs of up to
     50,000 nodes all pairs are counted, otherwise a sample of four million stands for them.
 
-    The log-odds are a logistic regression on the score: piecewise linear, increasing, with knots
-    at fixed shares of the negatives that are denser towards the highest scores. A penalty holds
-    neighbouring slopes together. The intercept has no penalty, so the probabilities of all open
-    pairs sum to the number of validation edges.
+    The map is a logistic regression that is increasing and piecewise linear in the score, with
+    knots at fixed shares of the negatives, denser towards the lowest and the highest scores. A
+    penalty holds neighbouring slopes together. The intercept has no penalty, so the probabilities
+    of all open pairs sum to the number of validation edges.
 
     Parameters
     ----------
@@ -213,8 +215,8 @@ def expected_edges(
 ) -> float:
     """Sum of the probabilities of all open pairs: how many edges are expected among them.
 
-    Pairs are counted by their probability in steps of 0.1 %, so that memory is linear and the sum
-    is exact to that share. In graphs of more than 50,000 nodes a sample of them is counted.
+    Pairs are counted in steps of 0.2 % of their probability, so that memory is linear and the sum
+    is exact to 0.1 %. In graphs of more than 50,000 nodes a sample of the pairs is counted.
 
     Parameters
     ----------
@@ -235,7 +237,7 @@ def expected_edges(
     >>> calibrator = Calibrator.parse({**values, "n_edges": 5, "n_open": 105})
     >>> always = FunctionScores(lambda pairs: np.full(len(pairs), 2.0), 4)
     >>> known = Graph.from_edges([(0, 1), (1, 2)], n_nodes=4).adjacency
-    >>> round(expected_edges(always, calibrator, known), 3)  # four open pairs of probability 1/2
+    >>> round(expected_edges(always, calibrator, known), 2)  # four open pairs of probability 1/2
     2.0
     """
     _, log_odds, counts = _cells(scores, calibrator, known, seed)
@@ -338,14 +340,14 @@ def _levels(scores: Scores, edges: NDArray[np.floating], seed: int) -> NDArray[n
     spaced ones, which resolve the highest scores, also above those that were drawn.
     """
     random = np.random.default_rng(stream_seed(seed, "calibration levels"))
-    drawn = scores.pairs(_random_pairs(scores.n_nodes, N_QUANTILES, random))
+    drawn = scores.pairs(_random_pairs(scores.n_nodes, N_DRAWN, random))
     found = np.concatenate([edges, drawn])
     finite = found[np.isfinite(found)]
     if finite.size == 0:
         return np.zeros(1, found.dtype)
     low, high = finite.min(), finite.max()
     with np.errstate(over="ignore"):
-        even = low + (high - low) * np.linspace(0, 2, N_EVEN_LEVELS, dtype=found.dtype)
+        even = low + (high - low) * np.linspace(0, 2, N_EVEN, dtype=found.dtype)
     return np.unique(np.concatenate([finite, even[np.isfinite(even)]]))
 
 
@@ -366,7 +368,8 @@ def _counts(
         reached = np.searchsorted(levels, scores.pairs(pairs[is_open]), side="right")
         counts += np.bincount(reached, minlength=len(counts))
     n_open = n_nodes * (n_nodes - 1) // 2 - len(codes)
-    return counts * (n_open / max(counts.sum(), 1.0))
+    counts *= n_open / max(counts.sum(), 1.0)
+    return counts
 
 
 def _random_pairs(n_nodes: int, n_pairs: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -403,38 +406,77 @@ def _fit(
 
     The levels are scores, ascending.
     """
-    total, n_edges = negatives.sum(), positives.sum()
-    above = np.cumsum(negatives[::-1])[::-1]
-    rarity = -np.log((above + 0.5) / (total + 0.5))
-    # Closest together at low scores, where a step of this measure is a larger share of the pairs.
-    wanted = np.linspace(0, 1, N_KNOTS) ** 2 * np.log(max(total / FEWEST_ABOVE, 1.0))
-    places = np.append(np.searchsorted(rarity, wanted, side="right") - 1, [0, len(levels) - 1])
-    _, first = np.unique(np.round(rarity[places], 6), return_index=True)
-    places = np.unique(places[first])
-    knots, steps = levels[places], np.diff(rarity[places])
-    start = np.log((n_edges + 0.5) / (total + 0.5))
+    knots, steps = _knots(levels, negatives)
+    start = np.log((positives.sum() + 0.5) / (negatives.sum() + 0.5))
     if len(knots) == 1:
         return knots, np.array([start])
     # Log-odds at the knots are slopes times steps, summed up; at a level they are interpolated.
-    at_knots = np.hstack([np.ones((len(knots), 1)), np.tril(np.ones((len(knots), 1)) * steps, -1)])
+    sums = np.tril(np.broadcast_to(steps, (len(knots), len(steps))), -1)
+    at_knots = np.hstack([np.ones((len(knots), 1)), sums])
     without, weights = _condensed(levels, negatives, knots)
     zero, one = (_interpolation(points, knots) @ at_knots for points in (without, levels))
     one, counts = one[positives > 0], positives[positives > 0]
+    # Integrals over the rarity of the squared second derivative and of the squared slope.
+    bends = np.diff(np.eye(len(knots))[1:], axis=0) / np.sqrt((steps[1:] + steps[:-1]) / 2)[:, None]
+    penalty = ROUGHNESS * bends.T @ bends + STEEPNESS * np.diag(np.append(0.0, steps))
 
-    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        of_zero, of_one, slopes = zero @ values, one @ values, values[1:]
-        bends = np.diff(slopes)
-        total = weights @ np.logaddexp(0, of_zero) + counts @ np.logaddexp(0, -of_one)
-        total += ROUGHNESS * bends @ bends + STEEPNESS * slopes @ slopes
-        gradient = (weights * expit(of_zero)) @ zero - (counts * expit(-of_one)) @ one
-        gradient[1:] += 2 * STEEPNESS * slopes - 2 * ROUGHNESS * np.diff(bends, prepend=0, append=0)
-        return float(total), gradient
+    def objective(values: NDArray[np.float64]) -> tuple[float, Any, Any]:
+        at_zero, at_one = zero @ values, one @ values
+        loss = weights @ np.logaddexp(0, at_zero) + counts @ np.logaddexp(0, -at_one)
+        of_zero, of_one = expit(at_zero), expit(-at_one)
+        gradient = (weights * of_zero) @ zero - (counts * of_one) @ one
+        hessian = (zero.T * (weights * of_zero * (1 - of_zero))) @ zero
+        hessian += (one.T * (counts * of_one * (1 - of_one))) @ one
+        pull = penalty @ values
+        return float(loss + values @ pull), gradient + 2 * pull, hessian + 2 * penalty
 
-    bounds = [(None, None)] + [(LEAST_SLOPE, None)] * len(steps)
-    guess = np.append(start - 1.0, np.full(len(steps), 0.5))
-    options = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-12, "gtol": 1e-6}
-    answer = minimize(loss, guess, jac=True, bounds=bounds, method="L-BFGS-B", options=options)
-    return knots, at_knots @ answer.x
+    least = np.append(-np.inf, np.full(len(steps), LEAST_SLOPE))
+    return knots, at_knots @ _minimum(objective, np.append(start, least[1:]), least)
+
+
+def _knots(
+    levels: NDArray[np.float64], negatives: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Levels at about equal distances by rarity, with the first and the last, and the distances."""
+    above = np.cumsum(negatives[::-1])[::-1]
+    total = above[0]
+    # The logit of the share of pairs below a level: the same measure of rarity at both ends.
+    rarity = np.log((total - above + 0.5) / (above + 0.5))
+    most = np.log(total / FEWEST_BEYOND + 1)
+    reached = np.searchsorted(rarity, np.arange(-most, most, KNOT_STEP), side="right") - 1
+    places = np.concatenate([[0], np.maximum(reached, 0), [len(levels) - 1]])
+    _, first = np.unique(np.round(rarity[places], 6), return_index=True)
+    places = np.unique(places[first])
+    return levels[places], np.diff(rarity[places])
+
+
+def _minimum(
+    objective: Callable[[NDArray[np.float64]], tuple[float, Any, Any]],
+    values: NDArray[np.float64],
+    least: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The minimum of a strictly convex function where no value is below its least one.
+
+    Newton's method on the values that are free to move (Bertsekas 1982, "Projected Newton methods
+    for optimization problems with simple constraints"). Quasi-Newton methods stop early here, since
+    the values differ by orders of magnitude in how many pairs they matter to.
+    """
+    for _ in range(MOST_NEWTON_STEPS):
+        before, gradient, hessian = objective(values)
+        free = (values > least) | (gradient < 0)
+        step = np.zeros_like(values)
+        step[free] = np.linalg.solve(hessian[np.ix_(free, free)], -gradient[free])
+        promised = -gradient @ step
+        if promised <= 1e-10 * abs(before):
+            break
+        for size in 0.5 ** np.arange(30):
+            moved = np.maximum(values + size * step, least)
+            if objective(moved)[0] <= before - 1e-4 * size * promised:
+                break
+        else:
+            break
+        values = moved
+    return values
 
 
 def _condensed(
@@ -443,7 +485,9 @@ def _condensed(
     """Mean score and number of the pairs in each of PARTS equal parts between knots."""
     place = np.interp(levels, knots, np.arange(len(knots)))
     parts = (place * PARTS).astype(np.int64)
-    weights, sums = np.bincount(parts, counts), np.bincount(parts, counts * levels)
+    weights, sums = np.zeros((2, parts[-1] + 1))
+    np.add.at(weights, parts, counts)
+    np.add.at(sums, parts, counts * levels)
     kept = weights > 0
     return np.clip(sums[kept] / weights[kept], knots[0], knots[-1]), weights[kept]
 
@@ -462,8 +506,9 @@ def _through(
 ) -> NDArray[np.float64]:
     """A line through knots, beyond them with the slope from the first to the last, or with 1."""
     slope = 1.0 if len(knots) == 1 else (values[-1] - values[0]) / (knots[-1] - knots[0])
-    beyond = points - np.clip(points, knots[0], knots[-1])
-    found: NDArray[np.float64] = np.interp(points, knots, values) + slope * beyond
+    with np.errstate(over="ignore"):
+        beyond = slope * (points - np.clip(points, knots[0], knots[-1]))
+    found: NDArray[np.float64] = np.interp(points, knots, values) + beyond
     return found
 
 
