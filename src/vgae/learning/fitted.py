@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from vgae.data.attributes import AttributeEncoding
-from vgae.data.graph import Features, Graph
+from vgae.data.graph import Features, Graph, count
 from vgae.data.ids import IdArray
 from vgae.data.io import check_vectors
 from vgae.data.split import Protocol, Split, SplitSettings
@@ -250,13 +250,13 @@ class Fitted:
         """What the probabilities say, in one sentence."""
         if self.calibrator is None:
             return (
-                "uncalibrated: the probabilities rank pairs and are no frequencies; hold validation "
-                "edges out to have such"
+                "uncalibrated: the probabilities rank pairs and are not frequencies; for those, "
+                "hold validation edges out"
             )
-        edges = "edge" if self.calibrator.n_edges == 1 else "edges"
+        edges = count(self.calibrator.n_edges, "held-out edge")
         return (
-            "of open pairs with probability 0.2, about one in five is an edge that was held out, or "
-            f"is missing at the same rate (calibrated on {self.calibrator.n_edges:,} held-out {edges})"
+            "of open pairs with probability 0.2, about one in five is an edge that was held out or "
+            f"is missing at the same rate (calibrated on {edges})"
         )
 
     def expected_precision(self, k: int) -> tuple[float, float, float] | None:

@@ -491,16 +491,16 @@ def precision_words(n_links: int, estimate: float, low: float, high: float) -> s
     Examples
     --------
     >>> precision_words(10, 0.23, 0.05, 0.61)
-    'of these 10 links, 2.3 (95 % interval 0.5 to 6.1) are expected to be missing edges, if the graph
-    lacks as many as were held out for validation'
+    'of these 10 links, 2.3 (95 % interval 0.5 to 6.1) are expected to be missing edges, if the
+    graph lacks as many as were held out for validation'
     """
     shown = (f"{n_links * share:.1f}" for share in (estimate, low, high))
     expected, least, most = shown
     links = "link" if n_links == 1 else f"{n_links:,} links"
     return (
         f"of {'this' if n_links == 1 else 'these'} {links}, {expected} (95 % interval {least} to "
-        f"{most}) are expected to be missing edges, if the graph lacks as many as were held out for "
-        "validation"
+        f"{most}) are expected to be missing edges, if the graph lacks as many as were held out "
+        "for validation"
     )
 
 
