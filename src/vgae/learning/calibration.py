@@ -444,7 +444,7 @@ def _knots(
     rarity = np.log((total - above + 0.5) / (above + 0.5))
     most = np.log(total / FEWEST_BEYOND + 1)
     reached = np.searchsorted(rarity, np.arange(-most, most, KNOT_STEP), side="right") - 1
-    places = np.concatenate([[0], np.maximum(reached, 0), [len(levels) - 1]])
+    places = np.concatenate([[0], reached, [len(levels) - 1]])
     _, first = np.unique(np.round(rarity[places], 6), return_index=True)
     places = np.unique(places[first])
     return levels[places], np.diff(rarity[places])

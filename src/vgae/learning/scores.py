@@ -151,7 +151,7 @@ class Scores(ABC):
         for rows, is_open in self._open_pairs(known) if k > 0 else ():
             found = self.rows(rows)
             if len(values) == k:
-                is_open &= found >= values[-1]
+                is_open &= found > values[-1]  # a tie goes to the earlier pair
             row, column = np.nonzero(is_open)
             codes = np.concatenate([codes, rows[row] * self.n_nodes + column])
             values = np.concatenate([values, found[row, column]])
