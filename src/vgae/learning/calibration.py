@@ -52,8 +52,8 @@ class Calibrator(Settings):
     """A strictly increasing map from scores to probabilities, as `fit_calibrator` makes it.
 
     The log-odds are linear between the knots. Beyond the first and the last knot, they go on with
-    the slope of the line from one to the other, since no pairs were counted there. The ranking of the
-    pairs does not change.
+    the slope of the line from one to the other, since no pairs were counted there. The ranking of
+    the pairs does not change.
 
     Attributes
     ----------
