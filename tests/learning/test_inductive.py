@@ -324,7 +324,7 @@ def joined_mixing(encoder: str, known: Graph, groups: list[list[tuple[int, int, 
         wider = np.zeros((n_nodes + n_new,) * 2)
         for a, b, weight in links:
             wider[a, b] = wider[b, a] = weight
-        rows = wider[n_nodes:] + loops * np.eye(*wider[n_nodes:].shape, k=n_nodes)
+        rows = wider[n_nodes:] + loops * np.eye(n_new, n_nodes + n_new, k=n_nodes)
         degrees = np.concatenate([degrees, rows.sum(axis=1)])
         scale = degrees[n_nodes:, None] * (1.0 if encoder == "sage" else 0.0)
         if encoder != "sage":
@@ -402,7 +402,7 @@ def test_states_are_the_same_from_a_file(
     shape: dict[str, Any], features: str, tmp_path: Any
 ) -> None:
     graph, rows = example(True, features)
-    settings = {"steps": 3, "latent_dim": 4, "bias": True, "features": features}
+    settings: dict[str, Any] = {"steps": 3, "latent_dim": 4, "bias": True, "features": features}
     model = make_model("gae", **settings, **shape).fit(graph)
     model.save(tmp_path / "run")
     back = load(tmp_path / "run")

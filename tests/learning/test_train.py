@@ -360,7 +360,7 @@ def test_best_weights_are_those_of_the_best_score() -> None:
     kept = {name: value.clone() for name, value in network.state_dict().items()}
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter += 1.0
+            parameter.add_(1.0)
     best.offer(7, {"average_precision": 0.8}, network)  # the first of equals
     assert best.weights is not None
     assert all(torch.equal(value, kept[name]) for name, value in best.weights.items())

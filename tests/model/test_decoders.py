@@ -12,7 +12,7 @@ from torch import Tensor
 import vgae.model.decoders
 from vgae.model.decoders import DECODERS, CosineDecoder, Decoder, Factors, Offsets, score_pairs
 from vgae.model.settings import DECODERS as NAMES
-from vgae.model.settings import ModelSettings
+from vgae.model.settings import ModelSettings, Offset
 
 N_NODES, DIM = 9, 4
 
@@ -21,7 +21,7 @@ def inner(_: Any, a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(dim=1)
 
 
-def cosine(decoder: Any, a: Tensor, b: Tensor) -> Tensor:
+def cosine(decoder: Any, a: Tensor, b: Tensor) -> Any:
     lengths = a.norm(dim=1) * b.norm(dim=1)
     return decoder.log_scale.double().exp() * (a * b).sum(dim=1) / lengths.clamp(min=1e-300)
 
@@ -30,11 +30,11 @@ def distance(_: Any, a: Tensor, b: Tensor) -> Tensor:
     return -((a - b) ** 2).sum(dim=1)
 
 
-def bilinear_diagonal(decoder: Any, a: Tensor, b: Tensor) -> Tensor:
+def bilinear_diagonal(decoder: Any, a: Tensor, b: Tensor) -> Any:
     return (decoder.weight.double() * a * b).sum(dim=1)
 
 
-def mlp(decoder: Any, a: Tensor, b: Tensor) -> Tensor:
+def mlp(decoder: Any, a: Tensor, b: Tensor) -> Any:
     hidden = (a * b) @ decoder.hidden.double() + decoder.hidden_bias.double()
     return torch.relu(hidden) @ decoder.output.double()
 
@@ -58,7 +58,7 @@ def made(name: str, *, seed: int = 0) -> Decoder:
     decoder = DECODERS[name].made(settings, generator)
     with torch.no_grad():
         for parameter in decoder.parameters():
-            parameter += torch.randn(parameter.shape, generator=generator) / 2
+            parameter.add_(torch.randn(parameter.shape, generator=generator) / 2)
     return decoder
 
 
@@ -78,7 +78,7 @@ def test_every_decoder_is_in_the_contract() -> None:
     assert set(FORMULAS) == set(DECODERS) == set(NAMES)
     assert all(kind.name == name for name, kind in DECODERS.items())
     public = {name for name in vgae.model.decoders.__all__ if name.endswith("Decoder")}
-    assert public == {kind.__name__ for kind in (Decoder, *DECODERS.values())}
+    assert public == {"Decoder", *(kind.__name__ for kind in DECODERS.values())}
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -233,7 +233,7 @@ def test_offsets_are_the_same_for_pairs_and_for_all_pairs(
     # At first, every pair gets the initial sum.
     torch.testing.assert_close(offsets.at(ALL_PAIRS), torch.full((N_NODES**2,), 0.3))
     with torch.no_grad():
-        offsets.value += torch.randn(offsets.value.shape, generator=torch.Generator())
+        offsets.value.add_(torch.randn(offsets.value.shape, generator=torch.Generator()))
     amount = offsets.value.exp() if positive else offsets.value
     both = amount if kind == "constant" else amount[ALL_PAIRS[:, 0]] + amount[ALL_PAIRS[:, 1]]
     torch.testing.assert_close(offsets.at(ALL_PAIRS), both.expand(len(ALL_PAIRS)))
@@ -263,9 +263,10 @@ def test_later_nodes_have_the_mean_of_the_offsets() -> None:
 
 
 def test_offsets_of_rates_stay_positive() -> None:
-    for kind in ("constant", "node"):
-        offsets = Offsets(kind, n_nodes=3, initial=1e-6, positive=True)  # type: ignore[arg-type]
+    kinds: tuple[Offset, ...] = ("constant", "node")
+    for kind in kinds:
+        offsets = Offsets(kind, n_nodes=3, initial=1e-6, positive=True)
         np.testing.assert_allclose(offsets.at(ALL_PAIRS[:3]).detach(), 1e-6, rtol=1e-4)
         with torch.no_grad():
-            offsets.value -= 50.0
+            offsets.value.sub_(50.0)
         assert (offsets.at(ALL_PAIRS[:3]) > 0).all()

@@ -229,7 +229,7 @@ def test_loss_and_gradients_are_those_of_all_pairs(
             offsets, n_nodes=graph.n_nodes, initial=0.3 * largest, positive=likelihood.rates
         )
         with torch.no_grad():
-            added.value += torch.tensor(random.normal(size=added.value.shape), dtype=torch.float32)
+            added.value.add_(torch.tensor(random.normal(size=added.value.shape)))
         leaves.append(added.value)
         exact.append(added.value.detach().double().requires_grad_())
         factors = added.added_to(factors)

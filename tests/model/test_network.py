@@ -268,7 +268,7 @@ def test_expected_rates_take_the_noise_out_of_the_sum_over_all_pairs(
             loss = model.loss(prepared, targets, noise=noise, engine=engine)
             closed.append(loss.terms["reconstruction"].item())
             noise.restore(state)
-            factors = model.factors(model.likelihood.link(latent.draw(noise)[0]))
+            factors = model.factors(model.linked(latent.draw(noise)[0]))
             assert factors is not None
             found = reconstruction(model.likelihood, factors.joined(), targets, engine=engine)
             sampled.append(found.item())

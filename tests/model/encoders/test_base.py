@@ -148,7 +148,7 @@ def test_the_gradient_passes_through_the_messages_that_are_left() -> None:
         assert not torch.equal(matrix, matrix.T)
         values = torch.ones(20, 2, requires_grad=True)
         slope = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
-        (thin @ values).backward(slope)
+        (thin @ values).backward(slope)  # type: ignore[no-untyped-call]
         torch.testing.assert_close(values.grad, matrix.T @ slope)
 
 
@@ -158,9 +158,8 @@ def test_dropout_is_of_training_alone(name: str, kind: str) -> None:
     graph = random_graph(20, 0.3, 0)
     for x in (None, *forms(np.random.default_rng(0).normal(size=(20, 5)))):
         n_inputs = 20 if x is None else 5
-        plain, dropping = (
-            encoder_of(n_inputs, encoder=name, **settings) for settings in ({}, {kind: 0.5})
-        )
+        shares: list[dict[str, Any]] = [{kind: 0.0}, {kind: 0.5}]
+        plain, dropping = (encoder_of(n_inputs, encoder=name, **share) for share in shares)
         prepared = dropping.prepare(graph, x)
         expected = plain(prepared)["mean"]
         assert torch.equal(dropping(prepared)["mean"], expected)
@@ -187,7 +186,7 @@ def test_means_have_the_learned_length_and_zeros_stay_zero(name: str) -> None:
     lengths = torch.linalg.vector_norm(mean, dim=1)
     torch.testing.assert_close(lengths[:3], torch.full((3,), np.exp(0.7), dtype=torch.float32))
     assert mean[3].tolist() == [0.0] * 4
-    mean.sum().backward()  # type: ignore[no-untyped-call]
+    mean.sum().backward()
     for parameter in encoder.parameters():
         assert parameter.grad is not None
         assert torch.isfinite(parameter.grad).all()
