@@ -12,7 +12,7 @@ from vgae.model.likelihoods import LIKELIHOODS
 from vgae.model.settings import DECODERS as DECODER_NAMES
 from vgae.model.settings import ENCODERS as ENCODER_NAMES
 from vgae.model.settings import LIKELIHOODS as LIKELIHOOD_NAMES
-from vgae.model.settings import OWN, ModelSettings
+from vgae.model.settings import OWN, RATES, ModelSettings
 
 
 def test_names_are_those_of_the_registries() -> None:
@@ -65,10 +65,19 @@ def test_the_default_number_of_layers_is_that_of_the_encoder() -> None:
         assert ModelSettings.parse({"encoder": encoder, "layers": 5}).layers_used == 5
 
 
-@pytest.mark.parametrize(("decoder", "likelihood"), [*product(DECODERS, LIKELIHOODS)])
+MLP_RATES = pytest.mark.xfail(strict=True, reason="scores of mlp can be negative too")
+
+
+@pytest.mark.parametrize(
+    ("decoder", "likelihood"),
+    [
+        pytest.param(*both, marks=MLP_RATES if both[0] == "mlp" and both[1] in RATES else [])
+        for both in product(DECODERS, LIKELIHOODS)
+    ],
+)
 def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -> None:
     given = {"decoder": decoder, "likelihood": likelihood}
-    negative = decoder in ("cosine", "distance") and likelihood in ("bernoulli-poisson", "poisson")
+    negative = decoder in ("cosine", "distance", "mlp") and likelihood in RATES
     for pairs in ("all", "sampled"):
         if negative:
             said = (
