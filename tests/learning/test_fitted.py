@@ -406,7 +406,7 @@ def test_a_stack_of_pytorch_geometric_is_an_encoder(split: Split, tmp_path: Path
     network = model.network_
     prepared = network.prepare(split.train, split.graph.features)
     with torch.no_grad():
-        mean, _ = network.encoder.module.eval()(prepared.x, prepared.edge_index)  # type: ignore[operator, union-attr]
+        mean, _ = network.encoder.module.eval()(prepared.x, prepared.edge_index)  # type: ignore[union-attr]
     np.testing.assert_array_equal(model.embedding_, mean)
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]
     model.save(tmp_path / "run")

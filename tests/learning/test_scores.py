@@ -2,12 +2,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from graphs import dense, random_graph
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.learning import scores as module
-from vgae.learning.scores import FunctionScores, VectorScores
+from vgae.learning.scores import FunctionScores, ModelScores, VectorScores
+from vgae.model.network import GraphAutoEncoder
+from vgae.model.settings import DECODERS, ModelSettings
 
 
 def test_pairs_and_rows_agree_in_both_directions() -> None:
@@ -135,3 +138,62 @@ def test_one_node_has_no_best_pair() -> None:
         pairs, values = scores.top(3, graph.adjacency)
         assert pairs.shape == (0, 2)
         assert len(values) == 0
+
+
+# -------------------------------------------------------------------- scores of models
+
+
+@pytest.mark.parametrize("offset", ["none", "constant", "node"])
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_every_way_to_ask_a_model_gives_the_scores_of_its_decoder(
+    decoder: str, offset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "block_rows", lambda _: 7)
+    settings = ModelSettings.parse(
+        {"decoder": decoder, "offset": offset, "latent_dim": 4, "pairs": "sampled"}
+    )
+    network = GraphAutoEncoder(settings, n_inputs=30, density=0.1, seed=0)
+    if network.offsets is not None:
+        with torch.no_grad():
+            shape = network.offsets.value.shape
+            network.offsets.value.add_(torch.randn(shape, generator=torch.Generator()))
+    mean = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    scores, graph = ModelScores(network, mean, None), random_graph(30, 0.2, seed=0)
+    source, target = np.triu_indices(30, k=1)
+    every = np.stack([source, target], axis=1)
+    with torch.no_grad():
+        expected = network.pair_scores(mean, torch.tensor(every)).numpy()
+    close: Any = {"rtol": 1e-5, "atol": 1e-6}
+    np.testing.assert_allclose(scores.pairs(every), expected, **close)
+    np.testing.assert_allclose(scores.pairs(every[:, ::-1].copy()), expected, **close)
+    np.testing.assert_allclose(scores.rows(np.arange(30))[source, target], expected, **close)
+    assert np.array_equal(scores.vectors, mean)
+    assert scores.n_nodes == 30
+    assert (scores.factors is None) == (decoder == "mlp")
+
+    table = np.full((30, 30), -np.inf)
+    table[source, target] = table[target, source] = expected
+    table[dense(graph) > 0] = -np.inf
+    pairs, values = scores.top(50, graph.adjacency)
+    np.testing.assert_allclose(values, np.sort(table[source, target])[::-1][:50], **close)
+    np.testing.assert_allclose(values, table[pairs[:, 0], pairs[:, 1]], **close)
+    partners, values = scores.partners(np.array([3, 17]), 4, graph.adjacency)
+    assert partners[:, 0].tolist() == [3] * 4 + [17] * 4
+    best = np.concatenate([np.sort(table[node])[::-1][:4] for node in (3, 17)])
+    np.testing.assert_allclose(values, best, **close)
+    levels = np.quantile(expected, [0.2, 0.5, 0.9]) + 1e-4
+    reached = np.searchsorted(levels, table[source, target][table[source, target] > -np.inf])
+    counts = scores.reaching(levels, graph.adjacency)
+    assert counts.tolist() == np.bincount(reached, minlength=4).tolist()
+
+
+def test_scores_of_a_distribution_are_those_of_expected_rates() -> None:
+    settings = ModelSettings(likelihood="bernoulli-poisson", rate_link="exp", latent_dim=2)
+    network = GraphAutoEncoder(settings, n_inputs=5, density=0.2, seed=0)
+    mean, std = torch.randn(5, 2, generator=torch.Generator()), torch.full((5, 2), 0.3)
+    assert network.offsets is not None
+    constant = network.offsets.amount().item()
+    factors = np.exp(mean.numpy() + 0.045) * np.exp(network.log_scale.item())
+    expected = factors @ factors.T + constant
+    found = ModelScores(network, mean, std).rows(np.arange(5))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -354,3 +354,26 @@ def test_every_pair_is_summed_once_whatever_the_tiles(monkeypatch: pytest.Monkey
     empty = own.everywhere(torch.empty(0, 3), None, engine)
     assert empty.total.item() == 0.0
     assert empty.grad_left.shape == (0, 3)
+
+
+# ------------------------------------------------------------- expected number of edges
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_expected_edges_are_the_sum_of_all_probabilities(
+    name: str, right: bool, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vgae.model.likelihoods, "TILE", 7)
+    likelihood = own_likelihood(name) if own else LIKELIHOODS[name]()
+    for n_nodes in (1, 2, 30):
+        vectors = torch.rand(n_nodes, 3, generator=torch.Generator().manual_seed(0))
+        factors = Factors(vectors)
+        if right:
+            factors = Offsets("node", n_nodes=n_nodes, initial=0.2, positive=True).added_to(factors)
+        left, columns = factors.joined()
+        scores = left.double() @ (left if columns is None else columns).double().T
+        table = likelihood.probability(scores.detach().numpy())
+        found = likelihood.expected_edges(*factors.joined(), choose_engine("auto"))
+        assert found == pytest.approx(np.triu(table, k=1).sum(), rel=1e-5, abs=1e-6)

@@ -22,7 +22,7 @@ from vgae.model.likelihoods import LIKELIHOODS, Bernoulli
 from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.noise import CounterNoise, SequentialNoise
 from vgae.model.objective import reconstruction
-from vgae.model.settings import ModelSettings
+from vgae.model.settings import RATES, ModelSettings
 
 GOLDEN = {
     "authors_vgae_cora": ("cora", ModelSettings()),
@@ -275,3 +275,28 @@ def test_expected_rates_take_the_noise_out_of_the_sum_over_all_pairs(
     difference = np.subtract(closed, sampled)
     assert abs(difference.mean()) <= 4 * difference.std() / np.sqrt(len(difference))
     assert np.std(closed) < np.std(sampled)
+
+
+@pytest.mark.parametrize("offset", ["constant", "node"])
+@pytest.mark.parametrize("decoder", ["inner", "bilinear-diagonal", "distance"])
+def test_multiplied_odds_raise_all_scores_alike(decoder: str, offset: str) -> None:
+    """Logits rise by one number, rates are multiplied by one: the ranking stays."""
+    for likelihood in ("bernoulli", "bernoulli-poisson"):
+        if likelihood in RATES and decoder == "distance":
+            continue
+        settings = ModelSettings.parse(
+            {"decoder": decoder, "offset": offset, "likelihood": likelihood, "latent_dim": 3}
+        )
+        model = GraphAutoEncoder(settings, n_inputs=8, density=0.2, seed=0)
+        mean = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+        pairs = torch.combinations(torch.arange(8))
+        with torch.no_grad():
+            before = model.pair_scores(model.linked_mean(mean, None), pairs)
+            model.multiply_odds(1.7)
+            after = model.pair_scores(model.linked_mean(mean, None), pairs)
+        expected = 1.7 * before if likelihood in RATES else before + np.log(1.7)
+        torch.testing.assert_close(after, expected, rtol=1e-5, atol=1e-5)
+    plain = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    kept = {name: value.copy() for name, value in plain.arrays().items()}
+    plain.multiply_odds(1.7)
+    assert all(np.array_equal(value, kept[name]) for name, value in plain.arrays().items())
