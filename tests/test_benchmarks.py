@@ -41,6 +41,19 @@ def run(*options: str, data: str | None = None) -> subprocess.CompletedProcess[s
     )
 
 
+def test_plain_torch_computes_our_loss_in_linear_time() -> None:
+    import linear_time
+
+    graph = random_graph(60, 0.1, seed=0)
+    inputs, weight = torch.randn(
+        2, 60, 8, generator=torch.Generator().manual_seed(0)
+    ).unbind()  # 8 inputs, 8 dimensions
+    ours = linear_time.our_epoch(graph, inputs, weight[:8].clone())
+    plain = linear_time.torch_epoch(graph, inputs, weight[:8].clone())
+    for _ in range(3):  # the second loss depends on the first gradient
+        assert ours() == pytest.approx(plain(), rel=1e-5)
+
+
 def test_dense_torch_computes_our_loss_and_gradient() -> None:
     import cases
     import dense

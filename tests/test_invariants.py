@@ -32,6 +32,7 @@ def python(program: str) -> str:
         "import vgae.data.interop",
         "import vgae.data.split",
         "import vgae.people.report",
+        "import vgae.model.inputs",
     ],
 )
 def test_light_rooms_do_not_load_torch(statement: str) -> None:

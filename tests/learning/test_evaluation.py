@@ -136,16 +136,49 @@ def test_asked_metrics_come_alone_and_in_order(karate: Graph) -> None:
     split = split_edges(karate, seed=0)
     assert list(link_scores(split, constant(34), ["mrr", "auc"])) == ["mrr", "auc"]
     assert tuple(link_scores(split, constant(34))) == LINK_METRICS
-    assert LINK_METRICS[-1] == FULL_AP
+    assert FULL_AP in LINK_METRICS
 
 
-def test_large_graphs_leave_the_full_ap_out_and_say_so(
+def test_large_graphs_leave_out_what_scores_all_pairs_and_say_so(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, karate: Graph
 ) -> None:
     assert default_metrics(karate) == LINK_METRICS
-    monkeypatch.setattr("vgae.learning.evaluation.MOST_NODES_FOR_FULL_AP", 33)
-    assert default_metrics(karate) == LINK_METRICS[:-1]
-    assert "full_average_precision is omitted" in caplog.text
+    assert not caplog.records
+    monkeypatch.setattr("vgae.learning.evaluation.MOST_NODES_FOR_ALL_PAIRS", 33)
+    slow = {FULL_AP, "precision@100"}
+    assert default_metrics(karate) == tuple(n for n in LINK_METRICS if n not in slow)
+    assert "full_average_precision and precision@100 are omitted" in caplog.text
+
+
+def test_metrics_that_a_graph_has_too_few_negatives_for_are_omitted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clique = Graph.from_edges(np.argwhere(np.triu(np.ones((8, 8)), k=1)), n_nodes=40)
+    found = default_metrics(clique)
+    assert found == tuple(name for name in LINK_METRICS if not name.endswith("_degree"))
+    assert "degree-corrected negatives are omitted" in caplog.text
+    split = split_edges(clique, seed=0)
+    assert set(link_scores(split, constant(40), found)) == set(found)
+    with pytest.raises(InputError, match="0 pairs without an edge between nodes that have some"):
+        link_scores(split, constant(40), ["auc_degree"])
+
+
+def test_on_a_given_split_the_seed_of_the_method_changes_alone(karate: Graph) -> None:
+    seen: list[tuple[int, str, bool]] = []
+
+    def method(view: TrainingView, seed: int) -> Scores:
+        seen.append((seed, view.train.fingerprint, view.train.labels is None))
+        return constant(34)
+
+    given_split = split_edges(karate, seed=9, test=0.2)
+    assert given_split.train.labels is not None
+    protocol = Protocol(given_split.settings, metrics=("auc",))
+    runs = evaluate_runs(
+        karate, {"a": method}, runs=2, seed=3, protocol=protocol, given=given_split
+    )
+    assert len(list(runs)) == 2
+    train = given_split.train.fingerprint
+    assert seen == [(3, train, True), (4, train, True)]
 
 
 # ------------------------------------------------------------------------ tasks

@@ -9,6 +9,7 @@ import pytest
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
+from vgae.learning.judge import LINK_METRICS
 from vgae.learning.results import Evaluation, MethodResult, compare, summarize
 from vgae.people.api import evaluate
 
@@ -126,7 +127,7 @@ def result(karate: Graph) -> Evaluation:
 def test_frames_hold_a_row_per_method_and_metric_or_run(result: Evaluation) -> None:
     frame = result.to_frame()
     assert isinstance(frame, pd.DataFrame)
-    assert len(frame) == 2 * 7
+    assert len(frame) == 2 * len(LINK_METRICS)
     row = frame.set_index(["method", "metric"]).loc[("k", "auc")]
     summary = result.metrics["k"]["auc"]
     assert summary.interval is not None
@@ -136,7 +137,7 @@ def test_frames_hold_a_row_per_method_and_metric_or_run(result: Evaluation) -> N
     assert frame.set_index(["method", "metric"]).loc[("k", "hits@10"), "mean"] is not None
     assert frame["mean"].isna().sum() == 2 * 3  # Hits@K of seven pairs
     runs = result.to_frame(per_run=True)
-    assert len(runs) == 2 * 7 * 3
+    assert len(runs) == 2 * len(LINK_METRICS) * 3
     own = runs[(runs["method"] == "k") & (runs["metric"] == "auc")]
     assert own["value"].tolist() == summary.values
     assert own["seed"].tolist() == [5, 6, 7]

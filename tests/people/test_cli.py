@@ -20,6 +20,7 @@ from scipy import sparse
 
 import vgae
 from vgae.data.split import SplitSettings
+from vgae.learning.judge import LINK_METRICS
 from vgae.learning.reproduction import Experiment
 from vgae.learning.settings import TrainSettings
 from vgae.model.settings import ModelSettings
@@ -67,6 +68,7 @@ def test_help_names_every_command_and_the_true_defaults(call: Caller) -> None:
     ) in details
     assert f"validation; default {split.validation}" in details
     assert f"the test; default {split.test}" in details
+    assert f"{split.negatives} (default)" in details
     for option in ("--version", "-V"):
         assert call(option).out == f"vgae {vgae.__version__}\n"
 
@@ -193,6 +195,7 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
     assert found["protocol"] == "T"
     assert found["proportions"] == {"train": 0.85, "validation": 0.05, "test": 0.1}
     assert found["runs"] == 2
+    assert (found["negatives"], found["given_split"]) == ("uniform", False)
     row = found["results"][1]
     assert (row["model"], row["kind"], row["preset"]) == ("gae", "gae", "paper")
     assert row["features"] is False
@@ -215,7 +218,9 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
         rows = list(csv.DictReader(handle))
     assert rows[0]["protocol"] == "T"
     assert rows[0]["overrides"] == "steps=3"
-    assert len(rows) == 14
+    assert len(rows) == 3 * len(LINK_METRICS)
+    assert {row["model"] for row in rows} == {"vgae", "gae", "preferential-attachment"}
+    assert {row["negatives"] for row in rows} == {"uniform"}
     assert float(rows[0]["low"]) < float(rows[0]["mean"]) < float(rows[0]["high"])
 
 
@@ -760,7 +765,7 @@ def test_what_fails_in_training_is_no_damaged_file(
     def broken(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("vgae.people.estimators.train", broken)
+    monkeypatch.setattr("vgae.learning.fitted.train", broken)
     result = call("fit", "karate", "--out", "new", "--quiet")
     assert result.status == 1
     assert f"{type(error).__name__}: {error} - this is a fault of vgae" in result.err

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vgae.data.split import DRAWN
 from vgae.learning import evaluation
 from vgae.people import api, completion
 
@@ -16,6 +17,7 @@ from vgae.people import api, completion
 def test_names_to_complete_are_those_that_exist() -> None:
     assert set(completion.METHODS) == set(api.METHODS)
     assert completion.METRICS == evaluation.LINK_METRICS
+    assert completion.NEGATIVES == DRAWN
     assert completion.TASKS == evaluation.TASKS
 
 

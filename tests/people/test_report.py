@@ -31,7 +31,11 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     with Reporter(quiet=False).training(20) as on_step:
         for step in range(1, 21):
             scores = SCORES if step == 10 else None
-            on_step(StepRecord(step, 0.7, {"reconstruction": 0.6, "kl": 0.1}, seconds=0.5, validation=scores))
+            on_step(
+                StepRecord(
+                    step, 0.7, {"reconstruction": 0.6, "kl": 0.1}, seconds=0.5, validation=scores
+                )
+            )
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
@@ -81,7 +85,11 @@ def test_the_live_line_keeps_the_time_left_and_drops_the_rest_first(
     monkeypatch.setenv("COLUMNS", str(width))
     with Reporter(quiet=False).training(200) as on_step:
         for step in range(1, 200):
-            on_step(StepRecord(step, 0.7, {"reconstruction": 0.6, "kl": 0.1}, seconds=0.5, validation=SCORES))
+            on_step(
+                StepRecord(
+                    step, 0.7, {"reconstruction": 0.6, "kl": 0.1}, seconds=0.5, validation=SCORES
+                )
+            )
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "\n", screen.getvalue())
     lines = [line for line in plain.splitlines() if "step 199/200" in line]
     assert len(lines[-1]) <= width

@@ -393,6 +393,7 @@ def edge_columns(
     weight: str | int | None = None,
     what: str = "edges",
     has_options: bool = True,
+    logged: bool = True,
 ) -> Reading:
     r"""Choose the columns of a table's edges, or of its pairs, and say which.
 
@@ -408,6 +409,8 @@ def edge_columns(
         What a row is: "edges", or "pairs", whose weights are not used.
     has_options
         Whether the caller has options that name the columns and the delimiter.
+    logged
+        Whether the choice is logged; a table that this package wrote leaves nothing to choose.
 
     Raises
     ------
@@ -479,7 +482,8 @@ def edge_columns(
         tuple((row[first], row[second]) for row in rows),
         remarks,
     )
-    _say(table, reading, what, has_options=has_options)
+    if logged:
+        _say(table, reading, what, has_options=has_options)
     return reading
 
 

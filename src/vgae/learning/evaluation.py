@@ -1,10 +1,10 @@
-"""Protocols: repeated runs in which seed and split change together; metrics of any scores."""
+"""Protocols: repeated runs in which seed and split change together, or on one given split."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,26 @@ from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
 from vgae.data.split import (
+    PAPER_SPLIT,
     NodeSplit,
     Split,
     SplitSettings,
     TrainingView,
+    count_non_edges,
     node_split,
     split_edges,
 )
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, one_line, unknown_name
-from vgae.learning.metrics import HITS_AT, link_metrics
+from vgae.learning.judge import (
+    FULL_AP,
+    LINK_METRICS,
+    check_metric,
+    full_average_precision,
+    link_scores,
+    metrics_of,
+    takes_all_pairs,
+)
 from vgae.learning.scores import Scores
 from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
 
@@ -44,20 +54,10 @@ Method = Callable[[TrainingView, int], Scores]
 
 logger = logging.getLogger(__name__)
 
-FULL_AP = "full_average_precision"
-LINK_METRICS = (
-    "auc",
-    "average_precision",
-    *(f"hits@{k}" for k in HITS_AT),
-    "mrr",
-    FULL_AP,
-)
-"""The metrics of the task `links`."""
-
 TASKS = ("links", *TASK_METRICS)
 """Held-out links, and what an embedding tells of the nodes' labels: `nodes` and `clusters`."""
 
-MOST_NODES_FOR_FULL_AP = 50_000
+MOST_NODES_FOR_ALL_PAIRS = 50_000
 """Scoring every pair of more nodes takes minutes per run: only where it is asked for."""
 
 
@@ -68,11 +68,11 @@ class Protocol:
     Attributes
     ----------
     split
-        Proportions and protocol of the held-out edges.
+        Proportions, protocol and negatives of the held-out edges.
     tasks
         Names in `TASKS`.
     metrics
-        Names in `LINK_METRICS`.
+        Names that `vgae.learning.judge.check_metric` accepts.
     nodes
         Training and test nodes of the task `nodes`; None draws others in each run.
 
@@ -102,14 +102,16 @@ class Protocol:
         ):
             if not names:
                 raise InputError(f"{kind}s: name at least one of {', '.join(known)}")
-            for name in names:
-                if kind == "metric" and any(name in every for every in TASK_METRICS.values()):
-                    raise InputError(
-                        f"metric {name}: belongs to a task; its tasks always report it, and "
-                        "metrics chooses among those of links"
-                    )
-                if name not in known:
-                    raise unknown_name(kind, name, known)
+        for name in self.tasks:
+            if name not in TASKS:
+                raise unknown_name("task", name, TASKS)
+        for name in self.metrics:
+            if any(name in every for every in TASK_METRICS.values()):
+                raise InputError(
+                    f"metric {name}: belongs to a task; its tasks always report it, and metrics "
+                    "chooses among those of links"
+                )
+            check_metric(name)
         if "links" in self.tasks and self.split.test == 0:
             raise InputError("test: an evaluation needs test pairs; hold out more than 0")
 
@@ -155,24 +157,40 @@ def check_runs(runs: Any, seed: Any) -> None:
     stream_seed(seed, "split")
 
 
-def default_metrics(graph: Graph) -> tuple[str, ...]:
-    """All link metrics; on more than 50,000 nodes, without the full average precision.
+def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[str, ...]:
+    """All link metrics that suit a graph.
 
-    The omission is logged.
+    On more than 50,000 nodes those are omitted that score every pair, and where too few nodes have
+    edges, those against degree-corrected negatives. The omission is logged.
+
+    Parameters
+    ----------
+    graph
+        The whole graph.
+    split
+        How its edges are held out.
 
     Examples
     --------
-    >>> default_metrics(Graph.from_edges([(0, 1)]))[:2]
+    >>> default_metrics(Graph.from_edges([(i, (i + 1) % 40) for i in range(40)]))[:2]
     ('auc', 'average_precision')
     """
-    if graph.n_nodes <= MOST_NODES_FOR_FULL_AP:
-        return LINK_METRICS
-    logger.warning(
-        "%s is omitted: its work grows with the square of the number of nodes; to have it, name "
-        "it (--metrics)",
-        FULL_AP,
-    )
-    return tuple(name for name in LINK_METRICS if name != FULL_AP)
+    metrics = metrics_of(split.negatives)
+    if graph.n_nodes > MOST_NODES_FOR_ALL_PAIRS:
+        slow = [name for name in metrics if takes_all_pairs(name)]
+        logger.warning(
+            "%s are omitted: their work grows with the square of the number of nodes; to have "
+            "them, name them (--metrics)",
+            " and ".join(slow),
+        )
+        metrics = tuple(name for name in metrics if name not in slow)
+    if split.sizes(graph.n_edges)["test"] > count_non_edges(graph, with_degree=True):
+        logger.warning(
+            "metrics against degree-corrected negatives are omitted: nearly all nodes that have "
+            "edges have one to each other"
+        )
+        metrics = tuple(name for name in metrics if not name.endswith("_degree"))
+    return metrics
 
 
 @dataclass(frozen=True)
@@ -207,12 +225,13 @@ def evaluate_runs(
     seed: int,
     protocol: Protocol,
     done: Mapping[str, int] | None = None,
+    given: Split | None = None,
 ) -> Iterator[RunScores]:
     """Score every method on the same splits, one after the other.
 
     Run r uses seed + r both for the split and for the method, so that the spread over runs is
-    that of both. For the tasks `nodes` and `clusters` each method learns again, from all edges:
-    these tasks hold no edges out.
+    that of both. On a given split, seed + r is that of the method alone. For the tasks `nodes` and
+    `clusters` each method learns again, from all edges: these tasks hold no edges out.
 
     Parameters
     ----------
@@ -229,6 +248,8 @@ def evaluate_runs(
     done
         How many of the first runs each method has behind it, by label; they are not made again.
         By default none.
+    given
+        A split of the graph to score every run on; by default each run draws its own.
 
     Yields
     ------
@@ -254,11 +275,13 @@ def evaluate_runs(
     done = done or {}
     # Labels score a method, and are not shown to it.
     unlabelled, labels = graph.with_labels(None), graph.labels
+    if given is not None:
+        given = replace(given, graph=unlabelled, train=given.train.with_labels(None))
     for run in range(runs):
         wanted = {name: method for name, method in methods.items() if run >= done.get(name, 0)}
         split = None
         if wanted and "links" in protocol.tasks:
-            split = split_edges(unlabelled, **protocol.split.model_dump(), seed=seed + run)
+            split = given or split_edges(unlabelled, **protocol.split.model_dump(), seed=seed + run)
         for name, method in wanted.items():
             try:
                 metrics = _run_scores(unlabelled, split, method, seed + run, protocol, labels)
@@ -287,88 +310,6 @@ def _run_scores(
         vectors = method(Split.without_holdout(graph).training, seed).vectors
         metrics |= _task_scores(np.asarray(labels), vectors, seed, protocol)
     return metrics
-
-
-def link_scores(
-    split: Split, scores: Scores, metrics: Sequence[str] = LINK_METRICS
-) -> dict[str, float | None]:
-    """Metrics of the test pairs of a split.
-
-    Parameters
-    ----------
-    split
-        The split whose training part the scores were learned from.
-    scores
-        Scores of all pairs, from a method that saw `split.training`.
-    metrics
-        Names in `LINK_METRICS`.
-
-    Returns
-    -------
-    Fractions by metric; None where undefined.
-
-    Examples
-    --------
-    >>> from vgae.learning.scores import VectorScores
-    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
-    >>> nothing = VectorScores(np.ones((20, 1)))
-    >>> link_scores(split_edges(ring, seed=0), nothing, ["auc"])
-    {'auc': 0.5}
-    """
-    ranking = link_metrics(*_test_scores(split, scores))
-    return {
-        name: full_average_precision(split, scores) if name == FULL_AP else ranking[name]
-        for name in metrics
-    }
-
-
-def _test_scores(split: Split, scores: Scores) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Scores of the test pairs with and without an edge.
-
-    The pairs are asked for in the order of their nodes, which does not tell them apart.
-    """
-    pairs = np.concatenate([split.test.positives, split.test.negatives])
-    order = np.lexsort(pairs.T[::-1])
-    found = scores.pairs(pairs[order])[np.argsort(order)]
-    cut = len(split.test.positives)
-    return found[:cut], found[cut:]
-
-
-def full_average_precision(split: Split, scores: Scores) -> float:
-    """Average precision of the test edges among all pairs without an edge.
-
-    The pairs are all unordered pairs of distinct nodes except the training and validation edges,
-    so that positives are as rare as they are in the graph. Tied scores form one step. Every pair
-    is scored, a block of rows at a time.
-
-    Parameters
-    ----------
-    split
-        A split with test pairs.
-    scores
-        Scores of all pairs.
-
-    Returns
-    -------
-    A fraction from 0 to 1. A method that knows nothing has the share of test edges among the
-    pairs.
-
-    Examples
-    --------
-    >>> from vgae.learning.scores import VectorScores
-    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
-    >>> nothing = VectorScores(np.ones((20, 1)))
-    >>> found = full_average_precision(split_edges(ring, seed=0), nothing)  # 2 edges, 173 pairs
-    >>> round(found, 4)
-    0.0116
-    """
-    positives, _ = _test_scores(split, scores)
-    levels, gained = np.unique(positives, return_counts=True)
-    rivals = scores.reaching(levels, split.graph.adjacency)
-    above = np.cumsum(rivals[:0:-1])[::-1]
-    true_found = np.cumsum(gained[::-1])[::-1]
-    precision = true_found / (true_found + above)
-    return float((precision * gained).sum() / gained.sum())
 
 
 def _task_scores(

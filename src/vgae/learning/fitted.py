@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from vgae.learning.train import (
     train,
 )
 from vgae.model.inputs import InputScaling, node_inputs
+from vgae.model.kernels import Engine, choose_engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
@@ -143,8 +145,8 @@ class Fitted:
     ((1,), ['a', 'b', 'c'], False)
     >>> fitted.probabilities(fitted.scores.pairs([(0, 2)])).shape
     (1,)
-    >>> fitted.named("letters").graph["name"], fitted.parts
-    ('letters', {})
+    >>> fitted.named("letters").graph["name"], fitted.parts, 0 < fitted.expected_edges < 3
+    ('letters', {}, True)
     """
 
     settings: FitSettings
@@ -179,8 +181,8 @@ class Fitted:
             if told != found:
                 raise InputError(f"graph: has {told} {name}, but its split has {found}")
         made = self.split.settings
-        # Metrics are those of the training, before any edges were added.
-        proportions = metrics.proportions if graph.n_added_edges else made.proportions
+        # Metrics are those of the training, before any nodes were added.
+        proportions = metrics.proportions if graph.n_added_nodes else made.proportions
         if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
             raise InputError("metrics: protocol or proportions differ from those of the split")
         for name in ("validation", "test"):
@@ -228,6 +230,25 @@ class Fitted:
     def probabilities(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Probability of an edge for each score."""
         return self.network.likelihood.probability(scores)
+
+    @cached_property
+    def expected_edges(self) -> float:
+        """The sum of the model's own probabilities over all pairs, before any calibration.
+
+        Every pair is summed, which takes quadratic time and linear memory.
+
+        Raises
+        ------
+        InputError
+            The scores have no factors.
+        """
+        factors = self.scores.factors
+        if factors is None:
+            raise InputError(
+                f"decoder {self.settings.network.decoder}: scores pairs one by one; the expected "
+                "number of edges takes factors"
+            )
+        return self.network.likelihood.expected_edges(*factors, choose_engine("auto"))
 
     def named(self, graph_name: str) -> Self:
         """The same with a name of the graph."""
@@ -331,6 +352,7 @@ def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
         validation=len(split.validation.positives),
         test=len(split.test.positives),
         protocol=split.settings.protocol,
+        negatives=split.settings.negatives,
     )
     return Split(whole, train, split.validation, split.test, settings, split.seed)
 
@@ -419,6 +441,7 @@ def fit(
     prepared = network.prepare(view.train, inputs)
     interrupt = interrupt or Interrupt()
     history = _trained(network, split, settings, prepared, callbacks, interrupt)
+    _settle_offset(network, prepared, view.train, engine)
     graph = split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
@@ -490,6 +513,33 @@ def _trained(
                 break
     network.cpu()
     return history
+
+
+MOST_ROUNDS, CLOSE = 20, 1e-3
+"""How often the offset is corrected at most, and when the expected number of edges is right."""
+
+
+def _settle_offset(network: GraphAutoEncoder, prepared: Any, graph: Graph, engine: Engine) -> None:
+    """Raise all scores so that probabilities sum to the number of edges.
+
+    At the maximum of the likelihood they do: the derivative by an offset is the number of edges
+    less its expectation. Steps of a fixed size end near this, and this ends there. It changes no
+    ranking. In a sparse graph, raising all logits by x multiplies the expectation by about e^x.
+    """
+    settings, offsets = network.settings, network.offsets
+    plain = settings.likelihood == "bernoulli" and settings.objective == "elbo"
+    if offsets is None or not plain or settings.pairs == "sampled":
+        return
+    with torch.no_grad():
+        latent = network.encode(prepared)
+        for _ in range(MOST_ROUNDS):
+            factors = ModelScores(network, latent.mean, latent.std()).factors
+            if factors is None:
+                return
+            expected = network.likelihood.expected_edges(*factors, engine)
+            if not expected > 0.0 or abs(expected - graph.n_edges) <= CLOSE * graph.n_edges:
+                return
+            offsets.raise_by(math.log(graph.n_edges / expected))
 
 
 def _about(graph: Graph) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from pydantic import Field
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import file_errors, staged_file
-from vgae.learning.evaluation import LINK_METRICS
+from vgae.learning.judge import may_be_undefined
+from vgae.learning.tasks import TASK_METRICS
 
 __all__ = ["KeptRuns", "RunMetrics", "file_name"]
 
@@ -137,8 +138,9 @@ class _Content(Settings):
 
 
 def _is_whole(run: RunMetrics, metrics: Sequence[str]) -> bool:
-    """Whether a run has these metrics, and of those of links only Hits@K is undefined."""
+    """Whether a run has these metrics, and of those of links only what may be is undefined."""
+    of_tasks = {name for names in TASK_METRICS.values() for name in names}
     return set(run) == set(metrics) and all(
-        name not in LINK_METRICS or (name.startswith("hits@") if value is None else value >= 0.0)
+        name in of_tasks or (may_be_undefined(name) if value is None else value >= 0.0)
         for name, value in run.items()
     )

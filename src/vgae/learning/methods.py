@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from vgae.data.graph import Graph
 from vgae.data.split import TrainingView
@@ -33,9 +33,11 @@ class Estimator(Protocol):
     Examples
     --------
     >>> from vgae import GAE
-    >>> estimator: Estimator = GAE(steps=5)
-    >>> estimator.settings.model, estimator.parts.names()
-    ('gae', {})
+    >>> estimator: Estimator = GAE(steps=1)
+    >>> estimator.settings.model, estimator.parts.names(), estimator.get_params()["steps"]
+    ('gae', {}, 1)
+    >>> estimator.fit([("a", "b"), ("b", "c")]).scores().n_nodes
+    3
     """
 
     @property
@@ -45,6 +47,15 @@ class Estimator(Protocol):
     @property
     def parts(self) -> Parts:
         """Parts of your own."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The keywords of its constructor."""
+
+    def fit(self, data: Any) -> Self:
+        """Learn from a view."""
+
+    def scores(self) -> Scores:
+        """Scores of all pairs."""
 
 
 MethodLike = str | Estimator | Baseline | Callable[[TrainingView, int], Any]
@@ -183,7 +194,11 @@ def _settings_of(name: str) -> list[str]:
 def _by_name(name: str, preset: str, overrides: dict[str, Any]) -> Candidate:
     if name in LATENT_OF:
         settings = FitSettings.of(name, **(named_preset(preset).settings | overrides))
-        return _auto_encoder(settings, Parts(), preset, overrides)
+
+        def scores(view: TrainingView, seed: int) -> Scores:
+            return fit(view.as_split(), settings.model_copy(update={"seed": seed})).scores
+
+        return _auto_encoder(settings, scores, preset, overrides, kind=name)
     return _baseline(baseline(name, **overrides), overrides)
 
 
@@ -198,7 +213,21 @@ def _given(label: str, method: Any) -> Candidate:
         changed = {
             key: value for key, value in settings.parameters().items() if value != default[key]
         }
-        return _auto_encoder(settings, parts, None, changed | dict(parts.names()))
+        made = type(method)
+        ours = made.__module__.startswith("vgae.") and not parts.names()
+
+        def scores(view: TrainingView, seed: int) -> Scores:
+            parameters = method.get_params(deep=False) | {"seed": seed}
+            found: Scores = made(**parameters).fit(view).scores()
+            return found
+
+        return _auto_encoder(
+            settings,
+            scores,
+            None,
+            changed | parts.names(),
+            kind=settings.model if ours else FUNCTION,
+        )
     if isinstance(method, Baseline):
         return _baseline(method, method.model_dump(exclude_defaults=True))
     if callable(method):
@@ -210,21 +239,21 @@ def _given(label: str, method: Any) -> Candidate:
 
 
 def _auto_encoder(
-    settings: FitSettings, parts: Parts, preset: str | None, overrides: Mapping[str, Any]
+    settings: FitSettings,
+    scores: Method,
+    preset: str | None,
+    overrides: Mapping[str, Any],
+    *,
+    kind: str,
 ) -> Candidate:
-    def scores(view: TrainingView, seed: int) -> Scores:
-        seeded = settings.model_copy(update={"seed": seed})
-        return fit(view.as_split(), seeded, parts=parts).scores
-
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     used = settings.network.features != "none"
     made = Candidate(
-        # What a part of your own computes is not in its name: its runs are not kept.
-        FUNCTION if parts.names() else settings.model,
+        kind,
         scores,
         preset,
         overrides,
-        settings.network.model_dump() | settings.training.model_dump() | parts.names(),
+        settings.network.model_dump() | settings.training.model_dump(),
         engine=engine.name,
         reads_features=lambda graph: used and graph.features is not None,
         on=lambda _: made,

@@ -1,21 +1,25 @@
 """Ranking metrics over scores of true and false links, with ties and corner cases settled.
 
 Every function takes the scores of the positives and of the negatives, in any monotone scale
-such as logits, and treats equal scores alike in any order.
+such as logits, and treats equal scores alike in any order. Where each positive has negatives of its
+own, `groups` gives the positive of each negative; Hits@K and MRR rank a positive among its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, unknown_name
 
 __all__ = [
+    "AT_K",
     "HITS_AT",
+    "RANKING_METRICS",
     "average_precision",
+    "cut_off",
     "hits_at",
     "link_metrics",
     "mean_reciprocal_rank",
@@ -24,6 +28,12 @@ __all__ = [
 
 HITS_AT = (10, 50, 100)
 """The cut-offs of Hits@K that every evaluation reports."""
+
+AT_K = ("hits", "precision")
+"""The families of metrics that are named with a K, such as hits@10."""
+
+RANKING_METRICS = ("auc", "average_precision", *(f"hits@{k}" for k in HITS_AT), "mrr")
+"""The metrics that take nothing but the scores of held-out pairs."""
 
 Scores = NDArray[np.float64]
 
@@ -80,15 +90,28 @@ def average_precision(positives: ArrayLike, negatives: ArrayLike) -> float:
     return float((precision * gained).sum() / high.size)
 
 
-def hits_at(k: int, positives: ArrayLike, negatives: ArrayLike) -> float | None:
+def hits_at(
+    k: int, positives: ArrayLike, negatives: ArrayLike, groups: ArrayLike | None = None
+) -> float | None:
     """Hits@K: the fraction of positives that score above the K-th best negative.
 
     A positive that ties with the K-th negative is a miss, so ties never flatter (the convention
     of Hu et al. 2020, "Open Graph Benchmark").
 
+    Parameters
+    ----------
+    k
+        At least 1.
+    positives, negatives
+        As in `roc_auc`.
+    groups
+        Shape (n_negatives,): the row of the positive of each negative; by default all positives
+        share all negatives.
+
     Returns
     -------
-    A fraction from 0 to 1; None with fewer than K negatives, where the measure says nothing.
+    A fraction from 0 to 1; None where a positive has fewer than K negatives: the measure then says
+    nothing.
 
     Raises
     ------
@@ -99,50 +122,117 @@ def hits_at(k: int, positives: ArrayLike, negatives: ArrayLike) -> float | None:
     --------
     >>> hits_at(1, [3.0, 1.0], [2.0, 0.0]), hits_at(3, [3.0, 1.0], [2.0, 0.0])
     (0.5, None)
+    >>> hits_at(1, [3.0, 1.0], [4.0, 0.0], groups=[0, 1])
+    0.5
     """
     if k < 1:
         raise InputError("k must be at least 1")
     high, low = _checked(positives, negatives)
-    if low.size < k:
+    if (low.size if groups is None else np.bincount(groups, minlength=high.size).min()) < k:
         return None
-    threshold = np.partition(low, low.size - k)[low.size - k]
-    return float((high > threshold).mean())
+    above, tied = _rivals(high, low, groups)
+    return float((above + tied < k).mean())
 
 
-def mean_reciprocal_rank(positives: ArrayLike, negatives: ArrayLike) -> float:
-    """Mean reciprocal rank of each positive among all the negatives.
+def mean_reciprocal_rank(
+    positives: ArrayLike, negatives: ArrayLike, groups: ArrayLike | None = None
+) -> float:
+    """Mean reciprocal rank of each positive among all the negatives, or among its own.
 
     A positive's rank is 1 + the negatives above it + half of those tied with it: the mean of
     the most flattering and the least flattering order.
 
-    Parameters and what raises are those of `roc_auc`.
+    Parameters are those of `hits_at`, and what raises is that of `roc_auc`.
 
     Examples
     --------
     >>> mean_reciprocal_rank([3.0, 1.0], [2.0])
     0.75
+    >>> mean_reciprocal_rank([3.0, 1.0], [2.0, 0.0], groups=[0, 1])
+    1.0
     """
-    high, low = _checked(positives, negatives)
-    ordered = np.sort(low)
-    above = low.size - np.searchsorted(ordered, high, side="right")
-    not_below = low.size - np.searchsorted(ordered, high, side="left")
-    return float((1.0 / (1.0 + (above + not_below) / 2.0)).mean())
+    above, tied = _rivals(*_checked(positives, negatives), groups)
+    return float((1.0 / (1.0 + above + tied / 2.0)).mean())
 
 
-def link_metrics(positives: ArrayLike, negatives: ArrayLike) -> Mapping[str, float | None]:
-    """All metrics by name: auc, average_precision, hits@10, hits@50, hits@100 and mrr.
+def link_metrics(
+    positives: ArrayLike,
+    negatives: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    names: Sequence[str] = RANKING_METRICS,
+) -> dict[str, float | None]:
+    """Metrics by name.
+
+    Parameters
+    ----------
+    positives, negatives, groups
+        As in `hits_at`. AUC and average precision take all negatives, in groups or not.
+    names
+        auc, average_precision, mrr, and hits@K for any K; by default those that every evaluation
+        reports.
 
     Examples
     --------
     >>> link_metrics([3.0, 1.0], [2.0])["auc"]
     0.5
+    >>> link_metrics([3.0, 1.0], [2.0], names=["hits@1"])
+    {'hits@1': 0.5}
     """
-    return {
-        "auc": roc_auc(positives, negatives),
-        "average_precision": average_precision(positives, negatives),
-        **{f"hits@{k}": hits_at(k, positives, negatives) for k in HITS_AT},
-        "mrr": mean_reciprocal_rank(positives, negatives),
+    whole: dict[str, Callable[[], float]] = {
+        "auc": lambda: roc_auc(positives, negatives),
+        "average_precision": lambda: average_precision(positives, negatives),
+        "mrr": lambda: mean_reciprocal_rank(positives, negatives, groups),
     }
+    found: dict[str, float | None] = {}
+    for name in names:
+        at = cut_off(name)
+        if at is not None and at[0] == "hits":
+            found[name] = hits_at(at[1], positives, negatives, groups)
+        elif name in whole:
+            found[name] = whole[name]()
+        else:
+            raise unknown_name("metric", name, RANKING_METRICS)
+    return found
+
+
+def cut_off(name: str) -> tuple[str, int] | None:
+    """The family and the K of a metric such as hits@10; None for a name without "@".
+
+    Raises
+    ------
+    InputError
+        K is not a whole number from 1, or there is no such family.
+
+    Examples
+    --------
+    >>> cut_off("hits@10"), cut_off("auc")
+    (('hits', 10), None)
+    """
+    family, at, k = name.partition("@")
+    if not at:
+        return None
+    if family not in AT_K:
+        raise unknown_name("metric", name, [f"{known}@{k}" for known in AT_K])
+    if not (k.isascii() and k.isdecimal() and k[0] != "0"):
+        raise InputError(f"metric {name}: K must be a whole number from 1, as in {family}@10")
+    return family, int(k)
+
+
+def _rivals(
+    high: Scores, low: Scores, groups: ArrayLike | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each positive, the negatives above it and those tied with it."""
+    if groups is None:
+        ordered = np.sort(low)
+        above = low.size - np.searchsorted(ordered, high, side="right")
+        return above, low.size - np.searchsorted(ordered, high, side="left") - above
+    own = np.asarray(groups)
+    if own.shape != low.shape:
+        raise InputError("groups must name a positive for each negative")
+    rival = high[own]
+    above = np.bincount(own[low > rival], minlength=high.size)
+    return above, np.bincount(own[low == rival], minlength=high.size)
 
 
 def _checked(positives: ArrayLike, negatives: ArrayLike) -> tuple[Scores, Scores]:

@@ -24,9 +24,10 @@ from vgae.data.tables import write_table
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.files import check_file, file_errors, locked_folder, staged_file
-from vgae.learning.evaluation import FULL_AP, LINK_METRICS, check_runs, link_scores
+from vgae.learning.evaluation import check_runs, link_scores
 from vgae.learning.kept import KeptRuns, RunMetrics
 from vgae.learning.methods import Candidate, candidates
+from vgae.learning.metrics import RANKING_METRICS
 from vgae.learning.results import Summary, shares, summarize
 
 __all__ = [
@@ -41,7 +42,7 @@ __all__ = [
     "write_results",
 ]
 
-METRICS = tuple(name for name in LINK_METRICS if name != FULL_AP)
+METRICS = RANKING_METRICS
 PUBLISHED = ("auc", "average_precision")
 TABLES = ("table.csv", "table.json", "table.md")
 
@@ -354,7 +355,12 @@ def _jobs(experiment: Experiment, out: Path, seed: int) -> Iterator[_Job]:
             "row": cell.row,
             "method": cell.method,
             "settings": dict(made.settings),
-            "split": experiment.split.model_dump(),
+            # Earlier versions drew uniform negatives, and their runs do not say so.
+            "split": {
+                name: value
+                for name, value in experiment.split.model_dump().items()
+                if (name, value) != ("negatives", "uniform")
+            },
             "seed": seed,
             "version": version("vgae"),
         }

@@ -12,6 +12,7 @@ from vgae.ground.errors import one_line, unknown_name
 from vgae.ground.notebook import data_frame
 
 __all__ = [
+    "NULL",
     "Comparison",
     "Evaluation",
     "MethodResult",
@@ -20,6 +21,9 @@ __all__ = [
     "shares",
     "summarize",
 ]
+
+NULL = "preferential-attachment"
+"""The method that knows nothing but degrees."""
 
 FEWEST_RUNS = 3
 """With fewer runs there is no interval: two runs would give 12.7 standard errors on either side."""
@@ -231,6 +235,10 @@ class Evaluation:
         What was measured.
     results
         `MethodResult` by the method's label, in the order asked.
+    negatives
+        The kind of the pairs without an edge; see `vgae.data.split.SplitSettings`.
+    given_split
+        Whether all runs are on one split that was given, and only the method's seed changes.
 
     Examples
     --------
@@ -246,6 +254,8 @@ class Evaluation:
     (0.0, 'katz', ['links'])
     >>> found.compare("pagerank", "katz").wins, len(found.comparisons())
     (0, 1)
+    >>> found.title("katz"), found.beaten_by_degrees()
+    ('katz', None)
     >>> list(found.table(graph="ring"))[:4], found.as_dict(graph="ring")["runs"]
     (['graph', 'model', 'kind', 'metric'], 2)
     """
@@ -256,6 +266,8 @@ class Evaluation:
     seed: int
     tasks: Sequence[str]
     results: Mapping[str, MethodResult]
+    negatives: str = "uniform"
+    given_split: bool = False
 
     @property
     def metrics(self) -> dict[str, Mapping[str, Summary]]:
@@ -281,6 +293,26 @@ class Evaluation:
             for metric in self.metrics[first]
         ]
 
+    def beaten_by_degrees(self) -> list[str] | None:
+        """Methods whose first metric of links is not above that of degrees alone.
+
+        Returns
+        -------
+        Their labels; None where "preferential-attachment" is not among the methods, or nothing
+        else is, or no metric of links was measured.
+        """
+        null = next((name for name, used in self.results.items() if used.kind == NULL), None)
+        if null is None or len(self.results) == 1 or "links" not in self.tasks:
+            return None
+        metric = next(iter(self.metrics[null]))
+        mean = {name: scores[metric].mean for name, scores in self.metrics.items()}
+        bar = mean[null]
+        return [
+            name
+            for name, value in mean.items()
+            if name != null and value is not None and bar is not None and value <= bar
+        ]
+
     def as_dict(self, *, graph: str) -> dict[str, Any]:
         """Plain values, as `vgae evaluate --json` prints them.
 
@@ -293,6 +325,8 @@ class Evaluation:
             "graph": graph,
             "protocol": self.protocol,
             "proportions": self.proportions,
+            "negatives": self.negatives,
+            "given_split": self.given_split,
             "runs": self.runs,
             "seed": self.seed,
             "tasks": list(self.tasks),
@@ -330,6 +364,8 @@ class Evaluation:
                 "seed": self.seed,
                 "protocol": self.protocol,
                 **self.proportions,
+                "negatives": self.negatives,
+                "given_split": self.given_split,
                 "preset": result.preset,
                 "overrides": ", ".join(f"{k}={v}" for k, v in result.overrides.items()),
                 "features": result.features,
@@ -419,13 +455,19 @@ class Evaluation:
         spread = "mean ± standard error" if self.runs > 1 else "a single run"
         title = f"Evaluation: {self.runs} run{'s' * (self.runs != 1)} from seed {self.seed}"
         if "links" in self.tasks:
-            title += f", protocol {self.protocol}, split {shares(self.proportions)}"
+            given = " (given)" if self.given_split else ""
+            title += f", protocol {self.protocol}, split {shares(self.proportions)}{given}"
+            title += f", {self.negatives} negatives" * (self.negatives != "uniform")
         names = list(dict.fromkeys(metric for _, _, metric, _ in self._summaries()))
         rows = [
-            [one_line(label), *(_shown(scores[name]) for name in names)]
+            [one_line(self.title(label)), *(_shown(scores[name]) for name in names)]
             for label, scores in self.metrics.items()
         ]
         return [[f"{title}; percent, {spread}"], ["method", *names], *rows]
+
+    def title(self, label: str) -> str:
+        """A method's label, with a remark where the method knows degrees alone."""
+        return label + " (degrees alone)" * (self.results[label].kind == NULL)
 
     def _summaries(self) -> Iterator[tuple[str, MethodResult, str, Summary]]:
         for name, result in self.results.items():

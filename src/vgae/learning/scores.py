@@ -405,6 +405,11 @@ class ModelScores(Scores):
     mean, std
         Posterior means, shape (n_nodes, latent_dim), and standard deviations or None.
 
+    Attributes
+    ----------
+    factors
+        Two matrices whose inner products are the scores (see `Factors.joined`), or None.
+
     Examples
     --------
     >>> from vgae.model.network import GraphAutoEncoder
@@ -425,12 +430,15 @@ class ModelScores(Scores):
         self.n_nodes, self._network = len(mean), network
         self._mean = mean.detach().cpu().numpy()
         with torch.no_grad():
-            self._given = network.likelihood.factors_of(mean, std)
+            self._given = network.linked_mean(mean, std)
             factors = network.factors(self._given)
+        self.factors: tuple[Tensor, Tensor | None] | None = (
+            None if factors is None else factors.joined()
+        )
         self._scores: Scores = (
             FunctionScores(self._of_decoder, self.n_nodes)
-            if factors is None
-            else FactorScores(*(_array(part) for part in factors.joined()))
+            if self.factors is None
+            else FactorScores(*(_array(part) for part in self.factors))
         )
 
     @property

@@ -234,7 +234,7 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
             if metrics[name] != getattr(about, name):
                 raise ValueError(f"{name} differs from {RUN_FILE}")
     with _reading(path / HISTORY) as item:
-        history = [strict_json(line) for line in item.read_bytes().splitlines()]
+        history = [dict(strict_json(line)) for line in item.read_bytes().splitlines()]
     encoding = None
     if ATTRIBUTES in about.files:
         with _reading(path / ATTRIBUTES) as item:
@@ -310,11 +310,12 @@ def _network(
     if embedding.shape[1] != shape.latent_dim or (std is not None) != (shape.latent == "gaussian"):
         raise wrong
     n_stored, own = sum(map(np.size, weights.values())), parts is not None
-    n_inputs = graph.n_nodes
-    if shape.structure != "none" or (shape.features != "none" and graph.n_features):
-        # Inputs from the structure are not counted anywhere: the first weight has a row for each.
+    n_features = graph.n_features if shape.features != "none" else 0
+    n_inputs = n_features or graph.n_nodes
+    if shape.structure != "none":
+        # How many inputs a graph allows is not stored; a row of the first weight belongs to each.
         first = weights.get("encoder.weight.hidden", weights.get("encoder.weight.mean"))
-        n_inputs = graph.n_features if first is None else len(first)
+        n_inputs = n_inputs if first is None or first.ndim < 2 else len(first)
     width = shape.latent_dim if shape.encoder == "linear" else shape.hidden_dim
     if not own and n_stored < n_inputs * width:
         raise wrong

@@ -420,7 +420,7 @@ def held_out_metrics(
     with torch.no_grad():
         latent = network.encode(prepared)
         scores = ModelScores(network, latent.mean, latent.std())
-    return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives))
+    return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives), pairs.groups)
 
 
 class Interrupt:

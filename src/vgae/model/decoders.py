@@ -347,6 +347,10 @@ class Offsets(nn.Module):
     0.25
     >>> offsets.at(torch.tensor([[0, 1]])).shape
     torch.Size([1])
+    >>> logits = Offsets("node", n_nodes=2, initial=0.0, positive=False)
+    >>> logits.raise_by(1.0)
+    >>> logits.amount().tolist()
+    [0.5, 0.5]
     """
 
     def __init__(self, kind: Offset, *, n_nodes: int, initial: float, positive: bool) -> None:
@@ -360,6 +364,11 @@ class Offsets(nn.Module):
     def amount(self) -> Tensor:
         """What is added for all pairs, a scalar; or per end, shape (n_nodes,)."""
         return torch.exp(self.value) if self.positive else self.value
+
+    @torch.no_grad()
+    def raise_by(self, amount: float) -> None:
+        """Add a number to every score for good; not for rates."""
+        self.value.add_(amount if self.value.ndim == 0 else amount / 2.0)
 
     def added_to(self, factors: Factors) -> Factors:
         """Factors with the offsets added.

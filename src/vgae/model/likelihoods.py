@@ -22,8 +22,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from vgae.model.kernels import Engine, PairPattern, PairSum
-from vgae.model.kernels.interim import PairTerm, closed_sum, pair_scores, pair_terms
+from vgae.model.kernels import (
+    Engine,
+    PairPattern,
+    PairSum,
+    PairTerm,
+    closed_sum,
+    pair_scores,
+    pair_terms,
+)
 from vgae.model.settings import RateLink
 
 __all__ = [
@@ -56,6 +63,7 @@ class Likelihood(ABC):
 
     Examples
     --------
+    >>> from vgae.model.kernels import choose_engine
     >>> likelihood: Likelihood = LIKELIHOODS["bernoulli"]()
     >>> zero = torch.zeros(1)
     >>> likelihood.nonedge(zero).item() == likelihood.edge(zero, None).item()
@@ -64,6 +72,8 @@ class Likelihood(ABC):
     ([0.5], [0.0])
     >>> likelihood.factors_of(torch.ones(1, 2), None).tolist(), likelihood.linear
     ([[1.0, 1.0]], False)
+    >>> likelihood.expected_edges(torch.zeros(3, 1), None, choose_engine("auto"))
+    1.5
     """
 
     name: ClassVar[str]
@@ -112,6 +122,19 @@ class Likelihood(ABC):
             Computes the sum where there is no closed form.
         """
         return _tiled_sum(self, left, right)
+
+    def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:  # noqa: ARG002
+        """Sum the probabilities of all pairs i < j, in linear memory and quadratic time.
+
+        Parameters are those of `everywhere`.
+        """
+        rows, columns = (part.double().numpy() for part in (left, left if right is None else right))
+        total = 0.0
+        for top in range(0, len(rows), TILE):
+            for start in range(top, len(columns), TILE):
+                tile = self.probability(rows[top : top + TILE] @ columns[start : start + TILE].T)
+                total += float((np.triu(tile, k=1) if start == top else tile).sum())
+        return total
 
     def at_edges(
         self,
@@ -181,6 +204,16 @@ class Bernoulli(Likelihood):
     def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:
         """See `Likelihood.everywhere`: the engine's sum of softplus."""
         return engine.sweep(left.detach(), None if right is None else right.detach())
+
+    def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:
+        """See `Likelihood.expected_edges`: the derivative by a constant of the sum of softplus."""
+        one, right = torch.ones_like(left[:, :1]), left if right is None else right
+        found = engine.sweep(torch.cat([left, one], 1), torch.cat([right, 0.0 * one], 1))
+        if found.grad_right is None:
+            raise AssertionError("the sum over two matrices has two gradients")
+        with_self = found.grad_right[:, -1].sum(dtype=torch.float64)
+        own = torch.sigmoid((left.double() * right.double()).sum(dim=1)).sum()
+        return float(with_self - own) / 2.0
 
     def at_edges(
         self,

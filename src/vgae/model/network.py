@@ -133,6 +133,10 @@ class GraphAutoEncoder(nn.Module):
             settings, generator
         )
         self.likelihood = parts.likelihood or _likelihood(settings)
+        if self.likelihood.rates and settings.rate_link == "exp":
+            # Rates start about where the data are: a sum of latent_dim products.
+            start = _first_rate(settings, density) / settings.latent_dim
+            self.level = nn.Parameter(torch.tensor(0.5 * math.log(start)))
         self.offsets: Offsets | None = None
         if settings.offset_used != "none":
             self.offsets = Offsets(
@@ -184,13 +188,24 @@ class GraphAutoEncoder(nn.Module):
             counts=self.likelihood.counts,
         )
 
+    def linked(self, sample: Tensor) -> Tensor:
+        """What the decoder gets for a sample of the embedding; see `Likelihood.link`."""
+        return self.likelihood.link(self._levelled(sample))
+
+    def linked_mean(self, mean: Tensor, std: Tensor | None) -> Tensor:
+        """What the decoder gets for a whole distribution; see `Likelihood.factors_of`."""
+        return self.likelihood.factors_of(self._levelled(mean), std)
+
+    def _levelled(self, latent: Tensor) -> Tensor:
+        return latent + self.level if hasattr(self, "level") else latent
+
     def factors(self, vectors: Tensor) -> Factors | None:
         """Factors of the scores of all pairs; None if the decoder has no such form.
 
         Parameters
         ----------
         vectors
-            What the decoder gets: see `Likelihood.link` and `Likelihood.factors_of`.
+            What the decoder gets: see `linked` and `linked_mean`.
         """
         factors = self.decoder.factors(vectors)
         if factors is None or self.offsets is None:
@@ -239,9 +254,12 @@ class GraphAutoEncoder(nn.Module):
         torch.Size([3, 2])
         >>> model.pair_scores(torch.zeros(3, 2), torch.tensor([[0, 2]])).tolist()
         [0.0]
+        >>> vectors = torch.ones(1, 2)
+        >>> model.linked(vectors).tolist(), model.linked_mean(vectors, None).tolist()
+        ([[1.0, 1.0]], [[1.0, 1.0]])
         """
         latent = self.encode(prepared, noise)
-        vectors = self.likelihood.link(latent.draw(noise)[0])
+        vectors = self.linked(latent.draw(noise)[0])
         if self.settings.pairs == "sampled":
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(
@@ -315,7 +333,7 @@ class GraphAutoEncoder(nn.Module):
         closed = self.likelihood.rates and self.settings.rate_link != "relu"
         if std is None or not closed or self.settings.likelihood not in RATES:
             return None
-        return self._joined(self.likelihood.factors_of(latent.mean, std))
+        return self._joined(self.linked_mean(latent.mean, std))
 
 
 def _encoder(
@@ -342,9 +360,13 @@ def _first_offset(likelihood: Likelihood, settings: ModelSettings, density: floa
     """The offset with which a model that knows nothing else has the right number of edges."""
     share = 0.5 if settings.objective == "paper" else min(max(density, 1e-9), 1.0 - 1e-9)
     if likelihood.rates:
-        # Small next to what the factors should explain.
+        # Little, next to what the factors should explain.
         return min(max(density, 1e-9), 1.0)
     return math.log(share / (1.0 - share)) if settings.likelihood == "bernoulli" else 0.0
+
+
+def _first_rate(settings: ModelSettings, density: float) -> float:
+    return math.log(2.0) if settings.objective == "paper" else min(max(density, 1e-9), 1.0)
 
 
 def _random_pairs(targets: Targets, noise: Noise) -> Tensor:

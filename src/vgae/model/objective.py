@@ -240,11 +240,13 @@ def reconstruction(
     return targets.norm / targets.n_nodes**2 * total
 
 
-def _added(first: PairSum, second: PairSum) -> PairSum:
+def _added(everywhere: PairSum, at_edges: PairSum) -> PairSum:
+    # Into the gradient at the edges: that of a closed form may be one row, seen many times.
     grad_right = None
-    if first.grad_right is not None and second.grad_right is not None:
-        grad_right = first.grad_right.add_(second.grad_right)
-    return PairSum(first.total + second.total, first.grad_left.add_(second.grad_left), grad_right)
+    if everywhere.grad_right is not None and at_edges.grad_right is not None:
+        grad_right = at_edges.grad_right.add_(everywhere.grad_right)
+    grad_left = at_edges.grad_left.add_(everywhere.grad_left)
+    return PairSum(everywhere.total + at_edges.total, grad_left, grad_right)
 
 
 def _attached(found: PairSum, factors: tuple[Tensor, Tensor | None]) -> Tensor:

@@ -108,6 +108,16 @@ class FittedLinks:
         return self.fitted_.engine
 
     @property
+    def expected_edges_(self) -> float:
+        """The sum of the model's own probabilities over all pairs, before any calibration.
+
+        With an offset and `objective="elbo"` it is close to the number of training edges. Without
+        an offset it is about a quarter of the squared number of nodes, and means nothing. Every
+        pair is summed, which takes quadratic time.
+        """
+        return self.fitted_.expected_edges
+
+    @property
     def settings_(self) -> FitSettings:
         """The settings of the fit, which a later `set_params` does not change."""
         return self.fitted_.settings

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
 from vgae.data.interop import as_graph
-from vgae.data.split import PAPER_SPLIT, NodeSplit, SplitSettings
+from vgae.data.split import PAPER_SPLIT, Negatives, NodeSplit, Split, SplitSettings
 from vgae.ground.errors import InputError
 from vgae.ground.files import file_errors
 from vgae.learning.evaluation import (
-    LINK_METRICS,
     Protocol,
     RunScores,
     check_runs,
     default_metrics,
     evaluate_runs,
 )
+from vgae.learning.judge import metrics_of
 from vgae.learning.kept import KeptRuns, RunMetrics, file_name
 from vgae.learning.methods import (
     FUNCTION,
@@ -36,7 +36,7 @@ from vgae.learning.methods import (
     MethodLike,
     candidates,
 )
-from vgae.learning.results import Comparison, Evaluation, MethodResult, Summary, summarize
+from vgae.learning.results import NULL, Comparison, Evaluation, MethodResult, Summary, summarize
 from vgae.learning.tasks import TASK_METRICS
 from vgae.people.answers import Link
 from vgae.people.estimators import GAE, MODELS, VGAE, LinkModel, load, make_model
@@ -64,6 +64,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_METHODS = ("vgae", "gae", NULL)
+"""The auto-encoders, and the method that knows degrees alone."""
+
 
 def check_patience(patience: int | None, validation: float) -> None:
     """Refuse early stopping without validation edges to watch.
@@ -82,7 +85,7 @@ def check_patience(patience: int | None, validation: float) -> None:
 
 
 def check_evaluation(
-    models: Mapping[str, MethodLike] | Sequence[str] | str = ("vgae", "gae"),
+    models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
     *,
     preset: str = "paper",
     runs: int = 10,
@@ -90,6 +93,7 @@ def check_evaluation(
     validation: float = PAPER_SPLIT.validation,
     test: float = PAPER_SPLIT.test,
     protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
+    negatives: Negatives = PAPER_SPLIT.negatives,
     tasks: Sequence[str] | str = ("links",),
     metrics: Sequence[str] | str | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -117,10 +121,13 @@ def check_evaluation(
     if not models:
         raise InputError("models: name at least one")
     made = candidates(models, preset=preset, overrides=overrides, settings=settings)
-    split = SplitSettings.parse({"validation": validation, "test": test, "protocol": protocol})
+    split = SplitSettings.parse(
+        {"validation": validation, "test": test, "protocol": protocol, "negatives": negatives},
+        where="split",
+    )
     for candidate in made.values():
         check_patience(candidate.settings.get("patience"), split.validation)
-    wanted = LINK_METRICS if metrics is None else tuple(_names(metrics))
+    wanted = metrics_of(split.negatives) if metrics is None else tuple(_names(metrics))
     plan = Protocol(split, _names(tasks), wanted)
     plan.check_names()
     return made, plan
@@ -128,7 +135,7 @@ def check_evaluation(
 
 def evaluate(
     data: Any,
-    models: Mapping[str, MethodLike] | Sequence[str] | str = ("vgae", "gae"),
+    models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
     *,
     preset: str = "paper",
     runs: int = 10,
@@ -136,6 +143,7 @@ def evaluate(
     validation: float = PAPER_SPLIT.validation,
     test: float = PAPER_SPLIT.test,
     protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
+    negatives: Negatives = PAPER_SPLIT.negatives,
     tasks: Sequence[str] | str = ("links",),
     metrics: Sequence[str] | str | None = None,
     nodes: NodeSplit | None = None,
@@ -149,7 +157,8 @@ def evaluate(
     Parameters
     ----------
     data
-        A graph or anything `vgae.as_graph` takes.
+        A graph or anything `vgae.as_graph` takes; every run splits it again. Or a `Split`, such as
+        `Split.from_pairs` makes: all runs are on it, and only the method's seed changes.
     models
         Names of auto-encoders and baselines; or methods by labels of your choice, where a method
         is a name, an estimator such as `VGAE(latent_dim=64)` (fitted again in each run, with the
@@ -159,13 +168,14 @@ def evaluate(
         A name in `vgae.learning.settings.presets()`, for auto-encoders given by name.
     runs, seed
         Run r uses seed + r for the split and for the method.
-    validation, test, protocol
-        See `vgae.data.split.SplitSettings`.
+    validation, test, protocol, negatives
+        See `vgae.data.split.SplitSettings`; a split has its own.
     tasks
         "links"; "nodes" and "clusters" need node labels. See `vgae.learning.tasks`.
     metrics
-        Names in `vgae.learning.evaluation.LINK_METRICS`; by default all, but the full average
-        precision only on graphs of up to 50,000 nodes.
+        Names in `vgae.learning.judge.LINK_METRICS`, "hits@K" and "precision@K" for any K; by
+        default all in `LINK_METRICS`, those that score all pairs only on graphs of up to 50,000
+        nodes.
     nodes
         Training and test nodes of the task "nodes"; by default others are drawn in each run.
     settings
@@ -211,6 +221,7 @@ def evaluate(
         validation=validation,
         test=test,
         protocol=protocol,
+        negatives=negatives,
         tasks=tasks,
         metrics=metrics,
         nodes=nodes,
@@ -226,7 +237,7 @@ def evaluate(
 
 def open_evaluation(
     data: Any,
-    models: Mapping[str, MethodLike] | Sequence[str] | str = ("vgae", "gae"),
+    models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
     *,
     nodes: NodeSplit | None = None,
     keep: str | Path | None = None,
@@ -244,15 +255,25 @@ def open_evaluation(
     3
     """
     made, plan = check_evaluation(models, **options)
-    graph = as_graph(data)
+    given = data if isinstance(data, Split) else None
+    graph = as_graph(data) if given is None else given.graph
+    if given is not None:
+        for name, value in plan.split.model_dump().items():
+            if value not in (getattr(PAPER_SPLIT, name), getattr(given.settings, name)):
+                raise InputError(f"{name}: a given split has its own; omit it")
+        for candidate in made.values():
+            check_patience(candidate.settings.get("patience"), given.settings.validation)
+        plan = replace(plan, split=given.settings)
+        plan.check_names()
     if options.get("metrics") is None:
-        plan = replace(plan, metrics=default_metrics(graph))
+        plan = replace(plan, metrics=default_metrics(graph, plan.split))
     return OpenEvaluation(
         graph,
         {label: candidate.on(graph) for label, candidate in made.items()},
         replace(plan, nodes=nodes),
         runs=int(options.get("runs", 10)),
         seed=int(options.get("seed", 0)),
+        given=given,
         keep=None if keep is None else Path(keep),
     )
 
@@ -273,6 +294,8 @@ class OpenEvaluation:
         What is measured.
     runs, seed
         Run r uses seed + r.
+    given
+        The split of all runs; None draws one in each.
     keep
         Folder of the finished runs, made with the first one; None keeps none.
 
@@ -304,9 +327,11 @@ class OpenEvaluation:
         *,
         runs: int,
         seed: int,
+        given: Split | None = None,
         keep: Path | None = None,
     ) -> None:
         plan.check(graph)
+        self._given = given
         self.keep = keep
         self._graph, self._methods, self._plan = graph, methods, plan
         self._runs, self._seed = runs, seed
@@ -349,7 +374,13 @@ class OpenEvaluation:
         methods = {label: candidate.method for label, candidate in self._methods.items()}
         done = {label: len(found) for label, found in self._found.items()}
         for scores in evaluate_runs(
-            self._graph, methods, runs=self._runs, seed=self._seed, protocol=self._plan, done=done
+            self._graph,
+            methods,
+            runs=self._runs,
+            seed=self._seed,
+            protocol=self._plan,
+            done=done,
+            given=self._given,
         ):
             self._found[scores.method].append(scores.metrics)
             self._write(scores.method)
@@ -389,6 +420,8 @@ class OpenEvaluation:
                 )
                 for label, candidate in self._methods.items()
             },
+            negatives=split.negatives,
+            given_split=self._given is not None,
         )
 
     def discard(self) -> None:
@@ -454,6 +487,7 @@ class OpenEvaluation:
             "labels": _digest(labels) if labelled and labels is not None else None,
             "nodes": None if nodes is None else _digest(nodes.train, nodes.test),
             "split": plan.split.model_dump(),
+            "given": None if self._given is None else _digest(*_parts(self._given)),
             "tasks": list(plan.tasks),
             "metrics": self._metrics,
             "method": candidate.kind,
@@ -462,6 +496,14 @@ class OpenEvaluation:
             "seed": self._seed,
             "version": version("vgae"),
         }
+
+
+def _parts(split: Split) -> list[NDArray[np.int64]]:
+    """All that tells one split of a graph from another."""
+    parts = [split.validation, split.test]
+    arrays = [part for held in parts for part in (held.positives, held.negatives, held.groups)]
+    given = [np.empty(0, np.int64) if array is None else array for array in arrays]
+    return [*given, np.array([split.seed])]
 
 
 def _digest(*arrays: NDArray[Any]) -> str:

@@ -20,6 +20,7 @@ from vgae.people.usage import Command, example, grouped
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
+    from vgae.data.split import Split
     from vgae.people.report import Reporter
 
 __all__ = ["app", "main"]
@@ -137,7 +138,9 @@ def fit(
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)
     if estimator.metrics_["test"]:
-        made = split_words(split.settings.protocol, split.settings.proportions)
+        used = split.settings
+        made = split_words(used.protocol, used.proportions)
+        made += f", {used.negatives} negatives" * (used.negatives != "uniform")
         reporter.say(f"{made}, seed {seed}" + "; scores in percent" * (not json))
     if not estimator.history_:
         reporter.say("no training steps: the weights are random, and nothing was learned")
@@ -147,18 +150,55 @@ def fit(
         raise KeyboardInterrupt
 
 
+@app.command(cls=Command, epilog=example("vgae split karate --out splits/karate"))
+@grouped
+def split(
+    graph: options.GraphArgument,
+    *,
+    out: options.SplitFolderOption,
+    reading: options.Reading,
+    holding_out: options.HoldingOut,
+    seed: options.SplitSeedOption = 0,
+    format: options.FormatOption = "csv",  # noqa: A002 - the name of the option
+    overwrite: options.OverwriteOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Hold out edges, and write all parts as tables of node ids.
+
+    `vgae evaluate --split` scores methods on them, and so can any other program.
+    """
+    from vgae.data.io import check_split_folder, write_split
+    from vgae.data.split import SplitSettings, split_edges
+    from vgae.people.report import Reporter, print_split
+
+    reporter = Reporter(quiet=quiet)
+    split_options = given(holding_out)
+    SplitSettings.parse(split_options, where="split")  # before the work of reading
+    suffix = f".{format.removeprefix('.')}"
+    check_split_folder(out, suffix=suffix, overwrite=overwrite)
+    data, graph = _read(graph, reading, reporter)
+    reporter.say(f"{graph}: {data}")
+    made = split_edges(data, seed=seed, **split_options)
+    write_split(made, out, suffix=suffix, overwrite=overwrite)
+    print_split(made, json=json)
+    reporter.say(f"{made.settings.negatives} negatives, seed {seed}; tables: {out}")
+    reporter.suggest("vgae", "evaluate", graph, "--split", out)
+
+
 @app.command(cls=Command, epilog=example("vgae evaluate karate --models vgae,katz --runs 3"))
 @grouped
 def evaluate(
     graph: options.GraphArgument,
     *,
     reading: options.Reading,
-    models: options.MethodsOption = "vgae,gae",
+    models: options.MethodsOption = "vgae,gae,preferential-attachment",
     training: Training,
     setting: options.SettingOption = None,
     runs: options.RunsOption = 10,
     seed: options.RunsSeedOption = 0,
     holding_out: options.HoldingOut,
+    split: options.SplitOption = None,
     tasks: options.TasksOption = "links",
     metrics: options.MetricsOption = None,
     compare: options.CompareOption = False,
@@ -186,6 +226,10 @@ def evaluate(
     reporter = Reporter(quiet=quiet)
     _check_out(out, check_output, overwrite=overwrite)
     names, asked = comma_list(models), comma_list(tasks)
+    split_options = given(holding_out)
+    own = split_options.keys() - {"protocol"}
+    if split is not None and own:
+        raise InputError(f"--{min(own)}: makes no sense with --split, which has its own")
     settings: dict[str, Any] = {
         "preset": training.preset,
         "runs": runs,
@@ -193,19 +237,26 @@ def evaluate(
         "tasks": asked,
         "metrics": None if metrics is None else comma_list(metrics),
         "settings": method_settings(setting),
-        **given(holding_out),
+        **split_options,
         **training.overrides(),
     }
     from vgae.data.datasets import public_node_split
     from vgae.model.kernels.first_use import compile_once
     from vgae.people import api
 
-    api.check_evaluation(names, **settings)  # before the work of reading
+    _, plan = api.check_evaluation(names, **settings)  # before the work of reading
     data, graph = _read(graph, reading, reporter)
     reporter.say(f"{graph}: {data}")
+    splits: Graph | Split = data  # each run draws its own
+    if split is not None:
+        from vgae.data.io import read_split
+
+        protocol = None if holding_out.protocol is None else plan.split.protocol
+        with reporter.working(f"reading {split}"):
+            splits = read_split(split, data, protocol=protocol)
     compile_once(reporter.working)
     nodes = public_node_split(graph) if "nodes" in asked else None
-    work = api.open_evaluation(data, names, nodes=nodes, keep=keep, **settings)
+    work = api.open_evaluation(splits, names, nodes=nodes, keep=keep, **settings)
     total = runs * len(names)
     if work.n_taken_over:
         reporter.say(f"{work.n_taken_over} of {total} runs are taken over from {keep}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vgae.learning.settings import LATENT_OF
 
-__all__ = ["METHODS", "METRICS", "TASKS", "graphs", "list_of", "one_of"]
+__all__ = ["METHODS", "METRICS", "NEGATIVES", "TASKS", "graphs", "list_of", "one_of"]
 
 METHODS = (
     *LATENT_OF,
@@ -16,8 +16,10 @@ METHODS = (
 )
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
-    "full_average_precision",
+    *("full_average_precision", "auc_degree", "average_precision_degree", "auc_by_node"),
+    "precision@100",
 )
+NEGATIVES = ("uniform", "degree", "two-hop")
 TASKS = ("links", "nodes", "clusters")
 """Closed lists of names, written again here since the rooms that own them import torch."""
 

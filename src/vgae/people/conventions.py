@@ -192,6 +192,11 @@ class Estimator:
 
     @classmethod
     def _learned(cls) -> set[str]:
-        """Names of what `fit` learns: the annotated names that end in an underscore."""
-        names = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+        """Names of what `fit` learns: annotated names and properties that end in an underscore."""
+        names = {
+            name
+            for base in cls.__mro__
+            for name in (*inspect.get_annotations(base), *vars(base))
+            if name in inspect.get_annotations(base) or isinstance(vars(base)[name], property)
+        }
         return {name for name in names if name.endswith("_") and not name.startswith("_")}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Self, final
 
 import numpy as np
@@ -18,7 +19,7 @@ from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.notebook import html_table
 from vgae.learning.fitted import Callback, fit
 from vgae.learning.metrics import roc_auc
-from vgae.learning.settings import FitSettings, named_preset
+from vgae.learning.settings import FitSettings, named_preset, parameters_section
 from vgae.learning.store import load_fitted, save_fitted, staged_run
 from vgae.learning.train import choose_place, finishing_on_interrupt
 from vgae.model.kernels import check_engine
@@ -40,26 +41,7 @@ class LinkModel(Estimator, FittedLinks):
     estimator follows scikit-learn's conventions: it transforms the nodes of a graph into their
     embedding.
 
-    Parameters
-    ----------
-    latent_dim, hidden_dim
-        Length of the embedding, and width of the hidden layer.
-    objective
-        "paper" (class-weighted cross-entropy) or "elbo"; see `vgae.model.objective`.
-    bias
-        Whether layers have biases.
-    features
-        "raw", "unit" (the features of each node are scaled to unit length) or "none" (ignored).
-    steps, learning_rate
-        Number of full-batch steps of Adam, and their size.
-    validate_every, patience
-        See `vgae.learning.train.TrainSettings`; `patience` needs a split with validation pairs.
-    engine, device
-        Engine of the all-pairs sum ("auto" takes the fastest exact one), and where to compute, in
-        torch's terms: "cpu" or "cuda".
-    seed
-        Seed of the initial weights and the samples, a whole number: fits with the same seed are
-        identical.
+    {parameters}
 
     Attributes
     ----------
@@ -324,6 +306,11 @@ class LinkModel(Estimator, FittedLinks):
         """
         with staged_run(Path(path), overwrite=overwrite) as staged:
             save_fitted(self.fitted_, staged)
+
+
+LinkModel.__doc__ = (LinkModel.__doc__ or "").replace(
+    "{parameters}", indent(parameters_section(), "    ").strip()
+)
 
 
 def _check_labels(y: Any) -> None:

@@ -18,7 +18,15 @@ import typer
 
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.settings import LATENT_OF
-from vgae.people.completion import METHODS, METRICS, TASKS, graphs, list_of, one_of
+from vgae.people.completion import (
+    METHODS,
+    METRICS,
+    NEGATIVES,
+    TASKS,
+    graphs,
+    list_of,
+    one_of,
+)
 from vgae.people.setting_options import SETTINGS, check_choice
 
 if TYPE_CHECKING:
@@ -100,6 +108,24 @@ RunsSeedOption = Annotated[
     int,
     _scores_option(metavar="S", help="Run r uses seed S + r for the split and for the method."),
 ]
+SplitOption = Annotated[
+    Path | None,
+    _held_out_option(
+        "--split",
+        metavar="DIR",
+        help="Score every run on this split: a folder of tables of node ids, as `vgae split` "
+        "writes or by hand (test, and optionally train, validation, test_negatives, "
+        "validation_negatives).",
+    ),
+]
+SplitFolderOption = Annotated[
+    Path, _output_option("--out", metavar="DIR", help="The folder to make.")
+]
+SplitSeedOption = Annotated[int, _held_out_option("--seed", metavar="S", help="Seed of the split.")]
+FormatOption = Annotated[
+    str,
+    _output_option("--format", metavar="NAME", help="csv, tsv, jsonl, parquet, arrow or feather."),
+]
 TasksOption = Annotated[
     str,
     _scores_option(
@@ -113,9 +139,10 @@ MetricsOption = Annotated[
     str | None,
     _scores_option(
         metavar="NAMES",
-        help="Any of auc, average_precision, hits@10, hits@50, hits@100, mrr and "
-        "full_average_precision (among all pairs, at their true prevalence), separated by commas; "
-        "default: all, the last on up to 50,000 nodes.",
+        help="Any of auc, average_precision, hits@K, mrr, full_average_precision and precision@K "
+        "(among all pairs, at their true prevalence), auc_degree and average_precision_degree "
+        "(degree-corrected negatives; or _uniform, _two-hop), auc_by_node, separated by commas; "
+        "default: all, those among all pairs on up to 50,000 nodes.",
         autocompletion=list_of(*METRICS),
     ),
 ]
@@ -352,6 +379,15 @@ class HoldingOut:
             help="Messages when test pairs are scored: T, train-only (default); TV, train + "
             "validation.",
             autocompletion=one_of("T", "TV"),
+        ),
+    ] = None
+    negatives: Annotated[
+        str | None,
+        _held_out_option(
+            metavar="KIND",
+            help="Pairs that held-out edges are ranked against: uniform (default), degree (in "
+            "proportion to degrees) or two-hop (with a common neighbour).",
+            autocompletion=one_of(*NEGATIVES),
         ),
     ] = None
 

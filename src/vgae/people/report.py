@@ -16,11 +16,12 @@ from rich.text import Text
 
 from vgae.data.adjacency import count
 from vgae.ground.errors import one_line
-from vgae.learning.results import shares
+from vgae.learning.results import NULL, shares
 from vgae.people.printing import print_json, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
 
 if TYPE_CHECKING:
+    from vgae.data.split import Split
     from vgae.learning.results import Evaluation
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "print_links",
     "print_metrics",
     "print_reproduction",
+    "print_split",
     "print_table",
     "print_traceback",
     "scores_words",
@@ -54,6 +56,13 @@ METRIC_TITLES = {
     "average_precision": "AP",
     "mrr": "MRR",
     "full_average_precision": "full AP",
+    "auc_uniform": "AUC unif.",
+    "average_precision_uniform": "AP unif.",
+    "auc_degree": "AUC deg.",
+    "average_precision_degree": "AP deg.",
+    "auc_two-hop": "AUC 2-hop",
+    "average_precision_two-hop": "AP 2-hop",
+    "auc_by_node": "AUC node",
     "nmi": "NMI",
     "ari": "ARI",
 }
@@ -249,7 +258,8 @@ def print_evaluation(result: Evaluation) -> None:
     metrics = list(next(iter(result.metrics.values())))
     rows = []
     for name, scores in result.metrics.items():
-        rows.append([name, *(percent(scores[m].mean, scores[m].standard_error) for m in metrics)])
+        means = (percent(scores[m].mean, scores[m].standard_error) for m in metrics)
+        rows.append([result.title(name), *means])
         if any(scores[m].interval is not None for m in metrics):
             rows.append(["  95 % interval", *(_interval(scores[m].interval) for m in metrics)])
     header = "model"
@@ -376,17 +386,28 @@ def evaluation_words(result: Evaluation) -> str:
     """
     if result.runs > 1:
         told = ["mean and standard error, in percent", f"{result.runs} runs"]
-        if "links" in result.tasks:
+        if result.given_split:
+            told[1] += " (only the method's seed changes)"
+        elif "links" in result.tasks:
             told[1] += " (seed and split change together)"
     else:
         told = ["a single run, in percent, without a standard error"]
     if "links" in result.tasks:
         told.append(split_words(result.protocol, result.proportions))
+        told[-1] += ", given" * result.given_split
+        if result.negatives != "uniform":
+            told.append(f"{result.negatives} negatives")
     for name, used in result.results.items():
         words = [] if used.features is None else [f"with{'' if used.features else 'out'} features"]
         words += [] if used.preset is None else [f"preset {used.preset}"]
         words += [f"{key} {value}" for key, value in used.overrides.items()]
         told.append(f"{name}: {', '.join(words) or used.kind}")
+    beaten = result.beaten_by_degrees()
+    if beaten is not None:
+        told.append(
+            f"{NULL} knows degrees alone: a method that does not beat it has learned nothing else "
+            f"of this graph (here: {', '.join(beaten) or 'none'})"
+        )
     return "; ".join(told)
 
 
@@ -402,11 +423,42 @@ def scores_words(metrics: Mapping[str, float | None]) -> str:
 
 
 def _title(metric: str) -> str:
+    if metric.startswith("precision@"):
+        return metric.replace("precision", "P")
     return METRIC_TITLES.get(metric, metric.title())
 
 
 def _interval(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)
+
+
+def print_split(split: Split, *, json: bool) -> None:
+    """Print the parts of a split with their numbers of edges and negatives.
+
+    Examples
+    --------
+    >>> from vgae import load_dataset, split_edges
+    >>> print_split(split_edges(load_dataset("karate"), seed=0), json=False)
+    part [T, 85 / 5 / 10]  edges  negatives
+    train                     68          0
+    validation                 3          3
+    test                       7          7
+    """
+    parts = {"validation": split.validation, "test": split.test}
+    numbers = {"train": {"edges": split.train.n_edges, "negatives": 0}} | {
+        name: {"edges": len(part.positives), "negatives": len(part.negatives)}
+        for name, part in parts.items()
+    }
+    made = split.settings
+    if json:
+        proportions = made.proportions
+        about = {"protocol": made.protocol, "proportions": proportions, "negatives": made.negatives}
+        print_json({**about, "seed": split.seed, "parts": numbers})
+        return
+    print_table(
+        [f"part {split_label(made.protocol, made.proportions)}", "edges", "negatives"],
+        [[name, *(f"{number:,}" for number in row.values())] for name, row in numbers.items()],
+    )
 
 
 def split_label(protocol: str, proportions: Mapping[str, float]) -> str:

@@ -101,7 +101,7 @@ def test_damaged_and_newer_files_are_refused(tmp_path: Path, karate: Graph) -> N
     with pytest.raises(InputError, match="no such file"):
         load_split(tmp_path / "none.npz", karate)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vgae.data.split.archive.FORMAT_VERSION", 2)
+        patch.setattr("vgae.data.split.archive.FORMAT_VERSION", 3)
         save_split(split_edges(karate, seed=0), path)
     with pytest.raises(InputError, match="newer"):
         load_split(path, karate)
@@ -118,3 +118,24 @@ def test_a_split_with_the_proportions_of_an_earlier_fit_is_still_read(
     back = load_split(path, karate)
     assert back.settings == SplitSettings.of_sizes(78, validation=7, test=15, protocol="TV")
     assert back.train.fingerprint == split.train.fingerprint
+
+
+def test_a_split_of_the_first_format_is_read_as_uniform(tmp_path: Path, karate: Graph) -> None:
+    """It says nothing of negatives, which were drawn uniformly."""
+    path = tmp_path / "split.npz"
+    split = split_edges(karate, seed=0)
+    save_split(split, path)
+    rewrite(path, format_version=1, settings={"validation": 0.05, "test": 0.1, "protocol": "T"})
+    assert load_split(path, karate).settings == split.settings
+
+
+def test_damaged_groups_are_refused(tmp_path: Path, karate: Graph) -> None:
+    path = tmp_path / "split.npz"
+    split = split_edges(karate, seed=0, negatives="two-hop")
+    save_split(split, path)
+    assert load_split(path, karate).settings.negatives == "two-hop"
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(path, **arrays, test_groups=np.array([0, 1, 99]))
+    with pytest.raises(InputError, match="split.npz: groups: int64 of shape"):
+        load_split(path, karate)

@@ -109,6 +109,10 @@ def test_a_split_cannot_lie_whoever_makes_it(karate: Graph) -> None:
             {"settings": SplitSettings(validation=0.1, test=0.2)},
             "of_sizes computes the true",
         ),
+        (
+            {"validation": HeldOut(split.validation.positives, [])},
+            "validation has 0 negatives for 7 positives; give at least one of each",
+        ),
         ({"settings": {"test": 0.1}}, "settings must be a vgae.data.split.SplitSettings"),
         ({"seed": -1}, "seed -1"),
         ({"seed": None}, "seed None"),

@@ -1,4 +1,4 @@
-"""Addresses of elements, whatever their type and wherever the array starts."""
+"""Addresses of elements of any type, in arrays with any start."""
 
 from typing import Any
 

@@ -1,9 +1,7 @@
-"""What is this engine's alone: its blocks, its exponential, and what it leaves to others."""
+"""What only this engine does: its blocks, and what it leaves to others."""
 
 import math
-from typing import Any
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,6 @@ from pair_sums import dense_sum, factors
 
 from vgae.model.kernels import numba_engine as module
 from vgae.model.kernels.engines import TileEngine
-from vgae.model.kernels.lanes import N_LANES, load, store
 from vgae.model.kernels.numba_engine import LARGEST_BLOCK, NEVER, NumbaEngine
 
 
@@ -29,21 +26,6 @@ def test_blocks_hold_a_factor_and_padding_that_counts_for_nothing(n_nodes: int, 
     assert (flat[:n_nodes] == 0).all()
     assert (flat[n_nodes:] == NEVER).all()
     assert np.abs(packed.rows.reshape(-1, padded)[n_nodes:]).sum() == 0
-
-
-def test_the_exponential_is_exact_to_float32() -> None:
-    @numba.njit
-    def exponentials(values: Any, results: Any) -> None:
-        for place in range(0, values.size, N_LANES):
-            store(results, place, module._exponential(load(values, place)))
-
-    values = np.linspace(-80.0, 0.0, 2**16, dtype=np.float32)
-    results = np.empty_like(values)
-    exponentials(values, results)
-    exact = np.exp(values.astype(np.float64))
-    # 9.2e-8 of the polynomial and the rounding of the result; log2(e) is off by 1.3e-8 of itself.
-    assert (np.abs(results / exact - 1.0) < 2e-7 + 1.5e-8 * np.abs(values)).all()
-    assert results[-1] == 1.0
 
 
 @pytest.mark.parametrize(("n_left", "n_right"), [(700, 30), (30, 700), (1, 1), (193, 385)])

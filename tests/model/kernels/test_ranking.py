@@ -49,6 +49,34 @@ def test_top_partners_equal_brute_force(graph: Graph, k: int, seed: int) -> None
     assert [tuple(pair) for pair in pairs.tolist()] == expected
 
 
+@settings(deadline=None)
+@given(graphs(max_nodes=30), st.integers(1, 60), st.integers(0, 100))
+def test_two_factors_are_searched_as_the_logits_that_they_make(
+    graph: Graph, k: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.integers(-2, 3, size=(graph.n_nodes, 2)).astype("f4")
+    offsets, one = random.integers(-3, 4, size=(graph.n_nodes, 1)), np.ones((graph.n_nodes, 1))
+    left = np.concatenate([vectors, offsets, one], axis=1).astype("f4")
+    right = np.concatenate([vectors, one, offsets], axis=1).astype("f4")
+    sides = torch.from_numpy(left), torch.from_numpy(right)
+    logits, known, n = left @ right.T, dense(graph), graph.n_nodes
+    free = [(i, j) for i in range(n) for j in range(i + 1, n) if not known[i, j]]
+    expected = sorted(free, key=lambda pair: (-logits[pair], pair))[:k]
+    pairs, values = top_pairs(sides[0], k, known=graph.adjacency, right=sides[1])
+    assert [tuple(pair) for pair in pairs.tolist()] == expected
+    assert values.tolist() == [float(logits[pair]) for pair in expected]
+    node = np.array([n - 1])
+    pairs, _ = top_partners(sides[0], node, k, known=graph.adjacency, right=sides[1])
+    others = [j for j in range(n - 1) if not known[n - 1, j]]
+    best = sorted(others, key=lambda j: (-logits[n - 1, j], j))[:k]
+    assert pairs[:, 1].tolist() == best
+    levels = np.array([-1.0, 0.5, 4.0], np.float32)
+    counts = count_reaching(sides[0], levels, known=graph.adjacency, right=sides[1])
+    reached = np.searchsorted(levels, [logits[pair] for pair in free], side="right")
+    assert counts.tolist() == np.bincount(reached.astype(int), minlength=4).tolist()
+
+
 def test_a_complete_graph_has_nothing_to_recommend() -> None:
     graph = Graph.from_edges([(0, 1), (1, 2), (0, 2)])
     factor = torch.ones(3, 2)
@@ -115,6 +143,8 @@ def test_factor_and_known_pairs_must_go_together() -> None:
     graph = Graph.from_edges([(0, 1)], n_nodes=3)
     with pytest.raises(ValueError, match="4 vectors, but known pairs of shape"):
         top_pairs(torch.zeros(4, 2), 1, known=graph.adjacency)
+    with pytest.raises(ValueError, match=r"factors of shapes \(3, 2\) and \(3, 1\)"):
+        top_pairs(torch.zeros(3, 2), 1, known=graph.adjacency, right=torch.zeros(3, 1))
     with pytest.raises(IndexError, match="not all of them are below 3"):
         top_partners(torch.zeros(3, 2), np.array([3]), 1, known=graph.adjacency)
     assert top_pairs(torch.zeros(3, 2), 0, known=graph.adjacency)[0].shape == (0, 2)

@@ -111,11 +111,11 @@ def test_tasks_of_stuck_threads_are_done_by_others_to_the_bit(
     sizes: tuple[int, ...], n_stuck: int
 ) -> None:
     """Threads that have taken the first tasks never get to do them."""
-    alone, beside = _Sweep(*sizes), _Sweep(*sizes)
+    alone, helped = _Sweep(*sizes), _Sweep(*sizes)
     alone.call(helping=False)
-    beside.turn[0] = n_stuck
-    beside.call(helping=False)
-    for ours, theirs in zip(alone.found(), beside.found(), strict=True):
+    helped.turn[0] = n_stuck
+    helped.call(helping=False)
+    for ours, theirs in zip(alone.found(), helped.found(), strict=True):
         assert np.array_equal(ours, theirs)
 
 

@@ -1,4 +1,4 @@
-"""Files in and out: graphs, node features, pairs of nodes, embeddings."""
+"""Files in and out: graphs, node features, pairs of nodes, splits, embeddings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vgae.data.graph import Graph
 from vgae.data.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.data.io.features import read_new_features, with_features_from
 from vgae.data.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
+from vgae.data.io.split_tables import check_split_folder, read_split, write_split
 from vgae.data.io.standard_input import STANDARD_INPUT, input_file
 from vgae.data.io.vectors import (
     check_vectors,
@@ -28,6 +29,7 @@ from vgae.ground.limits import most_bytes
 __all__ = [
     "MARKED_FORMATS",
     "STANDARD_INPUT",
+    "check_split_folder",
     "check_vectors",
     "check_vectors_output",
     "input_file",
@@ -35,8 +37,10 @@ __all__ = [
     "read_new_edges",
     "read_new_features",
     "read_pairs",
+    "read_split",
     "vector_columns",
     "write_graph",
+    "write_split",
     "write_vectors",
 ]
 

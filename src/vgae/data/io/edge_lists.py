@@ -24,7 +24,7 @@ from vgae.data.tables import Table, edge_columns, open_table
 from vgae.ground.errors import InputError, shown
 from vgae.ground.files import local_path
 
-__all__ = ["looks_like_header", "read_edges", "read_new_edges", "read_pairs"]
+__all__ = ["looks_like_header", "pair_rows", "read_edges", "read_new_edges", "read_pairs"]
 
 logger = logging.getLogger("vgae.data.io")
 
@@ -172,8 +172,30 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
     >>> read_pairs(path, Graph.from_pairs([("ann", "bob"), ("bob", "cid")]))
     [['ann', 'cid']]
     """
-    table = open_table(local_path(path), header=header, guess_header=_unlike_nodes_of(graph))
-    ids, _ = _read_columns(table, edge_columns(table, what="pairs", has_options=False))
+    rows, _ = pair_rows(local_path(path), graph, header=header)
+    pairs: list[list[NodeId]] = graph.ids[rows].tolist()
+    return pairs
+
+
+def pair_rows(
+    path: Path, graph: Graph, *, header: bool | None = None, logged: bool = True
+) -> tuple[NDArray[np.int64], Table]:
+    r"""Pairs of a graph's nodes as node indices, and the table, which knows where each row is.
+
+    Parameters and what raises are those of `read_pairs` and, for `logged`, of `edge_columns`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "pairs.csv")
+    >>> _ = path.write_text("ann,cid\n")
+    >>> rows, table = pair_rows(path, Graph.from_pairs([("ann", "bob"), ("bob", "cid")]))
+    >>> rows.tolist(), table.place(0).endswith("pairs.csv, line 1")
+    ([[0, 2]], True)
+    """
+    table = open_table(path, header=header, guess_header=_unlike_nodes_of(graph))
+    reading = edge_columns(table, what="pairs", has_options=False, logged=logged)
+    ids, _ = _read_columns(table, reading)
     ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
         raise _no_rows(table, "pairs")
@@ -187,8 +209,7 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
             advice = "; if this line is a header, give --header (header=True)"
         error = unknown_node(names[codes[end][row]], graph.ids)
         raise InputError(f"{table.place(row)}: {error}{advice}")
-    pairs: list[list[NodeId]] = graph.ids[rows].tolist()
-    return pairs
+    return rows, table
 
 
 # --------------------------------------------------------------------- columns

@@ -1,36 +1,47 @@
 """Splits of a graph into training and held-out parts, leak-proof by construction.
 
-`values` holds what a split is made of and checks it, `drawing` holds edges out, `nodes` splits
-labelled nodes, `archive` saves and loads splits.
+`settings` says how edges are held out, `negatives` draws pairs without an edge, `held_out` holds a
+part, `given` reads the parts that people bring, `values` holds a split and checks it, `drawing`
+draws one, `node_splits` splits labelled nodes, `archive` saves and loads splits.
 """
 
 from vgae.data.split.archive import load_split, load_split_edges, save_split
-from vgae.data.split.drawing import sample_non_edges, split_edges
-from vgae.data.split.node_splits import NodeSplit, labelled_nodes, node_split
-from vgae.data.split.values import (
-    PAPER_SPLIT,
-    HeldOut,
+from vgae.data.split.drawing import other_negatives, split_edges
+from vgae.data.split.given import POSITIVE, GivenPairs, held_out_parts
+from vgae.data.split.held_out import HeldOut
+from vgae.data.split.negatives import (
+    DRAWN,
     Pairs,
-    Protocol,
-    Split,
-    SplitSettings,
-    TrainingView,
+    count_non_edges,
+    sample_non_edges,
+    sample_non_neighbors,
 )
+from vgae.data.split.node_splits import NodeSplit, labelled_nodes, node_split
+from vgae.data.split.settings import PAPER_SPLIT, Negatives, Protocol, SplitSettings
+from vgae.data.split.values import Split, TrainingView
 
 __all__ = [
+    "DRAWN",
     "PAPER_SPLIT",
+    "POSITIVE",
+    "GivenPairs",
     "HeldOut",
+    "Negatives",
     "NodeSplit",
     "Pairs",
     "Protocol",
     "Split",
     "SplitSettings",
     "TrainingView",
+    "count_non_edges",
+    "held_out_parts",
     "labelled_nodes",
     "load_split",
     "load_split_edges",
     "node_split",
+    "other_negatives",
     "sample_non_edges",
+    "sample_non_neighbors",
     "save_split",
     "split_edges",
 ]

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from vgae.data.adjacency import count, pair_codes
 from vgae.data.graph import Graph
-from vgae.data.split.values import HeldOut, Pairs, Split, SplitSettings
+from vgae.data.split.held_out import HeldOut
+from vgae.data.split.negatives import Pairs
+from vgae.data.split.settings import SplitSettings
+from vgae.data.split.values import Split
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import BAD_ARCHIVE, file_errors, staged_file
 
 __all__ = ["load_split", "load_split_edges", "save_split"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Format 1 knew neither kinds of negatives nor negatives of single positives."""
+
+GROUPS = ("validation_groups", "test_groups")
 
 
 def save_split(split: Split, path: str | Path) -> None:
@@ -45,6 +52,10 @@ def save_split(split: Split, path: str | Path) -> None:
         "seed": split.seed,
         "settings": split.settings.model_dump(),
     }
+    parts = {"validation": split.validation, "test": split.test}
+    groups: dict[str, Any] = {
+        f"{name}_groups": part.groups for name, part in parts.items() if part.groups is not None
+    }
     with staged_file(path) as staged, file_errors(path), staged.open("wb") as handle:
         np.savez_compressed(
             handle,
@@ -54,6 +65,7 @@ def save_split(split: Split, path: str | Path) -> None:
             validation_negatives=split.validation.negatives,
             test_positives=split.test.positives,
             test_negatives=split.test.negatives,
+            **groups,
         )
 
 
@@ -86,10 +98,17 @@ def load_split(path: str | Path, graph: Graph) -> Split:
     """
     path = Path(path)
     about, arrays = _read_arrays(path)
-    validation, test = (
-        HeldOut(arrays[f"{name}_positives"], arrays[f"{name}_negatives"])
-        for name in ("validation", "test")
-    )
+    try:
+        validation, test = (
+            HeldOut(
+                arrays[f"{name}_positives"],
+                arrays[f"{name}_negatives"],
+                arrays.get(f"{name}_groups"),
+            )
+            for name in ("validation", "test")
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if about.n_nodes != graph.n_nodes:
         raise InputError(
             f"{path}: is a split of {count(about.n_nodes, 'node')}, "
@@ -103,7 +122,9 @@ def load_split(path: str | Path, graph: Graph) -> Split:
     sizes = {"validation": len(validation.positives), "test": len(test.positives)}
     if not settings.agree(graph.n_edges, sizes):
         # Earlier versions kept the proportions of the fit after new nodes had joined the model.
-        settings = SplitSettings.of_sizes(graph.n_edges, **sizes, protocol=settings.protocol)
+        settings = SplitSettings.of_sizes(
+            graph.n_edges, **sizes, protocol=settings.protocol, negatives=settings.negatives
+        )
     try:
         return Split(graph, train, validation, test, settings, about.seed)
     except InputError as error:
@@ -160,6 +181,7 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
                 about = strict_json(str(archive["about"]))
                 arrays = {name: archive[name] for name in names}
+                arrays |= {name: archive[name] for name in GROUPS if name in archive.files}
             newer = int(about["format_version"]) > FORMAT_VERSION
         except (*BAD_ARCHIVE, MemoryError):  # a size that the file claims falsely
             raise InputError(f"{path}: is not a split, or is damaged") from None
@@ -167,6 +189,8 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
         raise newer_format(path, about["format_version"], FORMAT_VERSION)
     parsed = _About.parse(about, where=str(path))
     for name, pairs in arrays.items():
+        if name in GROUPS:
+            continue  # HeldOut checks them
         if pairs.dtype != np.int64 or pairs.ndim != 2 or pairs.shape[1] != 2:
             raise InputError(f"{path}: {name} are not pairs of node indices")
         if pairs.size and (pairs.min() < 0 or pairs.max() >= parsed.n_nodes):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vgae.data.adjacency import count, pair_codes, places_of
+from vgae.data.adjacency import count
 from vgae.data.graph import Graph
-from vgae.data.split.values import PAPER_SPLIT, HeldOut, Pairs, Protocol, Split, SplitSettings
+from vgae.data.split.held_out import HeldOut
+from vgae.data.split.negatives import DRAWN, Pairs, sample_non_edges
+from vgae.data.split.settings import PAPER_SPLIT, Negatives, Protocol, SplitSettings
+from vgae.data.split.values import Split
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 
-__all__ = ["sample_non_edges", "split_edges"]
+__all__ = ["other_negatives", "split_edges"]
 
 
 def split_edges(
@@ -21,11 +23,14 @@ def split_edges(
     validation: float = PAPER_SPLIT.validation,
     test: float = PAPER_SPLIT.test,
     protocol: Protocol = PAPER_SPLIT.protocol,
+    negatives: Negatives = PAPER_SPLIT.negatives,
 ) -> Split:
     """Hold out edges, and draw one pair without an edge for each of them.
 
-    These negatives are uniform over the pairs that have no edge in the whole graph, in either
-    direction. No unordered pair is drawn twice, within or across validation and test.
+    A negative has no edge in the whole graph, in either direction. No unordered pair is drawn
+    twice, within or across validation and test. Negatives of the kind "two-hop" have a common
+    neighbour in the training graph, not in the whole one: otherwise a validation negative whose two
+    steps are not in the training graph would tell a method that a held-out edge is near.
 
     Parameters
     ----------
@@ -33,14 +38,14 @@ def split_edges(
         An undirected graph.
     seed
         Not negative; the same graph, settings and seed give the same split.
-    validation, test, protocol
-        Proportions and protocol; see `SplitSettings`.
+    validation, test, protocol, negatives
+        Proportions, protocol and kind of negatives; see `SplitSettings`.
 
     Raises
     ------
     InputError
         A proportion is not allowed, or the graph is directed, has too few edges to hold out that
-        share, or has too few pairs without an edge.
+        share, or has too few pairs without an edge of the kind that is asked for.
 
     Examples
     --------
@@ -50,8 +55,14 @@ def split_edges(
     (34, 2, 4)
     """
     settings = SplitSettings.parse(
-        {"validation": validation, "test": test, "protocol": protocol}, where="split"
+        {"validation": validation, "test": test, "protocol": protocol, "negatives": negatives},
+        where="split",
     )
+    if negatives not in DRAWN:
+        raise InputError(
+            f"split: negatives: '{negatives}' are not drawn; use one of {', '.join(DRAWN)}, or "
+            "Split.from_pairs with your own"
+        )
     if not isinstance(graph, Graph):
         raise InputError(
             f"split_edges takes a Graph, not {type(graph).__name__}; vgae.as_graph makes one"
@@ -77,80 +88,61 @@ def split_edges(
         )
     random = np.random.default_rng(stream_seed(seed, "split"))
     shuffled = edges[random.permutation(len(edges))]
-    negatives = sample_non_edges(
+    train = graph.with_edges(shuffled[n_held_out:])
+    drawn = sample_non_edges(
         graph,
         n_held_out,
         random,
+        kind=negatives,
+        train=train,
         advice="hold out a smaller share (--validation, --test), or none with --no-holdout",
     )
     cut = sizes["validation"]
     return Split(
         graph=graph,
-        train=graph.with_edges(shuffled[n_held_out:]),
-        validation=HeldOut(shuffled[:cut], negatives[:cut]),
-        test=HeldOut(shuffled[cut:n_held_out], negatives[cut:]),
+        train=train,
+        validation=HeldOut(shuffled[:cut], drawn[:cut]),
+        test=HeldOut(shuffled[cut:n_held_out], drawn[cut:]),
         settings=settings,
         seed=seed,
     )
 
 
-def sample_non_edges(
-    graph: Graph, n_wanted: int, random: np.random.Generator, *, advice: str
-) -> Pairs:
-    """Draw distinct unordered pairs without an edge, uniformly and in random order.
+def other_negatives(split: Split, kind: Negatives) -> Pairs:
+    """Draw negatives of another kind for the test edges of a split, one per edge.
+
+    They come from a stream of the split's seed for this kind alone, so that drawing them changes
+    nothing else. The split's own negatives are returned where they are of this kind.
 
     Parameters
     ----------
-    graph
-        An undirected graph.
-    n_wanted
-        Number of pairs.
-    random
-        Source of the random numbers.
-    advice
-        What the error tells the user to do when the graph has fewer such pairs.
+    split
+        A split with test edges.
+    kind
+        A kind of negatives that can be drawn.
 
     Returns
     -------
-    Node indices, shape (n_wanted, 2), the smaller index of each pair first.
+    Node indices, shape (n_negatives, 2).
 
     Raises
     ------
     InputError
-        The graph has fewer pairs without an edge.
+        The graph has fewer pairs of this kind.
 
     Examples
     --------
-    >>> path = Graph.from_edges([(0, 1), (1, 2)])
-    >>> sample_non_edges(path, 1, np.random.default_rng(0), advice="ask for fewer").tolist()
-    [[0, 2]]
+    >>> ring = Graph.from_edges([(i, (i + 1) % 40) for i in range(40)])
+    >>> other_negatives(split_edges(ring, seed=0), "degree").shape
+    (4, 2)
     """
-    n_nodes = graph.n_nodes
-    n_non_edges = n_nodes * (n_nodes - 1) // 2 - graph.n_edges
-    if n_wanted > n_non_edges:
-        raise InputError(
-            f"the graph has {count(n_non_edges, 'pair')} without an edge, but {n_wanted} are "
-            f"needed as negatives; {advice}"
-        )
-    edge_codes = pair_codes(graph.edges, n_nodes)  # sorted, as edges are
-    if n_non_edges <= 4 * n_wanted:
-        # Most of them are needed, so the graph is small or dense: list all pairs and choose.
-        source, target = np.triu_indices(n_nodes, k=1)
-        free = np.setdiff1d(source * n_nodes + target, edge_codes, assume_unique=True)
-        found = random.choice(free, n_wanted, replace=False)
-    else:
-        found = np.empty(0, dtype=np.int64)
-        while found.size < n_wanted:
-            drawn = random.integers(n_nodes, size=(2 * (n_wanted - found.size) + 16, 2))
-            drawn = drawn[drawn[:, 0] != drawn[:, 1]]
-            codes = pair_codes(drawn, n_nodes)
-            free = codes[places_of(codes, edge_codes) < 0]
-            found = _distinct(np.concatenate([found, free]))
-        found = found[:n_wanted]
-    return np.stack(np.divmod(found, n_nodes), axis=1)
-
-
-def _distinct(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The values without repetitions, in the order of first occurrence."""
-    _, first = np.unique(codes, return_index=True)
-    return codes[np.sort(first)]
+    if split.settings.negatives == kind:
+        return split.test.negatives
+    return sample_non_edges(
+        split.graph,
+        len(split.test.positives),
+        np.random.default_rng(stream_seed(split.seed, f"{kind} negatives")),
+        kind=kind,
+        train=split.train,
+        advice="hold out a smaller share",
+    )

@@ -5,151 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
+from numpy.typing import NDArray
 
-from vgae.data.adjacency import check_inside, index_pairs, pair_codes, places_of
+from vgae.data.adjacency import check_inside, pair_codes, places_of
 from vgae.data.graph import Graph, count
-from vgae.ground.config import Settings, stream_seed
+from vgae.data.split.given import given_pairs, held_out_parts
+from vgae.data.split.held_out import HeldOut
+from vgae.data.split.settings import Negatives, Protocol, SplitSettings
+from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 
-__all__ = [
-    "PAPER_SPLIT",
-    "HeldOut",
-    "Pairs",
-    "Protocol",
-    "Split",
-    "SplitSettings",
-    "TrainingView",
-]
+__all__ = ["Split", "TrainingView"]
 
-Pairs = NDArray[np.int64]
-Protocol = Literal["T", "TV"]
-
-
-class SplitSettings(Settings):
-    """Proportions and protocol; the default is the paper's 85 / 5 / 10.
-
-    Attributes
-    ----------
-    validation, test
-        Fractions of the edges to hold out, each rounded down to whole edges.
-    protocol
-        The edges that carry messages when the test pairs are scored: "T" for train-only messages,
-        "TV" for train + validation messages.
-
-    Examples
-    --------
-    >>> settings = SplitSettings(validation=0.1, test=0.2, protocol="TV")
-    >>> settings.proportions
-    {'train': 0.7, 'validation': 0.1, 'test': 0.2}
-    >>> settings.sizes(78)
-    {'validation': 7, 'test': 15}
-    >>> settings.agree(78, {"validation": 8, "test": 16})  # rounded up: still these proportions
-    True
-    """
-
-    validation: float = Field(default=0.05, ge=0.0, lt=1.0)
-    test: float = Field(default=0.10, ge=0.0, lt=1.0)
-    protocol: Protocol = "T"
-
-    @property
-    def proportions(self) -> dict[str, float]:
-        """Fractions of the edges by part, including the training edges."""
-        train = round(1.0 - self.validation - self.test, 12)
-        return {"train": train, "validation": self.validation, "test": self.test}
-
-    def sizes(self, n_edges: int) -> dict[str, int]:
-        """Number of held-out edges by part, for a graph with `n_edges` edges."""
-        # The tiny addend undoes binary rounding: 0.05 of 60 edges must be 3, not 2.
-        parts = {"validation": self.validation, "test": self.test}
-        return {name: int(part * n_edges + 1e-9) for name, part in parts.items()}
-
-    def agree(self, n_edges: int, sizes: Mapping[str, int]) -> bool:
-        """Whether held-out sizes are these proportions of `n_edges` edges, up to rounding."""
-        shares = self.proportions
-        return all(abs(shares[name] * n_edges - size) < 1 - 1e-6 for name, size in sizes.items())
-
-    @classmethod
-    def of_sizes(
-        cls, n_edges: int, *, validation: int = 0, test: int = 0, protocol: Protocol = "T"
-    ) -> SplitSettings:
-        """Make settings with the true proportions of an existing split.
-
-        Parameters
-        ----------
-        n_edges
-            Number of edges of the whole graph.
-        validation, test
-            Number of held-out edges.
-        protocol
-            As above.
-
-        Raises
-        ------
-        InputError
-            No edge is left to train on.
-
-        Examples
-        --------
-        >>> SplitSettings.of_sizes(80, validation=4, test=8).proportions
-        {'train': 0.85, 'validation': 0.05, 'test': 0.1}
-        """
-        shares = {"validation": validation / max(n_edges, 1), "test": test / max(n_edges, 1)}
-        return cls.parse({**shares, "protocol": protocol}, where="split")
-
-
-PAPER_SPLIT = SplitSettings()
-
-
-@dataclass(frozen=True, init=False)
-class HeldOut:
-    """Held-out edges, and one pair without an edge for each.
-
-    Both are copied and checked. The arrays are read-only.
-
-    Parameters
-    ----------
-    positives, negatives
-        Node indices, shape (n_pairs, 2) each: pairs with and without an edge.
-
-    Raises
-    ------
-    InputError
-        A part does not hold pairs of integers, or an index is negative.
-
-    Examples
-    --------
-    >>> HeldOut([(0, 1)], [(0, 2)]).positives.dtype
-    dtype('int64')
-    >>> bool(HeldOut.nothing())
-    False
-    """
-
-    positives: Pairs
-    negatives: Pairs
-
-    def __init__(self, positives: ArrayLike, negatives: ArrayLike) -> None:
-        for name, pairs in (("positives", positives), ("negatives", negatives)):
-            own = np.array(index_pairs(pairs, name), dtype=np.int64, order="C")
-            if own.size and own.min() < 0:
-                row = int(np.flatnonzero((own < 0).any(axis=1))[0])
-                raise InputError(
-                    f"{name}, row {row}: {tuple(own[row].tolist())} has a negative node index"
-                )
-            own.flags.writeable = False
-            object.__setattr__(self, name, own)
-
-    def __bool__(self) -> bool:
-        return len(self.positives) > 0
-
-    @classmethod
-    def nothing(cls) -> HeldOut:
-        """Hold out no pairs."""
-        return cls(*(np.empty((0, 2), dtype=np.int64) for _ in range(2)))
+DIRECTED = "split: a directed graph cannot be split; read it with directed=False"
 
 
 @dataclass(frozen=True)
@@ -205,6 +76,7 @@ class TrainingView:
             self.known.n_edges,
             validation=len(self.validation.positives),
             protocol=self.protocol,
+            negatives="given" if self.validation else "uniform",  # a view does not know the kind
         )
         return Split(self.known, self.train, self.validation, HeldOut.nothing(), settings, seed=0)
 
@@ -213,9 +85,10 @@ class TrainingView:
 class Split:
     """A training graph with its held-out pairs.
 
-    A model is trained on `train` alone. Make a split with `split_edges`, or with
-    `Split.without_holdout` to train on every edge. Every split is checked when it is made: no pair
-    is in two parts, in either direction, and the three parts of edges make up the whole graph.
+    A model is trained on `train` alone. Make a split with `split_edges`, with `Split.from_pairs`
+    from held-out pairs of your own, or with `Split.without_holdout` to train on every edge. Every
+    split is checked when it is made: no pair is in two parts, in either direction, and the three
+    parts of edges make up the whole graph.
 
     Attributes
     ----------
@@ -226,16 +99,17 @@ class Split:
     validation, test
         Held-out pairs.
     settings
-        Proportions and protocol.
+        Proportions, protocol and kind of negatives.
     seed
-        The seed that the split was drawn with.
+        The seed that the split was drawn with, and that further negatives are drawn with.
 
     Raises
     ------
     InputError
         A pair occurs twice, in any parts and direction; the training, validation and test edges
-        are not exactly those of `graph`; there is not one negative per positive; or the nodes,
-        weights or proportions do not agree.
+        are not exactly those of `graph`; held-out edges have no negatives, or another number than
+        one each that the settings do not call given; or the nodes, weights or proportions do not
+        agree. Positives with negatives of their own may share some.
 
     Examples
     --------
@@ -261,6 +135,14 @@ class Split:
         if not isinstance(self.settings, SplitSettings):
             raise InputError("split: settings must be a vgae.data.split.SplitSettings")
         stream_seed(self.seed, "split")
+        if self.settings.negatives != "given":
+            for name, part in held_out.items():
+                if len(part.positives) != len(part.negatives) or part.groups is not None:
+                    raise InputError(
+                        f"split: {name} has {count(len(part.negatives), 'negative')} for "
+                        f"{count(len(part.positives), 'positive')}; give one per positive, or "
+                        'settings with negatives="given"'
+                    )
         sizes = {name: len(part.positives) for name, part in held_out.items()}
         n_edges, shares = self.graph.n_edges, self.settings.proportions
         if not self.settings.agree(n_edges, sizes):
@@ -275,6 +157,125 @@ class Split:
         """Train on every edge and hold out none."""
         nothing = HeldOut.nothing()
         return cls(graph, graph, nothing, nothing, SplitSettings(validation=0.0, test=0.0), seed=0)
+
+    @classmethod
+    def from_pairs(
+        cls,
+        graph: Graph,
+        *,
+        validation: Any = None,
+        test: Any = None,
+        validation_negatives: Any = None,
+        test_negatives: Any = None,
+        protocol: Protocol = "T",
+        seed: int = 0,
+    ) -> Split:
+        """Hold out these edges, given by node ids; all other edges are for training.
+
+        Parameters
+        ----------
+        graph
+            The whole graph, held-out edges included.
+        validation, test
+            Pairs of node ids: a list of pairs, an array of shape (n_pairs, 2), a tuple of two
+            columns, or a data frame. None holds out no edges.
+        validation_negatives, test_negatives
+            Pairs without an edge, any number of them, in the same forms: every held-out edge is
+            ranked against all of them. In an array of ids of shape (n_positives, n_negatives, 2), a
+            list of lists of pairs, or a data frame with a column "positive" (row of the held-out
+            edge, counted from 0), each held-out edge has its own. None draws one per held-out edge,
+            uniformly.
+        protocol
+            See `SplitSettings`.
+        seed
+            Seed of negatives that are drawn.
+
+        Raises
+        ------
+        InputError
+            A node is unknown; a held-out pair is no edge of the graph, or a negative is; a pair
+            joins a node with itself, occurs twice or in two parts. The error names the row.
+
+        Examples
+        --------
+        >>> path = Graph.from_pairs([("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")])
+        >>> split = Split.from_pairs(
+        ...     path, test=[("b", "c")], test_negatives=[[("b", "d"), ("b", "e")]]
+        ... )
+        >>> split.train.n_edges, len(split.test.negatives), split.test.groups.tolist()
+        (3, 2, [0, 0])
+        >>> Split.from_pairs(path, test=[("a", "c")])
+        Traceback (most recent call last):
+        vgae.InputError: test, row 0: ('a', 'c') is not an edge of the graph, ...
+        """
+        _check_graph(graph, "graph")
+        if graph.directed:
+            raise InputError(DIRECTED)
+        positives = {"validation": validation, "test": test}
+        negatives = {"validation": validation_negatives, "test": test_negatives}
+        edges = {
+            name: given_pairs(graph, data, name)
+            for name, data in positives.items()
+            if data is not None
+        }
+        given = {
+            name: given_pairs(graph, data, f"{name}_negatives")
+            for name, data in negatives.items()
+            if data is not None
+        }
+        parts = held_out_parts(graph, edges, given, seed=seed)
+        kind: Negatives = "given" if given else "uniform"
+        return cls.of_parts(graph, **parts, protocol=protocol, negatives=kind, seed=seed)
+
+    @classmethod
+    def of_parts(
+        cls,
+        graph: Graph,
+        *,
+        validation: HeldOut,
+        test: HeldOut,
+        protocol: Protocol = "T",
+        negatives: Negatives = "given",
+        seed: int = 0,
+    ) -> Split:
+        """Hold out these parts; all other edges are for training.
+
+        Parameters
+        ----------
+        graph
+            The whole graph, held-out edges included.
+        validation, test
+            Held-out pairs, by node index.
+        protocol, negatives
+            See `SplitSettings`.
+        seed
+            The seed that the split was drawn with.
+
+        Raises
+        ------
+        InputError
+            As for every split.
+
+        Examples
+        --------
+        >>> path = Graph.from_edges([(0, 1), (1, 2), (2, 3)])
+        >>> test = HeldOut([(1, 2)], [(0, 2), (0, 3)])
+        >>> Split.of_parts(path, validation=HeldOut.nothing(), test=test).train.n_edges
+        2
+        """
+        held_out = np.concatenate([validation.positives, test.positives])
+        training = np.ones(graph.n_edges, dtype=bool)
+        places = graph.places(held_out, "held-out edges")
+        training[places[places >= 0]] = False  # the split refuses those that are no edges
+        settings = SplitSettings.of_sizes(
+            graph.n_edges,
+            validation=len(validation.positives),
+            test=len(test.positives),
+            protocol=protocol,
+            negatives=negatives,
+        )
+        train = graph.with_edges(graph.edges[training])
+        return cls(graph, train, validation, test, settings, seed)
 
     @cached_property
     def training(self) -> TrainingView:
@@ -291,25 +292,29 @@ class Split:
         return self.training.messages
 
 
+def _check_graph(graph: object, name: str) -> None:
+    if not isinstance(graph, Graph):
+        raise InputError(f"split: {name} is {type(graph).__name__}, not a Graph")
+
+
 def _check_kinds(whole: Graph, train: Graph, held_out: Mapping[str, HeldOut]) -> None:
-    """Refuse graphs of different nodes, and pairs without one negative per positive."""
-    for name, graph in (("graph", whole), ("train", train)):
-        if not isinstance(graph, Graph):
-            raise InputError(f"split: {name} is {type(graph).__name__}, not a Graph")
+    """Refuse graphs of different nodes, and held-out edges without negatives."""
+    _check_graph(whole, "graph")
+    _check_graph(train, "train")
     for name, pairs in held_out.items():
         if not isinstance(pairs, HeldOut):
             raise InputError(
                 f"split: {name} is {type(pairs).__name__}, not HeldOut(positives, negatives)"
             )
-        if len(pairs.positives) != len(pairs.negatives):
+        if (len(pairs.positives) > 0) != (len(pairs.negatives) > 0):
             raise InputError(
                 f"split: {name} has {count(len(pairs.negatives), 'negative')} for "
-                f"{count(len(pairs.positives), 'positive')}; give one per positive"
+                f"{count(len(pairs.positives), 'positive')}; give at least one of each, or none"
             )
     if whole is train:
         return
     if whole.directed or train.directed:
-        raise InputError("split: a directed graph cannot be split; read it with directed=False")
+        raise InputError(DIRECTED)
     if not train.same_nodes(whole):
         raise InputError(
             "split: the training graph has other nodes or features than the whole graph"
@@ -353,12 +358,23 @@ def _check_parts(whole: Graph, train: Graph, held_out: Mapping[str, HeldOut]) ->
             f"split: the edge {pair} of the whole graph is in no part "
             f"({count(int(np.count_nonzero(owner < 0)), 'such edge')})"
         )
-    negatives = np.concatenate([pairs.negatives for pairs in held_out.values()])
-    codes = pair_codes(negatives, whole.n_nodes)
-    if np.unique(codes).size < codes.size:
-        raise InputError("split: a pair occurs twice among the negatives")
+    _check_negatives(whole.n_nodes, held_out)
     if not np.array_equal(_weights(train), _weights(whole)[found[0]]):
         raise InputError("split: the training graph has other edge weights than the whole graph")
+
+
+def _check_negatives(n_nodes: int, held_out: Mapping[str, HeldOut]) -> None:
+    """Refuse a negative that occurs twice; those of one positive may be those of another too."""
+    shared = [pairs.negatives for pairs in held_out.values() if pairs.groups is None]
+    codes = pair_codes(np.concatenate([np.empty((0, 2), np.int64), *shared]), n_nodes)
+    if np.unique(codes).size < codes.size:
+        raise InputError("split: a pair occurs twice among the negatives")
+    for name, pairs in held_out.items():
+        if pairs.groups is not None:
+            both = np.stack([pairs.groups, pair_codes(pairs.negatives, n_nodes)])
+            ordered = both[:, np.lexsort(both)]
+            if (np.diff(ordered) == 0).all(axis=0).any():
+                raise InputError(f"split: a {name} positive has the same negative twice")
 
 
 def _weights(graph: Graph) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from vgae.model.kernels.threads import run_items
 
 __all__ = ["random_walks"]
 
-EMITTED = "a6773573b223"
+EMITTED = "716194b1fe9e"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Walks = NDArray[np.int32]

@@ -1,12 +1,16 @@
 """Sums and searches over all pairs of nodes, in memory linear in the number of nodes.
 
-`choose_engine` is where the exact objective enters: an engine's `sweep` computes the sum over all
-pairs with its gradient, and `softplus_sum` makes the sum differentiable. Add a new engine to
-`ENGINES`; the contract test in tests/kernels then covers it.
+An exact objective is a sum over all pairs, each counted as a pair without an edge, plus what the
+edges add to it. `choose_engine` returns an engine whose `sweep` computes the first sum for logistic
+likelihoods; `closed_sum` computes it for likelihoods where it has a closed form. `pair_terms`
+computes the second for all of them, and `pair_scores` gives the scores of the edges to any other
+likelihood. Add a new engine to `ENGINES`; the contract test in tests/model/kernels then covers it.
 """
 
-from vgae.model.kernels.edges import PairPattern, positive_terms
+from vgae.model.kernels.closed import closed_sum
+from vgae.model.kernels.edges import pair_scores, pair_terms, positive_terms
 from vgae.model.kernels.engines import Engine, PairSum
+from vgae.model.kernels.pairs import PairPattern, PairTerm
 from vgae.model.kernels.ranking import count_reaching, top_pairs, top_partners
 from vgae.model.kernels.sparse import SparseMatrix
 from vgae.model.kernels.sums import (
@@ -23,10 +27,14 @@ __all__ = [
     "Engine",
     "PairPattern",
     "PairSum",
+    "PairTerm",
     "SparseMatrix",
     "check_engine",
     "choose_engine",
+    "closed_sum",
     "count_reaching",
+    "pair_scores",
+    "pair_terms",
     "positive_terms",
     "softplus_sum",
     "top_pairs",

@@ -1,58 +1,83 @@
-"""The terms of the objective for positive pairs: value and gradient in closed form."""
+"""Sums over the pairs of a sparse pattern: what edges add to an objective, and their scores.
+
+The gradient of a sum over the pairs of a symmetric pattern is again a sum over the neighbours of
+each node. Each row of the gradient is therefore written by one thread, in an order that depends on
+the pattern alone: unlike the gradient of a gather, it is the same to the bit on any number of
+threads.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vgae.model.kernels.atomics import items
-from vgae.model.kernels.compiled import compiled, rehearsal
-from vgae.model.kernels.sparse import csr_tensor
-from vgae.model.kernels.threads import run_items
+from vgae.model.kernels.edge_loops import pull_in_lanes, pull_logistic, scores_in_lanes
+from vgae.model.kernels.engines import PairSum
+from vgae.model.kernels.pairs import PairPattern, PairTerm, TermKind
+from vgae.model.kernels.sparse import CsrParts, csr_tensor
 
-__all__ = ["PairPattern", "PositiveTerms", "positive_terms"]
-
-EMITTED = "a6773573b223"
-"""State of the emitted instructions: numba looks for changes in this file alone."""
+__all__ = ["PositiveTerms", "pair_scores", "pair_terms", "positive_terms"]
 
 CHUNK_PAIRS = 2**16
-
-WORK_OF_A_PAIR, WORK_OF_A_PRODUCT = 15.0, 0.8
-"""Nanoseconds per pair, and per dimension of a pair."""
+"""Pairs at a time where torch computes the terms."""
 
 
-@dataclass(frozen=True)
-class PairPattern:
-    """The ordered pairs that are positive: a symmetric pattern of n_nodes x n_nodes in CSR form.
+def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: PairTerm) -> PairSum:
+    """Sum a term over the pairs of a pattern, with the gradient in closed form.
 
-    Attributes
+    Logistic terms are summed with scores in float64, so that they cancel as exactly as possible
+    against the sum over all pairs. The other terms take scores in float32.
+
+    Parameters
     ----------
-    row_starts
-        Where the columns of each row start, shape (n_nodes + 1,).
-    columns
-        The second node of each pair, ascending within a row, shape (n_pairs,), of the same type.
+    left
+        Shape (n_nodes, dim). The score of a pair is left_i . right_j.
+    right
+        Of the same shape and type; scores must be symmetric, left_i . right_j = left_j . right_i,
+        up to rounding. None means `left`.
+    pattern
+        The pairs.
+    term
+        What each pair adds.
+
+    Returns
+    -------
+    New tensors. The total is infinite if a term needs positive scores and one is 0 or less; the
+    gradient then means nothing.
+
+    Raises
+    ------
+    ValueError
+        The shapes or types do not go together.
 
     Examples
     --------
-    An edge between two nodes, in both directions:
-
-    >>> pattern = PairPattern(torch.tensor([0, 1, 2]), torch.tensor([1, 0]))
-    >>> pattern.to(torch.device("cpu")).columns.tolist()
-    [1, 0]
+    >>> pair = PairPattern(torch.tensor([0, 1, 2]), torch.tensor([1, 0]))
+    >>> factor = torch.tensor([[1.0], [2.0]])
+    >>> result = pair_terms(factor, None, pair, PairTerm("square", 3.0))  # 2 (3 (1 - 2)^2 - 2^2)
+    >>> result.total.item(), result.grad_left.tolist()
+    (-2.0, [[8.0], [4.0]])
     """
-
-    row_starts: Tensor
-    columns: Tensor
-
-    def to(self, device: torch.device) -> PairPattern:
-        """Copy the pattern to a device."""
-        return PairPattern(self.row_starts.to(device), self.columns.to(device))
+    others = left if right is None else right
+    _check(left, others, pattern)
+    if term.targets is not None and term.targets.shape != pattern.columns.shape:
+        shape = tuple(term.targets.shape)
+        raise ValueError(f"targets of shape {shape} for {len(pattern.columns)} pairs")
+    pull = _pull_with_torch
+    if left.device.type == "cpu" and term.kind == "logistic":
+        pull = pull_logistic
+    elif left.device.type == "cpu" and left.dtype == torch.float32:
+        pull = pull_in_lanes
+    left, others = left.detach(), others.detach()
+    if right is None:
+        return PairSum(*pull(left, left, pattern, term, 2.0), None)
+    total, grad_left = pull(left, others, pattern, term, 1.0)
+    # Scores are symmetric: with the roles swapped, the rows pull the other gradient.
+    return PairSum(total, grad_left, pull(others, left, pattern, term, 1.0)[1])
 
 
 class PositiveTerms(NamedTuple):
@@ -71,21 +96,7 @@ class PositiveTerms(NamedTuple):
 
 
 def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
-    """Sum pos_weight * softplus(-s) - softplus(s) over positive pairs, with the gradient.
-
-    Both ends of a pair contribute the same gradient, so that it is a sum over the neighbours of
-    each node. Unlike the gradient of a gather, this is deterministic on any number of threads.
-    Logits are computed in float64, so that they cancel as exactly as possible against the sum over
-    all pairs.
-
-    Parameters
-    ----------
-    factor
-        Vectors whose inner products are the logits, shape (n_nodes, dim).
-    pattern
-        The positive pairs.
-    pos_weight
-        Weight of a positive pair relative to a negative one.
+    """Sum the logistic terms of `pair_terms` in the symmetric case.
 
     Examples
     --------
@@ -93,99 +104,129 @@ def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> P
     >>> round(float(positive_terms(torch.zeros(1, 2), itself, 3.0).total), 4)  # 2 log 2
     1.3863
     """
-    if len(factor) + 1 != len(pattern.row_starts):
-        raise ValueError(f"{len(factor)} vectors, but pairs of {len(pattern.row_starts) - 1} nodes")
-    fit = factor.device.type == "cpu" and factor.dtype in (torch.float32, torch.float64)
-    compute = _on_processor if fit else _on_device
-    return compute(factor.detach(), pattern, pos_weight)
+    return PositiveTerms(*pair_terms(factor, None, pattern, PairTerm("logistic", pos_weight))[:2])
 
 
-def _on_processor(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
-    vectors = factor.contiguous().numpy()
-    gradient, totals = np.empty_like(vectors), np.empty(len(vectors))
-    run_items(
-        _walk_rows,
-        len(vectors),
-        pattern.row_starts.numpy(),
-        pattern.columns.numpy(),
-        vectors,
-        pos_weight,
-        gradient,
-        totals,
-        work=len(pattern.columns) * (WORK_OF_A_PAIR + vectors.shape[1] * WORK_OF_A_PRODUCT),
-    )
-    total = torch.tensor(totals.sum(), dtype=torch.float64)
-    return PositiveTerms(total, torch.from_numpy(gradient))
+def pair_scores(left: Tensor, right: Tensor | None, pattern: PairPattern) -> Tensor:
+    """Compute the scores left_i . right_j of a pattern's pairs, differentiably.
 
+    A likelihood can then be written in torch's elementwise operations. Memory grows with the number
+    of pairs, not of products, and the gradient is deterministic.
 
-# Reassociation lets the inner products be taken several terms at a time.
-@compiled(fastmath={"reassoc", "contract"})
-def _walk_rows(
-    turn: Any,
-    size: Any,
-    row_starts: Any,
-    columns: Any,
-    vectors: Any,
-    pos_weight: Any,
-    gradient: Any,
-    totals: Any,
-) -> None:
-    """Compute the total and the gradient of each row.
+    Parameters
+    ----------
+    left
+        Shape (n_nodes, dim).
+    right
+        Of the same shape and type; None means `left`. Scores need not be symmetric.
+    pattern
+        The pairs.
 
-    pos_weight * softplus(-s) - softplus(s) is pos_weight * max(-s, 0) - max(s, 0), and
-    (pos_weight - 1) log(1 + e) with e = exp(-|s|); a row takes the logarithms of products.
+    Returns
+    -------
+    Shape (n_pairs,), in the order of the pattern; differentiable once.
+
+    Raises
+    ------
+    ValueError
+        The shapes or types do not go together; in the backward pass: the pattern is not symmetric.
+
+    Examples
+    --------
+    >>> pair = PairPattern(torch.tensor([0, 1, 2]), torch.tensor([1, 0]))
+    >>> factor = torch.tensor([[1.0], [2.0]], requires_grad=True)
+    >>> scores = pair_scores(factor, None, pair)
+    >>> (scores**2).sum().backward()  # 2 (f_0 f_1)^2
+    >>> scores.tolist(), factor.grad.tolist()
+    ([2.0, 2.0], [[16.0], [8.0]])
     """
-    n_nodes, dim = vectors.shape
-    slopes = np.empty(dim)
-    for row in items(turn, size, n_nodes):
-        own = vectors[row]
-        for d in range(dim):
-            slopes[d] = 0.0
-        linear = logarithms = product = 0.0  # product: prod (1 + e) - 1, of at most 512 factors
-        for place in range(row_starts[row], row_starts[row + 1]):
-            other = vectors[columns[place]]
-            logit = 0.0
-            for d in range(dim):
-                logit += np.float64(own[d]) * np.float64(other[d])
-            e = math.exp(-abs(logit))
-            product = product * (1.0 + e) + e
-            if (place - row_starts[row]) % 512 == 511:
-                logarithms += math.log1p(product)
-                product = 0.0
-            smaller = e / (1.0 + e)
-            if logit > 0.0:
-                linear -= logit
-                slope = -pos_weight * smaller - (1.0 - smaller)
-            else:
-                linear -= pos_weight * logit
-                slope = -pos_weight * (1.0 - smaller) - smaller
-            for d in range(dim):
-                slopes[d] += slope * other[d]
-        for d in range(dim):
-            gradient[row, d] = 2.0 * slopes[d]
-        totals[row] = linear + (pos_weight - 1.0) * (logarithms + math.log1p(product))
+    _check(left, left if right is None else right, pattern)
+    result: Tensor = _PairScores.apply(left, right, pattern)  # type: ignore[no-untyped-call]
+    return result
 
 
-@rehearsal
-def _rehearse() -> None:
-    starts, columns = torch.arange(2, dtype=torch.int32), torch.zeros(1, dtype=torch.int32)
-    positive_terms(torch.ones(1, 1), PairPattern(starts, columns), 1.0)
+def _check(left: Tensor, right: Tensor, pattern: PairPattern) -> None:
+    if left.ndim != 2 or left.shape != right.shape or left.dtype != right.dtype:
+        shapes = f"{tuple(left.shape)} and {tuple(right.shape)}"
+        raise ValueError(f"factors of shapes {shapes}, {left.dtype} and {right.dtype}")
+    if len(left) + 1 != len(pattern.row_starts):
+        raise ValueError(f"{len(left)} vectors, but pairs of {len(pattern.row_starts) - 1} nodes")
 
 
-def _on_device(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
-    """Compute the same with torch's operations, in chunks of pairs, on any device."""
-    n_nodes = len(factor)
-    counts = pattern.row_starts.diff()
-    rows = torch.repeat_interleave(torch.arange(n_nodes, device=factor.device), counts)
-    total = torch.zeros((), dtype=torch.float64, device=factor.device)
-    slopes = torch.empty(len(rows), dtype=factor.dtype, device=factor.device)
-    for start in range(0, len(rows), CHUNK_PAIRS):
-        chunk = slice(start, start + CHUNK_PAIRS)
-        left, right = factor[rows[chunk]], factor[pattern.columns[chunk]]
-        logits = (left.double() * right.double()).sum(dim=1)
-        negative = functional.softplus(-logits, threshold=40.0)
-        total += (pos_weight * negative - functional.softplus(logits, threshold=40.0)).sum()
-        slopes[chunk] = -pos_weight * torch.sigmoid(-logits) - torch.sigmoid(logits)
-    shape = (n_nodes, n_nodes)
+def _pull_with_torch(
+    left: Tensor, right: Tensor, pattern: PairPattern, term: PairTerm, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Total and `scale` times the gradient in `left`, in chunks of pairs, on any device."""
+    total = torch.zeros((), dtype=torch.float64, device=left.device)
+    slopes = torch.empty(len(pattern.columns), dtype=left.dtype, device=left.device)
+    for chunk in _chunks(pattern):
+        scores = _chunk_scores(left, right, pattern, chunk)
+        targets = 1.0 if term.targets is None else term.targets[chunk].double()
+        values, slopes[chunk] = _values_and_slopes(scores, term.kind, term.pos_weight, targets)
+        total += values.sum()
+    shape = (len(left), len(left))
     coefficients = csr_tensor(pattern.row_starts, pattern.columns, slopes, shape)
-    return PositiveTerms(total, 2.0 * (coefficients @ factor))
+    return total, scale * (coefficients @ right)
+
+
+def _chunks(pattern: PairPattern) -> list[slice]:
+    starts = range(0, len(pattern.columns), CHUNK_PAIRS)
+    return [slice(start, min(start + CHUNK_PAIRS, len(pattern.columns))) for start in starts]
+
+
+def _chunk_scores(left: Tensor, right: Tensor, pattern: PairPattern, chunk: slice) -> Tensor:
+    """Scores in float64."""
+    places = torch.arange(
+        chunk.start, chunk.stop, device=left.device, dtype=pattern.row_starts.dtype
+    )
+    rows = torch.bucketize(places, pattern.row_starts, right=True) - 1
+    return (left[rows].double() * right[pattern.columns[chunk]].double()).sum(dim=1)
+
+
+def _values_and_slopes(
+    s: Tensor, kind: TermKind, w: float, a: Tensor | float
+) -> tuple[Tensor, Tensor]:
+    """Terms of scores in float64, and their derivatives."""
+    if kind == "logistic":
+        negative = functional.softplus(-s, threshold=40.0)
+        values = w * negative - functional.softplus(s, threshold=40.0)
+        return values, -w * torch.sigmoid(-s) - torch.sigmoid(s)
+    if kind == "square":
+        return w * (a - s) ** 2 - s**2, 2.0 * ((w - 1.0) * s - w * a)
+    if kind == "rate":
+        probabilities = -torch.expm1(-s)
+        values, slopes = -w * probabilities.log() - s, -w * torch.exp(-s) / probabilities - 1.0
+    else:
+        values, slopes = w * (s - a * s.log()) - s, w - w * a / s - 1.0
+    return torch.where(s <= 0.0, math.inf, values), slopes
+
+
+class _PairScores(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor | None, pattern: PairPattern) -> Tensor:
+        ctx.save_for_backward(left, right)
+        ctx.pattern = pattern
+        others = left if right is None else right
+        if left.device.type == "cpu" and left.dtype == torch.float32:
+            return scores_in_lanes(left.detach(), others.detach(), pattern)
+        chunks = [_chunk_scores(left, others, pattern, chunk) for chunk in _chunks(pattern)]
+        return torch.cat([left.new_empty(0, dtype=torch.float64), *chunks]).to(left.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        left, right = ctx.saved_tensors
+        pattern, grad = ctx.pattern, grad.contiguous()
+
+        def product(slopes: Tensor, dense: Tensor) -> Tensor:
+            parts = CsrParts(pattern.row_starts, pattern.columns, slopes, len(dense))
+            return parts.times(dense)
+
+        if right is None:
+            return product(grad + grad[pattern.mirror], left), None, None
+        by_left, by_right, _ = ctx.needs_input_grad
+        return (
+            product(grad, right) if by_left else None,
+            product(grad[pattern.mirror], left) if by_right else None,
+            None,
+        )

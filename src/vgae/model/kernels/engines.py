@@ -12,12 +12,12 @@ __all__ = ["Engine", "PairSum", "ReferenceEngine", "TileEngine", "check_factors"
 
 
 class PairSum(NamedTuple):
-    """A sum over all pairs and its gradient.
+    """A sum over pairs and its gradient.
 
     Attributes
     ----------
     total
-        sum_ij softplus(left_i . right_j), a float64 scalar.
+        The sum of a function of the scores left_i . right_j, a float64 scalar.
     grad_left
         The gradient with respect to `left`, shape (n_left, dim); in the symmetric case, the whole
         gradient.

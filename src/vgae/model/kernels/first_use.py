@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 MODULES = (
     "vgae.model.kernels.threads",
-    "vgae.model.kernels.edges",
+    "vgae.model.kernels.edge_loops",
     "vgae.model.kernels.numba_engine",
     "vgae.model.kernels.ranking",
     "vgae.model.kernels.sparse",

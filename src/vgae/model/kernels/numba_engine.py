@@ -32,6 +32,7 @@ from vgae.model.kernels.engines import PairSum, TileEngine, check_factors, multi
 from vgae.model.kernels.lanes import (
     N_LANES,
     add_exponent,
+    exponential_parts,
     lane_sum,
     load,
     minus_magnitude,
@@ -46,7 +47,7 @@ from vgae.model.kernels.threads import run_together
 
 __all__ = ["NumbaEngine"]
 
-EMITTED = "a6773573b223"
+EMITTED = "716194b1fe9e"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Floats = NDArray[np.float32]
@@ -419,36 +420,11 @@ def _activate(logits: Any, product: Any, above: Any) -> Any:
     """
     one = splat(np.float32(1.0))
     # Below -80, e is negligible, and its products would be too small for a normal number.
-    e = _exponential(minus_magnitude(logits, splat(np.float32(-80.0))))
+    f, slope, n = exponential_parts(minus_magnitude(logits, splat(np.float32(-80.0))))
+    e = add_exponent(multiply_add(slope, f, one), n)
     denominator = one + e
     product = multiply_add(product, denominator, e)
     return not_negative(logits, one, e) / denominator, product, above + positive_part(logits)
-
-
-# 2^x = 1 + x (C1 + ...) on [-1/2, 1/2], relative error 9.2e-8: least squares of the relative error,
-# reweighted until its extremes are level (Lawson's algorithm). The value at 0, where the logits of
-# the first steps are, is exactly 1.
-_C1 = np.float32(0.6931469775989931)
-_C2 = np.float32(0.24022242085262388)
-_C3 = np.float32(0.05550733743497152)
-_C4 = np.float32(0.009671512644819781)
-_C5 = np.float32(0.0013264727123540113)
-
-
-@numba.njit
-def _exponential(x: Any) -> Any:
-    """Compute exp(x) of numbers from -80 to 0, as 2^n 2^f with n whole and |f| <= 1/2."""
-    log2_e = splat(np.float32(1.4426950408889634))
-    # 1.5 * 2^23: the sum with it has no bits for a fraction, and is therefore rounded to n.
-    rounder = splat(np.float32(12582912.0))
-    shifted = multiply_add(x, log2_e, rounder)
-    f = multiply_add(x, log2_e, rounder - shifted)
-    power = multiply_add(splat(_C5), f, splat(_C4))
-    power = multiply_add(power, f, splat(_C3))
-    power = multiply_add(power, f, splat(_C2))
-    power = multiply_add(power, f, splat(_C1))
-    power = multiply_add(power, f, splat(np.float32(1.0)))
-    return add_exponent(power, shifted)
 
 
 @numba.njit

@@ -23,7 +23,7 @@ from vgae.model.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "top_pairs", "top_partners"]
 
-EMITTED = "a6773573b223"
+EMITTED = "716194b1fe9e"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -49,7 +49,7 @@ MOST_STEPS = 8
 
 
 def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None = None) -> Found:
-    """Find the k unordered pairs i < j with the largest factor_i . factor_j, without known edges.
+    """Find the k unordered pairs i < j with the largest factor_i . right_j, without known edges.
 
     The search covers every pair. On top of the factor, each thread needs memory for eight times k
     pairs, or for its share of 2^26 pairs if that is less. Of equal pairs, the first by (i, j) wins.
@@ -57,11 +57,13 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None =
     Parameters
     ----------
     factor
-        Vectors whose inner products are the logits, shape (n_nodes, dim).
+        Vectors whose inner products with those of `right` are the logits, shape (n_nodes, dim).
     k
         Number of pairs; fewer are returned if there are fewer.
     known
         Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+    right
+        Of the same shape as `factor`, such that logits are symmetric; None means `factor`.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None =
     n_nodes = factor.shape[0]
     k = max(0, min(k, n_nodes * (n_nodes - 1) // 2))
     codes, values = np.empty(0, np.int64), np.empty(0, np.float32)
-    rows, by_dimension = _sides(factor, known, right)
+    rows, by_dimension = _sides(factor, right, known)
     n_shares = SHARES * n_threads()
     for first, stop in _rounds(n_nodes) if k else ():
         cuts = _equal_shares(n_nodes, first, stop, n_shares)
@@ -110,7 +112,7 @@ def top_partners(
     known: FloatCSR,
     right: Tensor | None = None,
 ) -> Found:
-    """Find the k best partners j of each node by factor_i . factor_j, without known edges.
+    """Find the k best partners j of each node by factor_i . right_j, without known edges.
 
     Parameters and returns are those of `top_pairs`. `nodes` are row indices; the pairs come in the
     order of `nodes`, and best first for each node.
@@ -124,7 +126,7 @@ def top_partners(
     ([[2, 1], [0, 2]], [6.0, 3.0])
     """
     k = min(k, factor.shape[0])
-    rows, by_dimension = _sides(factor, known, right)
+    rows, by_dimension = _sides(factor, right, known)
     if len(nodes) and not 0 <= min(nodes) <= max(nodes) < len(rows):
         raise IndexError(f"nodes: not all of them are below {len(rows)}")
     partners = np.empty((len(nodes), k), np.int64)
@@ -158,11 +160,13 @@ def count_reaching(
     Parameters
     ----------
     factor
-        Vectors whose inner products are the logits, shape (n_nodes, dim).
+        Vectors whose inner products with those of `right` are the logits, shape (n_nodes, dim).
     levels
         Ascending and distinct, shape (n_levels,), at least one.
     known
         Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+    right
+        As in `top_pairs`.
 
     Returns
     -------
@@ -175,7 +179,7 @@ def count_reaching(
     >>> count_reaching(factor, np.array([2.5, 5.0], np.float32), known=known).tolist()
     [1, 1, 1]
     """
-    rows, by_dimension = _sides(factor, known, right)
+    rows, by_dimension = _sides(factor, right, known)
     n_shares = SHARES * n_threads()
     counts = np.zeros((n_shares, len(levels) + 1), np.int64)
     cuts = _equal_shares(len(rows), 0, len(rows), n_shares)
@@ -191,19 +195,22 @@ def count_reaching(
 
 
 def _sides(
-    factor: Tensor, known: FloatCSR, right: Tensor | None = None
+    factor: Tensor, right: Tensor | None, known: FloatCSR
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows and their transpose, both padded with zeros to a multiple of four dimensions."""
+    """Rows, and the transpose of `right`, padded with zeros to a multiple of four dimensions."""
+    if known.shape != (len(factor), len(factor)):
+        raise ValueError(f"{len(factor)} vectors, but known pairs of shape {known.shape}")
+    if right is not None and right.shape != factor.shape:
+        raise ValueError(f"factors of shapes {tuple(factor.shape)} and {tuple(right.shape)}")
+    rows = _padded(factor)
+    return rows, np.ascontiguousarray((rows if right is None else _padded(right)).T)
+
+
+def _padded(factor: Tensor) -> NDArray[np.float64]:
     n_nodes, dim = factor.shape
-    if known.shape != (n_nodes, n_nodes):
-        raise ValueError(f"{n_nodes} vectors, but known pairs of shape {known.shape}")
     rows = np.zeros((n_nodes, max(1, -(-dim // 4)) * 4))
     rows[:, :dim] = factor.detach().cpu().numpy()
-    columns = rows
-    if right is not None:
-        columns = np.zeros_like(rows)
-        columns[:, :dim] = right.detach().cpu().numpy()
-    return rows, np.ascontiguousarray(columns.T)
+    return rows
 
 
 def _work(rows: NDArray[np.float64], n_logits: float) -> float:

@@ -17,18 +17,25 @@ from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, store
 from vgae.model.kernels.threads import run_items
 
-__all__ = ["SparseMatrix", "csr_tensor"]
+__all__ = ["CsrParts", "SparseMatrix", "csr_tensor"]
 
 
-EMITTED = "a6773573b223"
+EMITTED = "716194b1fe9e"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 WORK_OF_AN_ENTRY, WORK_OF_A_PRODUCT = 2.0, 0.15
 """Nanoseconds per entry, and per product of an entry."""
 
 
-class _Rows(NamedTuple):
-    """The parts of a CSR matrix, and its number of columns."""
+class CsrParts(NamedTuple):
+    """The parts of a CSR matrix, and its number of columns.
+
+    Examples
+    --------
+    >>> parts = CsrParts.of(sparse.csr_array(np.array([[0, 2, 3]], np.float32)))
+    >>> parts.columns.tolist(), parts.to(torch.device("cpu")).times(torch.ones(3, 1)).tolist()
+    ([1, 2], [[5.0]])
+    """
 
     row_starts: Tensor
     columns: Tensor
@@ -36,7 +43,8 @@ class _Rows(NamedTuple):
     width: int
 
     @classmethod
-    def of(cls, matrix: FloatCSR) -> _Rows:
+    def of(cls, matrix: FloatCSR) -> CsrParts:
+        """Copy a SciPy matrix."""
         # Indices of 32 bits wherever they suffice: the loop is compiled for each type of index.
         index = sparse.get_index_dtype(maxval=max(matrix.nnz, matrix.shape[1]))
         row_starts, columns = (
@@ -44,11 +52,13 @@ class _Rows(NamedTuple):
         )
         return cls(row_starts, columns, torch.from_numpy(matrix.data.copy()), matrix.shape[1])
 
-    def to(self, device: torch.device) -> _Rows:
+    def to(self, device: torch.device) -> CsrParts:
+        """Copy the matrix to a device."""
         row_starts, columns, values = (part.to(device) for part in self[:3])
-        return _Rows(row_starts, columns, values, self.width)
+        return CsrParts(row_starts, columns, values, self.width)
 
     def times(self, dense: Tensor) -> Tensor:
+        """Multiply a dense matrix, shape (width, n_columns), without a gradient."""
         if dense.ndim != 2 or len(dense) != self.width:
             raise ValueError(f"{self.width} columns cannot multiply shape {tuple(dense.shape)}")
         if dense.device.type != "cpu" or {dense.dtype, self.values.dtype} != {torch.float32}:
@@ -90,18 +100,18 @@ class SparseMatrix:
     ((2, 3), True)
     """
 
-    forward: _Rows
-    transposed: _Rows
+    forward: CsrParts
+    transposed: CsrParts
 
     @classmethod
     def from_scipy(cls, matrix: FloatCSR) -> SparseMatrix:
         """Copy a SciPy matrix; one that equals its transpose to the bit is stored once."""
-        forward = _Rows.of(matrix)
+        forward = CsrParts.of(matrix)
         mirrored = sparse.csr_array(matrix.T)
         mirrored.sort_indices()
         if matrix.shape == mirrored.shape and (matrix != mirrored).nnz == 0:
             return cls(forward, forward)
-        return cls(forward, _Rows.of(mirrored))
+        return cls(forward, CsrParts.of(mirrored))
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,0 +1,338 @@
+"""What scores are worth on the test pairs of a split: every metric of links, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vgae.data.split import (
+    DRAWN,
+    Negatives,
+    Pairs,
+    Split,
+    count_non_edges,
+    other_negatives,
+    sample_non_neighbors,
+)
+from vgae.ground.config import stream_seed
+from vgae.ground.errors import InputError, unknown_name
+from vgae.learning.metrics import RANKING_METRICS, cut_off, link_metrics
+from vgae.learning.scores import Scores
+
+__all__ = [
+    "AUC_BY_NODE",
+    "FULL_AP",
+    "LINK_METRICS",
+    "auc_by_node",
+    "check_metric",
+    "full_average_precision",
+    "link_scores",
+    "may_be_undefined",
+    "metrics_of",
+    "precision_at",
+    "takes_all_pairs",
+]
+
+FULL_AP = "full_average_precision"
+AUC_BY_NODE = "auc_by_node"
+
+_AGAINST: dict[str, tuple[str, Negatives]] = {
+    f"{metric}_{kind}": (metric, kind) for kind in DRAWN for metric in ("auc", "average_precision")
+}
+"""Metrics against negatives of one kind, on splits with negatives of any kind."""
+
+NEGATIVES_PER_NODE = 20
+
+
+def metrics_of(negatives: Negatives) -> tuple[str, ...]:
+    """The metrics of every evaluation, given the kind of its split's negatives.
+
+    AUC and average precision are given against uniform and degree-corrected negatives both: one of
+    the two as the main figures, or each by its own name.
+
+    Examples
+    --------
+    >>> metrics_of("degree")[7:9], metrics_of("uniform")[7:9]
+    (('auc_uniform', 'average_precision_uniform'), ('auc_degree', 'average_precision_degree'))
+    """
+    if negatives not in get_args(Negatives):
+        raise unknown_name("kind of negatives", negatives, get_args(Negatives))
+    second = [
+        name
+        for name, (_, kind) in _AGAINST.items()
+        if kind in ("uniform", "degree") and kind != negatives
+    ]
+    return *RANKING_METRICS, FULL_AP, *second, AUC_BY_NODE, "precision@100"
+
+
+LINK_METRICS = metrics_of("uniform")
+"""The metrics of the task `links`. Hits@K and precision@K can be asked for with any K, and AUC and
+average precision against negatives of any kind, as in auc_two-hop."""
+
+
+def check_metric(name: str) -> None:
+    """Refuse what is no metric of links.
+
+    Raises
+    ------
+    InputError
+        It is unknown, or its K is not a whole number from 1.
+
+    Examples
+    --------
+    >>> check_metric("precision@25")
+    >>> check_metric("hits@ten")
+    Traceback (most recent call last):
+    vgae.InputError: metric hits@ten: K must be a whole number from 1, as in hits@10
+    """
+    known = (*LINK_METRICS, *_AGAINST)
+    if cut_off(name) is None and name not in known:
+        raise unknown_name("metric", name, dict.fromkeys(known))
+
+
+def takes_all_pairs(name: str) -> bool:
+    """Whether a metric scores every pair of nodes, which takes minutes on large graphs.
+
+    Examples
+    --------
+    >>> takes_all_pairs("precision@10"), takes_all_pairs("hits@10")
+    (True, False)
+    """
+    return name == FULL_AP or name.startswith("precision@")
+
+
+def may_be_undefined(name: str) -> bool:
+    """Whether a metric of links has no value on some splits.
+
+    Examples
+    --------
+    >>> may_be_undefined("hits@10"), may_be_undefined("auc")
+    (True, False)
+    """
+    return name == AUC_BY_NODE or cut_off(name) is not None
+
+
+def link_scores(
+    split: Split, scores: Scores, metrics: Sequence[str] = LINK_METRICS
+) -> dict[str, float | None]:
+    """Metrics of the test pairs of a split.
+
+    Parameters
+    ----------
+    split
+        The split whose training part the scores were learned from.
+    scores
+        Scores of all pairs, from a method that saw `split.training`.
+    metrics
+        Names that `check_metric` accepts.
+
+    Returns
+    -------
+    Fractions by metric; None where undefined.
+
+    Raises
+    ------
+    InputError
+        A metric is unknown, or the graph has too few negatives of the kind that one needs.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.data.split import split_edges
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> nothing = VectorScores(np.ones((20, 1)))
+    >>> link_scores(split_edges(ring, seed=0), nothing, ["auc", "auc_degree", "hits@1"])
+    {'auc': 0.5, 'auc_degree': 0.5, 'hits@1': 0.0}
+    """
+    judged = _Judged(split, scores)
+    return {name: judged.metric(name) for name in metrics}
+
+
+def full_average_precision(split: Split, scores: Scores) -> float:
+    """Average precision of the test edges among all pairs without an edge.
+
+    The pairs are all unordered pairs of distinct nodes except the training and validation edges,
+    so that positives are as rare as they are in the graph. Tied scores form one step. Every pair
+    is scored, a block of rows at a time.
+
+    Parameters
+    ----------
+    split
+        A split with test pairs.
+    scores
+        Scores of all pairs.
+
+    Returns
+    -------
+    A fraction from 0 to 1. A method that knows nothing has the share of test edges among the
+    pairs.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.data.split import split_edges
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> nothing = VectorScores(np.ones((20, 1)))
+    >>> found = full_average_precision(split_edges(ring, seed=0), nothing)  # 2 edges, 173 pairs
+    >>> round(found, 4)
+    0.0116
+    """
+    return _Judged(split, scores).full_average_precision()
+
+
+def precision_at(split: Split, scores: Scores, k: int) -> float | None:
+    """Precision@K: the share of test edges among the K best of all open pairs.
+
+    The pairs are those of `full_average_precision`. A test edge that ties with other pairs comes
+    after them, so ties never flatter.
+
+    Parameters
+    ----------
+    split
+        A split with test pairs.
+    scores
+        Scores of all pairs.
+    k
+        At least 1.
+
+    Returns
+    -------
+    A fraction from 0 to 1; None with fewer than K open pairs. Some of the other pairs may be links
+    that nobody has recorded.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.data.split import split_edges
+    >>> from vgae.learning.scores import FunctionScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> near = FunctionScores(lambda pairs: -abs(pairs[:, 0] - pairs[:, 1]), 20)
+    >>> precision_at(split_edges(ring, seed=0), near, 4)  # the two test edges come first
+    0.5
+    """
+    return _Judged(split, scores).precision_at(k)
+
+
+def auc_by_node(split: Split, scores: Scores) -> float | None:
+    """The mean over nodes of each node's own AUC, in which no node counts more than another.
+
+    A node's AUC is the probability that one of its test edges outranks a pair of this node with a
+    node that it has no edge to in the whole graph; a tie counts one half. It is estimated from 20
+    such pairs per node, drawn uniformly with replacement from a stream of the split's seed. All
+    pairs compared contain the same node, so that its own degree plays no part, and a hub with a
+    hundred test edges weighs as much as a node with one. This is the group AUC of Zhu et al. 2017
+    ("Optimized cost per click in Taobao display advertising") with equal weights.
+
+    Parameters
+    ----------
+    split
+        A split with test pairs.
+    scores
+        Scores of all pairs.
+
+    Returns
+    -------
+    A fraction from 0 to 1, over the nodes that have a test edge; None where each of them has an
+    edge to every other node.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.data.split import split_edges
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> auc_by_node(split_edges(ring, seed=0), VectorScores(np.ones((20, 1))))
+    0.5
+    """
+    graph = split.graph
+    nodes = np.unique(split.test.positives)
+    nodes = nodes[graph.degrees[nodes] < graph.n_nodes - 1]
+    if not nodes.size:
+        return None
+    random = np.random.default_rng(stream_seed(split.seed, "negatives by node"))
+    drawn = sample_non_neighbors(graph, nodes, NEGATIVES_PER_NODE, random)
+    edges, others = _scored(scores, split.test.positives, drawn)
+    others = others.reshape(len(nodes), NEGATIVES_PER_NODE)
+    ends = split.test.positives.T.ravel()  # each edge is one of both its nodes
+    known = np.isin(ends, nodes)
+    place = np.searchsorted(nodes, ends[known])
+    own, rivals = np.tile(edges, 2)[known][:, None], others[place]
+    won = ((own > rivals).mean(axis=1) + (own >= rivals).mean(axis=1)) / 2.0
+    by_node = np.bincount(place, won) / np.bincount(place)
+    return float(by_node.mean())
+
+
+class _Judged:
+    """Scores next to the test pairs of a split; what several metrics need is computed once."""
+
+    def __init__(self, split: Split, scores: Scores) -> None:
+        self._split, self._scores = split, scores
+        self._second: dict[Negatives, tuple[NDArray[np.floating], NDArray[np.floating]]] = {}
+
+    def metric(self, name: str) -> float | None:
+        if name == FULL_AP:
+            return self.full_average_precision()
+        if name == AUC_BY_NODE:
+            return auc_by_node(self._split, self._scores)
+        if name in _AGAINST:
+            metric, kind = _AGAINST[name]
+            return link_metrics(*self._against(kind), names=[metric])[metric]
+        check_metric(name)
+        at = cut_off(name)
+        if at is not None and at[0] == "precision":
+            return self.precision_at(at[1])
+        return link_metrics(*self._main, self._split.test.groups, names=[name])[name]
+
+    def full_average_precision(self) -> float:
+        gained, hits, rivals = self._steps
+        precision = hits / (hits + rivals)
+        return float((precision * gained).sum() / gained.sum())
+
+    def precision_at(self, k: int) -> float | None:
+        split = self._split
+        if k < 1:
+            raise InputError("k must be at least 1")
+        if k > count_non_edges(split.graph) + len(split.test.positives):
+            return None
+        gained, hits, rivals = self._steps
+        # The test edges of a step come after all other pairs of the step.
+        return float(np.clip(k - rivals - (hits - gained), 0, gained).sum() / k)
+
+    @cached_property
+    def _main(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        return _scored(self._scores, self._split.test.positives, self._split.test.negatives)
+
+    def _against(self, kind: Negatives) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        if kind == self._split.settings.negatives:
+            return self._main
+        if kind not in self._second:
+            drawn = other_negatives(self._split, kind)
+            self._second[kind] = _scored(self._scores, self._split.test.positives, drawn)
+        return self._second[kind]
+
+    @cached_property
+    def _steps(self) -> tuple[NDArray[np.int64], ...]:
+        """At each distinct score of test edges: how many have it, and how many pairs reach it."""
+        levels, gained = np.unique(self._main[0], return_counts=True)
+        rivals = self._scores.reaching(levels, self._split.graph.adjacency)
+        return gained, *(np.cumsum(each[::-1])[::-1] for each in (gained, rivals[1:]))
+
+
+def _scored(
+    scores: Scores, positives: Pairs, negatives: Pairs
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Scores of pairs with and without an edge.
+
+    The pairs are asked for in the order of their nodes, which does not tell them apart.
+    """
+    pairs = np.concatenate([positives, negatives])
+    order = np.lexsort(pairs.T[::-1])
+    found = scores.pairs(pairs[order])[np.argsort(order)]
+    cut = len(positives)
+    return found[:cut], found[cut:]

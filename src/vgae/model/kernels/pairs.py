@@ -1,0 +1,114 @@
+"""Which pairs a sum is over, and what each of them adds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+__all__ = ["PairPattern", "PairTerm", "TermKind"]
+
+TermKind = Literal["logistic", "rate", "count", "square"]
+
+
+@dataclass(frozen=True)
+class PairPattern:
+    """The ordered pairs of a sum: a symmetric pattern of n_nodes x n_nodes in CSR form.
+
+    Attributes
+    ----------
+    row_starts
+        Where the columns of each row start, shape (n_nodes + 1,).
+    columns
+        The second node of each pair, ascending within a row, shape (n_pairs,), of the same type.
+
+    Examples
+    --------
+    An edge between two nodes, in both directions, and the second node with itself:
+
+    >>> pattern = PairPattern(torch.tensor([0, 1, 3]), torch.tensor([1, 0, 1]))
+    >>> pattern.to(torch.device("cpu")).columns.tolist()
+    [1, 0, 1]
+    >>> pattern.mirror.tolist()  # (0, 1) and (1, 0) change places
+    [1, 0, 2]
+    """
+
+    row_starts: Tensor
+    columns: Tensor
+
+    def to(self, device: torch.device) -> PairPattern:
+        """Copy the pattern to a device."""
+        return PairPattern(self.row_starts.to(device), self.columns.to(device))
+
+    @cached_property
+    def mirror(self) -> Tensor:
+        """For each pair (i, j) the place of (j, i), shape (n_pairs,).
+
+        Raises
+        ------
+        ValueError
+            The pattern is not symmetric.
+        """
+        n_nodes = len(self.row_starts) - 1
+        row_starts, columns = (part.cpu().numpy() for part in (self.row_starts, self.columns))
+        places = np.arange(len(columns), dtype=columns.dtype)
+        matrix = sparse.csr_array((places, columns, row_starts), shape=(n_nodes, n_nodes)).tocsc()
+        if not np.array_equal(matrix.indices, columns):
+            raise ValueError("the pattern of pairs is not symmetric")
+        return torch.from_numpy(matrix.data).to(self.columns.device)
+
+
+@dataclass(frozen=True)
+class PairTerm:
+    """What an edge adds to a sum in which every pair is counted as a pair without an edge.
+
+    With s the score of a pair, w the weight of an edge and a its target:
+
+    ========  =======================================  ===============================
+    kind      term                                     the likelihood of an edge
+    ========  =======================================  ===============================
+    logistic  w softplus(-s) - softplus(s)             sigmoid(s)
+    rate      -w log(1 - exp(-s)) - s                  1 - exp(-s), for s > 0
+    count     w (s - a log s) - s                      Poisson of mean s > 0, up to a!
+    square    w (a - s)^2 - s^2                        normal around s
+    ========  =======================================  ===============================
+
+    Attributes
+    ----------
+    kind
+        The name of the term.
+    pos_weight
+        Weight w of an edge relative to a pair without one, above 0.
+    targets
+        Target a of each pair of the pattern, shape (n_pairs,), equal for (i, j) and (j, i); None
+        means 1. Only "count" and "square" have targets.
+
+    Raises
+    ------
+    ValueError
+        The kind is unknown or has no targets, or the weight is not a positive number.
+
+    Examples
+    --------
+    >>> term = PairTerm("count", 1.0, torch.tensor([3.0, 3.0]))
+    >>> term.kind, term.pos_weight, term.targets.tolist()
+    ('count', 1.0, [3.0, 3.0])
+    """
+
+    kind: TermKind
+    pos_weight: float
+    targets: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(TermKind):
+            raise ValueError(f"{self.kind!r} is none of {', '.join(get_args(TermKind))}")
+        if not 0.0 < self.pos_weight < math.inf:
+            raise ValueError(f"the weight of an edge is {self.pos_weight}, not above 0")
+        if self.targets is not None and self.kind not in ("count", "square"):
+            raise ValueError(f"a {self.kind} term has no targets")
