@@ -257,3 +257,13 @@ def test_memory_of_a_fit_is_told_by_stage_and_bounded() -> None:
     ]
     # A small graph: libraries alone. With pandas or PyArrow's own pool they take 250 and more.
     assert float(rows[-1][2]) <= 225
+
+
+@pytest.mark.slow
+def test_calibration_is_measured_raw_and_calibrated() -> None:
+    command = [sys.executable, str(BENCHMARKS / "calibration.py"), "--quick"]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    rows = [line.split("|")[1:-1] for line in answer.stdout.splitlines() if line.startswith("| ")]
+    errors, frequencies = rows[1:5], rows[6:]
+    assert [row[1].strip() for row in errors] == ["raw", "calibrated"] * 2
+    assert all(0.9 < float(row[2].split()[0]) < 1.1 for row in frequencies)

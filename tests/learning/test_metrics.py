@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from vgae.ground.errors import InputError
 from vgae.learning.metrics import (
     average_precision,
+    expected_calibration_error,
     hits_at,
     link_metrics,
     mean_reciprocal_rank,
@@ -77,3 +79,45 @@ def test_corner_cases_are_refused(high: list[float], low: list[float]) -> None:
 def test_k_starts_at_one() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         hits_at(0, [1.0], [1.0])
+
+
+def test_calibration_error_of_bins_by_hand() -> None:
+    # Bins of a third: {0.1, 0.3} with one edge, {0.5} with none, {0.9, 1.0} with both.
+    found = expected_calibration_error([0.1, 0.3, 0.5, 0.9, 1.0], [0, 1, 0, 1, 1], n_bins=3)
+    assert found == pytest.approx((abs(0.4 - 1) + 0.5 + abs(1.9 - 2)) / 5)
+    assert expected_calibration_error([0.0, 1.0], [False, True]) == 0.0
+    assert expected_calibration_error([0.0, 1.0], [True, False]) == 1.0
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]), st.booleans()), min_size=1))
+def test_calibration_error_equals_the_formula(pairs: list[tuple[float, bool]]) -> None:
+    expected = 0.0
+    for first in range(15):
+        inside = [
+            (p, y) for p, y in pairs if first / 15 <= p < (first + 1) / 15 or p == 1.0 == first / 14
+        ]
+        if inside:
+            predicted = sum(p for p, _ in inside) / len(inside)
+            actual = sum(y for _, y in inside) / len(inside)
+            expected += len(inside) / len(pairs) * abs(predicted - actual)
+    found = expected_calibration_error([p for p, _ in pairs], [y for _, y in pairs])
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "n_bins", "said"),
+    [
+        ([], [], 15, "at least one"),
+        ([0.5], [1, 0], 15, "one label per probability"),
+        ([[0.5]], [[1]], 15, "one label per probability"),
+        ([1.5], [1], 15, "outside 0 .. 1"),
+        ([float("nan")], [1], 15, "outside 0 .. 1"),
+        ([0.5], [2], 15, "labels must be"),
+        ([0.5], [1], 0, "n_bins must be at least 1"),
+    ],
+)
+def test_what_has_no_calibration_error_is_refused(
+    probabilities: list[float], labels: list[int], n_bins: int, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        expected_calibration_error(probabilities, labels, n_bins)

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graphs import dense, random_graph
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
@@ -109,3 +110,28 @@ def test_open_pairs_that_reach_levels_are_counted_block_by_block(
     ]
     counted = function.reaching(levels, graph.adjacency)
     assert counted.tolist() == np.bincount(found, minlength=4).tolist()
+
+
+def test_the_best_pairs_are_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "block_rows", lambda _: 7)
+    graph = random_graph(40, 0.2, seed=0)
+    vectors = np.random.default_rng(0).integers(-2, 3, size=(40, 2)).astype(np.float32)  # ties
+    table = vectors @ vectors.T
+    function = FunctionScores(lambda pairs: table[pairs[:, 0], pairs[:, 1]], 40)
+    source, target = np.triu_indices(40, k=1)
+    is_open = dense(graph)[source, target] == 0
+    source, target = source[is_open], target[is_open]
+    order = np.lexsort((target, source, -table[source, target]))
+    for k in (0, 1, 13, 200, 10_000):
+        for scores in (function, VectorScores(vectors)):
+            pairs, values = scores.top(k, graph.adjacency)
+            assert np.array_equal(pairs, np.stack([source, target], axis=1)[order[:k]])
+            assert np.array_equal(values, table[source, target][order[:k]])
+
+
+def test_one_node_has_no_best_pair() -> None:
+    graph = Graph.from_edges([], n_nodes=1)
+    for scores in (FunctionScores(lambda pairs: pairs[:, 0], 1), VectorScores(np.ones((1, 1)))):
+        pairs, values = scores.top(3, graph.adjacency)
+        assert pairs.shape == (0, 2)
+        assert len(values) == 0

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from vgae.data.attributes import AttributeEncoding
-from vgae.data.graph import Features, Graph
+from vgae.data.graph import Features, Graph, count
 from vgae.data.ids import IdArray
 from vgae.data.io import check_vectors
 from vgae.data.split import Protocol, Split, SplitSettings
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError, one_line
+from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
 from vgae.learning.inductive import NewNodes, States, encode_graph, encode_new
+from vgae.learning.metrics import expected_calibration_error
+from vgae.learning.precision import expected_precision
 from vgae.learning.scores import ModelScores
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import (
@@ -82,6 +85,7 @@ class MetricsRecord(Settings):
     seed: int = Field(ge=0)
     validation: Scores | None
     test: Scores | None
+    calibration: dict[str, Any] | None = None
 
 
 class _StepLine(Settings):
@@ -112,6 +116,9 @@ class Fitted:
         Fingerprint, sizes and, if known, name of the whole graph, as plain values.
     scaling
         How features became inputs.
+    calibrator
+        The map from scores to probabilities that are frequencies; None if there were no validation
+        edges to learn it from.
     embedding, embedding_std
         Posterior means and standard deviations, shape (n_nodes, latent_dim); the deviations are
         None for a point-mass model.
@@ -147,6 +154,8 @@ class Fitted:
     (1,)
     >>> fitted.named("letters").graph["name"], fitted.parts, 0 < fitted.expected_edges < 3
     ('letters', {}, True)
+    >>> fitted.meaning.partition(":")[0], fitted.expected_precision(1)
+    ('uncalibrated', None)
     """
 
     settings: FitSettings
@@ -154,6 +163,7 @@ class Fitted:
     split: Split
     graph: Mapping[str, Any]
     scaling: InputScaling
+    calibrator: Calibrator | None
     embedding: NDArray[np.float32]
     embedding_std: NDArray[np.float32] | None
     states: States | None
@@ -227,9 +237,39 @@ class Fitted:
         std = None if self.embedding_std is None else torch.from_numpy(self.embedding_std)
         return ModelScores(self.network, torch.from_numpy(self.embedding), std)
 
-    def probabilities(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Probability of an edge for each score."""
-        return self.network.likelihood.probability(scores)
+    def probabilities(
+        self, scores: NDArray[np.floating], *, calibrated: bool = True
+    ) -> NDArray[np.float64]:
+        """Probability of an edge for each score; calibrated where that is possible and wanted."""
+        if self.calibrator is None or not calibrated:
+            return self.network.likelihood.probability(scores)
+        return self.calibrator.probabilities(scores)
+
+    @property
+    def meaning(self) -> str:
+        """What the probabilities say, in one sentence."""
+        if self.calibrator is None:
+            return (
+                "uncalibrated: the probabilities rank pairs and are not frequencies; for those, "
+                "hold validation edges out"
+            )
+        edges = count(self.calibrator.n_edges, "held-out edge")
+        return (
+            "of open pairs with probability 0.2, about one in five is an edge that was held out or "
+            f"is missing at the same rate (calibrated on {edges})"
+        )
+
+    def expected_precision(self, k: int) -> tuple[float, float, float] | None:
+        """Share of the k best open pairs that are expected to be missing edges.
+
+        Returns
+        -------
+        The estimate from the validation edges and the ends of its 95 % interval, see
+        `vgae.learning.precision.expected_precision`; None without validation edges.
+        """
+        if not self.split.validation:
+            return None
+        return expected_precision(self.split.training, self.scores, k)
 
     @cached_property
     def expected_edges(self) -> float:
@@ -447,6 +487,12 @@ def fit(
     with torch.no_grad():
         latent = network.encode(messages)
         std = latent.std()
+    calibrator = None
+    if view.validation:
+        calibrator = fit_calibrator(view, _scores(network, prepared), seed=settings.seed)
+    calibration = None
+    if calibrator is not None and split.test:
+        calibration = _calibration(split, network, _scores(network, messages), calibrator)
     held_out = {
         part: held_out_metrics(network, form, pairs) if pairs else None
         for part, form, pairs in (
@@ -460,6 +506,7 @@ def fit(
         split=split,
         graph=_about(split.graph),
         scaling=scaling,
+        calibrator=calibrator,
         embedding=latent.mean.numpy(),
         embedding_std=None if std is None else std.numpy(),
         states=States.of(network, graph, messages, inputs),
@@ -469,12 +516,36 @@ def fit(
             "proportions": split.settings.proportions,
             "seed": split.seed,
             **held_out,
+            "calibration": calibration,
         },
         engine=engine.name,
         interrupted=interrupt.pressed,
         feature_encoding=split.graph.feature_encoding,
         parts={} if parts is None else parts.names(),
     )
+
+
+def _scores(network: GraphAutoEncoder, prepared: Any) -> ModelScores:
+    with torch.no_grad():
+        latent = network.encode(prepared)
+        return ModelScores(network, latent.mean, latent.std())
+
+
+def _calibration(
+    split: Split, network: GraphAutoEncoder, scores: ModelScores, calibrator: Calibrator
+) -> dict[str, Any]:
+    """How well probabilities hold on the test pairs, as plain values."""
+    pairs = split.test.positives, split.test.negatives
+    labels = np.repeat([1, 0], [len(part) for part in pairs])
+    own = np.concatenate([scores.pairs(part) for part in pairs])
+    factor = calibrator.balanced * len(pairs[0]) / max(1, len(pairs[1]))
+    balanced = calibrator.probabilities(own, prevalence_factor=factor)
+    return {
+        "ece": expected_calibration_error(balanced, labels),
+        "ece_uncalibrated": expected_calibration_error(network.likelihood.probability(own), labels),
+        "n_validation_edges": calibrator.n_edges,
+        **calibration_at_prevalence(split, scores, calibrator, seed=split.seed),
+    }
 
 
 def _trained(

@@ -20,14 +20,22 @@ from vgae.data.split import (
 )
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, unknown_name
-from vgae.learning.metrics import RANKING_METRICS, cut_off, link_metrics
+from vgae.learning.calibration import fit_calibrator
+from vgae.learning.metrics import (
+    RANKING_METRICS,
+    cut_off,
+    expected_calibration_error,
+    link_metrics,
+)
 from vgae.learning.scores import Scores
 
 __all__ = [
     "AUC_BY_NODE",
+    "ECE",
     "FULL_AP",
     "LINK_METRICS",
     "auc_by_node",
+    "calibration_error",
     "check_metric",
     "full_average_precision",
     "link_scores",
@@ -39,6 +47,7 @@ __all__ = [
 
 FULL_AP = "full_average_precision"
 AUC_BY_NODE = "auc_by_node"
+ECE = "ece"
 
 _AGAINST: dict[str, tuple[str, Negatives]] = {
     f"{metric}_{kind}": (metric, kind) for kind in DRAWN for metric in ("auc", "average_precision")
@@ -66,7 +75,7 @@ def metrics_of(negatives: Negatives) -> tuple[str, ...]:
         for name, (_, kind) in _AGAINST.items()
         if kind in ("uniform", "degree") and kind != negatives
     ]
-    return *RANKING_METRICS, FULL_AP, *second, AUC_BY_NODE, "precision@100"
+    return *RANKING_METRICS, FULL_AP, *second, AUC_BY_NODE, "precision@100", ECE
 
 
 LINK_METRICS = metrics_of("uniform")
@@ -113,7 +122,7 @@ def may_be_undefined(name: str) -> bool:
     >>> may_be_undefined("hits@10"), may_be_undefined("auc")
     (True, False)
     """
-    return name == AUC_BY_NODE or cut_off(name) is not None
+    return name in (AUC_BY_NODE, ECE) or cut_off(name) is not None
 
 
 def link_scores(
@@ -268,6 +277,37 @@ def auc_by_node(split: Split, scores: Scores) -> float | None:
     return float(by_node.mean())
 
 
+def calibration_error(split: Split, scores: Scores) -> float | None:
+    """Expected calibration error of the test edges and as many uniform pairs without an edge.
+
+    Scores become probabilities by a map that `fit_calibrator` learns from the validation edges and
+    all open pairs; its odds are raised to the frequency of edges among the test pairs. There are
+    15 bins of equal width.
+
+    Parameters
+    ----------
+    split
+        A split with test pairs.
+    scores
+        Scores of all pairs, from a method that saw `split.training`.
+
+    Returns
+    -------
+    A fraction from 0 to 1; None without validation edges.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.data.split import split_edges
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 60) for i in range(60)])
+    >>> nothing = VectorScores(np.ones((60, 1)))
+    >>> round(calibration_error(split_edges(ring, seed=0), nothing), 3)  # it predicts one half
+    0.0
+    """
+    return _Judged(split, scores).calibration_error()
+
+
 class _Judged:
     """Scores next to the test pairs of a split; what several metrics need is computed once."""
 
@@ -280,6 +320,8 @@ class _Judged:
             return self.full_average_precision()
         if name == AUC_BY_NODE:
             return auc_by_node(self._split, self._scores)
+        if name == ECE:
+            return self.calibration_error()
         if name in _AGAINST:
             metric, kind = _AGAINST[name]
             return link_metrics(*self._against(kind), names=[metric])[metric]
@@ -303,6 +345,18 @@ class _Judged:
         gained, hits, rivals = self._steps
         # The test edges of a step come after all other pairs of the step.
         return float(np.clip(k - rivals - (hits - gained), 0, gained).sum() / k)
+
+    def calibration_error(self) -> float | None:
+        calibrator = fit_calibrator(self._split.training, self._scores, seed=self._split.seed)
+        if calibrator is None:
+            return None
+        edges, others = self._against("uniform")
+        labels = np.repeat([1, 0], [len(edges), len(others)])
+        factor = calibrator.balanced * len(edges) / len(others)
+        probabilities = calibrator.probabilities(
+            np.concatenate([edges, others]), prevalence_factor=factor
+        )
+        return expected_calibration_error(probabilities, labels)
 
     @cached_property
     def _main(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

@@ -1,6 +1,6 @@
-"""Ranking metrics over scores of true and false links, with ties and corner cases settled.
+"""Metrics over scores of true and false links, with ties and corner cases settled.
 
-Every function takes the scores of the positives and of the negatives, in any monotone scale
+Every ranking metric takes the scores of the positives and of the negatives, in any monotone scale
 such as logits, and treats equal scores alike in any order. Where each positive has negatives of its
 own, `groups` gives the positive of each negative; Hits@K and MRR rank a positive among its own.
 """
@@ -20,6 +20,7 @@ __all__ = [
     "RANKING_METRICS",
     "average_precision",
     "cut_off",
+    "expected_calibration_error",
     "hits_at",
     "link_metrics",
     "mean_reciprocal_rank",
@@ -153,6 +154,62 @@ def mean_reciprocal_rank(
     """
     above, tied = _rivals(*_checked(positives, negatives), groups)
     return float((1.0 / (1.0 + above + tied / 2.0)).mean())
+
+
+def expected_calibration_error(
+    probabilities: ArrayLike, labels: ArrayLike, n_bins: int = 15
+) -> float:
+    """Expected calibration error (ECE) of the probability of an edge, with bins of equal width.
+
+    The mean over all pairs of |mean probability - share of edges| in the pair's bin.
+
+    Papers on calibration bin the confidence in the predicted class instead, max(p, 1 - p): Guo et
+    al. 2017, "On Calibration of Modern Neural Networks", and for links Nascimento et al. 2024,
+    "In-n-Out". To compare with their figures, give that confidence and whether the prediction
+    holds; see the example. Their error is the smaller one: too low a probability and too high a
+    probability cancel where p and 1 - p share a bin.
+
+    The error of finitely many pairs is biased upwards. Even a forecaster without fault has about
+    0.03 on 1,000 pairs.
+
+    Parameters
+    ----------
+    probabilities
+        Fractions from 0 to 1, shape (n_pairs,).
+    labels
+        True or 1 for an edge, False or 0 for a pair without one, shape (n_pairs,).
+    n_bins
+        Number of bins between 0 and 1.
+
+    Returns
+    -------
+    A fraction from 0 to 1.
+
+    Raises
+    ------
+    InputError
+        There are no pairs, the shapes differ, or a value is not allowed.
+
+    Examples
+    --------
+    >>> probabilities, labels = np.array([0.25, 0.25, 0.75, 1.0]), np.array([0, 1, 1, 1])
+    >>> expected_calibration_error(probabilities, labels, n_bins=2)
+    0.1875
+    >>> confidence = np.maximum(probabilities, 1 - probabilities)
+    >>> expected_calibration_error(confidence, (probabilities > 0.5) == labels, n_bins=2)
+    0.0625
+    """
+    predicted, truth = np.asarray(probabilities, np.float64), np.asarray(labels, np.float64)
+    if predicted.ndim != 1 or predicted.shape != truth.shape or predicted.size == 0:
+        raise InputError("give one label per probability, and at least one of each")
+    if not ((predicted >= 0) & (predicted <= 1)).all():
+        raise InputError("a probability is outside 0 .. 1")
+    if not np.isin(truth, (0.0, 1.0)).all():
+        raise InputError("labels must be 1 for an edge and 0 for a pair without one")
+    if n_bins < 1:
+        raise InputError("n_bins must be at least 1")
+    bins = np.minimum((predicted * n_bins).astype(np.int64), n_bins - 1)
+    return float(np.abs(np.bincount(bins, weights=predicted - truth)).sum() / predicted.size)
 
 
 def link_metrics(

@@ -32,6 +32,7 @@ from vgae.ground.files import (
     restore_folder,
     staged_directory,
 )
+from vgae.learning.calibration import Calibrator
 from vgae.learning.fitted import Fitted, GraphRecord
 from vgae.learning.inductive import States
 from vgae.learning.settings import FitSettings
@@ -45,9 +46,10 @@ FORMAT_VERSION = 4
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
 EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
 SPLIT, WEIGHTS, STATES = "split.npz", "weights.safetensors", "states.safetensors"
-ATTRIBUTES, SCALING = "attributes.json", "scaling.safetensors"
+ATTRIBUTES, CALIBRATOR = "attributes.json", "calibrator.json"
+SCALING = "scaling.safetensors"
 REQUIRED = frozenset({METRICS, HISTORY, EMBEDDINGS, SPLIT, WEIGHTS})
-RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES, SCALING}
+RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES, SCALING, CALIBRATOR}
 PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 DAMAGE = (
     ValueError,
@@ -157,6 +159,8 @@ def save_fitted(fitted: Fitted, staged: Path) -> None:
     }
     if fitted.states is not None:
         contents[STATES] = save(fitted.states.arrays(has_inputs=fitted.has_inputs))
+    if fitted.calibrator is not None:
+        contents[CALIBRATOR] = _json(fitted.calibrator.as_dict())
     if scaling := fitted.scaling.arrays():
         contents[SCALING] = save(scaling)
     if fitted.feature_encoding is not None:
@@ -235,10 +239,10 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
                 raise ValueError(f"{name} differs from {RUN_FILE}")
     with _reading(path / HISTORY) as item:
         history = [dict(strict_json(line)) for line in item.read_bytes().splitlines()]
-    encoding = None
-    if ATTRIBUTES in about.files:
-        with _reading(path / ATTRIBUTES) as item:
-            encoding = dict(strict_json(item.read_bytes()))
+    encoding, calibrator = (
+        _read_values(path / name) if name in about.files else None
+        for name in (ATTRIBUTES, CALIBRATOR)
+    )
     weights, states, scaling = (
         _read_arrays(path / name) if name in about.files else None
         for name in (WEIGHTS, STATES, SCALING)
@@ -265,6 +269,9 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
             scaling=InputScaling.from_arrays(
                 settings.network.features, scaling or {}, about.graph.n_features
             ),
+            calibrator=None
+            if calibrator is None
+            else Calibrator.parse(calibrator, where="calibrator"),
             embedding=embedding,
             embedding_std=std,
             states=None
@@ -322,6 +329,11 @@ def _network(
     network = GraphAutoEncoder(shape, n_inputs=n_inputs, n_nodes=graph.n_nodes, seed=0, parts=parts)
     network.load_arrays(weights)
     return network
+
+
+def _read_values(path: Path) -> dict[str, Any]:
+    with _reading(path) as item:
+        return dict(strict_json(item.read_bytes()))
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:

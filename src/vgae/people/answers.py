@@ -16,6 +16,7 @@ from vgae.data.interop import as_graph, as_links, as_pairs, later_features, with
 from vgae.data.split import Split
 from vgae.ground.errors import InputError
 from vgae.ground.notebook import FrameKind, data_frame, vector_frame
+from vgae.learning.calibration import Calibrator
 from vgae.learning.fitted import Fitted
 from vgae.learning.inductive import UNNAMED, NewNodes, States, new_nodes
 from vgae.learning.scores import Scores
@@ -108,6 +109,11 @@ class FittedLinks:
         return self.fitted_.engine
 
     @property
+    def calibrator_(self) -> Calibrator | None:
+        """The map from scores to probabilities that are frequencies, or None."""
+        return self.fitted_.calibrator
+
+    @property
     def expected_edges_(self) -> float:
         """The sum of the model's own probabilities over all pairs, before any calibration.
 
@@ -162,11 +168,14 @@ class FittedLinks:
         """
         return self.embedding_[self._rows(ids)]
 
-    def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
+    def predict_proba(self, pairs: Any, *, calibrated: bool = True) -> NDArray[np.float64]:
         """Probability of an edge for each pair of node ids, in the order given.
 
-        Use them to rank pairs; they are not frequencies. The inner product has no intercept, so
-        over all pairs they average about one half, however few pairs have an edge.
+        If the fit held validation edges out, probabilities are frequencies: of the open pairs that
+        get 0.2, about one in five is an edge that was held out, or is missing at the same rate.
+        Without validation edges, or with `calibrated=False`, they are the model's own. Then use
+        them to rank pairs: without an offset they average about one half over all pairs, however
+        few have an edge.
 
         Parameters
         ----------
@@ -179,6 +188,8 @@ class FittedLinks:
             - a pandas or Polars `DataFrame` or a PyArrow `Table`, whose columns of ids are found
               as in a table of edges: by usual names (source and target, from and to, ...),
               otherwise the first two.
+        calibrated
+            Whether to give frequencies where they can be had. The ranking is the same.
 
         Raises
         ------
@@ -198,7 +209,7 @@ class FittedLinks:
         """
         fitted = self.fitted_
         rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
-        return fitted.probabilities(fitted.scores.pairs(rows))
+        return fitted.probabilities(fitted.scores.pairs(rows), calibrated=calibrated)
 
     @overload
     def recommend(

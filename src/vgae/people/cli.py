@@ -384,6 +384,7 @@ def predict(
     if n_loops:
         joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
         reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
+    reporter.say(model.fitted_.meaning)
     probabilities = model.predict_proba(asked).tolist()
     links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
     _give_links(links, json, out)
@@ -406,7 +407,7 @@ def recommend(
 
     Known edges are left out.
     """
-    from vgae.people.report import Reporter
+    from vgae.people.report import Reporter, precision_words
 
     reporter = Reporter(quiet=quiet)
     if top < 1:
@@ -426,6 +427,10 @@ def recommend(
     compile_once(reporter.working)
     with reporter.working("ranking all pairs"):
         links = model.recommend(top, nodes=node or None)
+        expected = None if node else model.fitted_.expected_precision(len(links) or 1)
+    reporter.say(model.fitted_.meaning)
+    if expected is not None:
+        reporter.say(precision_words(len(links), *expected))
     if out is not None and marked:
         if model.graph_.get("weighted"):
             reporter.say(f"{out}: without edge weights, which a run folder does not keep")

@@ -31,6 +31,7 @@ __all__ = [
     "command_line",
     "evaluation_words",
     "percent",
+    "precision_words",
     "print_comparisons",
     "print_datasets",
     "print_embedding",
@@ -63,6 +64,7 @@ METRIC_TITLES = {
     "auc_two-hop": "AUC 2-hop",
     "average_precision_two-hop": "AP 2-hop",
     "auc_by_node": "AUC node",
+    "ece": "ECE",
     "nmi": "NMI",
     "ari": "ARI",
 }
@@ -481,6 +483,25 @@ def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
     'protocol T, split 85 / 5 / 10 (train / validation / test)'
     """
     return f"protocol {protocol}, split {shares(proportions)} ({' / '.join(proportions)})"
+
+
+def precision_words(n_links: int, estimate: float, low: float, high: float) -> str:
+    """How many of the recommended links are expected to be missing edges.
+
+    Examples
+    --------
+    >>> precision_words(10, 0.23, 0.05, 0.61)
+    'of these 10 links, 2.3 (95 % interval 0.5 to 6.1) are expected to be missing edges, if the
+    graph lacks as many as were held out for validation'
+    """
+    shown = (f"{n_links * share:.1f}" for share in (estimate, low, high))
+    expected, least, most = shown
+    links = "link" if n_links == 1 else f"{n_links:,} links"
+    return (
+        f"of {'this' if n_links == 1 else 'these'} {links}, {expected} (95 % interval {least} to "
+        f"{most}) are expected to be missing edges, if the graph lacks as many as were held out "
+        "for validation"
+    )
 
 
 class Reporter:
