@@ -481,7 +481,7 @@ def fit(
     prepared = network.prepare(view.train, inputs)
     interrupt = interrupt or Interrupt()
     history = _trained(network, split, settings, prepared, callbacks, interrupt)
-    _settle_offset(network, prepared, view.train, engine)
+    _settle(network, prepared, view.train, engine)
     graph = split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
@@ -587,30 +587,33 @@ def _trained(
 
 
 MOST_ROUNDS, CLOSE = 20, 1e-3
-"""How often the offset is corrected at most, and when the expected number of edges is right."""
+"""How often scores are raised at most, and when the expected number of edges is right."""
+MOST_NODES_SUMMED = 20_000
+"""Beyond, the probabilities of rates are not summed: that would take longer than the training."""
 
 
-def _settle_offset(network: GraphAutoEncoder, prepared: Any, graph: Graph, engine: Engine) -> None:
+def _settle(network: GraphAutoEncoder, prepared: Any, graph: Graph, engine: Engine) -> None:
     """Raise all scores so that probabilities sum to the number of edges.
 
-    At the maximum of the likelihood they do: the derivative by an offset is the number of edges
-    less its expectation. Steps of a fixed size end near this, and this ends there. It changes no
-    ranking. In a sparse graph, raising all logits by x multiplies the expectation by about e^x.
+    At the maximum of the likelihood they do, or nearly: the derivative by an offset of logits is
+    the number of edges less its expectation. Steps of a fixed size end near this, and this ends
+    there. It changes no ranking.
     """
-    settings, offsets = network.settings, network.offsets
-    plain = settings.likelihood == "bernoulli" and settings.objective == "elbo"
-    if offsets is None or not plain or settings.pairs == "sampled":
+    settings, likelihood = network.settings, network.likelihood
+    logits = settings.likelihood == "bernoulli"
+    summed = logits or (likelihood.rates and graph.n_nodes <= MOST_NODES_SUMMED)
+    if settings.objective != "elbo" or settings.pairs == "sampled" or not summed:
         return
     with torch.no_grad():
         latent = network.encode(prepared)
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MOST_ROUNDS if network.offsets is not None else 0):
             factors = ModelScores(network, latent.mean, latent.std()).factors
             if factors is None:
                 return
-            expected = network.likelihood.expected_edges(*factors, engine)
+            expected = likelihood.expected_edges(*factors, engine)
             if not expected > 0.0 or abs(expected - graph.n_edges) <= CLOSE * graph.n_edges:
                 return
-            offsets.raise_by(math.log(graph.n_edges / expected))
+            network.multiply_odds(graph.n_edges / expected)
 
 
 def _about(graph: Graph) -> dict[str, Any]:

@@ -367,8 +367,9 @@ class Offsets(nn.Module):
 
     @torch.no_grad()
     def raise_by(self, amount: float) -> None:
-        """Add a number to every score for good; not for rates."""
-        self.value.add_(amount if self.value.ndim == 0 else amount / 2.0)
+        """Add a number to every score for good; to its logarithm, if scores are rates."""
+        shared = self.value.ndim == 0 or self.positive
+        self.value.add_(amount if shared else amount / 2.0)
 
     def added_to(self, factors: Factors) -> Factors:
         """Factors with the offsets added.

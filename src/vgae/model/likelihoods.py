@@ -123,6 +123,7 @@ class Likelihood(ABC):
         """
         return _tiled_sum(self, left, right)
 
+    @torch.no_grad()
     def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:  # noqa: ARG002
         """Sum the probabilities of all pairs i < j, in linear memory and quadratic time.
 
@@ -205,6 +206,7 @@ class Bernoulli(Likelihood):
         """See `Likelihood.everywhere`: the engine's sum of softplus."""
         return engine.sweep(left.detach(), None if right is None else right.detach())
 
+    @torch.no_grad()
     def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:
         """See `Likelihood.expected_edges`: the derivative by a constant of the sum of softplus."""
         one, right = torch.ones_like(left[:, :1]), left if right is None else right

@@ -133,10 +133,12 @@ class GraphAutoEncoder(nn.Module):
             settings, generator
         )
         self.likelihood = parts.likelihood or _likelihood(settings)
-        if self.likelihood.rates and settings.rate_link == "exp":
-            # Rates start about where the data are: a sum of latent_dim products.
-            start = _first_rate(settings, density) / settings.latent_dim
-            self.level = nn.Parameter(torch.tensor(0.5 * math.log(start)))
+        if self.likelihood.rates:
+            start = 0.0
+            if settings.rate_link == "exp":
+                # Rates start about where the data are: a sum of latent_dim products of ones.
+                start = 0.5 * math.log(_first_rate(settings, density) / settings.latent_dim)
+            self.log_scale = nn.Parameter(torch.tensor(start))
         self.offsets: Offsets | None = None
         if settings.offset_used != "none":
             self.offsets = Offsets(
@@ -190,14 +192,27 @@ class GraphAutoEncoder(nn.Module):
 
     def linked(self, sample: Tensor) -> Tensor:
         """What the decoder gets for a sample of the embedding; see `Likelihood.link`."""
-        return self.likelihood.link(self._levelled(sample))
+        return self._scaled(self.likelihood.link(sample))
 
     def linked_mean(self, mean: Tensor, std: Tensor | None) -> Tensor:
         """What the decoder gets for a whole distribution; see `Likelihood.factors_of`."""
-        return self.likelihood.factors_of(self._levelled(mean), std)
+        return self._scaled(self.likelihood.factors_of(mean, std))
 
-    def _levelled(self, latent: Tensor) -> Tensor:
-        return latent + self.level if hasattr(self, "level") else latent
+    def _scaled(self, factors: Tensor) -> Tensor:
+        return factors * torch.exp(self.log_scale) if self.likelihood.rates else factors
+
+    @torch.no_grad()
+    def multiply_odds(self, factor: float) -> None:
+        """Raise all scores for good, so that few edges become about `factor` times as many.
+
+        Logits rise by the logarithm of the factor, and rates are multiplied by it; the ranking of
+        the pairs stays. Does nothing without offsets.
+        """
+        if self.offsets is None:
+            return
+        if self.likelihood.rates:
+            self.log_scale.add_(0.5 * math.log(factor))
+        self.offsets.raise_by(math.log(factor))
 
     def factors(self, vectors: Tensor) -> Factors | None:
         """Factors of the scores of all pairs; None if the decoder has no such form.
