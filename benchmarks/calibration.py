@@ -27,7 +27,8 @@ import vgae
 from vgae.data.split import Split
 from vgae.learning.calibration import calibration_at_prevalence, fit_calibrator
 from vgae.learning.metrics import expected_calibration_error, roc_auc
-from vgae.learning.precision import expected_precision, precision_at
+from vgae.learning.judge import precision_at
+from vgae.learning.precision import expected_precision
 from vgae.learning.scores import Scores, VectorScores
 
 MODELS = {"vgae": vgae.VGAE, "gae": vgae.GAE}

@@ -31,7 +31,7 @@ def test_the_names_keep_their_order() -> None:
         "full_average_precision",
     )  # fmt: skip
     assert LINK_METRICS[7:] == (
-        "auc_degree", "average_precision_degree", "auc_by_node", "precision@100"
+        "auc_degree", "average_precision_degree", "auc_by_node", "precision@100", "ece"
     )  # fmt: skip
     assert [name for name in metrics_of("given") if "_uniform" in name or "_degree" in name] == [
         "auc_uniform", "average_precision_uniform", "auc_degree", "average_precision_degree"

@@ -1,4 +1,3 @@
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,8 @@ from scipy.stats import binomtest
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut, Split, SplitSettings, TrainingView, split_edges
 from vgae.ground.errors import InputError
-from vgae.learning.precision import expected_precision, precision_at
+from vgae.learning.judge import precision_at
+from vgae.learning.precision import expected_precision
 from vgae.learning.scores import FunctionScores, VectorScores
 
 # A ring of eight with two held-out parts; the score of a pair is what the table says, else 0.
@@ -34,39 +34,9 @@ def table_scores(table: dict[tuple[int, int], float]) -> FunctionScores:
     )
 
 
-def test_precision_of_a_list_by_hand() -> None:
-    split = ring_split()
-    # The training edge (3, 4) and the validation edge (0, 1) are known and in no list.
-    scores = table_scores({(3, 4): 9, (0, 1): 8, (0, 2): 5, (1, 2): 4, (0, 3): 3, (2, 3): 2})
-    found = [precision_at(split, scores, k) for k in (1, 2, 3, 4)]
-    assert found == pytest.approx([0, 1 / 2, 1 / 3, 2 / 4])
-    assert precision_at(split, scores, 1000) == pytest.approx(2 / (28 - 6))
-
-
-def test_ties_for_the_last_places_count_as_the_mean_over_all_orders() -> None:
-    split = ring_split()
-    best = {(0, 2): 5.0}
-    tied = {(1, 2): 4.0, (1, 4): 4.0, (2, 4): 4.0, (2, 3): 4.0}
-    for k in (1, 2, 3, 4, 5):
-        orders = [[(0, 2), *order][:k] for order in permutations(tied)]
-        expected = np.mean([[pair in [(1, 2), (2, 3)] for pair in order] for order in orders])
-        assert precision_at(split, table_scores({**best, **tied}), k) == pytest.approx(expected)
-
-
-def test_vectors_and_functions_of_the_same_scores_have_the_same_precision() -> None:
-    split = split_edges(random_graph(60, 0.2, seed=1), seed=0)
-    vectors = np.random.default_rng(0).integers(-3, 4, size=(60, 3)).astype(np.float32)
-    table = vectors @ vectors.T
-    function = FunctionScores(lambda pairs: table[pairs[:, 0], pairs[:, 1]], 60)
-    for k in (1, 10, 100):
-        assert precision_at(split, VectorScores(vectors), k) == precision_at(split, function, k)
-
-
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, "3"])
 def test_what_is_no_length_of_a_list_is_refused(k: Any) -> None:
     split, scores = ring_split(), table_scores({})
-    with pytest.raises(InputError, match=f"k = {k}: must be a whole number, at least 1"):
-        precision_at(split, scores, k)
     with pytest.raises(InputError, match=f"k = {k}: must be a whole number, at least 1"):
         expected_precision(split.training, scores, k)
 
@@ -75,10 +45,7 @@ def test_without_open_pairs_there_is_no_precision() -> None:
     full = Graph.from_edges([(0, 1), (0, 2), (1, 2)])
     nothing = Split.without_holdout(full)
     scores = VectorScores(np.ones((3, 1)))
-    assert precision_at(nothing, scores, 5) is None
     assert expected_precision(nothing.training, scores, 5) is None
-    one = Split.without_holdout(Graph.from_edges([], n_nodes=1))
-    assert precision_at(one, VectorScores(np.ones((1, 1))), 5) is None
 
 
 def test_the_interval_is_that_of_the_share_of_validation_edges() -> None:

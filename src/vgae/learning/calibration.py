@@ -52,8 +52,8 @@ class Calibrator(Settings):
     """A strictly increasing map from scores to probabilities, as `fit_calibrator` makes it.
 
     The log-odds are linear between the knots. Beyond the first and the last knot, they go on with
-    the slope of the line from one to the other, since no pair is known there. The ranking of the
-    pairs does not change.
+    the slope of the line from one to the other, since no pairs were counted there. The ranking of
+    the pairs does not change.
 
     Attributes
     ----------
@@ -444,7 +444,7 @@ def _knots(
     rarity = np.log((total - above + 0.5) / (above + 0.5))
     most = np.log(total / FEWEST_BEYOND + 1)
     reached = np.searchsorted(rarity, np.arange(-most, most, KNOT_STEP), side="right") - 1
-    places = np.concatenate([[0], np.maximum(reached, 0), [len(levels) - 1]])
+    places = np.concatenate([[0], reached, [len(levels) - 1]])
     _, first = np.unique(np.round(rarity[places], 6), return_index=True)
     places = np.unique(places[first])
     return levels[places], np.diff(rarity[places])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -139,12 +139,8 @@ class Scores(ABC):
         Shape (n_levels + 1,); a pair counts once, for all the levels that it reaches.
         """
         counts = np.zeros(len(levels) + 1, dtype=np.int64)
-        for rows in blocks(np.arange(self.n_nodes), block_rows(self.n_nodes)):
-            open_pairs = np.arange(self.n_nodes)[None, :] > rows[:, None]
-            start, stop = known.indptr[rows[0]], known.indptr[rows[-1] + 1]
-            degrees = np.diff(known.indptr[rows[0] : rows[-1] + 2])
-            open_pairs[np.repeat(rows - rows[0], degrees), known.indices[start:stop]] = False
-            reached = np.searchsorted(levels, self.rows(rows)[open_pairs], side="right")
+        for rows, is_open in self._open_pairs(known):
+            reached = np.searchsorted(levels, self.rows(rows)[is_open], side="right")
             counts += np.bincount(reached, minlength=len(counts))
         return counts
 
@@ -162,17 +158,17 @@ class Scores(ABC):
         -------
         Pairs, shape (n_found, 2), and their scores, best first; of equal ones, the first by (i, j).
         """
-        pairs, scores = np.empty((0, 2), np.int64), np.empty(0)
-        for rows in blocks(np.arange(self.n_nodes), block_rows(self.n_nodes)):
-            found = self._open(rows, known)
-            found[np.arange(self.n_nodes)[None, :] <= rows[:, None]] = -np.inf
-            places = _highest(found.ravel(), k)
-            near, far = np.divmod(places, self.n_nodes)
-            pairs = np.concatenate([pairs, np.stack([rows[near], far], axis=1)])
-            scores = np.concatenate([scores, found.ravel()[places]])
-            order = np.lexsort((pairs[:, 1], pairs[:, 0], -scores))[:k]
-            pairs, scores = pairs[order], scores[order]
-        return pairs, scores
+        codes, values = np.empty(0, np.int64), np.empty(0)
+        for rows, is_open in self._open_pairs(known) if k > 0 else ():
+            found = self.rows(rows)
+            if len(values) == k:
+                is_open &= found > values[-1]  # a tie goes to the earlier pair
+            row, column = np.nonzero(is_open)
+            codes = np.concatenate([codes, rows[row] * self.n_nodes + column])
+            values = np.concatenate([values, found[row, column]])
+            order = np.lexsort((codes, -values))[:k]
+            codes, values = codes[order], values[order]
+        return np.stack(np.divmod(codes, max(self.n_nodes, 1)), axis=1), values
 
     def partners(self, nodes: NDArray[np.int64], k: int, known: FloatCSR) -> Ranked:
         """The k best partners of each node that are not its neighbours.
@@ -193,7 +189,8 @@ class Scores(ABC):
         """
         pairs, scores = [np.empty((0, 2), np.int64)], [np.empty(0)]
         for node in np.asarray(nodes, np.int64):
-            found = self._open(np.array([node]), known)[0]
+            found = self.rows(np.array([node]))[0].astype(np.float64)
+            found[known.indices[known.indptr[node] : known.indptr[node + 1]]] = -np.inf
             found[node] = -np.inf
             places = _highest(found, k)
             places = places[np.lexsort((places, -found[places]))]
@@ -201,12 +198,15 @@ class Scores(ABC):
             scores.append(found[places])
         return np.concatenate(pairs), np.concatenate(scores)
 
-    def _open(self, rows: NDArray[np.int64], known: FloatCSR) -> NDArray[np.float64]:
-        """Scores of nodes with every node; minus infinity for known edges."""
-        found = self.rows(rows).astype(np.float64)
-        for place, row in enumerate(rows):
-            found[place, known.indices[known.indptr[row] : known.indptr[row + 1]]] = -np.inf
-        return found
+    def _open_pairs(self, known: FloatCSR) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool]]]:
+        """Yield blocks of rows, and which of their pairs i < j are not known edges."""
+        every = np.arange(self.n_nodes)
+        for rows in blocks(every, block_rows(self.n_nodes)):
+            is_open = every[None, :] > rows[:, None]
+            start, stop = known.indptr[rows[0]], known.indptr[rows[-1] + 1]
+            degrees = np.diff(known.indptr[rows[0] : rows[-1] + 2])
+            is_open[np.repeat(rows - rows[0], degrees), known.indices[start:stop]] = False
+            yield rows, is_open
 
 
 def _highest(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
