@@ -412,6 +412,7 @@ class ModelScores(Scores):
 
     Examples
     --------
+    >>> from scipy import sparse
     >>> from vgae.model.network import GraphAutoEncoder
     >>> from vgae.model.settings import ModelSettings
     >>> settings = ModelSettings(decoder="mlp", pairs="sampled", latent_dim=2)
@@ -432,9 +433,9 @@ class ModelScores(Scores):
         with torch.no_grad():
             self._given = network.linked_mean(mean, std)
             factors = network.factors(self._given)
-        self.factors: tuple[Tensor, Tensor | None] | None = (
-            None if factors is None else factors.joined()
-        )
+            self.factors: tuple[Tensor, Tensor | None] | None = (
+                None if factors is None else factors.joined()
+            )
         self._scores: Scores = (
             FunctionScores(self._of_decoder, self.n_nodes)
             if self.factors is None

@@ -226,7 +226,7 @@ class CosineDecoder(Decoder):
 
 @final
 class DistanceDecoder(Decoder):
-    """-|z_i - z_j|^2, the latent space model of Hoff, Raftery & Handcock 2002 with squares.
+    """Minus the squared distance of z_i and z_j (Hoff, Raftery & Handcock 2002, there not squared).
 
     Examples
     --------
