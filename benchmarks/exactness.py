@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from vgae.data.graph import Graph
 from vgae.model.kernels import Engine, PairSum
-from vgae.model.latents import Point
-from vgae.model.objective import Targets, link_loss
+from vgae.model.likelihoods import Bernoulli
+from vgae.model.objective import Targets, reconstruction
 
 __all__ = ["accuracy", "errors_of_sum", "exact_loss", "exact_sum", "relative_error"]
 
@@ -65,7 +65,7 @@ def errors_of_loss(engine: Engine, vectors: Tensor, edges: Tensor) -> dict[str, 
     factor = vectors.clone().requires_grad_()
     graph = Graph.from_edges(edges.numpy(), n_nodes=len(vectors))
     targets = Targets.from_graph(graph, "paper")
-    loss = link_loss(factor, Point(factor), targets, engine=engine).total
+    loss = reconstruction(Bernoulli(), (factor, None), targets, engine=engine)
     loss.backward()  # type: ignore[no-untyped-call]
     assert factor.grad is not None
     total, gradient = exact_loss(vectors, edges)

@@ -26,10 +26,9 @@ from presentation import table
 
 from vgae.data.graph import Graph
 from vgae.learning.optimizer import Adam
-from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import choose_engine, numba_engine, positive_terms
 from vgae.model.network import GraphAutoEncoder
-from vgae.model.objective import Targets
+from vgae.model.noise import SequentialNoise
 from vgae.model.settings import ModelSettings
 
 LATENTS = (16, 32, 64, 128)
@@ -133,33 +132,32 @@ def epoch_parts(name: str) -> list[list[str]]:
         case = cases.load(path)
     graph = Graph.from_edges(case.edges, features=case.features)
     model = GraphAutoEncoder(ModelSettings(), n_inputs=graph.n_features, seed=0)
-    inputs, targets = EncoderInput.from_graph(graph), Targets.from_graph(graph, "paper")
+    inputs, targets = model.prepare(graph, graph.features), model.targets(graph)
     engine, optimizer = choose_engine("auto"), Adam(list(model.parameters()), 0.01)
-    generator = torch.Generator().manual_seed(0)
+    noise = SequentialNoise(0, torch.device("cpu"))
     shape = (graph.n_nodes, ModelSettings().latent_dim)
-    noise = torch.randn(shape, generator=generator)
+    numbers = noise.normal(*shape)
     with torch.no_grad():
         latent = model.encode(inputs)
-        vectors = latent.rsample(noise)
+        vectors = latent.rsample(numbers)
 
     def encode() -> Any:
         return model.encode(inputs)
 
     def backward() -> None:
         found = model.encode(inputs)
-        torch.autograd.backward(found.rsample(noise), vectors, inputs=list(model.parameters()))
+        torch.autograd.backward(found.rsample(numbers), vectors, inputs=list(model.parameters()))
 
     def whole() -> None:
-        drawn = torch.randn(shape, generator=generator)
-        loss = model.loss(inputs, targets, noise=drawn, engine=engine)
+        loss = model.loss(inputs, targets, noise=noise, engine=engine)
         loss.total.backward()  # type: ignore[no-untyped-call]
         loss.total.item()
         optimizer.step()
 
     parts: dict[str, Callable[[], Any]] = {
-        "standard normal numbers": lambda: torch.randn(shape, generator=generator),
+        "standard normal numbers": lambda: noise.normal(*shape),
         "encoder": encode,
-        "sample and divergence": lambda: (latent.rsample(noise), latent.kl().sum()),
+        "sample and divergence": lambda: (latent.rsample(numbers), latent.kl().sum()),
         "sum over all pairs": lambda: engine.sweep(vectors, None),
         "terms of the edges": lambda: positive_terms(vectors, targets.positive, 100.0),
         "encoder and sample, with their gradients": backward,

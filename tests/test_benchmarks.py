@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from formulas import propagation
 from graphs import random_graph
+from noises import GivenNoise
 from places import ROOT
 from torch.nn import functional
 
 from vgae.data.graph import Graph
-from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import choose_engine
 from vgae.model.network import GraphAutoEncoder
-from vgae.model.objective import Targets
 from vgae.model.settings import ModelSettings
 from vgae.people.api import make_model
 
@@ -63,20 +63,25 @@ def test_dense_torch_computes_our_loss_and_gradient() -> None:
     graph = Graph.from_edges(edges, features=features)
     ours = GraphAutoEncoder(ModelSettings(), n_inputs=7, seed=0)
     noise = torch.randn(60, 16, generator=torch.Generator().manual_seed(0))
-    inputs, targets = EncoderInput.from_graph(graph), Targets.from_graph(graph, "paper")
-    loss = ours.loss(inputs, targets, noise=noise, engine=choose_engine("tiles")).total
+    loss = ours.loss(
+        ours.prepare(graph, graph.features),
+        ours.targets(graph),
+        noise=GivenNoise(noise),
+        engine=choose_engine("tiles"),
+    ).total
     loss.backward()  # type: ignore[no-untyped-call]
+    weights = propagation(ours.encoder).weight
 
     case = cases.Case(graph.edges, features)
     theirs = dense.DenseVGAE(7)
-    theirs.load_state_dict({name: weight.detach() for name, weight in ours.encoder.weight.items()})
+    theirs.load_state_dict({name: weight.detach() for name, weight in weights.items()})
     expected = dense.DenseTargets(case).loss(*theirs(*dense.inputs_of(case), noise))
     expected.backward()  # type: ignore[no-untyped-call]
 
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     for name, weight in theirs.named_parameters():
         assert weight.grad is not None
-        gradient = ours.encoder.weight[name].grad
+        gradient = weights[name].grad
         assert gradient is not None
         error = torch.linalg.vector_norm(gradient - weight.grad)
         assert error <= 1e-5 * torch.linalg.vector_norm(weight.grad)

@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from formulas import by_definition, mixing, propagation, wide
+from graphs import dense
 from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
-from vgae.people.api import LinkModel, make_model
+from vgae.model.encoders import ENCODERS
+from vgae.people.api import LinkModel, load, make_model
 
 NAMES, BIASES, WEIGHTED = ("vgae", "gae"), (False, True), (False, True)
 FEATURES = ("none", "raw", "unit", "raw sparse", "unit sparse")
@@ -77,7 +81,7 @@ def in_float64(
     hidden = np.maximum(layer("hidden", normalized @ inputs), 0.0)
     outputs = [
         layer(name, normalized @ hidden @ state[f"encoder.weight.{name}"])[40:]
-        for name in network.encoder.outputs
+        for name in propagation(network.encoder).outputs
     ]
     return outputs[0], np.exp(outputs[1]) if len(outputs) > 1 else None
 
@@ -277,3 +281,149 @@ def test_bad_graphs_are_one_clear_line() -> None:
         model.embed(graph.with_features(np.ones((40, 2))))
     with pytest.raises(InputError, match="undirected"):
         model.embed(Graph.from_edges([(0, 1)], features=np.ones((2, 6)), directed=True))
+
+
+# ---------------------------------------------------------------------- every encoder
+
+NEAR = [*zip(EDGES, WEIGHTS, strict=True), (("z", "n30"), 0.7)]
+"""Links with weights, one of each new node to a known one: within the reach of one layer."""
+
+ENCODED: list[dict[str, Any]] = [
+    {"encoder": "gcn", "layers": 1},
+    {"encoder": "gcn", "layers": 4, "residual": True},
+    {"encoder": "linear", "layers": 1},
+    {"encoder": "linear", "layers": 3},
+    {"encoder": "appnp", "layers": 4},
+    {"encoder": "sage", "layers": 1},
+    {"encoder": "sage", "layers": 3, "residual": True},
+]
+
+
+def name_of(value: Any) -> str:
+    return "-".join(map(str, value.values())) if isinstance(value, dict) else str(value)
+
+
+def test_every_encoder_places_new_nodes_here_or_says_that_it_cannot() -> None:
+    assert {shape["encoder"] for shape in ENCODED} == {
+        name for name, kind in ENCODERS.items() if kind.places_new_nodes
+    }
+
+
+def joined_mixing(encoder: str, known: Graph, groups: list[list[tuple[int, int, float]]]) -> Any:
+    """The propagation where nodes join group by group, and those that were there stay as they are.
+
+    A group is a list of links of its nodes, which follow those of the groups before.
+    """
+    n_nodes = known.n_nodes
+    weights = dense(known)
+    mix = mixing(torch.tensor(weights), encoder).numpy()
+    loops = float(encoder != "sage")
+    degrees = loops + weights.sum(axis=1)
+    for links in groups:
+        n_new = 1 + max(max(a, b) for a, b, _ in links) - n_nodes
+        wider = np.zeros((n_nodes + n_new,) * 2)
+        for a, b, weight in links:
+            wider[a, b] = wider[b, a] = weight
+        rows = wider[n_nodes:] + loops * np.eye(n_new, n_nodes + n_new, k=n_nodes)
+        degrees = np.concatenate([degrees, rows.sum(axis=1)])
+        scale = degrees[n_nodes:, None] * (1.0 if encoder == "sage" else 0.0)
+        if encoder != "sage":
+            scale = np.sqrt(degrees[n_nodes:, None] * degrees[None, :])
+        mix = np.block(
+            [[mix, np.zeros((n_nodes, n_new))], [rows / np.where(scale > 0, scale, 1.0)]]
+        )
+        n_nodes += n_new
+    return torch.tensor(mix)
+
+
+@pytest.mark.parametrize("unit_norm", [False, True])
+@pytest.mark.parametrize("features", ["none", "raw", "raw sparse"])
+@pytest.mark.parametrize("shape", ENCODED, ids=name_of)
+def test_new_nodes_get_what_a_full_encode_with_frozen_states_gives(
+    shape: dict[str, Any], features: str, unit_norm: bool
+) -> None:
+    graph, rows = example(True, features)
+    model = make_model(
+        "vgae", bias=True, unit_norm=unit_norm, features=features.split()[0], steps=8,
+        latent_dim=4, hidden_dim=5, **shape,
+    ).fit(graph)  # fmt: skip
+    np.testing.assert_array_equal(model.embed(graph), model.embedding_)
+    place = {name: row for row, name in enumerate([*graph.ids.tolist(), *NEW])}
+    links = [(place[a], place[b], weight) for (a, b), weight in NEAR]
+    edges, weights = zip(*NEAR, strict=True)
+    groups = [
+        [link for link in links if max(link[:2]) == place[name]] for name in NEW
+    ]  # one by one: y links to x, and z to y
+    together = model.with_nodes(rows, edges, weights=weights, ids=NEW)
+    one_by_one = model
+    for number, name in enumerate(NEW):
+        own = [row for row, (a, b, _) in enumerate(links) if max(a, b) == place[name]]
+        one_by_one = one_by_one.with_nodes(
+            None if rows is None else rows[number : number + 1],
+            [edges[row] for row in own],
+            weights=[weights[row] for row in own],
+            ids=[name],
+        )
+    x: Any = np.eye(43, 40)
+    if rows is not None:
+        x = sparse.vstack([sparse.csr_array(graph.features), sparse.csr_array(rows)]).toarray()
+    encoder = propagation(model.network_.encoder)
+    with torch.no_grad():
+        for made, joining in ((together, [links]), (one_by_one, groups)):
+            mix = joined_mixing(shape["encoder"], graph, joining)
+            for output, found in (
+                ("mean", made.embedding_),
+                ("log_std", np.log(np.asarray(made.embedding_std_))),
+            ):
+                expected = by_definition(
+                    encoder.settings, wide(encoder), mix, torch.tensor(x).double(), output
+                )
+                np.testing.assert_allclose(found, expected, rtol=2e-4, atol=5e-6)
+    np.testing.assert_array_equal(together.embedding_[:40], model.embedding_)
+    assert not np.allclose(together.embedding_, one_by_one.embedding_, rtol=1e-3)
+
+
+ONE_LAYER = pytest.mark.xfail(strict=True, reason="store takes the first weight for a hidden one")
+
+
+@pytest.mark.parametrize("features", ["none", "raw"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(
+            shape,
+            marks=ONE_LAYER if shape["layers"] == 1 and shape["encoder"] != "linear" else [],
+            id=name_of(shape),
+        )
+        for shape in ENCODED
+    ],
+)
+def test_states_are_the_same_from_a_file(
+    shape: dict[str, Any], features: str, tmp_path: Any
+) -> None:
+    graph, rows = example(True, features)
+    settings: dict[str, Any] = {"steps": 3, "latent_dim": 4, "bias": True, "features": features}
+    model = make_model("gae", **settings, **shape).fit(graph)
+    model.save(tmp_path / "run")
+    back = load(tmp_path / "run")
+    edges, weights = zip(*NEAR, strict=True)
+    joined = [one.with_nodes(rows, edges, weights=weights, ids=NEW) for one in (model, back)]
+    np.testing.assert_array_equal(joined[1].embedding_, joined[0].embedding_)
+    joined[1].save(tmp_path / "more")
+    more = [("w", "z"), ("w", "n07")]
+    new = None if rows is None else rows[:1]
+    np.testing.assert_array_equal(
+        load(tmp_path / "more").embed_new(new, more, ids=["w"]),
+        joined[0].embed_new(new, more, ids=["w"]),
+    )
+
+
+@pytest.mark.parametrize("shape", [{}, *ENCODED], ids=name_of)
+def test_without_features_a_node_is_placed_as_far_as_messages_reach(shape: dict[str, Any]) -> None:
+    graph, _ = example(False, "none")
+    model = make_model("gae", steps=2, latent_dim=4, **shape).fit(graph)
+    reach = model.settings.network.layers_used
+    chain = [("c1", "n01"), *((f"c{i}", f"c{i + 1}") for i in range(1, reach + 1))]
+    assert model.embed_new(edges=chain[:reach]).shape == (reach, 4)
+    with pytest.raises(InputError, match=f"node 'c{reach + 1}' has no link to a known node"):
+        model.embed_new(edges=chain)

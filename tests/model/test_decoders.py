@@ -1,39 +1,272 @@
+"""One contract for all decoders, with and without offsets."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import vgae.model.decoders
-from vgae.model.decoders import InnerProductDecoder
+from vgae.model.decoders import DECODERS, CosineDecoder, Decoder, Factors, Offsets, score_pairs
+from vgae.model.settings import DECODERS as NAMES
+from vgae.model.settings import ModelSettings, Offset
 
-DECODERS = [InnerProductDecoder()]
+N_NODES, DIM = 9, 4
+
+
+def inner(_: Any, a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(dim=1)
+
+
+def cosine(decoder: Any, a: Tensor, b: Tensor) -> Any:
+    lengths = a.norm(dim=1) * b.norm(dim=1)
+    return decoder.log_scale.double().exp() * (a * b).sum(dim=1) / lengths.clamp(min=1e-300)
+
+
+def distance(_: Any, a: Tensor, b: Tensor) -> Tensor:
+    return -((a - b) ** 2).sum(dim=1)
+
+
+def bilinear_diagonal(decoder: Any, a: Tensor, b: Tensor) -> Any:
+    return (decoder.weight.double() * a * b).sum(dim=1)
+
+
+def mlp(decoder: Any, a: Tensor, b: Tensor) -> Any:
+    hidden = (a * b) @ decoder.hidden.double() + decoder.hidden_bias.double()
+    return torch.relu(hidden) @ decoder.output.double()
+
+
+FORMULAS: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
+    "inner": inner,
+    "cosine": cosine,
+    "distance": distance,
+    "bilinear-diagonal": bilinear_diagonal,
+    "mlp": mlp,
+}
+"""The score of two embeddings, in float64, by the decoder's name."""
+
+
+def made(name: str, *, seed: int = 0) -> Decoder:
+    """A decoder whose parameters are not those of the start."""
+    generator = torch.Generator().manual_seed(seed)
+    settings = ModelSettings.parse(
+        {"decoder": name, "latent_dim": DIM, "hidden_dim": 6, "pairs": "sampled"}
+    )
+    decoder = DECODERS[name].made(settings, generator)
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) / 2)
+    return decoder
+
+
+def embedding(scale: float = 1.0, *, n_nodes: int = N_NODES) -> Tensor:
+    return scale * torch.randn(n_nodes, DIM, generator=torch.Generator().manual_seed(1))
+
+
+ALL_PAIRS = torch.cartesian_prod(torch.arange(N_NODES), torch.arange(N_NODES))
+
+
+def expected(name: str, decoder: Decoder, latent: Tensor, pairs: Tensor) -> Tensor:
+    first, second = (latent.double()[pairs[:, side]] for side in (0, 1))
+    return FORMULAS[name](decoder, first, second)
 
 
 def test_every_decoder_is_in_the_contract() -> None:
-    names = {name for name in vgae.model.decoders.__all__ if name.endswith("Decoder")}
-    assert names == {type(decoder).__name__ for decoder in DECODERS}
+    assert set(FORMULAS) == set(DECODERS) == set(NAMES)
+    assert all(kind.name == name for name, kind in DECODERS.items())
+    public = {name for name in vgae.model.decoders.__all__ if name.endswith("Decoder")}
+    assert public == {"Decoder", *(kind.__name__ for kind in DECODERS.values())}
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_pairs_and_all_pairs_agree(
-    decoder: InnerProductDecoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", DECODERS)
+def test_scores_of_pairs_are_the_formula(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vgae.model.decoders, "CHUNK_PAIRS", 7)
-    latent = torch.randn(9, 4, generator=torch.Generator())
-    pairs = torch.cartesian_prod(torch.arange(9), torch.arange(9))
-    factor = decoder.factor(latent)
-    expected = (factor @ factor.T).ravel()
-    np.testing.assert_allclose(decoder.logits(latent, pairs), expected, rtol=1e-5, atol=1e-6)
+    decoder, latent = made(name), embedding()
+    found = decoder.pairs(latent, ALL_PAIRS)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(
+        found.double(), expected(name, decoder, latent, ALL_PAIRS), rtol=1e-5, atol=1e-5
+    )
+    turned = decoder.pairs(latent, ALL_PAIRS.flip(1))
+    torch.testing.assert_close(found, turned, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_no_pairs_and_pairs_outside(decoder: InnerProductDecoder) -> None:
-    latent = torch.ones(3, 2)
-    assert decoder.logits(latent, torch.empty((0, 2), dtype=torch.long)).shape == (0,)
-    with pytest.raises(IndexError):
-        decoder.logits(latent, torch.tensor([[0, 3]]))
+@pytest.mark.parametrize("name", DECODERS)
+def test_factors_are_the_scores_of_all_pairs(name: str) -> None:
+    decoder, latent = made(name), embedding()
+    factors = decoder.factors(latent)
+    if name == "mlp":
+        assert factors is None
+        return
+    assert factors is not None
+    scores = decoder.pairs(latent, ALL_PAIRS).reshape(N_NODES, N_NODES)
+    torch.testing.assert_close(by_hand(factors), scores, rtol=1e-5, atol=1e-5)
+    left, right = factors.joined()
+    torch.testing.assert_close(left @ (left if right is None else right).T, scores)
 
 
-def test_extreme_vectors_give_exact_logits() -> None:
+def by_hand(factors: Factors) -> Tensor:
+    """left_i . right_j + offset_i + offset_j + constant for all pairs."""
+    scores = factors.left @ (factors.left if factors.right is None else factors.right).T
+    if factors.offset is not None:
+        scores = scores + factors.offset[:, None] + factors.offset[None, :]
+    return scores if factors.constant is None else scores + factors.constant
+
+
+@pytest.mark.parametrize(
+    ("right", "offset", "constant"), list(product([False, True], repeat=3)), ids=str
+)
+def test_joined_factors_hold_offsets_and_constant(
+    right: bool, offset: bool, constant: bool
+) -> None:
+    vectors = embedding()
+    factors = Factors(
+        vectors,
+        vectors * torch.tensor([1.0, 2.0, -1.0, 0.5]) if right else None,
+        torch.arange(float(N_NODES)) if offset else None,
+        torch.tensor(-0.7) if constant else None,
+    )
+    left, other = factors.joined()
+    assert (other is None) == (not (right or offset or constant))
+    torch.testing.assert_close(left @ (left if other is None else other).T, by_hand(factors))
+    assert left.shape[1] == DIM + (2 if offset else int(constant))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_extreme_and_zero_vectors_have_finite_scores_and_gradients(name: str) -> None:
+    decoder = made(name)
+    for scale in (0.0, 1e-15, 1e4):
+        latent = embedding(scale)
+        latent[3] = 0.0
+        latent.requires_grad_()
+        scores = decoder.pairs(latent, ALL_PAIRS)
+        largest = (latent.detach() ** 2).sum(dim=1).max().item()
+        # float32 knows the square of a length to 6e-8 of itself; distances are differences of them.
+        torch.testing.assert_close(
+            scores.double(),
+            expected(name, decoder, latent, ALL_PAIRS),
+            rtol=1e-5,
+            atol=4e-7 * largest + 1e-6,
+        )
+        scores.sum().backward()  # type: ignore[no-untyped-call]
+        assert latent.grad is not None
+        assert torch.isfinite(latent.grad).all()
+        if scale == 0.0:
+            assert latent.grad.abs().max() < 1e3
+
+
+def test_extreme_vectors_give_exact_scores() -> None:
     latent = torch.tensor([[100.0], [-100.0]])
     pairs = torch.tensor([[0, 0], [0, 1]])
-    assert InnerProductDecoder().logits(latent, pairs).tolist() == [1e4, -1e4]
+    settings, generator = ModelSettings(latent_dim=1), torch.Generator()
+    for name, scores in (("inner", [1e4, -1e4]), ("distance", [0.0, -4e4])):
+        assert DECODERS[name].made(settings, generator).pairs(latent, pairs).tolist() == scores
+    assert score_pairs(latent, latent, pairs).tolist() == [1e4, -1e4]
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_no_pairs_and_pairs_outside(name: str) -> None:
+    decoder, latent = made(name), embedding()
+    assert decoder.pairs(latent, torch.empty((0, 2), dtype=torch.long)).shape == (0,)
+    with pytest.raises(IndexError):
+        decoder.pairs(latent, torch.tensor([[0, N_NODES]]))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_gradients_are_exact(name: str) -> None:
+    decoder = made(name).double()
+    latent = embedding().double().requires_grad_()
+    pairs = torch.tensor([[0, 1], [1, 0], [2, 2], [8, 3]])
+    parameters = tuple(decoder.parameters())
+
+    def scores(latent: Tensor, *_: Tensor) -> Tensor:
+        return decoder.pairs(latent, pairs)
+
+    assert torch.autograd.gradcheck(scores, (latent, *parameters))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_parameters_come_from_the_generator_alone(name: str) -> None:
+    before = torch.get_rng_state()
+    first, same, other = (made(name, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    for one, again, another in zip(
+        first.parameters(), same.parameters(), other.parameters(), strict=True
+    ):
+        assert torch.equal(one, again)
+        assert not torch.equal(one, another)
+
+
+def test_a_decoder_of_ones_own_has_factors_or_pairs() -> None:
+    class Neither(Decoder):
+        @classmethod
+        def made(cls, settings: ModelSettings, generator: torch.Generator) -> Decoder:  # noqa: ARG003
+            return cls()
+
+    with pytest.raises(NotImplementedError, match="Neither must implement pairs or factors"):
+        Neither().pairs(embedding(), ALL_PAIRS)
+
+
+def test_the_temperature_is_learned() -> None:
+    decoder = CosineDecoder()
+    decoder.pairs(embedding(), ALL_PAIRS).sum().backward()  # type: ignore[no-untyped-call]
+    assert decoder.log_scale.grad is not None
+    assert decoder.log_scale.grad.item() != 0
+
+
+# --------------------------------------------------------------------------- offsets
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("kind", ["constant", "node"])
+@pytest.mark.parametrize("name", [name for name in DECODERS if name != "mlp"])
+def test_offsets_are_the_same_for_pairs_and_for_all_pairs(
+    name: str, kind: Any, positive: bool
+) -> None:
+    decoder, latent = made(name), embedding(n_nodes=N_NODES)
+    offsets = Offsets(kind, n_nodes=N_NODES, initial=0.3, positive=positive)
+    pairs, factors = decoder.pairs(latent, ALL_PAIRS), decoder.factors(latent)
+    assert factors is not None
+    # At first, every pair gets the initial sum.
+    torch.testing.assert_close(offsets.at(ALL_PAIRS), torch.full((N_NODES**2,), 0.3))
+    with torch.no_grad():
+        offsets.value.add_(torch.randn(offsets.value.shape, generator=torch.Generator()))
+    amount = offsets.value.exp() if positive else offsets.value
+    both = amount if kind == "constant" else amount[ALL_PAIRS[:, 0]] + amount[ALL_PAIRS[:, 1]]
+    torch.testing.assert_close(offsets.at(ALL_PAIRS), both.expand(len(ALL_PAIRS)))
+    left, right = offsets.added_to(factors).joined()
+    assert right is not None
+    torch.testing.assert_close((left @ right.T).flatten(), pairs + both, rtol=1e-5, atol=1e-5)
+    (left @ right.T).sum().backward()  # type: ignore[no-untyped-call]
+    assert offsets.value.grad is not None
+    assert (offsets.value.grad != 0).all()
+
+
+def test_later_nodes_have_the_mean_of_the_offsets() -> None:
+    for positive in (False, True):
+        offsets = Offsets("node", n_nodes=3, initial=0.5, positive=positive)
+        with torch.no_grad():
+            offsets.value.copy_(torch.tensor([0.0, 1.0, -2.0]))
+        amount = offsets.value.exp() if positive else offsets.value
+        every = torch.cat([amount, amount.mean().expand(2)])
+        factors = offsets.added_to(Factors(torch.zeros(5, 2)))
+        assert factors.offset is not None
+        torch.testing.assert_close(factors.offset, every)
+        pairs = torch.cartesian_prod(torch.arange(5), torch.arange(5))
+        torch.testing.assert_close(offsets.at(pairs), every[pairs].sum(dim=1))
+        alone = torch.tensor([[4, 4], [0, 3]])  # node 4 without the others
+        torch.testing.assert_close(offsets.at(alone), every[alone].sum(dim=1))
+        assert offsets.at(torch.empty((0, 2), dtype=torch.long)).shape == (0,)
+
+
+def test_offsets_of_rates_stay_positive() -> None:
+    kinds: tuple[Offset, ...] = ("constant", "node")
+    for kind in kinds:
+        offsets = Offsets(kind, n_nodes=3, initial=1e-6, positive=True)
+        np.testing.assert_allclose(offsets.at(ALL_PAIRS[:3]).detach(), 1e-6, rtol=1e-4)
+        with torch.no_grad():
+            offsets.value.sub_(50.0)
+        assert (offsets.at(ALL_PAIRS[:3]) > 0).all()

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
+from vgae.model.decoders import score_pairs
 from vgae.model.kernels import choose_engine
-from vgae.model.latents import Gaussian, Point
-from vgae.model.objective import Targets, link_loss
+from vgae.model.latents import Gaussian
+from vgae.model.likelihoods import LIKELIHOODS, Bernoulli
+from vgae.model.network import _random_pairs as random_pairs
+from vgae.model.noise import CounterNoise
+from vgae.model.objective import Loss, Targets, reconstruction, sampled_reconstruction
 from vgae.model.settings import ObjectiveName
 
 
@@ -49,13 +53,13 @@ def test_loss_and_gradient_are_the_formula(
     factor = torch.tensor(vectors, dtype=torch.float32, requires_grad=True)
     value, gradient = dense_reconstruction(factor.detach().numpy(), graph, objective)
     targets = Targets.from_graph(graph, objective)
-    loss = link_loss(factor, Point(factor), targets, engine=choose_engine(engine))
-    loss.total.backward()  # type: ignore[no-untyped-call]
+    loss = reconstruction(Bernoulli(), (factor, None), targets, engine=choose_engine(engine))
+    loss.backward()  # type: ignore[no-untyped-call]
     assert factor.grad is not None
     # Where all positives fit and their logits are huge, softplus(s) of the sweep and of the
     # positives cancel: what is left of them is bounded by the rounding of the logits themselves.
     rounding = 2e-7 * largest * targets.norm
-    assert loss.total.item() == pytest.approx(value, rel=1e-5, abs=rounding)
+    assert loss.item() == pytest.approx(value, rel=1e-5, abs=rounding)
     error = np.linalg.norm(factor.grad.numpy() - gradient)
     scale = 2e-6 * np.linalg.norm(vectors) * targets.norm / graph.n_nodes
     assert error <= max(1e-5 * np.linalg.norm(gradient), scale)
@@ -71,10 +75,12 @@ def test_relative_error_on_plain_random_graphs() -> None:
             factor = torch.tensor(vectors, dtype=torch.float32, requires_grad=True)
             value, gradient = dense_reconstruction(factor.detach().numpy(), graph, "paper")
             targets = Targets.from_graph(graph, "paper")
-            loss = link_loss(factor, Point(factor), targets, engine=choose_engine("auto"))
-            loss.total.backward()  # type: ignore[no-untyped-call]
+            loss = reconstruction(
+                Bernoulli(), (factor, None), targets, engine=choose_engine("auto")
+            )
+            loss.backward()  # type: ignore[no-untyped-call]
             assert factor.grad is not None
-            assert loss.total.item() == pytest.approx(value, rel=1e-5)
+            assert loss.item() == pytest.approx(value, rel=1e-5)
             difference = np.linalg.norm(factor.grad.numpy() - gradient)
             assert difference <= 1e-5 * np.linalg.norm(gradient)
 
@@ -86,7 +92,9 @@ def test_gradient_is_the_derivative_in_all_parameters(objective: ObjectiveName) 
 
     def total(mean: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
         latent = Gaussian(mean, log_std)
-        return link_loss(latent.rsample(noise), latent, targets, engine=choose_engine("auto")).total
+        factors = latent.rsample(noise), None
+        loss = reconstruction(Bernoulli(), factors, targets, engine=choose_engine("auto"))
+        return Loss({"reconstruction": loss, "kl": latent.kl().sum() / 81}).total
 
     parameters = tuple(
         torch.randn(9, 3, dtype=torch.float64, generator=torch.Generator(), requires_grad=True)
@@ -104,13 +112,10 @@ def test_weights_do_not_change_the_targets() -> None:
     assert torch.equal(one.positive.columns, other.positive.columns)
 
 
-def test_kl_is_divided_like_the_paper() -> None:
-    graph = random_graph(6, 0.5, 0)
-    latent = Gaussian(torch.full((6, 2), 2.0), torch.zeros(6, 2))
-    targets = Targets.from_graph(graph, "paper")
-    loss = link_loss(latent.mean, latent, targets, engine=choose_engine("auto"))
-    assert loss.kl.item() == pytest.approx(6 * 4.0 / 36)  # a divergence of 4 nats a node
-    assert loss.total.item() == loss.reconstruction.item() + loss.kl.item()
+def test_the_total_is_the_sum_of_any_terms() -> None:
+    terms = {name: torch.tensor(value) for name, value in (("a", 0.5), ("b", 0.25), ("c", 2.0))}
+    assert Loss(terms).total.item() == 2.75
+    assert Loss({"alone": terms["a"]}).total.item() == 0.5
 
 
 def test_a_graph_without_edges_has_nothing_to_learn_from() -> None:
@@ -121,6 +126,95 @@ def test_a_graph_without_edges_has_nothing_to_learn_from() -> None:
 def test_two_nodes_that_are_all_there_is() -> None:
     targets = Targets.from_graph(Graph.from_edges([(0, 1)]), "paper")
     factor = torch.tensor([[1.0], [2.0]], requires_grad=True)
-    loss = link_loss(factor, Point(factor), targets, engine=choose_engine("auto"))
+    loss = reconstruction(Bernoulli(), (factor, None), targets, engine=choose_engine("auto"))
     value, _ = dense_reconstruction(factor.detach().numpy(), Graph.from_edges([(0, 1)]), "paper")
-    assert loss.total.item() == pytest.approx(value, rel=1e-6)
+    assert loss.item() == pytest.approx(value, rel=1e-6)
+
+
+# ------------------------------------------------------------- pairs, counts, samples
+
+
+@pytest.mark.parametrize("self_pairs", [True, False])
+def test_positive_pairs_are_those_of_the_graph(self_pairs: bool) -> None:
+    graph = random_graph(20, 0.2, 1)
+    targets = Targets.from_graph(graph, "elbo", self_pairs=self_pairs)
+    expected = dense(graph) + self_pairs * np.eye(20)
+    rows = np.repeat(np.arange(20), targets.positive.row_starts.diff())
+    found = np.zeros((20, 20))
+    found[rows, targets.positive.columns] = 1.0
+    assert np.array_equal(found, expected)
+    assert np.array_equal(targets.pairs(), graph.edges)
+    assert targets.pair_counts() is None
+
+
+def test_counts_are_the_weights_of_both_directions() -> None:
+    graph = Graph.from_edges([(0, 1), (1, 2), (0, 3)], weights=[3.0, 1.0, 12.0])
+    targets = Targets.from_graph(graph, "elbo", self_pairs=False, counts=True)
+    assert targets.counts is not None
+    rows = np.repeat(np.arange(4), targets.positive.row_starts.diff())
+    adjacency = np.zeros((4, 4))
+    adjacency[rows, targets.positive.columns] = targets.counts
+    assert np.array_equal(adjacency, dense(graph))
+    counts = targets.pair_counts()
+    assert counts is not None
+    pairs = [tuple(pair) for pair in targets.pairs().tolist()]
+    assert dict(zip(pairs, counts.tolist(), strict=True)) == {(0, 1): 3, (1, 2): 1, (0, 3): 12}
+    moved = targets.to(torch.device("meta")).counts
+    assert moved is not None
+    assert moved.device.type == "meta"
+    plain = Targets.from_graph(Graph.from_edges([(0, 1)]), "elbo", self_pairs=False, counts=True)
+    assert plain.counts is None
+
+
+@pytest.mark.parametrize("weight", [0.5, 2.5, 1e-3])
+def test_a_weight_that_is_no_count_is_named(weight: float) -> None:
+    graph = Graph.from_edges([(0, 1), (1, 2)], ids=["a", "b", "c"], weights=[2.0, weight])
+    said = rf"the edge \('b', 'c'\) has weight {weight:g}: poisson takes counts"
+    with pytest.raises(InputError, match=said) as caught:
+        Targets.from_graph(graph, "paper", self_pairs=False, counts=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", sorted(LIKELIHOODS))
+@pytest.mark.parametrize("objective", ["paper", "elbo"])
+def test_the_mean_over_samples_of_pairs_is_the_loss_of_all_pairs(
+    kind: str, objective: ObjectiveName
+) -> None:
+    likelihood = LIKELIHOODS[kind]()
+    graph = random_graph(25, 0.2, 3)
+    if likelihood.counts:
+        counts = np.random.default_rng(0).integers(1, 6, size=graph.n_edges)
+        graph = Graph.from_edges(graph.edges, n_nodes=25, weights=counts)
+    targets = Targets.from_graph(graph, objective, self_pairs=False, counts=likelihood.counts)
+    factor = torch.tensor(np.random.default_rng(1).uniform(0.1, 1.0, size=(25, 3)))
+    factor = factor if likelihood.rates else factor - 0.5
+    exact = reconstruction(likelihood, (factor, None), targets, engine=choose_engine("reference"))
+    noise = CounterNoise(0, torch.device("cpu"))
+    draws = []
+    for step in range(1, 401):
+        noise.begin(step)
+        draws.append(
+            sampled_reconstruction(
+                likelihood,
+                lambda pairs: score_pairs(factor, factor, pairs),
+                targets,
+                random_pairs(targets, noise),
+            ).item()
+        )
+    error = np.std(draws) / np.sqrt(len(draws))
+    assert error < 0.05 * abs(exact.item())
+    assert abs(np.mean(draws) - exact.item()) <= 4 * error
+
+
+def test_random_pairs_are_any_two_different_nodes_and_equally_often() -> None:
+    targets = Targets.from_graph(random_graph(7, 1.0, 0), "elbo", self_pairs=False)
+    noise = CounterNoise(1, torch.device("cpu"))
+    counts = np.zeros((7, 7))
+    for step in range(1000):
+        noise.begin(step)
+        drawn = random_pairs(targets, noise)
+        assert len(drawn) == 42  # one per direction of an edge
+        np.add.at(counts, tuple(drawn.T.numpy()), 1)
+    assert (np.diag(counts) == 0).all()
+    open_pairs = counts[~np.eye(7, dtype=bool)]
+    assert ((open_pairs - 1000) ** 2 / 1000).sum() < 90  # chi-square, 41 degrees of freedom

@@ -16,6 +16,7 @@ import vgae
 from vgae.data.graph import Graph
 from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
+from vgae.learning.store import FORMAT_VERSION
 from vgae.people.api import GAE, VGAE, LinkModel, load
 
 EDGES = [("x", "n01"), ("n05", "x"), ("y", "x"), ("y", "n30")]
@@ -99,7 +100,7 @@ def test_runs_of_format_1_answer_all_but_new_nodes(model: LinkModel, tmp_path: P
     model.save(tmp_path / "run")
     record = tmp_path / "run" / "run.json"
     about = json.loads(record.read_text())
-    assert about["format_version"] == 3
+    assert about["format_version"] == FORMAT_VERSION
     del about["files"]["states.safetensors"], about["checksum"]
     seal(tmp_path / "run", about | {"format_version": 2})
     with pytest.raises(InputError, match="its files are not those of a run"):

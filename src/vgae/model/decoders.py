@@ -16,6 +16,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from vgae.model.lengths import unit_rows
 from vgae.model.settings import ModelSettings, Offset
 
 __all__ = [
@@ -220,8 +221,7 @@ class CosineDecoder(Decoder):
 
     def factors(self, latent: Tensor) -> Factors:
         """See `Decoder.factors`."""
-        unit = nn.functional.normalize(latent, dim=1)
-        return Factors(unit * torch.exp(0.5 * self.log_scale))
+        return Factors(unit_rows(latent) * torch.exp(0.5 * self.log_scale))
 
 
 @final

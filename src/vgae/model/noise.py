@@ -154,11 +154,11 @@ class CounterNoise(Noise):
 
     def state(self) -> Tensor:
         """See `Noise.state`."""
-        return torch.tensor([self.step, self.question])
+        return torch.tensor([self.seed, self.step, self.question])
 
     def restore(self, state: Tensor) -> None:
         """See `Noise.restore`."""
-        self.step, self.question = (int(number) for number in state)
+        self.seed, self.step, self.question = (int(number) for number in state)
 
     def _uniform(self, n_nodes: int, width: int) -> Tensor:
         return self._bits(n_nodes, width).to(torch.float64) * 2.0**-53

@@ -222,11 +222,7 @@ def reconstruction(
     at_edges = likelihood.at_edges(
         *factors, targets.positive, pos_weight=targets.pos_weight, counts=targets.counts
     )
-    if likelihood.rates and not torch.isfinite(at_edges.total):
-        raise InputError(
-            "the rate of an edge is zero, which makes the edge impossible; add an offset (--offset "
-            "constant), or use factors that are never zero (--rate-link exp)"
-        )
+    _check_possible(likelihood, at_edges.total)
     all_pairs = factors if expected is None else expected
     everywhere = likelihood.everywhere(*all_pairs, engine)
     if expected is None:
@@ -238,6 +234,15 @@ def reconstruction(
         own = (left * (left if right is None else right)).sum(dim=1)
         total = total - likelihood.nonedge(own).sum(dtype=torch.float64)
     return targets.norm / targets.n_nodes**2 * total
+
+
+def _check_possible(likelihood: Likelihood, at_edges: Tensor) -> None:
+    """Refuse a loss of edges that is not finite because one of them cannot be."""
+    if likelihood.rates and not torch.isfinite(at_edges):
+        raise InputError(
+            "the rate of an edge is zero, which makes the edge impossible; add an offset (--offset "
+            "constant), or use factors that are never zero (--rate-link exp)"
+        )
 
 
 def _added(everywhere: PairSum, at_edges: PairSum) -> PairSum:
@@ -275,6 +280,11 @@ def sampled_reconstruction(
     drawn
         Pairs drawn uniformly from all pairs i != j, shape (n_drawn, 2).
 
+    Raises
+    ------
+    InputError
+        A rate of an edge is zero, so that the edge is impossible.
+
     Examples
     --------
     >>> from vgae.model.likelihoods import Bernoulli
@@ -291,4 +301,5 @@ def sampled_reconstruction(
     at_edges = scores(targets.pairs())
     terms = targets.pos_weight * likelihood.edge(at_edges, targets.pair_counts())
     edges = 2.0 * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
+    _check_possible(likelihood, edges)
     return targets.norm / targets.n_nodes**2 * (everywhere + edges)

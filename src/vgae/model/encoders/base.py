@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.model.kernels import SparseMatrix
+from vgae.model.lengths import unit_rows
 from vgae.model.noise import Noise
 from vgae.model.settings import ModelSettings
 
@@ -231,7 +233,10 @@ def _factor(features: Features | None) -> SparseMatrix | Tensor | None:
         return None
     if sparse.issparse(features):
         return SparseMatrix.from_scipy(features)
-    return torch.from_numpy(features)
+    with warnings.catch_warnings():
+        # The features of a graph cannot be written to, and no encoder does.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(features)
 
 
 class Propagation(Encoder):
@@ -386,8 +391,7 @@ class Propagation(Encoder):
             for name, part in zip(self.outputs, parts, strict=True)
         }
         if self.settings.unit_norm:
-            unit = nn.functional.normalize(found["mean"], dim=1)
-            found["mean"] = unit * torch.exp(self.log_length)
+            found["mean"] = unit_rows(found["mean"]) * torch.exp(self.log_length)
         return found
 
     def _output_weight(self) -> Tensor:

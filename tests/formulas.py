@@ -1,0 +1,102 @@
+"""The encoders by their definitions: dense, in float64, with torch's own gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from vgae.model.encoders import Encoder, Propagation
+from vgae.model.settings import ModelSettings
+
+Weights = Mapping[str, Tensor]
+"""Values by name: "weight.hidden", "bias.mean"."""
+
+
+def mixing(adjacency: Tensor, encoder: str) -> Tensor:
+    """The matrix with which this encoder multiplies states, for a dense adjacency."""
+    if encoder == "sage":
+        degrees = adjacency.sum(dim=1, keepdim=True)
+        return adjacency / torch.where(degrees > 0, degrees, 1.0)
+    loops = adjacency + torch.eye(len(adjacency), dtype=adjacency.dtype)
+    scale = loops.sum(dim=1) ** -0.5
+    return scale[:, None] * loops * scale[None, :]
+
+
+def _hidden_names(n_hidden: int) -> list[str]:
+    return ["hidden", *(f"hidden{place}" for place in range(2, n_hidden + 1))][:n_hidden]
+
+
+def _biased(weights: Weights, name: str, values: Tensor) -> Tensor:
+    return values + weights.get(f"bias.{name}", torch.zeros(()))
+
+
+def gcn(settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str) -> Tensor:
+    """ReLU(A H W + b) layer by layer, then A H W_output + b."""
+    state = x
+    for place, name in enumerate(_hidden_names(settings.layers_used - 1)):
+        hidden = torch.relu(_biased(weights, name, mix @ state @ weights[f"weight.{name}"]))
+        state = hidden + state if settings.residual and place else hidden
+    return _biased(weights, output, mix @ state @ weights[f"weight.{output}"])
+
+
+def linear(
+    settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str
+) -> Tensor:
+    """A^k X W + b."""
+    power = torch.linalg.matrix_power(mix, settings.layers_used)
+    return _biased(weights, output, power @ x @ weights[f"weight.{output}"])
+
+
+def appnp(settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str) -> Tensor:
+    """Z <- (1 - a) A Z + a H, from Z = H = ReLU(X W + b) W_output."""
+    hidden = torch.relu(_biased(weights, "hidden", x @ weights["weight.hidden"]))
+    first = state = hidden @ weights[f"weight.{output}"]
+    for _ in range(settings.layers_used):
+        state = (1 - settings.teleport) * mix @ state + settings.teleport * first
+    return _biased(weights, output, state)
+
+
+def sage(settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str) -> Tensor:
+    """ReLU(H W_self + (mean of neighbours' H) W + b); the last layer without ReLU."""
+
+    def layer(name: str, state: Tensor) -> Tensor:
+        own, others = weights[f"weight.{name}_self"], weights[f"weight.{name}"]
+        return _biased(weights, name, state @ own + mix @ state @ others)
+
+    state = x
+    for place, name in enumerate(_hidden_names(settings.layers_used - 1)):
+        hidden = torch.relu(layer(name, state))
+        state = hidden + state if settings.residual and place else hidden
+    return layer(output, state)
+
+
+Formula = Callable[[ModelSettings, Weights, Tensor, Tensor, str], Tensor]
+
+FORMULAS: dict[str, Formula] = {"gcn": gcn, "linear": linear, "appnp": appnp, "sage": sage}
+"""One per encoder, by its name in `ModelSettings.encoder`."""
+
+
+def by_definition(
+    settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str = "mean"
+) -> Tensor:
+    """An output of the encoder that the settings name."""
+    found = FORMULAS[settings.encoder](settings, weights, mix, x, output)
+    if settings.unit_norm and output == "mean":
+        length = torch.linalg.vector_norm(found, dim=1, keepdim=True)
+        found = found / torch.where(length > 0, length, 1.0) * weights["log_length"].exp()
+    return found
+
+
+def wide(module: nn.Module) -> dict[str, Tensor]:
+    """The weights of a module in float64, as leaves of their own."""
+    return {
+        name: value.detach().double().requires_grad_() for name, value in module.named_parameters()
+    }
+
+
+def propagation(encoder: Encoder) -> Propagation:
+    """An encoder of a model, known to work in rounds."""
+    assert isinstance(encoder, Propagation)
+    return encoder

@@ -1,0 +1,106 @@
+"""Which parts go together, and what the defaults depend on."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from vgae.ground.errors import InputError
+from vgae.model.decoders import DECODERS
+from vgae.model.encoders import ENCODERS
+from vgae.model.likelihoods import LIKELIHOODS
+from vgae.model.settings import DECODERS as DECODER_NAMES
+from vgae.model.settings import ENCODERS as ENCODER_NAMES
+from vgae.model.settings import LIKELIHOODS as LIKELIHOOD_NAMES
+from vgae.model.settings import OWN, ModelSettings
+
+
+def test_names_are_those_of_the_registries() -> None:
+    for names, registry in (
+        (ENCODER_NAMES, ENCODERS),
+        (DECODER_NAMES, DECODERS),
+        (LIKELIHOOD_NAMES, LIKELIHOODS),
+    ):
+        assert names == tuple(registry)
+        assert OWN not in names
+
+
+def test_the_defaults_are_the_papers_model() -> None:
+    settings = ModelSettings()
+    assert (settings.encoder, settings.decoder, settings.likelihood) == (
+        "gcn",
+        "inner",
+        "bernoulli",
+    )
+    assert (settings.layers_used, settings.offset_used, settings.pairs) == (2, "none", "all")
+    assert (settings.hidden_dim, settings.latent_dim, settings.objective) == (32, 16, "paper")
+    assert not (settings.bias or settings.residual or settings.unit_norm)
+    assert settings.dropout == settings.edge_dropout == 0.0
+
+
+@pytest.mark.parametrize(
+    ("given", "offset"),
+    [
+        ({}, "none"),
+        ({"decoder": "cosine"}, "none"),
+        ({"decoder": "distance"}, "constant"),
+        ({"likelihood": "bernoulli-poisson"}, "constant"),
+        ({"likelihood": "poisson"}, "constant"),
+        ({"likelihood": "squared"}, "constant"),
+        ({"likelihood": "own"}, "none"),
+        ({"decoder": "own"}, "none"),
+        ({"likelihood": "poisson", "offset": "none"}, "none"),
+        ({"offset": "node"}, "node"),
+    ],
+)
+def test_the_default_offset_is_that_of_the_parts(given: dict[str, Any], offset: str) -> None:
+    assert ModelSettings.parse(given).offset_used == offset
+
+
+def test_the_default_number_of_layers_is_that_of_the_encoder() -> None:
+    expected = {"gcn": 2, "linear": 2, "appnp": 10, "sage": 2}
+    assert set(expected) == set(ENCODERS)
+    for encoder, layers in expected.items():
+        assert ModelSettings.parse({"encoder": encoder}).layers_used == layers
+        assert ModelSettings.parse({"encoder": encoder, "layers": 5}).layers_used == 5
+
+
+@pytest.mark.parametrize(("decoder", "likelihood"), [*product(DECODERS, LIKELIHOODS)])
+def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -> None:
+    given = {"decoder": decoder, "likelihood": likelihood}
+    negative = decoder in ("cosine", "distance") and likelihood in ("bernoulli-poisson", "poisson")
+    for pairs in ("all", "sampled"):
+        if negative:
+            said = (
+                f"decoder {decoder} gives negative scores, and {likelihood} needs rates: use inner"
+            )
+        elif decoder == "mlp" and pairs == "all":
+            said = "decoder mlp scores pairs one by one .*: use inner, .*, or sample pairs"
+        else:
+            assert ModelSettings.parse(given | {"pairs": pairs}).decoder == decoder
+            continue
+        with pytest.raises(InputError, match=said) as caught:
+            ModelSettings.parse(given | {"pairs": pairs})
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"encoder": "gnc"}, "encoder: input should be .*gcn"),
+        ({"likelihood": "bernouli"}, "likelihood: .*bernoulli"),
+        ({"offset": "both"}, "offset: "),
+        ({"layers": 0}, "layers: "),
+        ({"layers": 65}, "layers: "),
+        ({"dropout": 1.0}, "dropout: "),
+        ({"edge_dropout": -0.1}, "edge_dropout: "),
+        ({"teleport": 0.0}, "teleport: "),
+        ({"latent_dim": 0}, "latent_dim: "),
+        ({"structure_dim": 2**17}, "structure_dim: "),
+        ({"hidden": 3}, "hidden: "),
+    ],
+)
+def test_bad_settings_are_one_clear_line(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        ModelSettings.parse(given)
+    assert "\n" not in str(caught.value)
