@@ -212,6 +212,8 @@ class Scores(ABC):
 def _highest(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
     """Places of the k highest finite scores, and of others that tie with the last of them."""
     places = np.flatnonzero(scores > -np.inf)
+    if k < 1:
+        return places[:0]
     if len(places) > k:
         bar = np.partition(scores[places], len(places) - k)[len(places) - k]
         above, tied = places[scores[places] > bar], places[scores[places] == bar]
