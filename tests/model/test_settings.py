@@ -68,11 +68,12 @@ def test_the_default_number_of_layers_is_that_of_the_encoder() -> None:
 @pytest.mark.parametrize(("decoder", "likelihood"), [*product(DECODERS, LIKELIHOODS)])
 def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -> None:
     given = {"decoder": decoder, "likelihood": likelihood}
-    negative = decoder in ("cosine", "distance") and likelihood in ("bernoulli-poisson", "poisson")
+    negative = decoder != "inner" and likelihood in ("bernoulli-poisson", "poisson")
     for pairs in ("all", "sampled"):
         if negative:
             said = (
-                f"decoder {decoder} gives negative scores, and {likelihood} needs rates: use inner"
+                f"decoder {decoder} can give negative scores, and {likelihood} needs rates: "
+                "use inner"
             )
         elif decoder == "mlp" and pairs == "all":
             said = "decoder mlp scores pairs one by one .*: use inner, .*, or sample pairs"
