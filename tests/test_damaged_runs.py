@@ -25,7 +25,7 @@ EARLIER = ("format-1", "format-2", "format-3", "format-3-joined")
 
 
 def n_features(model: vgae.LinkModel) -> int:
-    return model.fitted_.n_features
+    return int(model.fitted_.n_features)
 
 
 def numbers_of(model: vgae.LinkModel) -> dict[str, Any]:

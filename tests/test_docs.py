@@ -1,6 +1,9 @@
 """What the pages say about the tree is true."""
 
+import ast
+import doctest
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,12 +37,46 @@ def test_every_mistake_has_its_test() -> None:
     assert all("`tests/" in row for row in rows)
 
 
-def test_the_architecture_names_every_room() -> None:
+BANDS = sorted(path.parent for path in SOURCE.glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("band", BANDS, ids=lambda band: band.name)
+def test_the_architecture_names_every_room(band: Path) -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
-    for path in SOURCE.iterdir():
-        if path.name.startswith(("_", "published")) or path.suffix == ".typed":
-            continue
-        assert re.search(rf"^\|.*\b{path.stem}\b.*\|$", text, re.MULTILINE), path.stem
+    _, _, table = text.partition(f"\n| room of {band.name} | owns |\n")
+    table, _, _ = table.partition("\n\n")
+    rooms = {path.stem for path in band.iterdir() if not path.name.startswith("_")}
+    assert len(rooms) >= 4
+    assert {room for room in rooms if not re.search(rf"\b{room}\b", table)} == set()
+
+
+def test_the_architecture_draws_the_rows_that_imports_keep() -> None:
+    drawing = (ROOT / "ARCHITECTURE.md").read_text().partition("## The rooms")[0]
+    rows: dict[str, list[set[str]]] = {}
+    for line in re.findall(r"^ {4}(?=[A-Z]{2}| {12}\w).*", drawing, re.MULTILINE):
+        if band := line[4:16].strip().lower():
+            rows[band] = []
+        else:
+            rows[next(reversed(rows))].append({room.strip("/") for room in line.split()})
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    bands, *contracts = settings["tool"]["importlinter"]["contracts"]
+    assert list(rows) == bands["layers"][1:]
+    for contract in contracts:
+        layers = [set(layer.split(" | ")) for layer in contract["layers"]]
+        assert rows[contract["containers"][0].removeprefix("vgae.")] == layers
+
+
+def test_parts_of_your_own_are_short_and_of_every_kind() -> None:
+    page = (ROOT / "docs" / "your-own-parts.md").read_text()
+    examples = [example.source for example in doctest.DocTestParser().get_examples(page)]
+    nodes = [node for source in examples for node in ast.parse(source).body]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    kinds = {ast.unparse(base).rpartition(".")[2] for node in classes for base in node.bases}
+    assert kinds == {"Module", "Propagation", "Decoder", "Likelihood"}
+    for node in classes:
+        assert (node.end_lineno or 0) - node.lineno < 30, node.name
+    for part in ("encoder", "decoder", "likelihood"):
+        assert re.search(rf"vgae\.load\([^)]*, {part}=", "".join(examples)), part
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=str)

@@ -11,8 +11,7 @@ from scipy.special import expit, logit
 
 from vgae import VGAE
 from vgae.data.graph import Graph
-from vgae.data.split import HeldOut, Split, TrainingView, split_edges
-from vgae.data.split.drawing import sample_non_edges
+from vgae.data.split import HeldOut, Split, TrainingView, sample_non_edges, split_edges
 from vgae.ground.errors import InputError
 from vgae.learning import calibration as module
 from vgae.learning.baselines import baseline

@@ -252,4 +252,4 @@ def test_a_messy_file_becomes_links_with_one_command(
     for source, target, probability in links:
         a, b = known.index([source, target])
         assert known.adjacency[a, b] == 0
-        assert 0.5 < float(probability) <= 1
+        assert 0.0 < float(probability) <= 1

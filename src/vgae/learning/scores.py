@@ -212,6 +212,8 @@ class Scores(ABC):
 def _highest(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
     """Places of the k highest finite scores, and of others that tie with the last of them."""
     places = np.flatnonzero(scores > -np.inf)
+    if k < 1:
+        return places[:0]
     if len(places) > k:
         bar = np.partition(scores[places], len(places) - k)[len(places) - k]
         above, tied = places[scores[places] > bar], places[scores[places] == bar]
@@ -412,6 +414,7 @@ class ModelScores(Scores):
 
     Examples
     --------
+    >>> from scipy import sparse
     >>> from vgae.model.network import GraphAutoEncoder
     >>> from vgae.model.settings import ModelSettings
     >>> settings = ModelSettings(decoder="mlp", pairs="sampled", latent_dim=2)
@@ -432,9 +435,9 @@ class ModelScores(Scores):
         with torch.no_grad():
             self._given = network.linked_mean(mean, std)
             factors = network.factors(self._given)
-        self.factors: tuple[Tensor, Tensor | None] | None = (
-            None if factors is None else factors.joined()
-        )
+            self.factors: tuple[Tensor, Tensor | None] | None = (
+                None if factors is None else factors.joined()
+            )
         self._scores: Scores = (
             FunctionScores(self._of_decoder, self.n_nodes)
             if self.factors is None

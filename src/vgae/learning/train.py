@@ -135,8 +135,11 @@ class Best:
 
     Examples
     --------
-    >>> Best().exhausted(30, patience=30)
-    True
+    >>> from vgae.model.settings import ModelSettings
+    >>> best, network = Best(), GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    >>> best.offer(10, {"average_precision": 0.9}, network)
+    >>> best.score, best.exhausted(30, patience=30), best.exhausted(40, patience=30)
+    (0.9, False, True)
     """
 
     step: int = 0
@@ -190,8 +193,8 @@ class TrainState:
     >>> engine = choose_engine("auto")
     >>> record = step(first, batch, engine)
     >>> second.restore(first.snapshot())
-    >>> step(first, batch, engine).loss == step(second, batch, engine).loss
-    True
+    >>> step(first, batch, engine).loss == step(second, batch, engine).loss, first.n_steps
+    (True, 2)
     """
 
     def __init__(

@@ -9,7 +9,7 @@ factors, so that they cannot disagree.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import ABC
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -137,9 +137,9 @@ class Decoder(nn.Module, ABC):
     name: ClassVar[str]
 
     @classmethod
-    @abstractmethod
-    def made(cls, settings: ModelSettings, generator: torch.Generator) -> Decoder:
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> Decoder:  # noqa: ARG003
         """The decoder for these settings, with initial parameters from the generator."""
+        return cls()
 
     def factors(self, latent: Tensor) -> Factors | None:  # noqa: ARG002 - by default there are none
         """Factors of the scores of all pairs; None if the scores have no such form.
@@ -184,11 +184,6 @@ class InnerProductDecoder(Decoder):
 
     name: ClassVar[str] = "inner"
 
-    @classmethod
-    def made(cls, settings: ModelSettings, generator: torch.Generator) -> InnerProductDecoder:  # noqa: ARG003
-        """See `Decoder.made`."""
-        return cls()
-
     def factors(self, latent: Tensor) -> Factors:
         """See `Decoder.factors`."""
         return Factors(latent)
@@ -214,11 +209,6 @@ class CosineDecoder(Decoder):
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(self.initial)))
 
-    @classmethod
-    def made(cls, settings: ModelSettings, generator: torch.Generator) -> CosineDecoder:  # noqa: ARG003
-        """See `Decoder.made`."""
-        return cls()
-
     def factors(self, latent: Tensor) -> Factors:
         """See `Decoder.factors`."""
         return Factors(unit_rows(latent) * torch.exp(0.5 * self.log_scale))
@@ -226,7 +216,7 @@ class CosineDecoder(Decoder):
 
 @final
 class DistanceDecoder(Decoder):
-    """-|z_i - z_j|^2, the latent space model of Hoff, Raftery & Handcock 2002 with squares.
+    """Minus the squared distance of z_i and z_j (Hoff, Raftery & Handcock 2002, there not squared).
 
     Examples
     --------
@@ -238,11 +228,6 @@ class DistanceDecoder(Decoder):
     """
 
     name: ClassVar[str] = "distance"
-
-    @classmethod
-    def made(cls, settings: ModelSettings, generator: torch.Generator) -> DistanceDecoder:  # noqa: ARG003
-        """See `Decoder.made`."""
-        return cls()
 
     def factors(self, latent: Tensor) -> Factors:
         """See `Decoder.factors`."""

@@ -371,7 +371,7 @@ def _log_shares(steps: FloatCSR, sources: range) -> FloatCSR:
     """log(p / SMALLEST) of the probabilities p that walks from these nodes end at others.
 
     In each step, only probabilities of at least `SMALLEST` per link are passed on (Andersen,
-    Chung & Lang 2006). So a walk passes at most 1 / SMALLEST entries on, whatever the degrees.
+    Chung & Lang 2006). So a walk passes at most 1 / SMALLEST entries on, for any degrees.
     """
     n_links = np.diff(steps.indptr).astype(np.float32)
     here = sparse.eye_array(len(sources), steps.shape[0], k=sources.start, format="csr").astype(

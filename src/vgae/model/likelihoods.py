@@ -74,6 +74,12 @@ class Likelihood(ABC):
     ([[1.0, 1.0]], False)
     >>> likelihood.expected_edges(torch.zeros(3, 1), None, choose_engine("auto"))
     1.5
+    >>> all_pairs = likelihood.everywhere(torch.zeros(2, 1), None, choose_engine("auto"))
+    >>> round(all_pairs.total.item(), 4)  # 4 log 2
+    2.7726
+    >>> edge = PairPattern(torch.tensor([0, 1, 2]), torch.tensor([1, 0]))
+    >>> likelihood.at_edges(torch.zeros(2, 1), None, edge, pos_weight=1.0, counts=None).total.item()
+    0.0
     """
 
     name: ClassVar[str]

@@ -106,6 +106,7 @@ class GraphAutoEncoder(nn.Module):
     ('Gaussian', (3, 2))
     >>> sum(weight.size for weight in model.arrays().values())  # 3 x 32 and twice 32 x 2
     224
+    >>> model.multiply_odds(2.0)  # does nothing without offsets
     """
 
     def __init__(
@@ -162,7 +163,25 @@ class GraphAutoEncoder(nn.Module):
         noise
             Decides what dropout leaves out; None outside of training.
         """
-        return self.latent(**self.encoder(prepared, noise))
+        outputs = self.encoder(prepared, noise)
+        self._check(outputs)
+        return self.latent(**outputs)
+
+    def _check(self, outputs: dict[str, Tensor]) -> None:
+        """Refuse what an encoder of your own must not return."""
+        own = getattr(self.encoder, "module", self.encoder)
+        called, width = f"encoder {type(own).__name__}", self.settings.latent_dim
+        if set(outputs) != set(self.latent.parameters):
+            raise InputError(
+                f"{called}: returned {', '.join(outputs)}; a {self.settings.latent} latent takes "
+                f"{' and '.join(self.latent.parameters)}"
+            )
+        for name, values in outputs.items():
+            if values.ndim != 2 or values.shape[1] != width:
+                raise InputError(
+                    f"{called}: {name} has shape {tuple(values.shape)}; it must have a row per "
+                    f"node and latent_dim = {width} columns"
+                )
 
     def targets(self, graph: Graph) -> Targets:
         """The positive pairs of a training graph, for these settings.

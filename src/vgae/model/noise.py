@@ -29,6 +29,7 @@ class Noise(ABC):
     >>> noise.begin(1)
     >>> noise.normal(3, 2).shape, bool((noise.uniform(4, 1) < 1).all()), noise.seed_here() >= 0
     (torch.Size([3, 2]), True, True)
+    >>> noise.restore(noise.state())  # to go on from here later
     """
 
     name: ClassVar[str]

@@ -80,8 +80,8 @@ class Targets:
     (1.25, 0.9)
     >>> targets.to(torch.device("cpu")).n_nodes
     3
-    >>> targets.pairs().tolist()
-    [[0, 1], [1, 2]]
+    >>> targets.pairs().tolist(), targets.pair_counts()
+    ([[0, 1], [1, 2]], None)
     """
 
     positive: PairPattern

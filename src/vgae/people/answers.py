@@ -42,7 +42,23 @@ class Link(NamedTuple):
 
 
 class FittedLinks:
-    """The answers of a fitted model; see `LinkModel` for its attributes."""
+    """The answers of a fitted model; see `LinkModel` for its attributes.
+
+    Examples
+    --------
+    >>> from vgae import GAE
+    >>> model = GAE(steps=1, latent_dim=2).fit([("a", "b"), ("b", "c")])
+    >>> model.embedding_.shape, model.embedding_std_, model.ids_.tolist(), model.engine_
+    ((3, 2), None, ['a', 'b', 'c'], 'numba')
+    >>> model.split_.graph.n_edges, model.graph_["n_edges"], model.metrics_["test"]
+    (2, 2, None)
+    >>> model.history_[0]["step"], model.interrupted_, model.settings_.training.steps
+    (1, False, 1)
+    >>> type(model.network_).__name__, len(model.states_.levels), model.feature_encoding_
+    ('GraphAutoEncoder', 2, None)
+    >>> model.calibrator_, 0 < model.expected_edges_ < 3
+    (None, True)
+    """
 
     name: ClassVar[str]
 

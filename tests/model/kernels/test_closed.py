@@ -100,6 +100,8 @@ def test_the_gradient_of_rates_takes_no_memory() -> None:
     np.testing.assert_array_equal(gradient, np.full((5, 3), 10.0))
 
 
-def test_factors_must_go_together() -> None:
+def test_what_has_no_closed_sum_is_refused() -> None:
     with pytest.raises(ValueError, match="they must have as many columns"):
         closed_sum("rate", torch.ones(2, 3), torch.ones(2, 4))
+    with pytest.raises(ValueError, match="no closed sum is called 'count': rate and square are"):
+        closed_sum("count", torch.ones(2, 3), None)  # type: ignore[arg-type]

@@ -80,7 +80,7 @@ class Baseline(Settings, ABC):
         """
         if graph.directed:
             raise InputError(
-                f"{self.name}: takes undirected graphs; read with --undirected (directed=False)"
+                f"{self.name}: takes undirected graphs; read it with --undirected (directed=False)"
             )
         if graph.n_edges == 0:
             raise InputError(

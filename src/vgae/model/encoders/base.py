@@ -57,7 +57,7 @@ class Encoder(nn.Module, ABC):
     ...     ModelSettings(latent_dim=3), 2, outputs=("mean",), generator=torch.Generator()
     ... )
     >>> prepared = encoder.prepare(Graph.from_pairs([("a", "b")]), None)
-    >>> encoder(prepared)["mean"].shape, encoder.places_new_nodes
+    >>> encoder.forward(prepared)["mean"].shape, encoder.places_new_nodes
     (torch.Size([2, 3]), True)
     """
 
@@ -277,6 +277,13 @@ class Propagation(Encoder):
     >>> encoder.adjacency(graph).toarray()
     array([[0.5, 0.5],
            [0.5, 0.5]], dtype=float32)
+    >>> encoder.normalised(np.ones((1, 2)), np.array([1.0, 4.0])).toarray()  # the last row alone
+    array([[0.5 , 0.25]])
+    >>> encoder.shapes(n_inputs=2), encoder.ahead
+    ({'hidden': (2, 4), 'mean': (4, 3)}, 1)
+    >>> sent = encoder.messages(1, states[1])
+    >>> encoder.update(1, sent, states[1], states[0]).shape
+    torch.Size([2, 3])
     """
 
     places_new_nodes = True

@@ -26,7 +26,8 @@ def closed_sum(kind: Literal["rate", "square"], left: Tensor, right: Tensor | No
     Parameters
     ----------
     kind
-        "rate" for the sum of s, "square" for that of s^2. Self pairs are included.
+        "rate" for the sum of s, which terms of kind "rate" and "count" need; "square" for that of
+        s^2. Self pairs are included.
     left
         Shape (n_left, dim).
     right
@@ -40,7 +41,7 @@ def closed_sum(kind: Literal["rate", "square"], left: Tensor, right: Tensor | No
     Raises
     ------
     ValueError
-        The factors differ in their number of columns.
+        The kind is neither of these, or the factors differ in their number of columns.
 
     Examples
     --------
@@ -53,6 +54,8 @@ def closed_sum(kind: Literal["rate", "square"], left: Tensor, right: Tensor | No
     (45.0, [[18.0], [36.0]], [[30.0]])
     """
     left, others = left.detach(), (left if right is None else right).detach()
+    if kind not in ("rate", "square"):
+        raise ValueError(f"no closed sum is called {kind!r}: rate and square are")
     check_factors(left, others)
     with torch_on_one_thread():
         of_left = _summed(kind, left)

@@ -73,7 +73,7 @@ def pull_logistic(
         pattern.columns.numpy(),
         vectors,
         right.contiguous().numpy(),
-        *(term.pos_weight, scale),
+        *(float(term.pos_weight), scale),
         *(gradient, totals),
         work=len(pattern.columns) * (WORK_OF_A_PAIR + vectors.shape[1] * WORK_OF_A_PRODUCT),
     )
@@ -156,7 +156,7 @@ def pull_in_lanes(
         pattern.row_starts.numpy(),
         pattern.columns.numpy(),
         *(rows.reshape(-1), (rows if right is left else _wide(right)).reshape(-1), rows.shape[1]),
-        *(_NUMBERS[term.kind], term.pos_weight, targets.numpy(), np.float32(scale)),
+        *(_NUMBERS[term.kind], float(term.pos_weight), targets.numpy(), np.float32(scale)),
         *(gradient.reshape(-1), totals),
         work=2 * len(pattern.columns) * (WORK_OF_A_SCORE + rows.shape[1] * WORK_OF_LANES),
     )
@@ -188,8 +188,9 @@ def scores_in_lanes(left: Tensor, right: Tensor, pattern: PairPattern) -> Tensor
 
 def _wide(factor: Tensor) -> NDArray[np.float32]:
     """A factor as an array whose rows fill a register, with zeros if need be."""
-    missing = max(0, N_LANES - factor.shape[1])
-    wide: NDArray[np.float32] = functional.pad(factor, (0, missing)).contiguous().numpy()
+    if factor.shape[1] < N_LANES:
+        factor = functional.pad(factor, (0, N_LANES - factor.shape[1]))
+    wide: NDArray[np.float32] = factor.contiguous().numpy()
     return wide
 
 

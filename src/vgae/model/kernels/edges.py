@@ -67,11 +67,11 @@ def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: P
     if term.targets is not None and term.targets.shape != pattern.columns.shape:
         shape = tuple(term.targets.shape)
         raise ValueError(f"targets of shape {shape} for {len(pattern.columns)} pairs")
-    pull = _pull_with_torch
-    if left.device.type == "cpu" and term.kind == "logistic":
-        pull = pull_logistic
-    elif left.device.type == "cpu" and left.dtype == torch.float32:
-        pull = pull_in_lanes
+    compiled = {torch.float32: pull_in_lanes}
+    if term.kind == "logistic":
+        compiled = {torch.float32: pull_logistic, torch.float64: pull_logistic}
+    on_cpu = left.device.type == "cpu"
+    pull = compiled.get(left.dtype, _pull_with_torch) if on_cpu else _pull_with_torch
     left, others = left.detach(), others.detach()
     if right is None:
         return PairSum(*pull(left, left, pattern, term, 2.0), None)
@@ -222,11 +222,11 @@ class _PairScores(torch.autograd.Function):
             parts = CsrParts(pattern.row_starts, pattern.columns, slopes, len(dense))
             return parts.times(dense)
 
-        if right is None:
-            return product(grad + grad[pattern.mirror], left), None, None
         by_left, by_right, _ = ctx.needs_input_grad
+        if right is None:
+            return product(grad + grad.index_select(0, pattern.mirror), left), None, None
         return (
             product(grad, right) if by_left else None,
-            product(grad[pattern.mirror], left) if by_right else None,
+            product(grad.index_select(0, pattern.mirror), left) if by_right else None,
             None,
         )

@@ -70,14 +70,14 @@ class PairTerm:
 
     With s the score of a pair, w the weight of an edge and a its target:
 
-    ========  =======================================  ===============================
-    kind      term                                     the likelihood of an edge
-    ========  =======================================  ===============================
+    ========  =======================================  =======================================
+    kind      term                                     likelihood of an edge
+    ========  =======================================  =======================================
     logistic  w softplus(-s) - softplus(s)             sigmoid(s)
     rate      -w log(1 - exp(-s)) - s                  1 - exp(-s), for s > 0
-    count     w (s - a log s) - s                      Poisson of mean s > 0, up to a!
+    count     w (s - a log s) - s                      Poisson with mean s > 0, without log a!
     square    w (a - s)^2 - s^2                        normal around s
-    ========  =======================================  ===============================
+    ========  =======================================  =======================================
 
     Attributes
     ----------

@@ -78,7 +78,15 @@ class CsrParts(NamedTuple):
 
 
 class Uniform(Protocol):
-    """What `SparseMatrix.thinned` needs of a source of random numbers; see `vgae.model.noise`."""
+    """What `SparseMatrix.thinned` needs of a source of random numbers; see `vgae.model.noise`.
+
+    Examples
+    --------
+    >>> from vgae.model.noise import CounterNoise
+    >>> source: Uniform = CounterNoise(0, torch.device("cpu"))
+    >>> source.uniform(2, 1).shape
+    torch.Size([2, 1])
+    """
 
     def uniform(self, n_nodes: int, width: int) -> Tensor:
         """Numbers from 0 to 1, shape (n_nodes, width)."""
