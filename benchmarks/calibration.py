@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 import vgae
 from vgae.data.split import Split
 from vgae.learning.calibration import calibration_at_prevalence, fit_calibrator
-from vgae.learning.metrics import expected_calibration_error, roc_auc
 from vgae.learning.judge import precision_at
+from vgae.learning.metrics import expected_calibration_error, roc_auc
 from vgae.learning.precision import expected_precision
 from vgae.learning.scores import Scores, VectorScores
 

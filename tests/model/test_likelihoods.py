@@ -91,8 +91,8 @@ def test_gradients_of_a_pair_are_exact_and_finite(name: str) -> None:
 def test_a_probability_rises_with_the_score(name: str) -> None:
     likelihood = LIKELIHOODS[name]()
     scores = np.sort([*EXTREMES[name], *np.linspace(min(EXTREMES[name]), 20.0, 2001)])
-    for given in (scores, scores.astype(np.float32)):
-        found = likelihood.probability(given)
+    for kind in (np.float64, np.float32):
+        found = likelihood.probability(scores.astype(kind))
         assert found.dtype == np.float64
         assert ((found >= 0) & (found <= 1)).all()
         assert (np.diff(found) >= 0).all()

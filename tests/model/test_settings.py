@@ -34,7 +34,7 @@ def test_the_defaults_are_the_papers_model() -> None:
     )
     assert (settings.layers_used, settings.offset_used, settings.pairs) == (2, "none", "all")
     assert (settings.hidden_dim, settings.latent_dim, settings.objective) == (32, 16, "paper")
-    assert not (settings.bias or settings.residual or settings.unit_norm)
+    assert (settings.bias, settings.residual, settings.unit_norm) == (False, False, False)
     assert settings.dropout == settings.edge_dropout == 0.0
 
 

@@ -138,7 +138,7 @@ def test_where_every_node_is_its_own_input_weights_are_left_out() -> None:
 
 
 def test_the_gradient_passes_through_the_messages_that_are_left() -> None:
-    """The matrix and its transpose, which the gradient is multiplied with, lose the same entries."""
+    """The matrix and its transpose, by which the gradient is multiplied, lose the same entries."""
     for adjacency in (
         random_graph(20, 0.3, 0).normalized_adjacency(),
         encoder_of(5, encoder="sage").adjacency(random_graph(20, 0.3, 0)),
