@@ -12,7 +12,7 @@ from torch import Tensor
 import vgae.model.decoders
 from vgae.model.decoders import DECODERS, CosineDecoder, Decoder, Factors, Offsets, score_pairs
 from vgae.model.settings import DECODERS as NAMES
-from vgae.model.settings import ModelSettings, Offset
+from vgae.model.settings import LIKELIHOODS, RATES, ModelSettings, Offset
 
 N_NODES, DIM = 9, 4
 
@@ -208,6 +208,22 @@ def test_a_decoder_of_ones_own_has_factors_or_pairs() -> None:
 
     with pytest.raises(NotImplementedError, match="Neither must implement pairs or factors"):
         Neither().pairs(embedding(), ALL_PAIRS)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_weights_per_dimension_keep_rates_positive(likelihood: str) -> None:
+    settings = ModelSettings.parse(
+        {"decoder": "bilinear-diagonal", "likelihood": likelihood, "latent_dim": DIM}
+    )
+    decoder: Any = DECODERS["bilinear-diagonal"].made(settings, torch.Generator())
+    latent = embedding().abs()
+    torch.testing.assert_close(
+        decoder.pairs(latent, ALL_PAIRS), score_pairs(latent, latent, ALL_PAIRS)
+    )  # all weights are 1 at first
+    with torch.no_grad():
+        decoder.weight.sub_(3.0)
+    scores = decoder.pairs(latent, ALL_PAIRS)
+    assert (scores > 0).all() if likelihood in RATES else (scores < 0).all()
 
 
 def test_the_temperature_is_learned() -> None:

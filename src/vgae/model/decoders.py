@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vgae.model.lengths import unit_rows
-from vgae.model.settings import ModelSettings, Offset
+from vgae.model.settings import RATES, ModelSettings, Offset
 
 __all__ = [
     "DECODERS",
@@ -238,6 +238,15 @@ class DistanceDecoder(Decoder):
 class BilinearDiagonalDecoder(Decoder):
     """sum_d w_d z_id z_jd with a learned weight per dimension (Yang et al. 2015, DistMult).
 
+    Weights of rates are exponentials, so that rates stay positive.
+
+    Parameters
+    ----------
+    latent_dim
+        Length of the embedding.
+    positive
+        Whether scores are rates.
+
     Examples
     --------
     >>> decoder = BilinearDiagonalDecoder(2)
@@ -249,18 +258,20 @@ class BilinearDiagonalDecoder(Decoder):
 
     name: ClassVar[str] = "bilinear-diagonal"
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: int, *, positive: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(latent_dim))
+        self.positive = positive
+        self.weight = nn.Parameter(torch.full((latent_dim,), 0.0 if positive else 1.0))
 
     @classmethod
     def made(cls, settings: ModelSettings, generator: torch.Generator) -> BilinearDiagonalDecoder:  # noqa: ARG003
         """See `Decoder.made`."""
-        return cls(settings.latent_dim)
+        return cls(settings.latent_dim, positive=settings.likelihood in RATES)
 
     def factors(self, latent: Tensor) -> Factors:
         """See `Decoder.factors`."""
-        return Factors(latent * self.weight, latent)
+        weight = torch.exp(self.weight) if self.positive else self.weight
+        return Factors(latent * weight, latent)
 
 
 @final
