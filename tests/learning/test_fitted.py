@@ -178,7 +178,7 @@ COMBINATIONS = list(combinations())
 def test_every_part_is_in_a_combination() -> None:
     for key, names in (("encoder", ENCODERS), ("decoder", DECODERS), ("likelihood", LIKELIHOODS)):
         assert {chosen[key] for chosen in COMBINATIONS} == set(names)
-    assert len(COMBINATIONS) > 120
+    assert len(COMBINATIONS) > 150
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -516,6 +516,15 @@ def test_there_must_be_something_to_learn(ring: Graph) -> None:
         GAE(encoder=Given(), steps=2, latent_dim=3).fit(ring)
     learned = GAE(encoder=Given(), steps=2, latent_dim=3, decoder="cosine").fit(ring)
     np.testing.assert_array_equal(learned.embedding_, ring.features)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_weighted_dimensions_of_rates_are_trained_to_the_end(encoder: str, karate: Graph) -> None:
+    model = VGAE(
+        encoder=encoder, likelihood="bernoulli-poisson", decoder="bilinear-diagonal",
+        steps=200, learning_rate=0.05, latent_dim=8,
+    ).fit(karate)  # fmt: skip
+    assert model.history_[-1]["loss"] < model.history_[0]["loss"]
 
 
 def test_without_an_offset_rectified_rates_say_what_to_do(karate: Graph) -> None:

@@ -68,7 +68,8 @@ def test_the_default_number_of_layers_is_that_of_the_encoder() -> None:
 @pytest.mark.parametrize(("decoder", "likelihood"), [*product(DECODERS, LIKELIHOODS)])
 def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -> None:
     given = {"decoder": decoder, "likelihood": likelihood}
-    negative = decoder != "inner" and likelihood in ("bernoulli-poisson", "poisson")
+    positive = ("inner", "bilinear-diagonal")
+    negative = decoder not in positive and likelihood in ("bernoulli-poisson", "poisson")
     for pairs in ("all", "sampled"):
         if negative:
             said = (

@@ -161,10 +161,10 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.likelihood in RATES and self.decoder not in ("inner", OWN):
+        if self.likelihood in RATES and self.decoder not in ("inner", "bilinear-diagonal", OWN):
             raise ValueError(
                 f"decoder {self.decoder} can give negative scores, and {self.likelihood} needs "
-                "rates: use inner, or the likelihood bernoulli or squared"
+                "rates: use inner or bilinear-diagonal, or the likelihood bernoulli or squared"
             )
         if self.decoder == "mlp" and self.pairs == "all":
             raise ValueError(
