@@ -383,21 +383,8 @@ def test_new_nodes_get_what_a_full_encode_with_frozen_states_gives(
     assert not np.allclose(together.embedding_, one_by_one.embedding_, rtol=1e-3)
 
 
-ONE_LAYER = pytest.mark.xfail(strict=True, reason="store takes the first weight for a hidden one")
-
-
 @pytest.mark.parametrize("features", ["none", "raw"])
-@pytest.mark.parametrize(
-    "shape",
-    [
-        pytest.param(
-            shape,
-            marks=ONE_LAYER if shape["layers"] == 1 and shape["encoder"] != "linear" else [],
-            id=name_of(shape),
-        )
-        for shape in ENCODED
-    ],
-)
+@pytest.mark.parametrize("shape", ENCODED, ids=name_of)
 def test_states_are_the_same_from_a_file(
     shape: dict[str, Any], features: str, tmp_path: Any
 ) -> None:

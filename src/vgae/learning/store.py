@@ -299,6 +299,11 @@ def _check_parts(path: Path, needed: Mapping[str, str], parts: Parts | None) -> 
                 f"{path}: was fitted with {name} {kind}, whose code a run does not hold; give one: "
                 f"load(path, {name}={kind}(...))"
             )
+        if given[name] != kind:
+            raise InputError(
+                f"{path}: was fitted with {name} {kind}, and {given[name]} was given; give the one "
+                "of the fit"
+            )
     for name in given:
         if name not in needed:
             raise InputError(f"{path}: was not fitted with {name} of your own; leave it out")
@@ -323,7 +328,8 @@ def _network(
         # How many inputs a graph allows is not stored; a row of the first weight belongs to each.
         first = weights.get("encoder.weight.hidden", weights.get("encoder.weight.mean"))
         n_inputs = n_inputs if first is None or first.ndim < 2 else len(first)
-    width = shape.latent_dim if shape.encoder == "linear" else shape.hidden_dim
+    narrow = shape.encoder == "linear" or (shape.encoder != "appnp" and shape.layers_used == 1)
+    width = shape.latent_dim if narrow else shape.hidden_dim
     if not own and n_stored < n_inputs * width:
         raise wrong
     network = GraphAutoEncoder(shape, n_inputs=n_inputs, n_nodes=graph.n_nodes, seed=0, parts=parts)
