@@ -341,18 +341,7 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            kind,
-            marks=pytest.mark.xfail(strict=True, reason="Fitted refuses whole numbers")
-            if kind == "module with statistics"
-            else [],
-        )
-        for kind in OWN
-    ],
-)
+@pytest.mark.parametrize("kind", OWN)
 def test_parts_of_ones_own_are_fitted_and_kept(kind: str, split: Split, tmp_path: Path) -> None:
     parts, settings = OWN[kind]
     model = VGAE(steps=8, latent_dim=4, **parts, **settings)
@@ -471,7 +460,6 @@ def test_a_run_says_what_it_needs(split: Split, tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="store does not compare the names of classes")
 def test_a_part_of_another_class_is_refused_by_its_name(split: Split, tmp_path: Path) -> None:
     """Weights of the same names and shapes do not make it the part of the fit."""
 
@@ -506,7 +494,6 @@ def test_what_a_module_cannot_do_is_one_clear_line(ring: Graph, karate: Graph) -
         VGAE(encoder=Fails(), steps=2).fit(ring)
 
 
-@pytest.mark.xfail(strict=True, reason="torch's own error, with its traceback")
 def test_there_must_be_something_to_learn(ring: Graph) -> None:
     class Given(nn.Module):
         def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:  # noqa: ARG002

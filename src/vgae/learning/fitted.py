@@ -203,7 +203,8 @@ class Fitted:
         """Refuse values that would give answers that are not finite."""
         states = {} if self.states is None else self.states.arrays(has_inputs=True)
         for name, array in {**self.network.arrays(), **states}.items():
-            if array.dtype.kind != "f" or not np.isfinite(array).all():
+            # A module of your own may count in whole numbers, as batch normalisation does.
+            if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
                 raise InputError(f"{name}: holds a value that is not a finite number")
         mean, std = self.embedding, self.embedding_std
         if mean.ndim != 2 or len(mean) != self.split.graph.n_nodes:

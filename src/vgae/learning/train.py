@@ -181,6 +181,11 @@ class TrainState:
     history
         One record per step.
 
+    Raises
+    ------
+    InputError
+        The model has no weights to train.
+
     Examples
     --------
     >>> graph = Graph.from_edges([(0, 1), (1, 2)])
@@ -205,6 +210,8 @@ class TrainState:
         seed: int,
         device: torch.device,
     ) -> None:
+        if not any(parameter.requires_grad for parameter in network.parameters()):
+            raise InputError("no weights to train: all parts are fixed; give one that can learn")
         self.network = network.to(device)
         self.settings = settings
         self.optimizer = Adam(
