@@ -99,13 +99,7 @@ def test_a_probability_rises_with_the_score(name: str) -> None:
     assert likelihood.probability(np.empty(0)).shape == (0,)
 
 
-READ_ONLY = pytest.mark.xfail(strict=True, reason="torch warns of arrays that cannot be written to")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=READ_ONLY if name == "bernoulli" else []) for name in LIKELIHOODS],
-)
+@pytest.mark.parametrize("name", LIKELIHOODS)
 @pytest.mark.usefixtures("every_warning")
 def test_scores_that_may_not_be_written_to_have_probabilities(name: str) -> None:
     scores = np.array(EXTREMES[name])

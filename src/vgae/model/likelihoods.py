@@ -206,7 +206,8 @@ class Bernoulli(Likelihood):
 
     def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """See `Likelihood.probability`."""
-        return torch.sigmoid(torch.from_numpy(np.asarray(scores, np.float64))).numpy()
+        # A copy: torch warns of arrays that cannot be written to.
+        return torch.sigmoid(torch.tensor(scores, dtype=torch.float64)).numpy()
 
     def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:
         """See `Likelihood.everywhere`: the engine's sum of softplus."""
