@@ -476,7 +476,7 @@ def test_what_a_module_cannot_do_is_one_clear_line(ring: Graph, karate: Graph) -
         def forward(self, x: Tensor, edge_index: Tensor) -> Any:
             return torch.cat(super().forward(x, edge_index), dim=1)
 
-    class Fails(nn.Module):
+    class Fails(Mean):
         def forward(self, x: Tensor, edge_index: Tensor) -> Any:  # noqa: ARG002
             raise ValueError("a bug of one's own")
 
