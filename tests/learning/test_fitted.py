@@ -318,7 +318,7 @@ class Differences(Sharp):
 
 
 class Logistic(Likelihood):
-    """The logistic likelihood, written anew by somebody else."""
+    """The logistic likelihood, as somebody else would write it."""
 
     def nonedge(self, scores: Tensor) -> Tensor:
         return functional.softplus(scores)

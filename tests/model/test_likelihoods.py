@@ -332,7 +332,7 @@ def test_a_likelihood_of_ones_own_has_the_same_loss(
     torch.testing.assert_close(found[1][1], found[0][1], rtol=1e-4, atol=1e-7)
 
 
-def test_every_pair_is_summed_once_whatever_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_pair_is_summed_once_in_tiles_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, own = choose_engine("auto"), own_likelihood("bernoulli")
     vectors = torch.randn(23, 3, generator=torch.Generator().manual_seed(0))
     for right in (None, vectors.flip(1)):
