@@ -339,8 +339,8 @@ class Offsets(nn.Module):
     Examples
     --------
     >>> offsets = Offsets("constant", n_nodes=2, initial=0.25, positive=True)
-    >>> round(offsets.added_to(Factors(torch.ones(2, 1))).constant.item(), 4)
-    0.25
+    >>> offsets.added_to(Factors(torch.ones(2, 1))).left[0].tolist()  # 1 x 1 + 0.5 x 0.5
+    [1.0, 0.5]
     >>> offsets.at(torch.tensor([[0, 1]])).shape
     torch.Size([1])
     >>> logits = Offsets("node", n_nodes=2, initial=0.0, positive=False)
@@ -373,6 +373,11 @@ class Offsets(nn.Module):
         Nodes that were not there when the offsets were learned get the mean of the others.
         """
         amount = self.amount()
+        if amount.ndim == 0 and self.positive and factors.right is None:
+            # A positive constant is the product of two equal columns: one matrix, half the work.
+            column = torch.sqrt(amount) * torch.ones_like(factors.left[:, :1])
+            left = torch.cat([factors.left, column], dim=1)
+            return Factors(left, None, factors.offset, factors.constant)
         if amount.ndim == 0:
             constant = amount if factors.constant is None else factors.constant + amount
             return Factors(factors.left, factors.right, factors.offset, constant)
