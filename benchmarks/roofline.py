@@ -26,7 +26,7 @@ from presentation import table
 
 from vgae.data.graph import Graph
 from vgae.learning.optimizer import Adam
-from vgae.model.kernels import choose_engine, numba_engine, positive_terms
+from vgae.model.kernels import PairTerm, choose_engine, numba_engine, pair_terms
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.noise import SequentialNoise
 from vgae.model.settings import ModelSettings
@@ -159,7 +159,9 @@ def epoch_parts(name: str) -> list[list[str]]:
         "encoder": encode,
         "sample and divergence": lambda: (latent.rsample(numbers), latent.kl().sum()),
         "sum over all pairs": lambda: engine.sweep(vectors, None),
-        "terms of the edges": lambda: positive_terms(vectors, targets.positive, 100.0),
+        "terms of the edges": lambda: pair_terms(
+            vectors, None, targets.positive, PairTerm("logistic", 100.0)
+        ),
         "encoder and sample, with their gradients": backward,
         "all of it, with Adam": whole,
     }

@@ -1,7 +1,5 @@
 """Terms and scores of a pattern's pairs against a dense float64 evaluation of their definition."""
 
-import subprocess
-import sys
 from typing import Any, get_args
 
 import numpy as np
@@ -22,7 +20,6 @@ from vgae.model.kernels import (
     PairTerm,
     pair_scores,
     pair_terms,
-    positive_terms,
     with_gradients,
 )
 from vgae.model.kernels.pairs import TermKind
@@ -243,32 +240,6 @@ def test_scores_that_are_no_numbers_are_not_hidden() -> None:
             assert np.isnan(terms(way, factor, None, PAIR, PairTerm(kind, 2.0)).total.item())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_bits_are_the_same_on_any_number_of_threads(kind: TermKind) -> None:
-    pattern = pattern_of(of_graph(random_graph(1500, 0.03, 0)))
-    left, right = sides_of(kind, 1500, 16, 2.0, 0, offsets=True)
-    before, found = torch.get_num_threads(), []
-    try:
-        for n_threads in (1, 2):
-            torch.set_num_threads(n_threads)
-            scores = pair_scores(left, right, pattern)
-            found.append((*pair_terms(left, right, pattern, PairTerm(kind, 3.0)), scores))
-    finally:
-        torch.set_num_threads(before)
-    for one, two in zip(*found, strict=True):
-        assert isinstance(one, Tensor)
-        assert torch.equal(one, two)
-
-
-def test_positive_terms_are_logistic_terms() -> None:
-    pattern = pattern_of(of_graph(random_graph(30, 0.2, 0)))
-    factor, _ = sides_of("logistic", 30, 5, 3.0, 0, offsets=False)
-    expected = pair_terms(factor, None, pattern, PairTerm("logistic", 7.0))
-    total, gradient = positive_terms(factor, pattern, 7.0)
-    assert torch.equal(total, expected.total)
-    assert torch.equal(gradient, expected.grad_left)
-
-
 def test_what_does_not_go_together_is_refused() -> None:
     pattern, term = PairPattern(torch.tensor([0, 1, 1]), torch.tensor([0])), PairTerm("rate", 1.0)
     with pytest.raises(ValueError, match="3 vectors, but pairs of 2 nodes"):
@@ -280,16 +251,6 @@ def test_what_does_not_go_together_is_refused() -> None:
     with pytest.raises(ValueError, match=r"targets of shape \(2,\) for 1 pairs"):
         targets = PairTerm("count", 1.0, torch.ones(2))
         pair_terms(torch.zeros(2, 2), None, pattern, targets)
-
-
-def test_impossible_terms_are_refused() -> None:
-    with pytest.raises(ValueError, match="'poisson' is none of logistic, rate, count, square"):
-        PairTerm("poisson", 1.0)  # type: ignore[arg-type]
-    for weight in (0.0, -1.0, np.inf, np.nan):
-        with pytest.raises(ValueError, match="the weight of an edge is"):
-            PairTerm("count", weight)
-    with pytest.raises(ValueError, match="a rate term has no targets"):
-        PairTerm("rate", 1.0, torch.ones(2))
 
 
 # ---------------------------------------------------------------------- scores
@@ -339,50 +300,3 @@ def test_the_gradient_of_scores_is_the_derivative(symmetric: bool) -> None:
     if not symmetric:  # a gradient that nobody asks for is not computed
         scores = pair_scores(sides[0].detach(), sides[1], pattern)
         assert torch.autograd.grad(scores.sum(), sides[1])[0].shape == (6, 3)
-
-
-def test_a_pattern_that_is_not_symmetric_has_no_mirror() -> None:
-    pattern = PairPattern(torch.tensor([0, 1, 1]), torch.tensor([1]))
-    with pytest.raises(ValueError, match="the pattern of pairs is not symmetric"):
-        _ = pattern.mirror
-
-
-# ---------------------------------------------------------------------- memory
-
-PEAK = """
-import resource, sys
-import numpy as np, torch
-from scipy import sparse
-from vgae.model.kernels import PairPattern, PairTerm, closed_sum, pair_scores, pair_terms
-n_nodes = int(sys.argv[1])
-random = np.random.default_rng(0)
-source, target = random.integers(n_nodes, size=(2, 5 * n_nodes))
-ends = np.r_[source, target], np.r_[target, source]
-matrix = sparse.coo_array((np.ones(10 * n_nodes, np.int8), ends), shape=(n_nodes, n_nodes)).tocsr()
-matrix.sort_indices()
-pattern = PairPattern(torch.from_numpy(matrix.indptr), torch.from_numpy(matrix.indices))
-factor = torch.ones(n_nodes, 16, requires_grad=True)
-pair_terms(factor[:2], None, PairPattern(torch.zeros(3).int(), torch.zeros(0).int()),
-           PairTerm("rate", 1.0))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for kind in ("logistic", "rate", "count", "square"):
-    pair_terms(factor, None, pattern, PairTerm(kind, 2.0))
-closed_sum("rate", factor, None), closed_sum("square", factor, None)
-pair_scores(factor, None, pattern).sum().backward()
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
-"""
-
-
-def test_memory_grows_with_nodes_and_pairs() -> None:
-    peaks = []
-    for n_nodes in (25_000, 100_000):
-        answer = subprocess.run(
-            [sys.executable, "-c", PEAK, str(n_nodes)],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        peaks.append(float(answer.stdout))
-    # Twelve bytes a pair and a few copies of a factor of 6 MB; a byte for all pairs: 9,500 MB.
-    assert peaks[1] < 100
-    assert peaks[1] < 20 + 6 * peaks[0]

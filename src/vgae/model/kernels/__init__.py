@@ -8,7 +8,7 @@ likelihood. Add a new engine to `ENGINES`; the contract test in tests/model/kern
 """
 
 from vgae.model.kernels.closed import closed_sum
-from vgae.model.kernels.edges import pair_scores, pair_terms, positive_terms
+from vgae.model.kernels.edges import pair_scores, pair_terms
 from vgae.model.kernels.engines import Engine, PairSum
 from vgae.model.kernels.pairs import PairPattern, PairTerm
 from vgae.model.kernels.ranking import count_reaching, top_pairs, top_partners
@@ -35,7 +35,6 @@ __all__ = [
     "count_reaching",
     "pair_scores",
     "pair_terms",
-    "positive_terms",
     "softplus_sum",
     "top_pairs",
     "top_partners",

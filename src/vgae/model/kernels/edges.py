@@ -9,7 +9,7 @@ threads.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from vgae.model.kernels.engines import PairSum
 from vgae.model.kernels.pairs import PairPattern, PairTerm, TermKind
 from vgae.model.kernels.sparse import CsrParts, csr_tensor
 
-__all__ = ["PositiveTerms", "pair_scores", "pair_terms", "positive_terms"]
+__all__ = ["pair_scores", "pair_terms"]
 
 CHUNK_PAIRS = 2**16
 """Pairs at a time where torch computes the terms."""
@@ -78,33 +78,6 @@ def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: P
     total, grad_left = pull(left, others, pattern, term, 1.0)
     # Scores are symmetric: with the roles swapped, the rows pull the other gradient.
     return PairSum(total, grad_left, pull(others, left, pattern, term, 1.0)[1])
-
-
-class PositiveTerms(NamedTuple):
-    """A sum over positive pairs, a float64 scalar, and its gradient with respect to the factor.
-
-    Examples
-    --------
-    >>> itself = PairPattern(torch.tensor([0, 1]), torch.tensor([0]))
-    >>> terms = positive_terms(torch.zeros(1, 2), itself, 3.0)
-    >>> isinstance(terms, PositiveTerms), terms.gradient.tolist()
-    (True, [[0.0, 0.0]])
-    """
-
-    total: Tensor
-    gradient: Tensor
-
-
-def positive_terms(factor: Tensor, pattern: PairPattern, pos_weight: float) -> PositiveTerms:
-    """Sum the logistic terms of `pair_terms` in the symmetric case.
-
-    Examples
-    --------
-    >>> itself = PairPattern(torch.tensor([0, 1]), torch.tensor([0]))
-    >>> round(float(positive_terms(torch.zeros(1, 2), itself, 3.0).total), 4)  # 2 log 2
-    1.3863
-    """
-    return PositiveTerms(*pair_terms(factor, None, pattern, PairTerm("logistic", pos_weight))[:2])
 
 
 def pair_scores(left: Tensor, right: Tensor | None, pattern: PairPattern) -> Tensor:
