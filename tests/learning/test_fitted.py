@@ -16,7 +16,8 @@ from torch.nn import functional
 from vgae.data.graph import Graph
 from vgae.data.split import Split, split_edges
 from vgae.ground.errors import InputError
-from vgae.learning.fitted import Fitted, fit
+from vgae.learning.fitted import Fitted
+from vgae.learning.fitting import fit
 from vgae.learning.inductive import new_nodes
 from vgae.learning.settings import FitSettings
 from vgae.learning.store import load_fitted, save_fitted, staged_run

@@ -611,7 +611,7 @@ def test_bad_arguments(
         ("fit GRAPH --out new --decoder mlp", "or sample pairs (--pairs sampled)"),
         (
             "fit GRAPH --out new --decoder cosine --likelihood poisson",
-            "--decoder cosine gives negative scores, and poisson needs rates: use inner",
+            "--decoder cosine can give negative scores, and poisson needs rates: use inner",
         ),
         ("fit GRAPH --out new --layers 0", "--layers 0: input should be greater"),
         ("fit GRAPH --out new --dropout 1", "--dropout 1: input should be less than 1"),
@@ -765,7 +765,7 @@ def test_what_fails_in_training_is_no_damaged_file(
     def broken(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("vgae.learning.fitted.train", broken)
+    monkeypatch.setattr("vgae.learning.fitting.train", broken)
     result = call("fit", "karate", "--out", "new", "--quiet")
     assert result.status == 1
     assert f"{type(error).__name__}: {error} - this is a fault of vgae" in result.err

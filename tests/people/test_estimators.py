@@ -405,7 +405,7 @@ def test_a_second_interrupt_leaves_the_model_as_it_was(
 
     # While the embedding is scored, the first one waits and the second one does not.
     split = split_edges(karate, **WIDE, seed=0)
-    monkeypatch.setattr("vgae.learning.fitted.held_out_metrics", scoring)
+    monkeypatch.setattr("vgae.learning.fitting.held_out_metrics", scoring)
     with pytest.raises(KeyboardInterrupt):
         model.fit(split)
     assert vars(model) == before | {"steps": 50}

@@ -12,7 +12,7 @@ from vgae.data.split import TrainingView
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.baselines import BASELINES, Baseline, baseline
 from vgae.learning.evaluation import Method
-from vgae.learning.fitted import fit
+from vgae.learning.fitting import fit
 from vgae.learning.scores import Scores, as_scores
 from vgae.learning.settings import LATENT_OF, FitSettings, named_preset
 from vgae.learning.train import choose_place

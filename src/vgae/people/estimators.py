@@ -17,7 +17,7 @@ from vgae.data.split import Split, sample_non_edges
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.notebook import html_table
-from vgae.learning.fitted import Callback, fit
+from vgae.learning.fitting import Callback, fit
 from vgae.learning.metrics import roc_auc
 from vgae.learning.settings import FitSettings, named_preset, parameters_section
 from vgae.learning.store import load_fitted, save_fitted, staged_run

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.data.split import PAPER_SPLIT
-from vgae.learning.fitted import untrained
+from vgae.learning.fitting import untrained
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import choose_place, train
 from vgae.model.kernels import Engine
