@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import math
 import signal
@@ -102,12 +103,16 @@ class Batch:
     >>> from vgae.model.settings import ModelSettings
     >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
     >>> batches = full_batch(network, graph, network.prepare(graph, None))
-    >>> [batch.targets.n_nodes for batch in batches]
+    >>> [batch.to(torch.device("cpu")).targets.n_nodes for batch in batches]
     [3]
     """
 
     prepared: Any
     targets: Targets
+
+    def to(self, device: torch.device) -> Batch:
+        """Copy the tensors to a device."""
+        return Batch(self.prepared.to(device), self.targets.to(device))
 
 
 def full_batch(network: GraphAutoEncoder, graph: Graph, prepared: Any) -> list[Batch]:
@@ -332,18 +337,19 @@ def train(
     device, engine = choose_place(settings, network.settings.latent_dim)
     if prepared is None:
         prepared = network.prepare(graph, None)
-    (batch,) = full_batch(network, graph, prepared)
-    batch = Batch(batch.prepared.to(device), batch.targets.to(device))
+    batches = [batch.to(device) for batch in full_batch(network, graph, prepared)]
+    whole = batches[0].prepared
+    turns = itertools.cycle(batches)
     state = TrainState(network, settings, seed=seed, device=device)
     patience = settings.patience
     if patience is not None and not validation:
         raise InputError("patience: early stopping needs validation pairs; hold some out")
     try:
         while state.n_steps < settings.steps:
-            record = step(state, batch, engine)
+            record = step(state, next(turns), engine)
             number, last = record.step, record.step == settings.steps
             if validation and (number % settings.validate_every == 0 or last):
-                scores = held_out_metrics(network, batch.prepared, validation)
+                scores = held_out_metrics(network, whole, validation)
                 if patience is not None:
                     state.best.offer(number, scores, network)
                 record = state.history[-1] = replace(record, validation=scores)
