@@ -2,8 +2,8 @@
 
     python benchmarks/parts.py [--graphs cora,citeseer] [--runs 5]
 
-Every row departs from the first in what its name says; nothing is tuned. Prints a Markdown table per
-graph: mean and standard error in percent.
+Every row departs from the first in what its name says; nothing is tuned. Prints a Markdown table
+per graph: mean and standard error in percent.
 """
 
 from __future__ import annotations
