@@ -14,7 +14,7 @@ inner product of two sums, and a sum of their squares is that of two small matri
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from vgae.model.kernels import (
     pair_scores,
     pair_terms,
 )
+from vgae.model.kernels.pairs import TermKind
 from vgae.model.settings import RateLink
 
 __all__ = [
@@ -70,8 +71,8 @@ class Likelihood(ABC):
     True
     >>> likelihood.probability(np.array([0.0])).tolist(), likelihood.link(zero).tolist()
     ([0.5], [0.0])
-    >>> likelihood.factors_of(torch.ones(1, 2), None).tolist(), likelihood.linear
-    ([[1.0, 1.0]], False)
+    >>> likelihood.factors_of(torch.ones(1, 2), None).tolist(), likelihood.closed
+    ([[1.0, 1.0]], None)
     >>> likelihood.expected_edges(torch.zeros(3, 1), None, choose_engine("auto"))
     1.5
     >>> all_pairs = likelihood.everywhere(torch.zeros(2, 1), None, choose_engine("auto"))
@@ -85,8 +86,10 @@ class Likelihood(ABC):
     name: ClassVar[str]
     rates: ClassVar[bool] = False
     counts: ClassVar[bool] = False
-    linear: ClassVar[bool] = False
-    """Whether the sum over all pairs takes linear time."""
+    term: ClassVar[TermKind | None] = None
+    """What compiled code adds for an edge, where it can; see `vgae.model.kernels.PairTerm`."""
+    closed: ClassVar[Literal["rate", "square"] | None] = None
+    """The closed form of the sum over all pairs, where there is one; it takes linear time."""
 
     @abstractmethod
     def nonedge(self, scores: Tensor) -> Tensor:
@@ -127,6 +130,8 @@ class Likelihood(ABC):
         engine
             Computes the sum where there is no closed form.
         """
+        if self.closed is not None:
+            return closed_sum(self.closed, left, right)
         return _tiled_sum(self, left, right)
 
     @torch.no_grad()
@@ -153,6 +158,9 @@ class Likelihood(ABC):
         counts: Tensor | None,
     ) -> PairSum:
         """Sum pos_weight * edge - nonedge over the pairs of a pattern, with the gradient."""
+        if self.term is not None:
+            targets = counts if self.counts else None
+            return pair_terms(left, right, pattern, PairTerm(self.term, pos_weight, targets))
         own = left.detach().requires_grad_()
         other = None if right is None else right.detach().requires_grad_()
         with torch.enable_grad():
@@ -195,6 +203,7 @@ class Bernoulli(Likelihood):
     """
 
     name: ClassVar[str] = "bernoulli"
+    term: ClassVar[TermKind | None] = "logistic"
 
     def nonedge(self, scores: Tensor) -> Tensor:
         """See `Likelihood.nonedge`."""
@@ -224,18 +233,6 @@ class Bernoulli(Likelihood):
         own = torch.sigmoid((left.double() * right.double()).sum(dim=1)).sum()
         return float(with_self - own) / 2.0
 
-    def at_edges(
-        self,
-        left: Tensor,
-        right: Tensor | None,
-        pattern: PairPattern,
-        *,
-        pos_weight: float,
-        counts: Tensor | None,  # noqa: ARG002 - an edge is one
-    ) -> PairSum:
-        """See `Likelihood.at_edges`."""
-        return pair_terms(left, right, pattern, PairTerm("logistic", pos_weight))
-
 
 class _Rates(Likelihood):
     """What both likelihoods of rates share.
@@ -247,7 +244,7 @@ class _Rates(Likelihood):
     """
 
     rates: ClassVar[bool] = True
-    linear: ClassVar[bool] = True
+    closed: ClassVar[Literal["rate", "square"] | None] = "rate"
 
     def __init__(self, link: RateLink = "relu") -> None:
         self._link = link
@@ -282,10 +279,6 @@ class _Rates(Likelihood):
         found: NDArray[np.float64] = -np.expm1(-np.asarray(scores, np.float64))
         return found
 
-    def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:  # noqa: ARG002
-        """See `Likelihood.everywhere`: (sum of left) . (sum of right)."""
-        return closed_sum("rate", left, right)
-
 
 @final
 class BernoulliPoisson(_Rates):
@@ -301,22 +294,11 @@ class BernoulliPoisson(_Rates):
     """
 
     name: ClassVar[str] = "bernoulli-poisson"
+    term: ClassVar[TermKind | None] = "rate"
 
     def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:  # noqa: ARG002 - an edge is one
         """See `Likelihood.edge`."""
         return -torch.log(-torch.expm1(-scores))
-
-    def at_edges(
-        self,
-        left: Tensor,
-        right: Tensor | None,
-        pattern: PairPattern,
-        *,
-        pos_weight: float,
-        counts: Tensor | None,  # noqa: ARG002 - an edge is one
-    ) -> PairSum:
-        """See `Likelihood.at_edges`."""
-        return pair_terms(left, right, pattern, PairTerm("rate", pos_weight))
 
 
 @final
@@ -332,24 +314,13 @@ class Poisson(_Rates):
     """
 
     name: ClassVar[str] = "poisson"
+    term: ClassVar[TermKind | None] = "count"
     counts: ClassVar[bool] = True
 
     def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:
         """See `Likelihood.edge`."""
         logs = torch.log(scores)
         return scores - (logs if counts is None else counts * logs)
-
-    def at_edges(
-        self,
-        left: Tensor,
-        right: Tensor | None,
-        pattern: PairPattern,
-        *,
-        pos_weight: float,
-        counts: Tensor | None,
-    ) -> PairSum:
-        """See `Likelihood.at_edges`."""
-        return pair_terms(left, right, pattern, PairTerm("count", pos_weight, counts))
 
 
 @final
@@ -363,7 +334,8 @@ class Squared(Likelihood):
     """
 
     name: ClassVar[str] = "squared"
-    linear: ClassVar[bool] = True
+    term: ClassVar[TermKind | None] = "square"
+    closed: ClassVar[Literal["rate", "square"] | None] = "square"
 
     def nonedge(self, scores: Tensor) -> Tensor:
         """See `Likelihood.nonedge`."""
@@ -376,22 +348,6 @@ class Squared(Likelihood):
     def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """The score itself, between 0 and 1."""
         return np.clip(np.asarray(scores, np.float64), 0.0, 1.0)
-
-    def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:  # noqa: ARG002
-        """See `Likelihood.everywhere`: <left^T left, right^T right>."""
-        return closed_sum("square", left, right)
-
-    def at_edges(
-        self,
-        left: Tensor,
-        right: Tensor | None,
-        pattern: PairPattern,
-        *,
-        pos_weight: float,
-        counts: Tensor | None,  # noqa: ARG002 - an edge is one
-    ) -> PairSum:
-        """See `Likelihood.at_edges`."""
-        return pair_terms(left, right, pattern, PairTerm("square", pos_weight))
 
 
 LIKELIHOODS: dict[str, Any] = {
