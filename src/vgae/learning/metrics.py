@@ -161,7 +161,8 @@ def expected_calibration_error(
 ) -> float:
     """Expected calibration error (ECE) of the probability of an edge, with bins of equal width.
 
-    The mean over all pairs of |mean probability - share of edges| in the pair's bin.
+    The mean over all pairs of how far the mean probability in the bin of the pair is from the share
+    of edges there.
 
     Papers on calibration bin the confidence in the predicted class instead, max(p, 1 - p): Guo et
     al. 2017, "On Calibration of Modern Neural Networks", and for links Nascimento et al. 2024,
