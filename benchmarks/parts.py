@@ -15,6 +15,7 @@ import vgae
 from vgae.learning.results import Summary
 
 METRICS = ("auc", "average_precision", "mrr", "auc_degree", "precision@100", "ece")
+DECAY = {"dropout": 0.5, "weight_decay": 1e-4, "steps": 300}
 RATES = {"likelihood": "bernoulli-poisson", "encoder": "linear", "latent_dim": 64}
 PARTS: dict[str, dict[str, Any]] = {
     "the paper's parts": {},
@@ -30,8 +31,9 @@ PARTS: dict[str, dict[str, Any]] = {
     "offset constant": {"offset": "constant"},
     "offset node": {"offset": "node"},
     "bernoulli-poisson, linear, 64": RATES,
-    "the same, dropout 0.5": RATES | {"dropout": 0.5},
     "the same, exponential factors": RATES | {"rate_link": "exp"},
+    "bernoulli-poisson, linear, 256, decay": RATES | {"latent_dim": 256} | DECAY,
+    "encoder linear, 64, decay": {"encoder": "linear", "latent_dim": 64} | DECAY,
     "squared, linear, 64": RATES | {"likelihood": "squared"},
 }
 BASELINES = ("resource-allocation", "preferential-attachment")

@@ -25,8 +25,7 @@ class Adam:
     learning_rate
         Step size.
     weight_decay
-        Each step also takes this share of the weights away, times the step size (Loshchilov &
-        Hutter 2019, algorithm 2).
+        Half of this times the squared weights is added to the loss, as `torch.optim.Adam` does.
 
     Examples
     --------
@@ -62,9 +61,7 @@ class Adam:
             list(part) for part in zip(*moved, strict=True)
         )
         torch._foreach_add_(n_steps, 1)
-        # With a decay of zero both do the same; AdamW's decay does not enter the moments.
-        adam = torch._fused_adamw_ if self.weight_decay else torch._fused_adam_
-        adam(
+        torch._fused_adam_(
             weights,
             gradients,
             first,

@@ -49,8 +49,8 @@ class TrainSettings(Settings):
         default=0.0,
         ge=0.0,
         le=1.0,
-        description="Share of each weight that a step takes away, times the step size (as AdamW "
-        "does).",
+        description="Half of this times the squared weights is added to the loss, as PyTorch's "
+        "Adam does.",
     )
     validate_every: int = Field(
         default=10, ge=1, description="Steps between two looks at the validation pairs, if any."
