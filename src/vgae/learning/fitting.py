@@ -228,7 +228,7 @@ def _trained(
 
 MOST_ROUNDS, CLOSE = 20, 1e-3
 """How often scores are raised at most, and when the expected number of edges is right."""
-MOST_NODES_SUMMED = 20_000
+MOST_NODES_SUMMED = 50_000
 """Beyond, the probabilities of rates are not summed: that would take longer than the training."""
 
 
