@@ -64,13 +64,15 @@ test-slow: dev
 	if $(BIN)/python -c "import atheris" 2>/dev/null; \
 	    then $(BIN)/python tests/fuzz_tables.py -runs=40000 -max_len=400 -artifact_prefix=/tmp/; \
 	    else echo "skipped: atheris is not installed"; fi
-	$(BIN)/pytest -m "not slow" --hypothesis-profile=random tests/kernels tests/test_objective.py \
-	    tests/split tests/test_graph.py tests/test_metrics.py tests/attributes tests/io
+	$(BIN)/pytest -m "not slow" --hypothesis-profile=random tests/model tests/data \
+	    tests/learning/test_metrics.py
 
 # What the benchmarks compare with is skipped, and said to be, where it cannot be installed.
 bench: dev .venv-pecanpy/.ready
 	-$(PIP) -e ".[bench]"
 	$(BIN)/python benchmarks/objective.py
+	$(BIN)/python benchmarks/linear_time.py
+	$(BIN)/python benchmarks/parts.py
 	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/walks.py
 	$(BIN)/python benchmarks/reading.py

@@ -97,6 +97,7 @@ def test_the_wheel_holds_the_package_and_its_data_as_files(wheel: Path) -> None:
         assert not any(entry.external_attr >> 28 == 0o12 for entry in archive.infolist())  # links
     assert folders == {"vgae", f"vgae-{_metadata(wheel)['Version']}.dist-info"}
     assert "vgae/py.typed" in names
+    assert {"vgae/model/presets/paper.toml", "vgae/model/presets/unit.toml"} <= set(names)
     sources = (ROOT / "benchmarks" / "reproduce").glob("*.toml")
     assert published == {path.name: path.read_bytes() for path in sources}
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
@@ -155,7 +156,7 @@ def test_loops_are_kept_where_the_package_cannot_be_written_to(
 ) -> None:
     """A file in place of each folder of caches keeps even the superuser from writing there."""
     (package,) = installed.parent.glob("lib/python*/site-packages/vgae")
-    for room in ("kernels", "baselines"):
+    for room in ("model/kernels", "learning/baselines"):
         shutil.rmtree(package / room / "__pycache__", ignore_errors=True)
         (package / room / "__pycache__").touch()
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "caches")}
