@@ -1,8 +1,8 @@
 """Graphs and splits of other libraries in, and graphs for other libraries out.
 
 No library is imported to detect the kind of an object: the names of its classes tell. A new kind
-of object is a reader, added to `READERS` or `FRAMES`, and a function `to_...`; tests/data/interop runs
-over both.
+of object is a reader, added to `READERS` or `FRAMES`, and a function `to_...`; tests/data/interop
+runs over both.
 """
 
 from vgae.data.interop.exports import (
