@@ -17,6 +17,7 @@ from vgae.data.graph import FloatCSR
 from vgae.data.split import Split, TrainingView
 from vgae.ground.config import Settings, stream_seed
 from vgae.ground.errors import InputError
+from vgae.learning.metrics import expected_calibration_error
 from vgae.learning.scores import PAIRS_AT_ONCE, Scores, blocks
 
 __all__ = ["Calibrator", "calibration_at_prevalence", "expected_edges", "fit_calibrator"]
@@ -83,6 +84,8 @@ class Calibrator(Settings):
     20.0
     >>> Calibrator.parse(calibrator.as_dict()) == calibrator
     True
+    >>> round(calibrator.error(edges=[2.0], others=[2.0]), 2)  # predicts 20 edges per other pair
+    0.45
     """
 
     knot_scores: Knots
@@ -138,6 +141,18 @@ class Calibrator(Settings):
         shift = _log_factor(prevalence_factor)
         found: NDArray[np.float64] = expit(self.log_odds(scores) + shift)
         return found
+
+    def error(self, edges: ArrayLike, others: ArrayLike) -> float:
+        """Expected calibration error among pairs with an edge and pairs without, by their scores.
+
+        The odds are raised to the frequency of edges among these pairs. There are 15 bins of equal
+        width; see `vgae.learning.metrics.expected_calibration_error`.
+        """
+        scores = [np.asarray(part, np.float64) for part in (edges, others)]
+        n_edges, n_others = map(len, scores)
+        factor = self.balanced * n_edges / max(1, n_others)
+        found = self.probabilities(np.concatenate(scores), prevalence_factor=factor)
+        return expected_calibration_error(found, np.repeat([1, 0], [n_edges, n_others]))
 
     def as_dict(self) -> dict[str, Any]:
         """All fields as plain values, which `parse` reads."""

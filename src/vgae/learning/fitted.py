@@ -209,13 +209,12 @@ class Fitted:
     @property
     def n_features(self) -> int:
         """Number of features that the model was fitted with; 0 if it was fitted without any."""
-        used = self.settings.network.features != "none"
-        return int(self.graph["n_features"]) if used else 0
+        return self.settings.network.features_used(int(self.graph["n_features"]))
 
     @property
     def has_inputs(self) -> bool:
         """Whether nodes have inputs; otherwise every node is its own."""
-        return bool(self.n_features) or self.settings.network.structure != "none"
+        return self.settings.network.has_inputs(int(self.graph["n_features"]))
 
     @cached_property
     def scores(self) -> ModelScores:

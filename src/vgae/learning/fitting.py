@@ -27,6 +27,7 @@ from vgae.learning.train import (
 )
 from vgae.model.inputs import InputScaling, node_inputs
 from vgae.model.kernels import Engine
+from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
 __all__ = ["Callback", "fit", "untrained"]
@@ -121,25 +122,26 @@ def fit(
     prepared = network.prepare(view.train, inputs)
     interrupt = interrupt or Interrupt()
     history = _trained(network, split, settings, prepared, callbacks, interrupt)
-    _settle(network, prepared, view.train, engine)
     graph = split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
-        latent = network.encode(messages)
-        std = latent.std()
-    calibrator = None
-    if view.validation:
-        calibrator = fit_calibrator(view, _scores(network, prepared), seed=settings.seed)
-    calibration = None
-    if calibrator is not None and split.test:
-        calibration = _calibration(split, network, _scores(network, messages), calibrator)
+        known = network.encode(prepared)
+        latent = known if messages is prepared else network.encode(messages)
+    _settle(network, known, view.train, engine)
+    seen = ModelScores.of(network, known)
+    scores = seen if latent is known else ModelScores.of(network, latent)
+    calibrator = fit_calibrator(view, seen, seed=settings.seed)
     held_out = {
-        part: held_out_metrics(network, form, pairs) if pairs else None
-        for part, form, pairs in (
-            ("validation", prepared, split.validation),
-            ("test", messages, split.test),
+        part: held_out_metrics(found, pairs) if pairs else None
+        for part, found, pairs in (
+            ("validation", seen, split.validation),
+            ("test", scores, split.test),
         )
     }
+    calibration = None
+    if calibrator is not None and split.test:
+        calibration = _calibration(split, network, scores, calibrator)
+    std = latent.std()
     return Fitted(
         settings=settings,
         network=network,
@@ -165,24 +167,16 @@ def fit(
     )
 
 
-def _scores(network: GraphAutoEncoder, prepared: Any) -> ModelScores:
-    with torch.no_grad():
-        latent = network.encode(prepared)
-        return ModelScores(network, latent.mean, latent.std())
-
-
 def _calibration(
     split: Split, network: GraphAutoEncoder, scores: ModelScores, calibrator: Calibrator
 ) -> dict[str, Any]:
     """How well probabilities hold on the test pairs, as plain values."""
-    pairs = split.test.positives, split.test.negatives
-    labels = np.repeat([1, 0], [len(part) for part in pairs])
-    own = np.concatenate([scores.pairs(part) for part in pairs])
-    factor = calibrator.balanced * len(pairs[0]) / max(1, len(pairs[1]))
-    balanced = calibrator.probabilities(own, prevalence_factor=factor)
+    edges, others = scores.pairs(split.test.positives), scores.pairs(split.test.negatives)
+    labels = np.repeat([1, 0], [len(edges), len(others)])
+    raw = network.likelihood.probability(np.concatenate([edges, others]))
     return {
-        "ece": expected_calibration_error(balanced, labels),
-        "ece_uncalibrated": expected_calibration_error(network.likelihood.probability(own), labels),
+        "ece": calibrator.error(edges, others),
+        "ece_uncalibrated": expected_calibration_error(raw, labels),
         "n_validation_edges": calibrator.n_edges,
         **calibration_at_prevalence(split, scores, calibrator, seed=split.seed),
     }
@@ -232,7 +226,7 @@ MOST_NODES_SUMMED = 50_000
 """Beyond, the probabilities of rates are not summed: that would take longer than the training."""
 
 
-def _settle(network: GraphAutoEncoder, prepared: Any, graph: Graph, engine: Engine) -> None:
+def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph, engine: Engine) -> None:
     """Raise all scores so that probabilities sum to the number of edges.
 
     At the maximum of the likelihood they do, or nearly: the derivative by an offset of logits is
@@ -242,18 +236,17 @@ def _settle(network: GraphAutoEncoder, prepared: Any, graph: Graph, engine: Engi
     settings, likelihood = network.settings, network.likelihood
     logits = settings.likelihood == "bernoulli"
     summed = logits or (likelihood.rates and graph.n_nodes <= MOST_NODES_SUMMED)
-    if settings.objective != "elbo" or settings.pairs == "sampled" or not summed:
+    exact = settings.objective == "elbo" and settings.pairs == "all"
+    if not (exact and summed) or network.offsets is None:
         return
-    with torch.no_grad():
-        latent = network.encode(prepared)
-        for _ in range(MOST_ROUNDS if network.offsets is not None else 0):
-            factors = ModelScores(network, latent.mean, latent.std()).factors
-            if factors is None:
-                return
-            expected = likelihood.expected_edges(*factors, engine)
-            if not expected > 0.0 or abs(expected - graph.n_edges) <= CLOSE * graph.n_edges:
-                return
-            network.multiply_odds(graph.n_edges / expected)
+    for _ in range(MOST_ROUNDS):
+        factors = ModelScores.of(network, latent).factors
+        if factors is None:
+            return
+        expected = likelihood.expected_edges(*factors, engine)
+        if not expected > 0.0 or abs(expected - graph.n_edges) <= CLOSE * graph.n_edges:
+            return
+        network.multiply_odds(graph.n_edges / expected)
 
 
 def _about(graph: Graph) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from vgae.learning.calibration import fit_calibrator
 from vgae.learning.metrics import (
     RANKING_METRICS,
     cut_off,
-    expected_calibration_error,
     link_metrics,
 )
 from vgae.learning.scores import Scores
@@ -351,13 +350,7 @@ class _Judged:
         calibrator = fit_calibrator(self._split.training, self._scores, seed=self._split.seed)
         if calibrator is None:
             return None
-        edges, others = self._against("uniform")
-        labels = np.repeat([1, 0], [len(edges), len(others)])
-        factor = calibrator.balanced * len(edges) / len(others)
-        probabilities = calibrator.probabilities(
-            np.concatenate([edges, others]), prevalence_factor=factor
-        )
-        return expected_calibration_error(probabilities, labels)
+        return calibrator.error(*self._against("uniform"))
 
     @cached_property
     def _main(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

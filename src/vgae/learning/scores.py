@@ -16,6 +16,7 @@ from vgae.data.graph import FloatCSR
 from vgae.ground.errors import InputError
 from vgae.model.decoders import score_pairs
 from vgae.model.kernels import count_reaching, top_pairs, top_partners
+from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
 
 __all__ = [
@@ -415,6 +416,7 @@ class ModelScores(Scores):
     Examples
     --------
     >>> from scipy import sparse
+    >>> from vgae.model.latents import Point
     >>> from vgae.model.network import GraphAutoEncoder
     >>> from vgae.model.settings import ModelSettings
     >>> settings = ModelSettings(decoder="mlp", pairs="sampled", latent_dim=2)
@@ -427,6 +429,8 @@ class ModelScores(Scores):
     (2, 2)
     >>> scores.reaching(np.array([-9.0]), known).tolist()
     [0, 3]
+    >>> ModelScores.of(network, Point(torch.eye(3, 2))).pairs([(0, 1)]) == scores.pairs([(0, 1)])
+    array([ True])
     """
 
     def __init__(self, network: GraphAutoEncoder, mean: Tensor, std: Tensor | None) -> None:
@@ -443,6 +447,11 @@ class ModelScores(Scores):
             if self.factors is None
             else FactorScores(*(_array(part) for part in self.factors))
         )
+
+    @classmethod
+    def of(cls, network: GraphAutoEncoder, latent: Latent) -> ModelScores:
+        """The scores of a posterior."""
+        return cls(network, latent.mean, latent.std())
 
     @property
     def vectors(self) -> NDArray[np.float32]:

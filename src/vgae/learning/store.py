@@ -257,9 +257,7 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
     _check_parts(path, about.parts, parts)
     try:
         network = _network(settings, about.graph, weights or {}, embedding, std, parts)
-        has_inputs = settings.network.structure != "none" or bool(
-            settings.network.features != "none" and about.graph.n_features
-        )
+        has_inputs = settings.network.has_inputs(about.graph.n_features)
         nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
         return Fitted(
             settings=settings,
@@ -322,8 +320,7 @@ def _network(
     if embedding.shape[1] != shape.latent_dim or (std is not None) != (shape.latent == "gaussian"):
         raise wrong
     n_stored, own = sum(map(np.size, weights.values())), parts is not None
-    n_features = graph.n_features if shape.features != "none" else 0
-    n_inputs = n_features or graph.n_nodes
+    n_inputs = shape.features_used(graph.n_features) or graph.n_nodes
     if shape.structure != "none":
         # How many inputs a graph allows is not stored; a row of the first weight belongs to each.
         first = weights.get("encoder.weight.hidden", weights.get("encoder.weight.mean"))

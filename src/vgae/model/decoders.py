@@ -381,9 +381,7 @@ class Offsets(nn.Module):
         if amount.ndim == 0:
             constant = amount if factors.constant is None else factors.constant + amount
             return Factors(factors.left, factors.right, factors.offset, constant)
-        n_later = len(factors.left) - len(amount)
-        if n_later:
-            amount = torch.cat([amount, amount.mean().expand(n_later)])
+        amount = _with_later(amount, len(factors.left))
         offset = amount if factors.offset is None else factors.offset + amount
         return Factors(factors.left, factors.right, offset, factors.constant)
 
@@ -392,11 +390,14 @@ class Offsets(nn.Module):
         amount = self.amount()
         if amount.ndim == 0:
             return amount.expand(len(pairs))
-        later = (pairs >= len(amount)).any()
-        if later:
-            n_later = int(pairs.max()) + 1 - len(amount)
-            amount = torch.cat([amount, amount.mean().expand(n_later)])
-        return amount[pairs].sum(dim=1)
+        n_nodes = int(pairs.max()) + 1 if len(pairs) else 0
+        return _with_later(amount, n_nodes)[pairs].sum(dim=1)
+
+
+def _with_later(amount: Tensor, n_nodes: int) -> Tensor:
+    """Offsets of at least so many nodes; later ones get the mean of the others."""
+    n_later = n_nodes - len(amount)
+    return torch.cat([amount, amount.mean().expand(n_later)]) if n_later > 0 else amount
 
 
 DECODERS: dict[str, type[Decoder]] = {

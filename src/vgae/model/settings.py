@@ -57,6 +57,8 @@ class ModelSettings(Settings):
     'constant'
     >>> ModelSettings(encoder="appnp").layers_used
     10
+    >>> ModelSettings(features="none").features_used(5), ModelSettings().has_inputs(5)
+    (0, True)
     """
 
     latent: Literal["gaussian", "point"] = Field(
@@ -147,6 +149,14 @@ class ModelSettings(Settings):
     structure_dim: Dimension = Field(
         default=128, description="Number of inputs made from the training graph."
     )
+
+    def features_used(self, n_features: int) -> int:
+        """How many of a graph's features are inputs: all, or none."""
+        return 0 if self.features == "none" else n_features
+
+    def has_inputs(self, n_features: int) -> bool:
+        """Whether the nodes of a graph get inputs; otherwise every node is its own."""
+        return self.structure != "none" or self.features_used(n_features) > 0
 
     @property
     def layers_used(self) -> int:
