@@ -228,9 +228,7 @@ class FactorScores(Scores):
     Parameters
     ----------
     left, right
-        Shape (n_nodes, dim) each; `right` is None where it equals `left`.
-    vectors
-        The embedding, shape (n_nodes, any width); by default `left`.
+        Shape (n_nodes, dim) each; `right` is None where it equals `left`. The embedding is `left`.
 
     Examples
     --------
@@ -247,18 +245,11 @@ class FactorScores(Scores):
         self,
         left: NDArray[np.floating],
         right: NDArray[np.floating] | None = None,
-        *,
-        vectors: NDArray[np.floating] | None = None,
     ) -> None:
         self.n_nodes = len(left)
         self.left = torch.tensor(np.ascontiguousarray(left, dtype=np.float32))
         self.right = (
             None if right is None else torch.tensor(np.ascontiguousarray(right, dtype=np.float32))
-        )
-        self._vectors = (
-            self.left.numpy()
-            if vectors is None
-            else np.ascontiguousarray(vectors, dtype=np.float32)
         )
         # In float64, as single pairs are summed, and made once for all blocks of rows.
         self._rows_left = self.left.double().numpy()
@@ -267,7 +258,8 @@ class FactorScores(Scores):
     @property
     def vectors(self) -> NDArray[np.float32]:
         """The embedding, shape (n_nodes, dim)."""
-        return self._vectors
+        found: NDArray[np.float32] = self.left.numpy()
+        return found
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         right = self.left if self.right is None else self.right
