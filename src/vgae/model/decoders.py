@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vgae.model.lengths import unit_rows
-from vgae.model.settings import RATES, ModelSettings, Offset
+from vgae.model.settings import N_DEGREE_CLASSES, RATES, ModelSettings, Offset
 
 __all__ = [
     "DECODERS",
@@ -26,6 +26,7 @@ __all__ = [
     "Decoder",
     "DistanceDecoder",
     "Factors",
+    "HopDecoder",
     "InnerProductDecoder",
     "MLPDecoder",
     "Offsets",
@@ -275,6 +276,67 @@ class BilinearDiagonalDecoder(Decoder):
 
 
 @final
+class HopDecoder(Decoder):
+    """sum_l w_l z_i^l . z_j^l + b_class(i) + b_class(j): what the encoder multi-hop is read by.
+
+    The embedding holds the hops z^l side by side, in parts of equal width, and the class of the
+    node's degree as a one among zeros. Every hop has a learned weight, and every class an offset.
+
+    Parameters
+    ----------
+    n_hops
+        Number of hops.
+
+    Examples
+    --------
+    >>> settings = ModelSettings(encoder="multi-hop", decoder="hops", latent_dim=12, layers=1)
+    >>> decoder = HopDecoder.made(settings, torch.Generator())
+    >>> decoder.weights()[0].tolist(), decoder.weights()[1].shape
+    ([5.0, 5.0], torch.Size([8]))
+    >>> latent = torch.ones(3, 12)
+    >>> decoder.factors(latent).left[0].tolist()
+    [5.0, 5.0, 5.0, 5.0]
+    >>> decoder.pairs(latent, torch.tensor([[0, 1]])).tolist()
+    [20.0]
+    """
+
+    name: ClassVar[str] = "hops"
+    initial: ClassVar[float] = 5.0
+    speed: ClassVar[float] = 5.0
+    """Adam moves weights and offsets by this times the steps of the encoder's weights."""
+
+    def __init__(self, n_hops: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((n_hops,), self.initial / self.speed))
+        self.offset = nn.Parameter(torch.zeros(N_DEGREE_CLASSES))
+
+    @classmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> HopDecoder:  # noqa: ARG003
+        """See `Decoder.made`."""
+        return cls(settings.n_hops)
+
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """The weight of each hop, shape (n_hops,), and the offset of each class of degrees."""
+        return self.speed * self.weight, self.speed * self.offset
+
+    def factors(self, latent: Tensor) -> Factors:
+        """See `Decoder.factors`."""
+        (weight, offset), hops = self.weights(), latent[:, :-N_DEGREE_CLASSES]
+        width = hops.shape[1] // len(weight)
+        left = hops * weight.repeat_interleave(width)
+        return Factors(left, hops, offset=latent[:, -N_DEGREE_CLASSES:] @ offset)
+
+    def pairs(self, latent: Tensor, pairs: Tensor) -> Tensor:
+        """See `Decoder.pairs`; summed in float32, because steps wait for it."""
+        weight, offset = self.weights()
+        ends = [latent.index_select(0, pairs[:, side]) for side in (0, 1)]
+        products = ends[0][:, :-N_DEGREE_CLASSES] * ends[1][:, :-N_DEGREE_CLASSES]
+        hops = products.unflatten(1, (len(weight), -1)).sum(dim=2) @ weight
+        classes = ends[0][:, -N_DEGREE_CLASSES:] + ends[1][:, -N_DEGREE_CLASSES:]
+        return hops + classes @ offset
+
+
+@final
 class MLPDecoder(Decoder):
     """A layer of rectified units on the products z_id z_jd; pairs only.
 
@@ -407,6 +469,7 @@ DECODERS: dict[str, type[Decoder]] = {
         CosineDecoder,
         DistanceDecoder,
         BilinearDiagonalDecoder,
+        HopDecoder,
         MLPDecoder,
     )
 }
