@@ -26,8 +26,9 @@ MOST_NODES_COUNTED = 50_000
 """In larger graphs, counting all open pairs takes minutes: a sample of them is counted."""
 N_SAMPLED = 2**22
 """Open pairs in that sample."""
-FEWEST_ROWS = 256
-"""Where scores are dear, open pairs of at least so many random nodes are counted."""
+FEWEST_ROWS, N_OF_ROWS = 256, 2**20
+"""Where scores are dear, all pairs of random nodes are counted: at least so many nodes, and about
+so many pairs."""
 
 N_DRAWN, N_EVEN = 2**12, 2**13
 """Levels between which open pairs are counted: scores of drawn pairs, and evenly spaced scores."""
@@ -397,7 +398,7 @@ def _counts_of_some_rows(
     """The same, estimated from the open pairs of random nodes."""
     n_nodes = scores.n_nodes
     random = np.random.default_rng(stream_seed(seed, "calibration counts"))
-    n_rows = min(n_nodes, max(FEWEST_ROWS, N_SAMPLED // n_nodes))
+    n_rows = min(n_nodes, max(FEWEST_ROWS, N_OF_ROWS // n_nodes))
     counts = np.zeros(len(levels) + 1)
     for rows in blocks(random.permutation(n_nodes)[:n_rows], block_rows(n_nodes)):
         found = scores.rows(rows).astype(np.float64)

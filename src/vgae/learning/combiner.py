@@ -19,7 +19,7 @@ __all__ = ["CombinedScores", "Combiner", "fit_combiner"]
 REGULARISATION = 0.1
 """scikit-learn's C for standardised evidence, as chosen on validation pairs."""
 MOST_ITERATIONS = 2000
-MOST_NODES_COUNTED = 4000
+MOST_NODES_COUNTED = 1500
 """In larger graphs, the scores of all pairs are estimated from those of some nodes."""
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from abc import ABC
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
+from vgae.model.kernels.sparse import CsrParts
 from vgae.model.lengths import unit_rows
 from vgae.model.settings import N_DEGREE_CLASSES, RATES, ModelSettings, Offset
 
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 CHUNK_PAIRS = 2**18
+HOP_PAIRS = 2**8
+"""Pairs whose hops are multiplied at a time, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -329,11 +332,43 @@ class HopDecoder(Decoder):
     def pairs(self, latent: Tensor, pairs: Tensor) -> Tensor:
         """See `Decoder.pairs`; summed in float32, because steps wait for it."""
         weight, offset = self.weights()
-        ends = [latent.index_select(0, pairs[:, side]) for side in (0, 1)]
-        products = ends[0][:, :-N_DEGREE_CLASSES] * ends[1][:, :-N_DEGREE_CLASSES]
-        hops = products.unflatten(1, (len(weight), -1)).sum(dim=2) @ weight
-        classes = ends[0][:, -N_DEGREE_CLASSES:] + ends[1][:, -N_DEGREE_CLASSES:]
-        return hops + classes @ offset
+        products: Tensor = _HopProducts.apply(latent, pairs, len(weight))  # type: ignore[no-untyped-call]
+        classes = latent[:, -N_DEGREE_CLASSES:].detach() @ offset
+        return products @ weight + classes[pairs].sum(dim=1)
+
+
+class _HopProducts(torch.autograd.Function):
+    """z_i^l . z_j^l of pairs, shape (n_pairs, n_hops); the gradient is a sparse product per hop."""
+
+    @staticmethod
+    def forward(ctx: Any, latent: Tensor, pairs: Tensor, n_hops: int) -> Tensor:
+        width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
+        hops = latent[:, :-N_DEGREE_CLASSES].unflatten(1, (n_hops, width))
+        products = [
+            torch.linalg.vecdot(hops[chunk[:, 0]], hops[chunk[:, 1]])
+            for chunk in torch.split(pairs, HOP_PAIRS)
+        ]
+        ctx.save_for_backward(latent, pairs)
+        return torch.cat(products)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        latent, pairs = ctx.saved_tensors
+        n_nodes, n_hops = len(latent), grad.shape[1]
+        width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
+        # Both directions of every pair as one sparse matrix, whose structure all hops share.
+        rows, columns = torch.cat([pairs, pairs.flip(1)]).T
+        order = torch.argsort(rows, stable=True)
+        starts = torch.zeros(n_nodes + 1, dtype=torch.int64, device=pairs.device)
+        starts[1:] = torch.bincount(rows, minlength=n_nodes).cumsum(0)
+        columns, of_pair = columns[order].int(), order % len(pairs)
+        result = torch.zeros_like(latent)
+        for hop in range(n_hops):
+            part = slice(hop * width, (hop + 1) * width)
+            matrix = CsrParts(starts.int(), columns, grad[of_pair, hop].contiguous(), n_nodes)
+            result[:, part] = matrix.times(latent[:, part].contiguous())
+        return result, None, None
 
 
 @final
