@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from vgae.data.attributes import AttributeEncoding
-from vgae.data.graph import Graph, count
+from vgae.data.graph import Graph
 from vgae.data.ids import IdArray
 from vgae.data.io import check_vectors
-from vgae.data.split import Protocol, Split, SplitSettings
+from vgae.data.split import Split, SplitSettings
 from vgae.ground.config import Settings
-from vgae.ground.errors import InputError, one_line
-from vgae.learning.calibration import Calibrator
+from vgae.ground.errors import InputError
+from vgae.learning.fitted_scores import FittedScores, HeldOutScores
 from vgae.learning.inductive import NewNodes, States, encode_graph, encode_new
-from vgae.learning.precision import expected_precision
 from vgae.learning.scores import ModelScores
 from vgae.learning.settings import FitSettings
 from vgae.model.inputs import InputScaling
@@ -29,47 +28,7 @@ from vgae.model.kernels import choose_engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
 
-__all__ = ["Fitted", "GraphRecord", "MetricsRecord"]
-
-Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions are rounded
-Scores = Annotated[dict[str, Fraction | None], Field(min_length=1)]
-
-
-class GraphRecord(Settings):
-    """The whole graph: fingerprint, sizes and, if known, its name.
-
-    Examples
-    --------
-    >>> GraphRecord(fingerprint="0" * 64, n_nodes=3, n_edges=2, n_features=0).weighted
-    False
-    """
-
-    name: str | None = None
-    fingerprint: Checksum
-    n_nodes: int = Field(ge=1)
-    n_edges: int = Field(ge=0)
-    n_features: int = Field(ge=0)
-    weighted: bool = False
-    n_added_nodes: int = Field(default=0, ge=0)
-    n_added_edges: int = Field(default=0, ge=0)
-
-
-class MetricsRecord(Settings):
-    """Held-out metrics with protocol and proportions; None if nothing was held out.
-
-    Examples
-    --------
-    >>> shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
-    >>> MetricsRecord(protocol="T", proportions=shares, seed=0, validation=None, test=None).test
-    """
-
-    protocol: Protocol
-    proportions: dict[Literal["train", "validation", "test"], Fraction]
-    seed: int = Field(ge=0)
-    validation: Scores | None
-    test: Scores | None
-    calibration: dict[str, Any] | None = None
+__all__ = ["Fitted"]
 
 
 class _StepLine(Settings):
@@ -81,11 +40,11 @@ class _StepLine(Settings):
     step: int = Field(ge=1)
     loss: float
     seconds: float = Field(ge=0.0)
-    validation: Scores | None = None
+    validation: HeldOutScores | None = None
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(FittedScores):
     """A fitted model, checked whenever one is made, by a fit or from files.
 
     Attributes
@@ -94,15 +53,10 @@ class Fitted:
         All settings of the model and its training, and the seed.
     network
         The model with its weights.
-    split
-        Training and held-out pairs; its graph has the node ids and the known edges.
-    graph
-        Fingerprint, sizes and, if known, name of the whole graph, as plain values.
+    split, graph, calibrator, metrics
+        See `vgae.learning.fitted_scores.FittedScores`.
     scaling
         How features became inputs.
-    calibrator
-        The map from scores to probabilities that are frequencies; None if there were no validation
-        edges to learn it from.
     embedding, embedding_std
         Posterior means and standard deviations, shape (n_nodes, latent_dim); the deviations are
         None for a point-mass model.
@@ -111,8 +65,6 @@ class Fitted:
         the model.
     history
         One record per step, as plain values.
-    metrics
-        Held-out metrics with protocol and proportions, as plain values.
     engine
         Name of the engine that computed the sum over all pairs.
     interrupted
@@ -145,15 +97,11 @@ class Fitted:
 
     settings: FitSettings
     network: GraphAutoEncoder
-    split: Split
-    graph: Mapping[str, Any]
     scaling: InputScaling
-    calibrator: Calibrator | None
     embedding: NDArray[np.float32]
     embedding_std: NDArray[np.float32] | None
     states: States | None
     history: Sequence[Mapping[str, Any]]
-    metrics: Mapping[str, Any]
     engine: str
     interrupted: bool = False
     feature_encoding: Mapping[str, Any] | None = None
@@ -161,28 +109,12 @@ class Fitted:
     """Names of the classes of parts of your own."""
 
     def __post_init__(self) -> None:
-        graph = GraphRecord.parse(dict(self.graph), where="graph")
-        metrics = MetricsRecord.parse(dict(self.metrics), where="metrics")
+        super().__post_init__()
         for place, line in enumerate(self.history, start=1):
             if _StepLine.parse(dict(line), where=f"history, step {place}").step != place:
                 raise InputError(f"history: step {place} is missing")
         if self.feature_encoding is not None:
             AttributeEncoding.parse(dict(self.feature_encoding), where="attributes")
-        sizes = {
-            "nodes": (graph.n_nodes + graph.n_added_nodes, self.split.graph.n_nodes),
-            "edges": (graph.n_edges + graph.n_added_edges, self.split.graph.n_edges),
-        }
-        for name, (told, found) in sizes.items():
-            if told != found:
-                raise InputError(f"graph: has {told} {name}, but its split has {found}")
-        made = self.split.settings
-        # Metrics are those of the training, before any nodes were added.
-        proportions = metrics.proportions if graph.n_added_nodes else made.proportions
-        if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
-            raise InputError("metrics: protocol or proportions differ from those of the split")
-        for name in ("validation", "test"):
-            if bool(getattr(self.split, name)) != (getattr(metrics, name) is not None):
-                raise InputError(f"metrics: {name} does not match the split")
         self._check_arrays()
 
     def _check_arrays(self) -> None:
@@ -202,9 +134,9 @@ class Fitted:
     # ------------------------------------------------------------------- answers
 
     @property
-    def ids(self) -> IdArray:
-        """Node ids in the order of the rows."""
-        return self.split.graph.ids
+    def random_seed(self) -> int:
+        """The seed of the weights and the samples."""
+        return self.settings.seed
 
     @property
     def n_features(self) -> int:
@@ -222,39 +154,9 @@ class Fitted:
         std = None if self.embedding_std is None else torch.from_numpy(self.embedding_std)
         return ModelScores(self.network, torch.from_numpy(self.embedding), std)
 
-    def probabilities(
-        self, scores: NDArray[np.floating], *, calibrated: bool = True
-    ) -> NDArray[np.float64]:
-        """Probability of an edge for each score; calibrated where that is possible and wanted."""
-        if self.calibrator is None or not calibrated:
-            return self.network.likelihood.probability(scores)
-        return self.calibrator.probabilities(scores)
-
-    @property
-    def meaning(self) -> str:
-        """What the probabilities say, in one sentence."""
-        if self.calibrator is None:
-            return (
-                "uncalibrated: the probabilities rank pairs and are not frequencies; for those, "
-                "hold validation edges out"
-            )
-        edges = count(self.calibrator.n_edges, "held-out edge")
-        return (
-            "of open pairs with probability 0.2, about one in five is an edge that was held out or "
-            f"is missing at the same rate (calibrated on {edges})"
-        )
-
-    def expected_precision(self, k: int) -> tuple[float, float, float] | None:
-        """Share of the k best open pairs that are expected to be missing edges.
-
-        Returns
-        -------
-        The estimate from the validation edges and the ends of its 95 % interval, see
-        `vgae.learning.precision.expected_precision`; None without validation edges.
-        """
-        if not self.split.validation:
-            return None
-        return expected_precision(self.split.training, self.scores, k)
+    def uncalibrated(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The model's own probability of an edge for each score."""
+        return self.network.likelihood.probability(scores)
 
     @cached_property
     def expected_edges(self) -> float:
@@ -274,10 +176,6 @@ class Fitted:
                 "number of edges takes factors"
             )
         return self.network.likelihood.expected_edges(*factors, choose_engine("auto"))
-
-    def named(self, graph_name: str) -> Self:
-        """The same with a name of the graph."""
-        return replace(self, graph={**self.graph, "name": one_line(graph_name)})
 
     def embed(self, graph: Graph) -> NDArray[np.float32]:
         """Embedding of another graph's nodes, shape (n_nodes, latent_dim).

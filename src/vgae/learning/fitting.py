@@ -1,22 +1,26 @@
-"""A fit: from a split and settings to a fitted value."""
+"""A fit: from a split and settings, or a baseline, to a fitted value."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vgae.data.graph import Features, Graph
 from vgae.data.split import Split
+from vgae.learning.baselines import Baseline
 from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
 from vgae.learning.fitted import Fitted
+from vgae.learning.fitted_baseline import FittedBaseline, between_0_and_1
 from vgae.learning.inductive import States
 from vgae.learning.metrics import expected_calibration_error
-from vgae.learning.scores import ModelScores
+from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import (
     Interrupt,
@@ -30,7 +34,7 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["Callback", "fit", "untrained"]
+__all__ = ["Callback", "fit", "fit_baseline", "untrained"]
 
 logger = logging.getLogger(__name__)
 
@@ -130,17 +134,9 @@ def fit(
     _settle(network, known, view.train, engine)
     seen = ModelScores.of(network, known)
     scores = seen if latent is known else ModelScores.of(network, latent)
-    calibrator = fit_calibrator(view, seen, seed=settings.seed)
-    held_out = {
-        part: held_out_metrics(found, pairs) if pairs else None
-        for part, found, pairs in (
-            ("validation", seen, split.validation),
-            ("test", scores, split.test),
-        )
-    }
-    calibration = None
-    if calibrator is not None and split.test:
-        calibration = _calibration(split, network, scores, calibrator)
+    calibrator, metrics = _judged(
+        split, seen, scores, network.likelihood.probability, seed=settings.seed
+    )
     std = latent.std()
     return Fitted(
         settings=settings,
@@ -153,13 +149,7 @@ def fit(
         embedding_std=None if std is None else std.numpy(),
         states=States.of(network, graph, messages, inputs),
         history=history,
-        metrics={
-            "protocol": split.settings.protocol,
-            "proportions": split.settings.proportions,
-            "seed": split.seed,
-            **held_out,
-            "calibration": calibration,
-        },
+        metrics=metrics,
         engine=engine.name,
         interrupted=interrupt.pressed,
         feature_encoding=split.graph.feature_encoding,
@@ -167,19 +157,92 @@ def fit(
     )
 
 
-def _calibration(
-    split: Split, network: GraphAutoEncoder, scores: ModelScores, calibrator: Calibrator
-) -> dict[str, Any]:
-    """How well probabilities hold on the test pairs, as plain values."""
-    edges, others = scores.pairs(split.test.positives), scores.pairs(split.test.negatives)
-    labels = np.repeat([1, 0], [len(edges), len(others)])
-    raw = network.likelihood.probability(np.concatenate([edges, others]))
-    return {
-        "ece": calibrator.error(edges, others),
-        "ece_uncalibrated": expected_calibration_error(raw, labels),
-        "n_validation_edges": calibrator.n_edges,
-        **calibration_at_prevalence(split, scores, calibrator, seed=split.seed),
+def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBaseline:
+    """Fit a baseline to the training part of a split.
+
+    Parameters
+    ----------
+    split
+        The method learns from its training edges, and scores test pairs with the messages of its
+        protocol. Probabilities are calibrated on the validation pairs, and the test pairs are
+        scored once at the end.
+    method
+        The baseline with its settings.
+    seed
+        Seed of everything random.
+
+    Raises
+    ------
+    InputError
+        The graph is directed, has no edges, or lacks what the method needs.
+
+    Examples
+    --------
+    >>> from vgae.learning.baselines import baseline
+    >>> ring = Graph.from_edges([(i, (i + 1) % 40) for i in range(40)])
+    >>> fit_baseline(Split.without_holdout(ring), baseline("spectral")).vectors.shape
+    (40, 2)
+    """
+    view = split.training
+    scores = method.fit(view, seed=seed)
+    # Validation pairs tell something only to a method that has not seen them as messages.
+    seen = scores
+    if view.messages is not view.train and split.validation:
+        seen = method.fit(replace(view, protocol="T"), seed=seed)
+    calibrator, metrics = _judged(split, seen, scores, between_0_and_1, seed=seed)
+    return FittedBaseline(
+        split=split,
+        graph=_about(split.graph),
+        calibrator=calibrator,
+        metrics=metrics,
+        method=method,
+        seed=seed,
+        found=scores,
+    )
+
+
+def _judged(
+    split: Split,
+    seen: Scores,
+    scores: Scores,
+    uncalibrated: Callable[[NDArray[np.floating]], NDArray[np.float64]],
+    *,
+    seed: int,
+) -> tuple[Calibrator | None, dict[str, Any]]:
+    """The calibrator, and the held-out metrics as plain values.
+
+    Parameters
+    ----------
+    split
+        The split of the fit.
+    seen, scores
+        Scores with the messages of training, for validation pairs; and with those of the protocol,
+        for test pairs.
+    uncalibrated
+        From scores to probabilities before any calibration.
+    seed
+        Seed of the pairs that the calibrator draws.
+    """
+    calibrator = fit_calibrator(split.training, seen, seed=seed)
+    metrics: dict[str, Any] = {
+        "protocol": split.settings.protocol,
+        "proportions": split.settings.proportions,
+        "seed": split.seed,
+        "validation": held_out_metrics(seen, split.validation) if split.validation else None,
+        "test": held_out_metrics(scores, split.test) if split.test else None,
+        "calibration": None,
     }
+    if calibrator is not None and split.test:
+        edges, others = scores.pairs(split.test.positives), scores.pairs(split.test.negatives)
+        labels = np.repeat([1, 0], [len(edges), len(others)])
+        raw = uncalibrated(np.concatenate([edges, others]))
+        metrics["calibration"] = {
+            "ece": calibrator.error(edges, others),
+            "ece_uncalibrated": expected_calibration_error(raw, labels),
+            "n_validation_edges": calibrator.n_edges,
+            **calibration_at_prevalence(split, scores, calibrator, seed=split.seed),
+        }
+    return calibrator, metrics
 
 
 def _trained(
