@@ -14,16 +14,16 @@ from pydantic import Field
 from vgae.data.graph import count
 from vgae.data.ids import IdArray
 from vgae.data.split import Protocol, Split
-from vgae.ground.config import Settings
+from vgae.ground.config import Fraction, Settings
 from vgae.ground.errors import InputError, one_line
 from vgae.learning.calibration import Calibrator
 from vgae.learning.precision import expected_precision
 from vgae.learning.scores import Scores
+from vgae.learning.simple import SimpleMethods
 
-__all__ = ["FittedScores", "Fraction", "GraphRecord", "HeldOutScores", "MetricsRecord"]
+__all__ = ["FittedScores", "GraphRecord", "HeldOutScores", "MetricsRecord"]
 
 Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions are rounded
 HeldOutScores = Annotated[dict[str, Fraction | None], Field(min_length=1)]
 
 
@@ -61,7 +61,7 @@ class MetricsRecord(Settings):
     validation: HeldOutScores | None
     test: HeldOutScores | None
     calibration: dict[str, Any] | None = None
-    simple: dict[str, Any] | None = None
+    simple: SimpleMethods | None = None
 
 
 @dataclass(frozen=True)

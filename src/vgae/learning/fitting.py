@@ -231,6 +231,7 @@ def _judged(
         "validation": held_out_metrics(seen, split.validation) if split.validation else None,
         "test": held_out_metrics(scores, split.test) if split.test else None,
         "calibration": None,
+        "simple": None,  # which estimators fill in
     }
     if calibrator is not None and split.test:
         edges, others = scores.pairs(split.test.positives), scores.pairs(split.test.negatives)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +11,11 @@ from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.data.split import TrainingView
-from vgae.ground.config import Settings
+from vgae.ground.config import Fraction, Settings
 from vgae.learning.baselines import BASELINES
-from vgae.learning.fitted import Fitted
-from vgae.learning.fitted_scores import Fraction
 from vgae.learning.metrics import average_precision, roc_auc
 
-__all__ = ["SimpleMethods", "compare_simple_methods", "with_simple_methods"]
+__all__ = ["SimpleMethods", "compare_simple_methods"]
 
 SIMPLE = (
     *("resource-allocation", "adamic-adar", "common-neighbors"),
@@ -85,7 +84,9 @@ class SimpleMethods(Settings):
         return "; ".join(said) or None
 
 
-def compare_simple_methods(view: TrainingView, model: float) -> SimpleMethods | None:
+def compare_simple_methods(
+    view: TrainingView, model: Mapping[str, float | None] | None
+) -> SimpleMethods | None:
     """Rank the validation pairs by simple methods, which see the training edges alone.
 
     Parameters
@@ -93,7 +94,7 @@ def compare_simple_methods(view: TrainingView, model: float) -> SimpleMethods | 
     view
         What the model saw.
     model
-        Mean of AUC and average precision of the model on the validation pairs.
+        Metrics of the model on the validation pairs, by name; None without such pairs.
 
     Returns
     -------
@@ -103,14 +104,15 @@ def compare_simple_methods(view: TrainingView, model: float) -> SimpleMethods | 
     --------
     >>> from vgae.data.split import split_edges
     >>> grid = [(i, i + step) for i in range(100) for step in (1, 2, 3)]
-    >>> found = compare_simple_methods(split_edges(Graph.from_edges(grid), seed=0).training, 0.5)
+    >>> view = split_edges(Graph.from_edges(grid), seed=0).training
+    >>> found = compare_simple_methods(view, {"auc": 0.5, "average_precision": 0.5})
     >>> found.better, found.n_edges, found.omitted
     ('resource-allocation', 15, ())
     """
-    pairs = view.validation
-    if not len(pairs.positives) or not len(pairs.negatives):
+    if model is None or model["auc"] is None or model["average_precision"] is None:
         return None
-    seen, found, omitted = replace(view, protocol="T"), {}, []
+    pairs, seen = view.validation, replace(view, protocol="T")
+    found, omitted = {}, []
     # A method may have two names.
     for kind in dict.fromkeys(BASELINES[name] for name in SIMPLE if name in BASELINES):
         if kind.needs_features and view.train.features is None:
@@ -123,7 +125,10 @@ def compare_simple_methods(view: TrainingView, model: float) -> SimpleMethods | 
         found[kind.name] = (roc_auc(edges, others) + average_precision(edges, others)) / 2
     best_first = dict(sorted(found.items(), key=lambda item: -item[1]))
     return SimpleMethods(
-        model=model, methods=best_first, omitted=tuple(omitted), n_edges=len(pairs.positives)
+        model=(model["auc"] + model["average_precision"]) / 2,
+        methods=best_first,
+        omitted=tuple(omitted),
+        n_edges=len(pairs.positives),
     )
 
 
@@ -133,27 +138,3 @@ def _work(graph: Graph, *, reads_features: bool) -> float:
     features: Any = graph.features
     n_entries = features.nnz if sparse.issparse(features) else features.size
     return graph.n_edges * float(n_entries) / graph.n_nodes
-
-
-def with_simple_methods(fitted: Fitted) -> Fitted:
-    """A fitted model whose metrics also say how simple methods rank the validation pairs.
-
-    The metrics gain the key `simple`: a `SimpleMethods` as plain values, or None.
-
-    Examples
-    --------
-    >>> from vgae.data.split import split_edges
-    >>> from vgae.learning.fitting import fit
-    >>> from vgae.learning.settings import FitSettings
-    >>> grid = [(i, i + step) for i in range(100) for step in (1, 2, 3)]
-    >>> fitted = fit(split_edges(Graph.from_edges(grid), seed=0), FitSettings.of("gae", steps=1))
-    >>> sorted(with_simple_methods(fitted).metrics["simple"])
-    ['methods', 'model', 'n_edges', 'omitted']
-    """
-    told = fitted.metrics["validation"]
-    found = None
-    if told is not None:
-        model = (told["auc"] + told["average_precision"]) / 2
-        found = compare_simple_methods(fitted.split.training, model)
-    simple = None if found is None else found.model_dump(mode="json")
-    return replace(fitted, metrics={**fitted.metrics, "simple": simple})

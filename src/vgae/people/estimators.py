@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Self, final
@@ -20,7 +21,7 @@ from vgae.learning.baselines import BASELINES
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.fitting import Callback, fit
 from vgae.learning.settings import FitSettings, named_preset, parameters_section
-from vgae.learning.simple import with_simple_methods
+from vgae.learning.simple import compare_simple_methods
 from vgae.learning.store import load_fitted
 from vgae.learning.train import choose_place, finishing_on_interrupt
 from vgae.model.kernels import check_engine
@@ -191,7 +192,9 @@ class LinkModel(Estimator, FittedModel):
                 callbacks=[*shown, *given],
                 interrupt=interrupt,
             )
-            self.fitted_ = with_simple_methods(fitted)
+            simple = compare_simple_methods(split.training, fitted.metrics["validation"])
+            told = None if simple is None else simple.model_dump(mode="json")
+            self.fitted_ = replace(fitted, metrics={**fitted.metrics, "simple": told})
         if self.fitted_.interrupted:
             raise KeyboardInterrupt
         return self

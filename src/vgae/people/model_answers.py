@@ -15,6 +15,7 @@ from vgae.data.interop import as_graph, as_links, later_features, with_later_fea
 from vgae.ground.errors import InputError
 from vgae.ground.notebook import data_frame
 from vgae.learning.fitted import Fitted
+from vgae.learning.fitted_scores import MetricsRecord
 from vgae.learning.inductive import UNNAMED, NewNodes, States, new_nodes
 from vgae.learning.settings import FitSettings
 from vgae.learning.simple import SimpleMethods
@@ -104,8 +105,7 @@ class FittedModel(FittedLinks):
     @property
     def simple_methods_(self) -> SimpleMethods | None:
         """How simple methods rank the validation pairs, next to the model; None without any."""
-        found = self.fitted_.metrics.get("simple")
-        return None if found is None else SimpleMethods.parse(found, where="simple")
+        return MetricsRecord.parse(self.metrics_, where="metrics").simple
 
     def history_frame(self) -> Any:
         """The training as a pandas DataFrame, one row per step.
