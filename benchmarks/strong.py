@@ -80,13 +80,14 @@ def mrr_open(split: Split, scores: Scores, *, most: int = 1000) -> float:
     """
     whole, edges = split.graph.adjacency, split.test.positives
     chosen = np.random.default_rng(0).permutation(len(edges))[:most]
-    ranks = []
-    for pair in np.concatenate([edges[chosen], edges[chosen][:, ::-1]]):
-        found = scores.rows(pair[:1])[0].astype(np.float64)
-        own = found[pair[1]]
-        found[whole.indices[whole.indptr[pair[0]] : whole.indptr[pair[0] + 1]]] = -np.inf
-        found[pair[0]] = -np.inf
-        ranks.append(1.0 + (found > own).sum() + 0.5 * (found == own).sum())
+    ranks, ends = [], np.concatenate([edges[chosen], edges[chosen][:, ::-1]])
+    for first in range(0, len(ends), 64):
+        block = ends[first : first + 64]
+        for pair, found in zip(block, scores.rows(block[:, 0]).astype(np.float64), strict=True):
+            own = found[pair[1]]
+            found[whole.indices[whole.indptr[pair[0]] : whole.indptr[pair[0] + 1]]] = -np.inf
+            found[pair[0]] = -np.inf
+            ranks.append(1.0 + (found > own).sum() + 0.5 * (found == own).sum())
     return float(np.mean(1.0 / np.array(ranks)))
 
 
@@ -101,7 +102,7 @@ def methods_of(graph: Graph, chosen: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"strong": strong}
     for name in rivals:
         found[name] = lambda split, seed, name=name: baseline(name).fit(split.training, seed=seed)
-    return {name: method for name, method in found.items() if chosen == [""] or name in chosen}
+    return {name: method for name, method in found.items() if "" in chosen or name in chosen}
 
 
 def cell(values: list[float | None]) -> str:

@@ -72,9 +72,38 @@ def sage(settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, outp
     return layer(output, state)
 
 
+def multi_hop(
+    settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str
+) -> Tensor:
+    """[unit(H), unit(A H), ..., degree class] of H = unit(X W); log_std is linear in the last."""
+
+    def unit(rows: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+        return rows / torch.where(length > 0, length, 1.0)
+
+    first = x @ weights["weight.projection"]
+    states = [unit(first)]
+    for _ in range(settings.layers_used):
+        states.append(mix @ states[-1])
+    if output != "mean":
+        return _biased(weights, output, states[-1] @ weights[f"weight.{output}"] - 4.0)
+    degrees = (mix != 0).sum(dim=1) - 1
+    classes = torch.zeros(len(x), 8, dtype=x.dtype)
+    bounds = [0, 1, 2, 4, 8, 16, 32]
+    for node, degree in enumerate(degrees.tolist()):
+        classes[node, sum(degree > bound for bound in bounds)] = 1.0
+    return torch.cat([*map(unit, states), classes], dim=1)
+
+
 Formula = Callable[[ModelSettings, Weights, Tensor, Tensor, str], Tensor]
 
-FORMULAS: dict[str, Formula] = {"gcn": gcn, "linear": linear, "appnp": appnp, "sage": sage}
+FORMULAS: dict[str, Formula] = {
+    "gcn": gcn,
+    "linear": linear,
+    "appnp": appnp,
+    "sage": sage,
+    "multi-hop": multi_hop,
+}
 """One per encoder, by its name in `ModelSettings.encoder`."""
 
 

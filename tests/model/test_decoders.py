@@ -14,7 +14,7 @@ from vgae.model.decoders import DECODERS, CosineDecoder, Decoder, Factors, Offse
 from vgae.model.settings import DECODERS as NAMES
 from vgae.model.settings import LIKELIHOODS, RATES, ModelSettings, Offset
 
-N_NODES, DIM = 9, 4
+N_NODES, DIM = 9, 11
 
 
 def inner(_: Any, a: Tensor, b: Tensor) -> Tensor:
@@ -34,6 +34,11 @@ def bilinear_diagonal(decoder: Any, a: Tensor, b: Tensor) -> Any:
     return (decoder.weight.double() * a * b).sum(dim=1)
 
 
+def hops(decoder: Any, a: Tensor, b: Tensor) -> Any:
+    weight, offset = (part.double() for part in decoder.weights())
+    return (a[:, :3] * b[:, :3]) @ weight + (a[:, 3:] + b[:, 3:]) @ offset
+
+
 def mlp(decoder: Any, a: Tensor, b: Tensor) -> Any:
     hidden = (a * b) @ decoder.hidden.double() + decoder.hidden_bias.double()
     return torch.relu(hidden) @ decoder.output.double()
@@ -44,6 +49,7 @@ FORMULAS: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
     "cosine": cosine,
     "distance": distance,
     "bilinear-diagonal": bilinear_diagonal,
+    "hops": hops,
     "mlp": mlp,
 }
 """The score of two embeddings, in float64, by the decoder's name."""
@@ -53,7 +59,13 @@ def made(name: str, *, seed: int = 0) -> Decoder:
     """A decoder whose parameters are not those of the start."""
     generator = torch.Generator().manual_seed(seed)
     settings = ModelSettings.parse(
-        {"decoder": name, "latent_dim": DIM, "hidden_dim": 6, "pairs": "sampled"}
+        {
+            "decoder": name,
+            "encoder": "multi-hop" if name == "hops" else "gcn",
+            "latent_dim": DIM,
+            "hidden_dim": 6,
+            "pairs": "sampled",
+        }
     )
     decoder = DECODERS[name].made(settings, generator)
     with torch.no_grad():

@@ -58,7 +58,7 @@ def test_the_default_offset_is_that_of_the_parts(given: dict[str, Any], offset: 
 
 
 def test_the_default_number_of_layers_is_that_of_the_encoder() -> None:
-    expected = {"gcn": 2, "linear": 2, "appnp": 10, "sage": 2}
+    expected = {"gcn": 2, "linear": 2, "appnp": 10, "sage": 2, "multi-hop": 2}
     assert set(expected) == set(ENCODERS)
     for encoder, layers in expected.items():
         assert ModelSettings.parse({"encoder": encoder}).layers_used == layers

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from vgae.data.graph import FloatCSR, Graph
 from vgae.learning.scores import Scores
-from vgae.model.kernels import SparseMatrix
+from vgae.model.kernels import SparseMatrix, torch_on_one_thread
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.threads import run_items
@@ -140,12 +140,13 @@ class WalkScores(Scores):
 
     def _reached(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scores of all nodes with these, shape (n_nodes, n_starts)."""
-        term = torch.zeros((self.n_nodes, len(starts)))
-        term[torch.from_numpy(starts), torch.arange(len(starts))] = self._teleport
-        total = term.clone()
-        for _ in range(self._n_steps):
-            term = (self._step @ term).mul_(1.0 - self._teleport)
-            total += term
+        with torch_on_one_thread():
+            term = torch.zeros((self.n_nodes, len(starts)))
+            term[torch.from_numpy(starts), torch.arange(len(starts))] = self._teleport
+            total = term.clone()
+            for _ in range(self._n_steps):
+                term = (self._step @ term).mul_(1.0 - self._teleport)
+                total += term
         found: NDArray[np.float32] = total.numpy()
         return found
 

@@ -330,39 +330,39 @@ class HopDecoder(Decoder):
 
     def pairs(self, latent: Tensor, pairs: Tensor) -> Tensor:
         """See `Decoder.pairs`; summed in float32, because steps wait for it."""
-        weight, offset = self.weights()
-        products: Tensor = _HopProducts.apply(latent, pairs, len(weight))  # type: ignore[no-untyped-call]
-        classes = latent[:, -N_DEGREE_CLASSES:].detach() @ offset
-        return products @ weight + classes[pairs].sum(dim=1)
+        scores: Tensor = _HopScores.apply(latent, pairs, *self.weights())  # type: ignore[no-untyped-call]
+        return scores
 
 
-class _HopProducts(torch.autograd.Function):
-    """z_i^l . z_j^l of pairs, shape (n_pairs, n_hops); the gradient is a sparse product per hop."""
+class _HopScores(torch.autograd.Function):
+    """Scores of pairs by hops; the gradient of the embedding is one sparse product."""
 
     @staticmethod
-    def forward(ctx: Any, latent: Tensor, pairs: Tensor, n_hops: int) -> Tensor:
-        width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
-        ctx.save_for_backward(latent, pairs)
-        return hop_products(latent, pairs, n_hops, width)
+    def forward(ctx: Any, latent: Tensor, pairs: Tensor, weight: Tensor, offset: Tensor) -> Tensor:
+        width = (latent.shape[1] - N_DEGREE_CLASSES) // len(weight)
+        products = hop_products(latent, pairs, len(weight), width)
+        ctx.save_for_backward(latent, pairs, weight, offset, products)
+        added = latent[:, -N_DEGREE_CLASSES:] @ offset
+        return products @ weight + added[pairs].sum(dim=1)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        latent, pairs = ctx.saved_tensors
-        n_nodes, n_hops = len(latent), grad.shape[1]
-        width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
-        # Both directions of every pair as one sparse matrix, whose structure all hops share.
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, Tensor, Tensor]:
+        latent, pairs, weight, offset, products = ctx.saved_tensors
+        n_nodes, width = len(latent), (latent.shape[1] - N_DEGREE_CLASSES) // len(weight)
+        # Both directions of every pair as a sparse matrix.
         rows, columns = torch.cat([pairs, pairs.flip(1)]).T
         order = torch.argsort(rows, stable=True)
-        starts = torch.zeros(n_nodes + 1, dtype=torch.int64, device=pairs.device)
+        starts = torch.zeros(n_nodes + 1, dtype=torch.int32, device=pairs.device)
         starts[1:] = torch.bincount(rows, minlength=n_nodes).cumsum(0)
-        columns, of_pair = columns[order].int(), order % len(pairs)
-        result = torch.zeros_like(latent)
-        for hop in range(n_hops):
-            part = slice(hop * width, (hop + 1) * width)
-            matrix = CsrParts(starts.int(), columns, grad[of_pair, hop].contiguous(), n_nodes)
-            result[:, part] = matrix.times(latent[:, part].contiguous())
-        return result, None, None
+        values = grad[order % len(pairs)]
+        matrix = CsrParts(starts, columns[order].int(), values.contiguous(), n_nodes)
+        result = matrix.times(latent)
+        result[:, :-N_DEGREE_CLASSES] *= weight.repeat_interleave(width)
+        of_node = torch.zeros(n_nodes, dtype=grad.dtype, device=grad.device)
+        of_node.index_add_(0, rows[order], values)
+        result[:, -N_DEGREE_CLASSES:] = of_node[:, None] * offset
+        return result, None, grad @ products, of_node @ latent[:, -N_DEGREE_CLASSES:]
 
 
 @final

@@ -141,7 +141,8 @@ class Point(Latent):
 
     def draw(self, noise: Noise, n: int = 1) -> Tensor:  # noqa: ARG002 - a point has no noise
         """See `Latent.draw`: the point itself, n times, without drawing any number."""
-        return self.mean.expand(n, *self.mean.shape)
+        one = self.mean.unsqueeze(0)
+        return one if n == 1 else one.expand(n, -1, -1)
 
     def rsample(self, noise: Tensor) -> Tensor:  # noqa: ARG002 - not used by a point mass
         """Return the point itself."""

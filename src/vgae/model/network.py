@@ -293,7 +293,8 @@ class GraphAutoEncoder(nn.Module):
         ([[1.0, 1.0]], [[1.0, 1.0]])
         """
         latent = self.encode(prepared, noise)
-        vectors = self.linked(latent.draw(noise)[0])
+        # A view, because the gradient of an index would be a copy among zeros.
+        vectors = self.linked(latent.draw(noise).squeeze(0))
         if self.settings.pairs == "sampled":
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(

@@ -27,6 +27,8 @@ SHAPES: list[dict[str, Any]] = [
     {"encoder": "sage", "layers": 1},
     {"encoder": "sage"},
     {"encoder": "sage", "layers": 4, "residual": True},
+    {"encoder": "multi-hop", "latent_dim": 14},
+    {"encoder": "multi-hop", "layers": 1, "latent_dim": 14},
 ]
 GRAPHS = {
     "plain": random_graph(12, 0.3, seed=1),
@@ -79,12 +81,13 @@ def test_outputs_and_gradients_are_the_definition(shape: dict[str, Any], inputs:
             found = encoder(encoder.prepare(graph, x))
             assert set(found) == {"mean", "log_std"}
             ours, theirs = torch.zeros(()), torch.zeros(())
-            slope = torch.randn(n_nodes, 4, generator=torch.Generator().manual_seed(7))
+            width = encoder.settings.latent_dim
+            slope = torch.randn(n_nodes, width, generator=torch.Generator().manual_seed(7))
             for sign, output in ((1.0, "mean"), (0.3, "log_std")):
                 expected = by_definition(
                     encoder.settings, weights, mix, torch.tensor(matrix).double(), output
                 )
-                assert found[output].shape == (n_nodes, 4)
+                assert found[output].shape == (n_nodes, width)
                 torch.testing.assert_close(
                     found[output].double(), expected, rtol=2e-5, atol=2e-6, msg=f"{kind}: {output}"
                 )
@@ -107,7 +110,12 @@ def test_a_gradient_reaches_every_weight(name: str, inputs: str) -> None:
     graph = GRAPHS["plain"]
     for unit_norm in (False, True):
         encoder = encoder_of(
-            12 if inputs == "none" else 5, encoder=name, bias=True, unit_norm=unit_norm, layers=3
+            12 if inputs == "none" else 5,
+            encoder=name,
+            bias=True,
+            unit_norm=unit_norm,
+            layers=3,
+            latent_dim=16 if name == "multi-hop" else 4,
         )
         found = encoder(encoder.prepare(graph, some_inputs(inputs, 12)))
         (found["mean"][:, 0].sum() + found["log_std"].exp().sum()).backward()
@@ -128,6 +136,10 @@ def test_a_gradient_reaches_every_weight(name: str, inputs: str) -> None:
         ),
         ({"encoder": "linear"}, {"mean": (5, 4)}),
         ({"encoder": "appnp"}, {"hidden": (5, 6), "mean": (6, 4)}),
+        (
+            {"encoder": "multi-hop", "latent_dim": 14},
+            {"projection": (5, 2), "log_std": (2, 14)},
+        ),
         ({"encoder": "sage", "layers": 1}, {"mean": (5, 4), "mean_self": (5, 4)}),
         (
             {"encoder": "sage", "layers": 3},

@@ -25,11 +25,13 @@ MODULES = (
     "vgae.model.kernels.threads",
     "vgae.model.kernels.edge_loops",
     "vgae.model.kernels.numba_engine",
+    "vgae.model.kernels.hop_products",
     "vgae.model.kernels.ranking",
     "vgae.model.kernels.sparse",
     "vgae.learning.baselines.als",
     "vgae.learning.baselines.heuristics",
     "vgae.learning.baselines.walks",
+    "vgae.learning.paths",
 )
 """Modules with loops. Those of the baselines are in a row above this one, and are imported by name
 only to compile their loops together with the others."""

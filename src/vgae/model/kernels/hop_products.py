@@ -46,7 +46,8 @@ def hop_products(vectors: Tensor, pairs: Tensor, n_hops: int, width: int) -> Ten
     """
     if vectors.device.type != "cpu":
         hops = vectors[:, : n_hops * width].reshape(len(vectors), n_hops, width)
-        return torch.linalg.vecdot(hops[pairs[:, 0]], hops[pairs[:, 1]])
+        products: Tensor = torch.linalg.vecdot(hops[pairs[:, 0]], hops[pairs[:, 1]])
+        return products
     found = np.empty((len(pairs), n_hops), np.float32)
     if len(pairs) and not 0 <= int(pairs.min()) <= int(pairs.max()) < len(vectors):
         raise IndexError(f"pairs: not all of them are below {len(vectors)}")
