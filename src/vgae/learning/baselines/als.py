@@ -184,3 +184,8 @@ def _solve_rows(
 @rehearsal
 def _rehearse() -> None:
     Als(latent_dim=1, iterations=1).fit(Graph.from_edges([(0, 1), (1, 2)]))
+    numbers = np.ones((1, 1), np.float32)
+    # By itself too: a loop that is loaded from disk holds what it calls.
+    _multiply(
+        numbers, numbers, np.zeros(1, np.int32), numbers[0], numbers[0], np.empty_like(numbers[0])
+    )
