@@ -44,7 +44,7 @@ class Als(Factorization):
     x_i . y_j + x_j . y_i. Time and memory grow with nodes and edges.
 
     The loops are our own: the same bits on any number of threads. The package `implicit` solves the
-    same problem, and a test compares the scores where it is installed.
+    same problem, and a test compares the losses reached where it is installed.
 
     Attributes
     ----------
