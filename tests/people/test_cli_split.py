@@ -12,6 +12,7 @@ from vgae.data.graph import Graph
 from vgae.data.io import read_split
 from vgae.data.split import Split, split_edges
 from vgae.ground.errors import InputError
+from vgae.learning.results import DEFAULT_METHODS
 from vgae.people.api import evaluate, open_evaluation
 
 MODELS = ("--models", "gae,katz,preferential-attachment", "--steps", 5)
@@ -77,9 +78,33 @@ def test_the_table_names_what_degrees_alone_reach(call: Caller) -> None:
     assert "preferential-attachment (degrees alone)" in repr(found)
 
 
-def test_the_default_methods_include_degrees_alone(karate: Graph) -> None:
-    found = evaluate(karate, runs=1, steps=1, metrics="auc")
-    assert list(found.results) == ["vgae", "gae", "preferential-attachment"]
+def test_the_default_methods_that_need_features_are_omitted_without_and_counted(
+    karate: Graph, ring: Graph, call: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    quick: dict[str, Any] = {"runs": 1, "steps": 1, "metrics": "auc"}
+    with caplog.at_level("INFO", "vgae"):
+        found = evaluate(ring, **quick)
+    assert tuple(found.results) == DEFAULT_METHODS
+    assert "omitted" not in caplog.text
+    with caplog.at_level("INFO", "vgae"):
+        found = evaluate(karate, **quick)
+    assert set(found.results) == set(DEFAULT_METHODS) - {"propagated-features"}
+    said = "omitted for lack of node features: 1 of 8 default methods (propagated-features)"
+    assert caplog.text.count(said) == 1
+    result = call("evaluate", "karate", "--runs", 1, "--steps", 1, "--metrics", "auc")
+    assert result.err.count(said) == 1
+    named = call("evaluate", "karate", "--models", "gae,propagated-features", "--runs", 1)
+    assert named.status == 2
+    assert "propagated-features: learns from node features and the graph has none" in named.err
+
+
+def test_degree_is_a_second_name_of_the_product_of_degrees(karate: Graph, call: Caller) -> None:
+    found = evaluate(karate, ["degree", "preferential-attachment", "katz"], runs=2, metrics="auc")
+    degree, product, katz = found.metrics.values()
+    assert degree == product != katz
+    assert found.results["degree"].kind == "preferential-attachment"
+    result = call("evaluate", "karate", "--models", "degree,katz", "--runs", 1, "--metrics", "auc")
+    assert result.out.splitlines()[1].startswith("degree (degrees alone)\t")
 
 
 def test_metrics_of_any_k_can_be_asked_for(call: Caller) -> None:

@@ -12,6 +12,7 @@ from vgae.ground.errors import one_line, unknown_name
 from vgae.ground.notebook import data_frame
 
 __all__ = [
+    "DEFAULT_METHODS",
     "NULL",
     "Comparison",
     "Evaluation",
@@ -24,6 +25,13 @@ __all__ = [
 
 NULL = "preferential-attachment"
 """The method that knows nothing but degrees."""
+
+DEFAULT_METHODS = (
+    *("vgae", "gae", "propagated-features", "resource-allocation"),
+    *("gsvd", "random-projection", "als", NULL),
+)
+"""What `evaluate` compares unless methods are named: the auto-encoders, and simple methods that may
+suffice, each fitted in a second or less on a graph of a few thousand nodes."""
 
 FEWEST_RUNS = 3
 """With fewer runs there is no interval: two runs would give 12.7 standard errors on either side."""

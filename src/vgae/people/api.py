@@ -36,7 +36,14 @@ from vgae.learning.methods import (
     MethodLike,
     candidates,
 )
-from vgae.learning.results import NULL, Comparison, Evaluation, MethodResult, Summary, summarize
+from vgae.learning.results import (
+    DEFAULT_METHODS,
+    Comparison,
+    Evaluation,
+    MethodResult,
+    Summary,
+    summarize,
+)
 from vgae.learning.tasks import TASK_METRICS
 from vgae.people.answers import Link
 from vgae.people.baselines import LinkBaseline
@@ -67,9 +74,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_METHODS = ("vgae", "gae", NULL)
-"""The auto-encoders, and the method that knows degrees alone."""
-
 
 def check_patience(patience: int | None, validation: float) -> None:
     """Refuse early stopping without validation edges to watch.
@@ -88,7 +92,7 @@ def check_patience(patience: int | None, validation: float) -> None:
 
 
 def check_evaluation(
-    models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
+    models: Mapping[str, MethodLike] | Sequence[str] | str | None = None,
     *,
     preset: str = "paper",
     runs: int = 10,
@@ -117,6 +121,8 @@ def check_evaluation(
     (['gae', 'katz'], ('auc',))
     """
     check_runs(runs, seed)
+    if models is None:
+        models = DEFAULT_METHODS
     if isinstance(models, str):
         models = [models]
     elif not isinstance(models, Mapping):
@@ -138,7 +144,7 @@ def check_evaluation(
 
 def evaluate(
     data: Any,
-    models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
+    models: Mapping[str, MethodLike] | Sequence[str] | str | None = None,
     *,
     preset: str = "paper",
     runs: int = 10,
@@ -167,6 +173,8 @@ def evaluate(
         is a name, an estimator such as `VGAE(latent_dim=64)` (fitted again in each run, with the
         run's seed), a baseline with its settings, or a function `(training view, seed) -> scores`:
         see `vgae.learning.scores.as_scores` for what it may return. No method sees a test pair.
+        By default `vgae.learning.results.DEFAULT_METHODS`, less those that need node features
+        where the graph has none.
     preset
         A name in `vgae.learning.settings.presets()`, for auto-encoders given by name.
     runs, seed
@@ -240,7 +248,7 @@ def evaluate(
 
 def open_evaluation(
     data: Any,
-    models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
+    models: Mapping[str, MethodLike] | Sequence[str] | str | None = None,
     *,
     nodes: NodeSplit | None = None,
     keep: str | Path | None = None,
@@ -260,6 +268,8 @@ def open_evaluation(
     made, plan = check_evaluation(models, **options)
     given = data if isinstance(data, Split) else None
     graph = as_graph(data) if given is None else given.graph
+    if models is None:
+        made = _default_methods(made, graph)
     if given is not None:
         for name, value in plan.split.model_dump().items():
             if value not in (getattr(PAPER_SPLIT, name), getattr(given.settings, name)):
@@ -499,6 +509,21 @@ class OpenEvaluation:
             "seed": self._seed,
             "version": version("vgae"),
         }
+
+
+def _default_methods(made: dict[str, Candidate], graph: Graph) -> dict[str, Candidate]:
+    """Those that can learn from the graph; the others are counted and said."""
+    if graph.features is not None:
+        return made
+    omitted = [label for label, candidate in made.items() if candidate.reads_features(graph)]
+    if omitted:
+        logger.info(
+            "omitted for lack of node features: %d of %d default methods (%s)",
+            len(omitted),
+            len(made),
+            ", ".join(omitted),
+        )
+    return {label: candidate for label, candidate in made.items() if label not in omitted}
 
 
 def _parts(split: Split) -> list[NDArray[np.int64]]:

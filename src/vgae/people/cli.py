@@ -223,7 +223,7 @@ def evaluate(
     graph: options.GraphArgument,
     *,
     reading: options.Reading,
-    models: options.MethodsOption = "vgae,gae,preferential-attachment",
+    models: options.MethodsOption = None,
     training: Training,
     setting: options.SettingOption = None,
     runs: options.RunsOption = 10,
@@ -256,7 +256,8 @@ def evaluate(
 
     reporter = Reporter(quiet=quiet)
     _check_out(out, check_output, overwrite=overwrite)
-    names, asked = comma_list(models), comma_list(tasks)
+    names = None if models is None else comma_list(models)
+    asked = comma_list(tasks)
     split_options = given(holding_out)
     own = split_options.keys() - {"protocol"}
     if split is not None and own:
@@ -288,7 +289,7 @@ def evaluate(
     compile_once(reporter.working)
     nodes = public_node_split(graph) if "nodes" in asked else None
     work = api.open_evaluation(splits, names, nodes=nodes, keep=keep, **settings)
-    total = runs * len(names)
+    total = work.n_taken_over + work.n_missing
     if work.n_taken_over:
         reporter.say(f"{work.n_taken_over} of {total} runs are taken over from {keep}")
     try:

@@ -11,8 +11,9 @@ __all__ = ["METHODS", "METRICS", "NEGATIVES", "TASKS", "graphs", "list_of", "one
 
 METHODS = (
     *LATENT_OF,
-    *("spectral", "deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
-    *("resource-allocation", "preferential-attachment", "katz", "pagerank"),
+    *("propagated-features", "random-projection", "spectral", "gsvd", "als"),
+    *("deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
+    *("resource-allocation", "degree", "preferential-attachment", "katz", "pagerank"),
 )
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vgae.ground.errors import InputError, unknown_name
+from vgae.learning.results import DEFAULT_METHODS
 from vgae.learning.settings import LATENT_OF
 from vgae.people.completion import (
     METHODS,
@@ -88,12 +89,11 @@ ModelOption = Annotated[
     ),
 ]
 MethodsOption = Annotated[
-    str,
+    str | None,
     _scores_option(
         metavar="NAMES",
-        help="Methods, separated by commas: vgae, gae; spectral, deepwalk, sdne, vae; "
-        "common-neighbors, adamic-adar, resource-allocation, preferential-attachment, katz, "
-        "pagerank.",
+        help=f"Methods, separated by commas: {', '.join(METHODS)}; default: "
+        f"{', '.join(DEFAULT_METHODS)}, less those that need node features where there are none.",
         autocompletion=list_of(*METHODS),
     ),
 ]

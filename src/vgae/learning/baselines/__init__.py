@@ -27,26 +27,24 @@ from vgae.learning.baselines.vae import Vae
 
 __all__ = ["BASELINES", "Baseline", "baseline"]
 
-BASELINES: dict[str, type[Baseline]] = {
-    kind.name: kind
-    for kind in (
-        PropagatedFeatures,
-        RandomProjection,
-        Spectral,
-        Gsvd,
-        Als,
-        DeepWalk,
-        Sdne,
-        Vae,
-        CommonNeighbors,
-        AdamicAdar,
-        ResourceAllocation,
-        PreferentialAttachment,
-        Katz,
-        PersonalizedPageRank,
-    )
-}
-"""The baselines by their names on the command line."""
+_KINDS: tuple[type[Baseline], ...] = (
+    PropagatedFeatures,
+    RandomProjection,
+    Spectral,
+    Gsvd,
+    Als,
+    DeepWalk,
+    Sdne,
+    Vae,
+    CommonNeighbors,
+    AdamicAdar,
+    ResourceAllocation,
+    PreferentialAttachment,
+    Katz,
+    PersonalizedPageRank,
+)
+BASELINES = {kind.name: kind for kind in _KINDS} | {"degree": PreferentialAttachment}
+"""The baselines by their names on the command line; the product of degrees has two."""
 
 
 def baseline(name: str, **settings: Any) -> Baseline:

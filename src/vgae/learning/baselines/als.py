@@ -44,7 +44,7 @@ class Als(Factorization):
     x_i . y_j + x_j . y_i. Time and memory grow with nodes and edges.
 
     The loops are our own: the same bits on any number of threads. The package `implicit` solves the
-    same problem, and a test compares the scores where it is installed.
+    same problem, and a test compares the losses reached where it is installed.
 
     Attributes
     ----------
@@ -184,3 +184,8 @@ def _solve_rows(
 @rehearsal
 def _rehearse() -> None:
     Als(latent_dim=1, iterations=1).fit(Graph.from_edges([(0, 1), (1, 2)]))
+    numbers = np.ones((1, 1), np.float32)
+    # By itself too: a loop that is loaded from disk holds what it calls.
+    _multiply(
+        numbers, numbers, np.zeros(1, np.int32), numbers[0], numbers[0], np.empty_like(numbers[0])
+    )
