@@ -79,6 +79,9 @@ def test_what_is_said() -> None:
     assert few.words == words.replace(";", ", on 99 edges only;")
     assert replace_with(found, methods={"katz": 0.989}).words is None
     assert replace_with(found, methods={}).words is None
+    # Nobody is told of figures that look the same.
+    assert replace_with(found, methods={"katz": 0.98949}).words is None
+    assert replace_with(found, methods={"katz": 0.98951}).words is not None
     plain = found.model_dump(mode="json")
     assert SimpleMethods.parse(plain) == found
 

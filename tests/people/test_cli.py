@@ -751,7 +751,7 @@ def test_our_own_fault_is_status_one(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("vgae.people.api.make_model", broken)
+    monkeypatch.setattr("vgae.people.api.make_estimator", broken)
     result = call("fit", "karate", "--out", "new", "--quiet")
     assert result.status == 1
     assert "RuntimeError: a bug" in result.err

@@ -91,6 +91,15 @@ def test_what_a_baseline_cannot_take_is_one_line(
     assert said in line
 
 
+def test_a_marked_graph_has_the_weights_that_a_run_keeps(call: Caller, folder: Path) -> None:
+    for name, kept in (("katz", True), ("spectral", False)):
+        call(*FIT, name, "--overwrite")
+        told = call("recommend", "run", "--top", 1, "--out", folder / f"{name}.graphml")
+        assert ("without edge weights" in told.err) is not kept
+        edges = vgae.read_graph(folder / f"{name}.graphml")
+        assert (edges.weights is not None) is kept
+
+
 def test_new_nodes_are_refused_in_one_line(call: Caller, folder: Path) -> None:
     call(*FIT, "katz")
     (folder / "new.csv").write_text("99,0\n")

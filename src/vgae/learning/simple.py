@@ -26,7 +26,7 @@ SIMPLE = (
 MOST_WORK = 20_000_000
 """Edges of the training graph, times the features per node for a method that reads features.
 
-Beyond, a method could take more than a second, or more memory than the fit.
+Beyond, a method could take some ten seconds, or more memory than the fit.
 """
 
 FEW_EDGES = 100
@@ -64,9 +64,10 @@ class SimpleMethods(Settings):
 
     @property
     def better(self) -> str | None:
-        """The best method, if it ranks the pairs better than the model."""
+        """The best method, if it ranks the pairs better than the model by 0.001 or so."""
         best = max(self.methods, key=self.methods.__getitem__, default=None)
-        return best if best is not None and self.methods[best] > self.model else None
+        ahead = best is not None and round(self.methods[best], 3) > round(self.model, 3)
+        return best if ahead else None
 
     @property
     def words(self) -> str | None:

@@ -464,7 +464,7 @@ def recommend(
     if expected is not None:
         reporter.say(precision_words(len(links), *expected))
     if out is not None and marked:
-        if model.graph_.get("weighted"):
+        if model.graph_.get("weighted") and model.split_.graph.weights is None:
             reporter.say(f"{out}: without edge weights, which a run folder does not keep")
         write_graph(model.split_.graph, out, links=links)
     else:

@@ -412,8 +412,8 @@ def load(
 ) -> LinkModel | LinkBaseline:
     """A fitted model or baseline from its run folder.
 
-    It answers as it did when it was saved. Node features and edge weights are not stored: do not
-    fit another model to its `split_`, which holds the edges only.
+    It answers as it did when it was saved. The node features and edge weights of a model are not
+    stored: do not fit another model to its `split_`, which holds the edges only.
 
     Parameters
     ----------

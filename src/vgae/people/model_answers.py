@@ -41,8 +41,8 @@ class FittedModel(FittedLinks):
     (1, False, 1)
     >>> type(model.network_).__name__, len(model.states_.levels), model.feature_encoding_
     ('GraphAutoEncoder', 2, None)
-    >>> model.calibrator_, 0 < model.expected_edges_ < 3
-    (None, True)
+    >>> model.calibrator_, 0 < model.expected_edges_ < 3, model.simple_methods_
+    (None, True, None)
     """
 
     fitted_: Fitted
