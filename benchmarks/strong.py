@@ -102,7 +102,7 @@ def methods_of(graph: Graph, chosen: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"strong": strong}
     for name in rivals:
         found[name] = lambda split, seed, name=name: baseline(name).fit(split.training, seed=seed)
-    return {name: method for name, method in found.items() if "" in chosen or name in chosen}
+    return {name: method for name, method in found.items() if not chosen or name in chosen}
 
 
 def cell(values: list[float | None]) -> str:

@@ -137,7 +137,7 @@ def test_joined_factors_hold_offsets_and_constant(
     vectors = embedding()
     factors = Factors(
         vectors,
-        vectors * torch.tensor([1.0, 2.0, -1.0, 0.5]) if right else None,
+        vectors * torch.linspace(-1.0, 2.0, DIM) if right else None,
         torch.arange(float(N_NODES)) if offset else None,
         torch.tensor(-0.7) if constant else None,
     )

@@ -61,13 +61,17 @@ def test_the_default_number_of_layers_is_that_of_the_encoder() -> None:
     expected = {"gcn": 2, "linear": 2, "appnp": 10, "sage": 2, "multi-hop": 2}
     assert set(expected) == set(ENCODERS)
     for encoder, layers in expected.items():
-        assert ModelSettings.parse({"encoder": encoder}).layers_used == layers
-        assert ModelSettings.parse({"encoder": encoder, "layers": 5}).layers_used == 5
+        assert ModelSettings.parse({"encoder": encoder, "latent_dim": 14}).layers_used == layers
+        assert (
+            ModelSettings.parse({"encoder": encoder, "layers": 5, "latent_dim": 14}).layers_used
+            == 5
+        )
 
 
 @pytest.mark.parametrize(("decoder", "likelihood"), [*product(DECODERS, LIKELIHOODS)])
 def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -> None:
-    given = {"decoder": decoder, "likelihood": likelihood}
+    given = {"decoder": decoder, "likelihood": likelihood, "latent_dim": 14}
+    given |= {"encoder": "multi-hop"} if decoder == "hops" else {}
     positive = ("inner", "bilinear-diagonal")
     negative = decoder not in positive and likelihood in ("bernoulli-poisson", "poisson")
     for pairs in ("all", "sampled"):
@@ -106,3 +110,25 @@ def test_bad_settings_are_one_clear_line(given: dict[str, Any], said: str) -> No
     with pytest.raises(InputError, match=said) as caught:
         ModelSettings.parse(given)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"decoder": "hops"}, "weighs the hops of the encoder multi-hop"),
+        ({"encoder": "multi-hop"}, "latent_dim 16 does not suit .*: use 14"),
+        ({"encoder": "multi-hop", "layers": 4, "latent_dim": 9}, "use 13"),
+        ({"mask": 0.3}, "sample pairs"),
+    ],
+)
+def test_hops_and_masks_say_what_they_need(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        ModelSettings.parse(given)
+
+
+def test_the_number_of_hops_depends_on_whether_nodes_have_inputs() -> None:
+    settings = ModelSettings.parse({"encoder": "multi-hop", "latent_dim": 68})
+    assert settings.on(3).n_hops == 3
+    assert settings.on(0).n_hops == 5
+    assert settings.model_copy(update={"layers": 1}).on(0).n_hops == 2
+    assert ModelSettings().on(0) == ModelSettings()

@@ -201,11 +201,6 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.decoder == "hops" and self.encoder not in ("multi-hop", OWN):
-            raise ValueError(
-                "decoder hops weighs the hops of the encoder multi-hop: use both, or another "
-                "decoder"
-            )
         width = max(1, (self.latent_dim - N_DEGREE_CLASSES) // self.n_hops)
         fitting = self.n_hops * width + N_DEGREE_CLASSES
         if self.encoder == "multi-hop" and self.latent_dim != fitting:
@@ -223,6 +218,11 @@ class ModelSettings(Settings):
             raise ValueError(
                 f"decoder {self.decoder} can give negative scores, and {self.likelihood} needs "
                 "rates: use inner or bilinear-diagonal, or the likelihood bernoulli or squared"
+            )
+        if self.decoder == "hops" and self.encoder not in ("multi-hop", OWN):
+            raise ValueError(
+                "decoder hops weighs the hops of the encoder multi-hop: use both, or another "
+                "decoder"
             )
         if self.decoder == "mlp" and self.pairs == "all":
             raise ValueError(

@@ -456,7 +456,7 @@ class Propagation(Encoder):
         return values + self.bias[name] if name in self.bias else values
 
 
-def glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+def glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> nn.Parameter:
     """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16).
 
     Examples
@@ -466,4 +466,4 @@ def glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> Tensor
     True
     """
     bound = math.sqrt(6.0 / sum(shape))
-    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))

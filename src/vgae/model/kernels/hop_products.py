@@ -44,7 +44,7 @@ def hop_products(vectors: Tensor, pairs: Tensor, n_hops: int, width: int) -> Ten
     >>> hop_products(vectors, torch.tensor([[0, 1]]), 2, 1).tolist()
     [[3.0, 8.0]]
     """
-    if vectors.device.type != "cpu":
+    if vectors.device.type != "cpu" or vectors.dtype != torch.float32:
         hops = vectors[:, : n_hops * width].reshape(len(vectors), n_hops, width)
         products: Tensor = torch.linalg.vecdot(hops[pairs[:, 0]], hops[pairs[:, 1]])
         return products

@@ -1,0 +1,72 @@
+"""The combiner: what it learns, says and scores."""
+
+import numpy as np
+import pytest
+from graphs import random_graph
+
+from vgae.ground.errors import InputError
+from vgae.learning.combiner import CombinedScores, Combiner, fit_combiner
+from vgae.learning.evidence import Column, evidence_of
+
+COLUMNS = tuple(
+    Column(name, group, lambda scores, ends: ends[0])
+    for name, group in (("signal", "learned"), ("noise", "paths"), ("constant", "degree"))
+)
+
+
+def tables(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    edges, others = (random.normal(size=(400, 3)) for _ in range(2))
+    edges[:, 0] += 2.0
+    edges[:, 2] = others[:, 2] = 3.0
+    return edges, others[:200]
+
+
+def test_weights_go_where_the_signal_is() -> None:
+    edges, others = tables()
+    combiner = fit_combiner(COLUMNS, edges, others)
+    shares = combiner.shares()
+    assert next(iter(shares)) == "learned similarity"
+    assert shares["learned similarity"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares["degrees"] == pytest.approx(0.0)
+    logits = combiner.logits(np.concatenate([edges, others]))
+    assert logits[:400].mean() > 1.0 > -1.0 > logits[400:].mean()
+    assert combiner.n_edges == 400
+    assert fit_combiner(COLUMNS, edges, others) == combiner
+
+
+def test_reasons_add_up_to_differences_of_logits() -> None:
+    edges, others = tables()
+    combiner = fit_combiner(COLUMNS, edges, others)
+    rows = edges[:2]
+    first, second = (sum(reason.values()) for reason in combiner.reasons(rows))
+    logits = combiner.logits(rows)
+    assert first - second == pytest.approx(logits[0] - logits[1])
+
+
+def test_a_combiner_goes_through_a_file_and_refuses_a_damaged_one() -> None:
+    combiner = fit_combiner(COLUMNS, *tables())
+    values = combiner.model_dump()
+    assert Combiner.parse(values, where="combiner") == combiner
+    for change in ({"weights": [1.0]}, {"groups": ["a", "b", "c"]}, {"n_edges": 0}):
+        with pytest.raises(InputError, match="combiner"):
+            Combiner.parse(values | change, where="combiner")
+
+
+def test_scores_by_pairs_and_rows_are_the_logits() -> None:
+    graph = random_graph(25, 0.15, seed=4)
+    evidence = evidence_of(graph, hops=[])
+    others = [(0, node) for node in range(1, 25) if not graph.adjacency[0, node]]
+    combiner = fit_combiner(evidence.columns, evidence.table(graph.edges), evidence.table(others))
+    scores = CombinedScores(evidence, combiner, np.eye(25, dtype=np.float32))
+    pairs = np.stack(np.triu_indices(25, 1), axis=1)
+    rows = scores.rows(np.arange(25))
+    np.testing.assert_allclose(
+        scores.pairs(pairs), rows[pairs[:, 0], pairs[:, 1]], rtol=1e-4, atol=1e-4
+    )
+    found, best = scores.top(5, graph.adjacency)
+    is_open = graph.adjacency.toarray()[pairs[:, 0], pairs[:, 1]] == 0
+    assert best[0] == pytest.approx(scores.pairs(pairs[is_open]).max(), abs=1e-4)
+    assert not any(graph.adjacency[a, b] for a, b in found)
+    assert len(scores.reasons(found)) == 5
