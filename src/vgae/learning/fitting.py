@@ -132,7 +132,7 @@ def fit(
     scores = seen if latent is known else ModelScores.of(network, latent)
     calibrator = fit_calibrator(view, seen, seed=settings.seed)
     held_out = {
-        part: held_out_metrics(found, pairs) if pairs else None
+        part: held_out_metrics(found, pairs, settings.training.stop_metric) if pairs else None
         for part, found, pairs in (
             ("validation", seen, split.validation),
             ("test", scores, split.test),

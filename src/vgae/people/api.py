@@ -87,7 +87,7 @@ def check_patience(patience: int | None, validation: float) -> None:
 def check_evaluation(
     models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
     *,
-    preset: str = "paper",
+    preset: str | Path = "paper",
     runs: int = 10,
     seed: int = 0,
     validation: float = PAPER_SPLIT.validation,
@@ -137,7 +137,7 @@ def evaluate(
     data: Any,
     models: Mapping[str, MethodLike] | Sequence[str] | str = DEFAULT_METHODS,
     *,
-    preset: str = "paper",
+    preset: str | Path = "paper",
     runs: int = 10,
     seed: int = 0,
     validation: float = PAPER_SPLIT.validation,
@@ -165,7 +165,8 @@ def evaluate(
         run's seed), a baseline with its settings, or a function `(training view, seed) -> scores`:
         see `vgae.learning.scores.as_scores` for what it may return. No method sees a test pair.
     preset
-        A name in `vgae.learning.settings.presets()`, for auto-encoders given by name.
+        The name or the file of a preset (see `vgae.learning.settings.named_preset`), for
+        auto-encoders given by name.
     runs, seed
         Run r uses seed + r for the split and for the method.
     validation, test, protocol, negatives
