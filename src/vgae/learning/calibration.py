@@ -18,7 +18,7 @@ from vgae.data.split import Split, TrainingView
 from vgae.ground.config import Settings, stream_seed
 from vgae.ground.errors import InputError
 from vgae.learning.metrics import expected_calibration_error
-from vgae.learning.scores import PAIRS_AT_ONCE, Scores, blocks
+from vgae.learning.scores import PAIRS_AT_ONCE, Scores, block_rows, blocks
 
 __all__ = ["Calibrator", "calibration_at_prevalence", "expected_edges", "fit_calibrator"]
 
@@ -26,6 +26,9 @@ MOST_NODES_COUNTED = 50_000
 """In larger graphs, counting all open pairs takes minutes: a sample of them is counted."""
 N_SAMPLED = 2**22
 """Open pairs in that sample."""
+FEWEST_ROWS, N_OF_ROWS = 256, 2**20
+"""Where scores are dear, all pairs of random nodes are counted: at least so many nodes, and about
+so many pairs."""
 
 N_DRAWN, N_EVEN = 2**12, 2**13
 """Levels between which open pairs are counted: scores of drawn pairs, and evenly spaced scores."""
@@ -371,6 +374,8 @@ def _counts(
 ) -> NDArray[np.float64]:
     """How many open pairs reach at least 0, 1, 2, ... of the levels, counted or estimated."""
     n_nodes = scores.n_nodes
+    if scores.dear:
+        return _counts_of_some_rows(scores, levels, known, seed)
     if n_nodes <= MOST_NODES_COUNTED:
         return scores.reaching(levels, known).astype(np.float64)
     random = np.random.default_rng(stream_seed(seed, "calibration counts"))
@@ -385,6 +390,25 @@ def _counts(
     n_open = n_nodes * (n_nodes - 1) // 2 - len(codes)
     counts *= n_open / max(counts.sum(), 1.0)
     return counts
+
+
+def _counts_of_some_rows(
+    scores: Scores, levels: NDArray[np.floating], known: FloatCSR, seed: int
+) -> NDArray[np.float64]:
+    """The same, estimated from the open pairs of random nodes."""
+    n_nodes = scores.n_nodes
+    random = np.random.default_rng(stream_seed(seed, "calibration counts"))
+    n_rows = min(n_nodes, max(FEWEST_ROWS, N_OF_ROWS // n_nodes))
+    counts = np.zeros(len(levels) + 1)
+    for rows in blocks(random.permutation(n_nodes)[:n_rows], block_rows(n_nodes)):
+        found = scores.rows(rows).astype(np.float64)
+        found[np.arange(len(rows)), rows] = np.nan
+        for place, row in enumerate(rows):
+            found[place, known.indices[known.indptr[row] : known.indptr[row + 1]]] = np.nan
+        reached = np.searchsorted(levels, found[~np.isnan(found)], side="right")
+        counts += np.bincount(reached, minlength=len(counts))
+    n_open = n_nodes * (n_nodes - 1) // 2 - known.nnz // 2
+    return counts * (n_open / max(counts.sum(), 1.0))
 
 
 def _random_pairs(n_nodes: int, n_pairs: int, random: np.random.Generator) -> NDArray[np.int64]:

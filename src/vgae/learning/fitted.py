@@ -10,30 +10,33 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from pydantic import ConfigDict, Field
 
 from vgae.data.attributes import AttributeEncoding
-from vgae.data.graph import Graph, count
+from vgae.data.graph import Features, Graph, count
 from vgae.data.ids import IdArray
 from vgae.data.io import check_vectors
 from vgae.data.split import Protocol, Split, SplitSettings
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError, one_line
 from vgae.learning.calibration import Calibrator
+from vgae.learning.combiner import Combiner
+from vgae.learning.ensemble import scores_of_members
 from vgae.learning.inductive import NewNodes, States, encode_graph, encode_new
 from vgae.learning.precision import expected_precision
-from vgae.learning.scores import ModelScores
+from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
-from vgae.model.inputs import InputScaling
+from vgae.model.inputs import InputScaling, node_inputs
 from vgae.model.kernels import choose_engine
-from vgae.model.latents import Latent
+from vgae.model.latents import Gaussian, Latent, Point
 from vgae.model.network import GraphAutoEncoder
 
 __all__ = ["Fitted", "GraphRecord", "MetricsRecord"]
 
 Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions are rounded
-Scores = Annotated[dict[str, Fraction | None], Field(min_length=1)]
+Metrics = Annotated[dict[str, Fraction | None], Field(min_length=1)]
 
 
 class GraphRecord(Settings):
@@ -67,8 +70,8 @@ class MetricsRecord(Settings):
     protocol: Protocol
     proportions: dict[Literal["train", "validation", "test"], Fraction]
     seed: int = Field(ge=0)
-    validation: Scores | None
-    test: Scores | None
+    validation: Metrics | None
+    test: Metrics | None
     calibration: dict[str, Any] | None = None
 
 
@@ -81,7 +84,7 @@ class _StepLine(Settings):
     step: int = Field(ge=1)
     loss: float
     seconds: float = Field(ge=0.0)
-    validation: Scores | None = None
+    validation: Metrics | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,12 @@ class Fitted:
     feature_encoding: Mapping[str, Any] | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
     """Names of the classes of parts of your own."""
+    members: tuple[GraphAutoEncoder, ...] = ()
+    """The other models of an ensemble."""
+    combiner: Combiner | None = None
+    """Weights of the evidence; None if the models stand alone."""
+    features: Features | None = None
+    """Features of the nodes, which members and evidence are computed from."""
 
     def __post_init__(self) -> None:
         graph = GraphRecord.parse(dict(self.graph), where="graph")
@@ -217,16 +226,45 @@ class Fitted:
         return self.settings.network.has_inputs(int(self.graph["n_features"]))
 
     @cached_property
-    def scores(self) -> ModelScores:
+    def scores(self) -> Scores:
         """Scores of all pairs, from the posterior over the protocol's messages."""
         std = None if self.embedding_std is None else torch.from_numpy(self.embedding_std)
-        return ModelScores(self.network, torch.from_numpy(self.embedding), std)
+        own = ModelScores(self.network, torch.from_numpy(self.embedding), std)
+        if not self.members and self.combiner is None:
+            return own
+        latent = Point(torch.from_numpy(self.embedding)) if std is None else Gaussian(
+            torch.from_numpy(self.embedding), torch.log(std)
+        )
+        graph, shape = self.split.message_graph(), self.settings.network
+        latents: list[Latent] = [latent]
+        if self.members:
+            train = self.split.train
+            if self.features is not None:
+                train = train.with_features(self.features)
+            _, inputs = node_inputs(
+                train,
+                features=shape.features,
+                structure=shape.structure,
+                structure_dim=shape.structure_dim,
+                seed=self.settings.seed,
+            )
+            with torch.no_grad():
+                latents += [one.encode(one.prepare(graph, inputs)) for one in self.members]
+        return scores_of_members(
+            [self.network, *self.members],
+            latents,
+            messages=graph,
+            features=self.features,
+            combiner=self.combiner,
+        )
 
     def probabilities(
         self, scores: NDArray[np.floating], *, calibrated: bool = True
     ) -> NDArray[np.float64]:
         """Probability of an edge for each score; calibrated where that is possible and wanted."""
         if self.calibrator is None or not calibrated:
+            if self.combiner is not None:
+                return expit(scores)
             return self.network.likelihood.probability(scores)
         return self.calibrator.probabilities(scores)
 
@@ -267,7 +305,7 @@ class Fitted:
         InputError
             The scores have no factors.
         """
-        factors = self.scores.factors
+        factors = getattr(self.scores, "factors", None)
         if factors is None:
             raise InputError(
                 f"decoder {self.settings.network.decoder}: scores pairs one by one; the expected "
@@ -340,7 +378,9 @@ class Fitted:
 
         Examples
         --------
-        >>> from vgae.learning.inductive import new_nodes
+        >>> from vgae.learning.combiner import Combiner
+from vgae.learning.ensemble import scores_of_members
+from vgae.learning.inductive import new_nodes
         >>> from vgae.learning.fitting import fit
         >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
         >>> fitted = fit(Split.without_holdout(graph), FitSettings.of("gae", steps=1))

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from vgae.data.graph import Features, Graph
-from vgae.data.split import Split
+from vgae.data.split import HeldOut, Split, count_non_edges, sample_non_edges
+from vgae.ground.config import stream_seed
 from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
+from vgae.learning.combiner import Combiner, fit_combiner
+from vgae.learning.ensemble import evidence_about, member_seed, scores_of_members
 from vgae.learning.fitted import Fitted
 from vgae.learning.inductive import States
 from vgae.learning.metrics import expected_calibration_error
-from vgae.learning.scores import ModelScores
+from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import (
     Interrupt,
@@ -30,12 +34,30 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["Callback", "fit", "untrained"]
+__all__ = ["Callback", "fit", "hidden_edge_combiner", "inputs_of", "untrained"]
 
 logger = logging.getLogger(__name__)
 
 Callback = Callable[[StepRecord], Any]
 """What `fit` calls after each step."""
+
+
+def inputs_of(graph: Graph, settings: FitSettings) -> tuple[InputScaling, Features | None]:
+    """How features become inputs, and the inputs of the nodes; see `node_inputs`.
+
+    Examples
+    --------
+    >>> inputs_of(Graph.from_edges([(0, 1)]), FitSettings.of("gae"))[1] is None
+    True
+    """
+    shape = settings.network
+    return node_inputs(
+        graph,
+        features=shape.features,
+        structure=shape.structure,
+        structure_dim=shape.structure_dim,
+        seed=settings.seed,
+    )
 
 
 def untrained(
@@ -60,23 +82,26 @@ def untrained(
     >>> network.prepare(graph, inputs).features.tolist(), scaling.use
     ([[2.0], [2.0]], 'raw')
     """
-    shape, n_nodes = settings.network, graph.n_nodes
-    scaling, inputs = node_inputs(
-        graph,
-        features=shape.features,
-        structure=shape.structure,
-        structure_dim=shape.structure_dim,
-        seed=settings.seed,
-    )
-    network = GraphAutoEncoder(
-        shape,
+    scaling, inputs = inputs_of(graph, settings)
+    return _network(graph, inputs, settings, settings.seed, parts), scaling, inputs
+
+
+def _network(
+    graph: Graph,
+    inputs: Features | None,
+    settings: FitSettings,
+    seed: int,
+    parts: Parts | None,
+) -> GraphAutoEncoder:
+    n_nodes = graph.n_nodes
+    return GraphAutoEncoder(
+        settings.network,
         n_inputs=n_nodes if inputs is None else inputs.shape[1],
         n_nodes=n_nodes,
         density=2.0 * graph.n_edges / max(1, n_nodes * (n_nodes - 1)),
-        seed=settings.seed,
+        seed=seed,
         parts=parts,
     )
-    return network, scaling, inputs
 
 
 def fit(
@@ -117,19 +142,49 @@ def fit(
     (3, 16)
     """
     view = split.training
+    settings = settings.on(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
-    network, scaling, inputs = untrained(view.train, settings, parts)
-    prepared = network.prepare(view.train, inputs)
     interrupt = interrupt or Interrupt()
-    history = _trained(network, split, settings, prepared, callbacks, interrupt)
-    graph = split.message_graph()
+    scaling, inputs = inputs_of(view.train, settings)
+    members, history = [], []
+    for number in range(settings.combining.ensemble):
+        seed = member_seed(settings.seed, number)
+        network = _network(view.train, inputs, settings, seed, parts)
+        prepared = network.prepare(view.train, inputs)
+        validation = view.validation if number == 0 or settings.training.patience else None
+        records = _trained(
+            network,
+            view.train,
+            settings,
+            prepared,
+            seed=seed,
+            validation=validation,
+            callbacks=callbacks if number == 0 else (),
+            interrupt=interrupt,
+        )
+        history = history or records
+        members.append(network)
+        if interrupt.pressed:
+            break
+    combiner = None
+    if settings.combining.combiner != "none" and not interrupt.pressed:
+        combiner = hidden_edge_combiner(view.train, settings, parts, interrupt)
+    network, graph = members[0], split.message_graph()
+    prepared = network.prepare(view.train, inputs)
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
-        known = network.encode(prepared)
-        latent = known if messages is prepared else network.encode(messages)
-    _settle(network, known, view.train, engine)
-    seen = ModelScores.of(network, known)
-    scores = seen if latent is known else ModelScores.of(network, latent)
+        known = [member.encode(prepared) for member in members]
+        latents = known if messages is prepared else [one.encode(messages) for one in members]
+    if combiner is None:
+        for member, latent in zip(members, known, strict=True):
+            _settle(member, latent, view.train, engine)
+    features = split.train.features
+    seen, scores = (
+        scores_of_members(
+            members, found, messages=where, features=features, combiner=combiner
+        )
+        for found, where in ((known, view.train), (latents, graph))
+    )
     calibrator = fit_calibrator(view, seen, seed=settings.seed)
     held_out = {
         part: held_out_metrics(found, pairs, settings.training.stop_metric) if pairs else None
@@ -138,11 +193,8 @@ def fit(
             ("test", scores, split.test),
         )
     }
-    calibration = None
-    if calibrator is not None and split.test:
-        calibration = _calibration(split, network, scores, calibrator)
-    std = latent.std()
-    return Fitted(
+    latent, std = latents[0], latents[0].std()
+    fitted = Fitted(
         settings=settings,
         network=network,
         split=split,
@@ -158,22 +210,97 @@ def fit(
             "proportions": split.settings.proportions,
             "seed": split.seed,
             **held_out,
-            "calibration": calibration,
+            "calibration": None,
         },
         engine=engine.name,
         interrupted=interrupt.pressed,
         feature_encoding=split.graph.feature_encoding,
         parts={} if parts is None else parts.names(),
+        members=tuple(members[1:]),
+        combiner=combiner,
+        features=features if combiner is not None or len(members) > 1 else None,
+    )
+    if calibrator is None or not split.test:
+        return fitted
+    return replace(
+        fitted, metrics={**fitted.metrics, "calibration": _calibration(fitted, scores)}
     )
 
 
-def _calibration(
-    split: Split, network: GraphAutoEncoder, scores: ModelScores, calibrator: Calibrator
-) -> dict[str, Any]:
+def hidden_edge_combiner(
+    graph: Graph, settings: FitSettings, parts: Parts | None, interrupt: Interrupt
+) -> Combiner | None:
+    """Fit a combiner to training edges that were hidden from models made for this purpose.
+
+    Each fold hides a tenth of the training edges, fits new members to the others, and gathers the
+    evidence about the hidden edges and about random pairs without an edge. Validation and test
+    pairs are not seen.
+
+    Parameters
+    ----------
+    graph
+        The training graph.
+    settings
+        All settings.
+    parts
+        Parts of your own.
+    interrupt
+        Ends the fit of a member.
+
+    Returns
+    -------
+    The combiner; None where the graph is too small to hide edges and find pairs without one.
+
+    Examples
+    --------
+    >>> ring = Graph.from_edges([(i, (i + 1) % 30) for i in range(30)])
+    >>> settings = FitSettings.of("gae", steps=1, combiner="logistic")
+    >>> hidden_edge_combiner(ring, settings, None, Interrupt()).n_edges
+    6
+    """
+    random = np.random.default_rng(stream_seed(settings.seed, "combiner"))
+    n_hidden = min(max(1, graph.n_edges // 10), graph.n_edges - 2)
+    n_others = min(OTHERS_PER_EDGE * min(n_hidden, MOST_HIDDEN), count_non_edges(graph))
+    if n_hidden < 1 or n_others < 1:
+        return None
+    order, tables = random.permutation(graph.n_edges), []
+    for fold in range(settings.combining.folds):
+        own = np.roll(order, -fold * n_hidden)
+        hidden, kept = graph.edges[own[:n_hidden]], graph.with_edges(graph.edges[own[n_hidden:]])
+        others = sample_non_edges(graph, n_others, random, advice="")
+        networks, latents = _members_of_fold(kept, settings, fold, parts, interrupt)
+        evidence = evidence_about(kept, latents, settings.network, graph.features)
+        pairs = (hidden[:MOST_HIDDEN], others)
+        tables.append([evidence.table(part) for part in pairs])
+        columns = evidence.columns
+    edges, without = (np.concatenate(part) for part in zip(*tables, strict=True))
+    return fit_combiner(columns, edges, without)
+
+
+def _members_of_fold(
+    kept: Graph, settings: FitSettings, fold: int, parts: Parts | None, interrupt: Interrupt
+) -> tuple[list[GraphAutoEncoder], list[Latent]]:
+    """New members, fitted to a part of the training graph, and their posteriors."""
+    _, inputs = inputs_of(kept, settings)
+    networks, latents = [], []
+    for number in range(settings.combining.ensemble):
+        seed = member_seed(settings.seed, (fold + 1) * 1000 + number)
+        network = _network(kept, inputs, settings, seed, parts)
+        prepared = network.prepare(kept, inputs)
+        _trained(network, kept, settings, prepared, seed=seed, interrupt=interrupt)
+        with torch.no_grad():
+            latents.append(network.encode(prepared))
+        networks.append(network)
+    return networks, latents
+
+
+def _calibration(fitted: Fitted, scores: Scores) -> dict[str, Any]:
     """How well probabilities hold on the test pairs, as plain values."""
+    split, calibrator = fitted.split, fitted.calibrator
+    assert calibrator is not None  # noqa: S101 - there were validation edges
     edges, others = scores.pairs(split.test.positives), scores.pairs(split.test.negatives)
     labels = np.repeat([1, 0], [len(edges), len(others)])
-    raw = network.likelihood.probability(np.concatenate([edges, others]))
+    raw = fitted.probabilities(np.concatenate([edges, others]), calibrated=False)
     return {
         "ece": calibrator.error(edges, others),
         "ece_uncalibrated": expected_calibration_error(raw, labels),
@@ -184,22 +311,20 @@ def _calibration(
 
 def _trained(
     network: GraphAutoEncoder,
-    split: Split,
+    graph: Graph,
     settings: FitSettings,
     prepared: Any,
-    callbacks: Sequence[Callback],
+    *,
+    seed: int,
     interrupt: Interrupt,
+    validation: HeldOut | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> list[dict[str, Any]]:
     """Train the network, and return one dictionary per step."""
-    view = split.training
-    steps = train(
-        network,
-        view.train,
-        settings.training,
-        seed=settings.seed,
-        validation=view.validation,
-        prepared=prepared,
-    )
+    training = settings.training
+    if validation is None:  # folds have no pairs to stop by
+        training = training.model_copy(update={"patience": None})
+    steps = train(network, graph, training, seed=seed, validation=validation, prepared=prepared)
     history = []
     with closing(steps):  # type: ignore[type-var]
         for record in steps:
@@ -220,6 +345,8 @@ def _trained(
     return history
 
 
+OTHERS_PER_EDGE, MOST_HIDDEN = 5, 2000
+"""Pairs without an edge per hidden edge; hidden edges of a fold whose evidence is computed."""
 MOST_ROUNDS, CLOSE = 20, 1e-3
 """How often scores are raised at most, and when the expected number of edges is right."""
 MOST_NODES_SUMMED = 50_000

@@ -393,6 +393,7 @@ def encode_new(
     links = sparse.csr_array(new.links.adjacency.astype(np.float64))[n_near:]
     n_new = links.shape[0]
     own_degrees = 1.0 + links.sum(axis=1)
+    n_links = torch.from_numpy(np.diff(links.indptr).astype(np.int64))
     degrees = np.concatenate([states.degrees[new.near], own_degrees])
     loops = sparse.eye_array(*links.shape, k=n_near, format="csr")
     with_loops = sparse.csr_array(links + loops)
@@ -421,8 +422,8 @@ def encode_new(
             both = torch.cat([near[level], levels[level]])
             received = adjacency @ encoder.messages(level, both)
             levels.append(encoder.update(level, received, levels[level], levels[0]))
-        latent = network.latent(**encoder.read_out(levels.pop()))
-    made = States(tuple(level.numpy() for level in levels), own_degrees)
+        latent = network.latent(**encoder.read_out(levels, n_links))
+    made = States(tuple(level.numpy() for level in levels[:-1]), own_degrees)
     return _checked(latent), made
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from torch import Tensor
 
 from vgae.data.adjacency import check_inside, index_pairs
@@ -24,6 +25,7 @@ __all__ = [
     "FunctionScores",
     "ModelScores",
     "Ranked",
+    "RowProducts",
     "Scores",
     "VectorScores",
     "as_scores",
@@ -62,6 +64,11 @@ class Scores(ABC):
     """
 
     n_nodes: int
+
+    @property
+    def dear(self) -> bool:
+        """Whether scoring all pairs takes long, so that their counts should be estimated."""
+        return False
 
     @property
     @abstractmethod
@@ -303,6 +310,51 @@ class VectorScores(FactorScores):
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
         super().__init__(vectors)
+
+
+NUMBERS_AT_ONCE = 2**22
+"""How many numbers of sparse rows are multiplied at a time."""
+
+
+@final
+class RowProducts(Scores):
+    """Inner products of the rows of a sparse matrix, which stays sparse.
+
+    Sums are computed in float64 and returned in float32, so that equal sums in another order tie.
+
+    Parameters
+    ----------
+    matrix
+        CSR array, shape (n_nodes, n_columns).
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> scores = RowProducts(sparse.csr_array([[1.0, 0.0], [2.0, 1.0]]))
+    >>> scores.pairs([(0, 1)]).tolist(), scores.rows([1]).tolist(), scores.vectors
+    ([2.0], [[2.0, 5.0]], None)
+    """
+
+    vectors: ClassVar[None] = None
+
+    def __init__(self, matrix: FloatCSR) -> None:
+        self.n_nodes = matrix.shape[0]
+        self._matrix = sparse.csr_array(matrix, dtype=np.float64)
+        self._columns = sparse.csr_array(self._matrix.T)
+
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        scores = np.empty(len(pairs), np.float32)
+        per_row = 1 + self._matrix.nnz // max(self.n_nodes, 1)
+        for chosen in blocks(np.arange(len(pairs)), block_rows(per_row, NUMBERS_AT_ONCE)):
+            first, second = (self._matrix[pairs[chosen, end]] for end in (0, 1))
+            scores[chosen] = first.multiply(second).sum(axis=1)
+        return scores
+
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        found: NDArray[np.float32] = (
+            (self._matrix[rows] @ self._columns).toarray().astype(np.float32)
+        )
+        return found
 
 
 PairFunction = Callable[[NDArray[np.int64]], Any]

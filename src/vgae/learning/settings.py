@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from vgae.data.graph import Graph
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError, not_among, unknown_name
 from vgae.ground.files import file_errors
@@ -23,6 +24,7 @@ from vgae.model.settings import OWN, EngineName, ModelSettings
 __all__ = [
     "LATENT_OF",
     "VALIDATION_METRICS",
+    "CombineSettings",
     "FitSettings",
     "Preset",
     "TrainSettings",
@@ -113,6 +115,43 @@ class TrainSettings(Settings):
         return self
 
 
+class CombineSettings(Settings):
+    """How several models and other evidence become one score; by default, one model stands alone.
+
+    Examples
+    --------
+    >>> CombineSettings(ensemble=3).combiner
+    'none'
+    """
+
+    ensemble: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Number of models that differ in their seeds; their scores are averaged.",
+    )
+    combiner: Literal["none", "logistic"] = Field(
+        default="none",
+        description="What turns the model's similarity and other evidence (features, paths, "
+        "random walks, components, degrees) into one score: none (the model alone) or logistic (a "
+        "regression on training edges that were hidden from models fitted for this purpose).",
+    )
+    folds: int = Field(
+        default=2,
+        ge=1,
+        le=9,
+        description="How often a tenth of the training edges is hidden to fit the combiner.",
+    )
+
+
+STAGES: dict[str, type[Settings]] = {
+    "network": ModelSettings,
+    "training": TrainSettings,
+    "combining": CombineSettings,
+}
+"""The stages of a fit, in their order."""
+
+
 class FitSettings(Settings):
     """Everything that, together with a graph, determines a fitted model.
 
@@ -127,6 +166,7 @@ class FitSettings(Settings):
     model: Literal["vgae", "gae"]
     network: ModelSettings
     training: TrainSettings
+    combining: CombineSettings = CombineSettings()
     seed: int = Field(default=0, ge=0, description="Seed of the initial weights and the samples.")
 
     @model_validator(mode="after")
@@ -154,25 +194,33 @@ class FitSettings(Settings):
         stages: dict[str, dict[str, Any]] = {
             "network": {"latent": LATENT_OF.get(model)},
             "training": {},
+            "combining": {},
         }
         rest = dict(parameters)
-        for stage, kind in (("network", ModelSettings), ("training", TrainSettings)):
+        for stage, kind in STAGES.items():
             for name in kind.model_fields:
                 if name in rest:
                     stages[stage][name] = rest.pop(name)
         return cls.parse({"model": model, **stages, **rest})
 
+    def on(self, graph: Graph) -> Self:
+        """These settings, with those filled in that depend on the graph."""
+        return self.model_copy(update={"network": self.network.on(graph.n_features)})
+
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
         """The fields of all stages by name: the keywords of an estimator, and their defaults."""
-        network, training = (dict(kind.model_fields) for kind in (ModelSettings, TrainSettings))
-        del network["latent"]  # which the model decides
-        return network | training | {"seed": cls.model_fields["seed"]}
+        fields = {name: field for kind in STAGES.values() for name, field in
+                  kind.model_fields.items()}
+        del fields["latent"]  # which the model decides
+        return fields | {"seed": cls.model_fields["seed"]}
 
     def parameters(self) -> dict[str, Any]:
         """The keywords of an estimator for these settings."""
-        network = self.network.model_dump(exclude={"latent"})
-        return network | self.training.model_dump() | {"seed": self.seed}
+        parameters = {"seed": self.seed}
+        for stage in reversed(STAGES):
+            parameters = getattr(self, stage).model_dump(exclude={"latent"}) | parameters
+        return parameters
 
 
 def value_type(field: FieldInfo) -> Any:
@@ -353,6 +401,6 @@ def _check_settings(settings: Mapping[str, Any], where: str) -> None:
                 f"{where}: {name} {OWN}: a part of your own cannot be in a file; give it in "
                 f"Python, as in VGAE({name}=...)"
             )
-    for kind in (ModelSettings, TrainSettings):
+    for kind in STAGES.values():
         own = {name: value for name, value in settings.items() if name in kind.model_fields}
         kind.parse(own, where=where)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import logging
 import math
 import signal
@@ -21,6 +20,7 @@ from torch import Tensor
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut
 from vgae.ground.errors import InputError
+from vgae.learning.batches import Batch, batches
 from vgae.learning.metrics import RANKING_METRICS, cut_off, link_metrics
 from vgae.learning.optimizer import Adam
 from vgae.learning.scores import ModelScores, Scores
@@ -28,10 +28,8 @@ from vgae.learning.settings import TrainSettings
 from vgae.model.kernels import Engine, choose_engine, torch_on_one_thread
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.noise import NOISES, Noise
-from vgae.model.objective import Targets
 
 __all__ = [
-    "Batch",
     "Best",
     "Interrupt",
     "StepRecord",
@@ -39,7 +37,6 @@ __all__ = [
     "check_defined",
     "choose_place",
     "finishing_on_interrupt",
-    "full_batch",
     "held_out_metrics",
     "step",
     "train",
@@ -86,54 +83,6 @@ class StepRecord:
         values: dict[str, Any] = {"step": self.step, "loss": self.loss, **self.terms}
         values["seconds"] = round(self.seconds, 6)
         return values if self.validation is None else values | {"validation": dict(self.validation)}
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one step learns from; all edges and all nodes are the case of a single batch.
-
-    Attributes
-    ----------
-    prepared
-        The message graph in the encoder's form.
-    targets
-        The positive pairs.
-
-    Examples
-    --------
-    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
-    >>> from vgae.model.settings import ModelSettings
-    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
-    >>> batches = full_batch(network, graph, network.prepare(graph, None))
-    >>> [batch.to(torch.device("cpu")).targets.n_nodes for batch in batches]
-    [3]
-    """
-
-    prepared: Any
-    targets: Targets
-
-    def to(self, device: torch.device) -> Batch:
-        """Copy the tensors to a device."""
-        return Batch(self.prepared.to(device), self.targets.to(device))
-
-
-def full_batch(network: GraphAutoEncoder, graph: Graph, prepared: Any) -> list[Batch]:
-    """The whole training graph as the only batch.
-
-    Raises
-    ------
-    InputError
-        The graph has no edges, or a weight is no count.
-
-    Examples
-    --------
-    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
-    >>> from vgae.model.settings import ModelSettings
-    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
-    >>> len(full_batch(network, graph, network.prepare(graph, None)))
-    1
-    """
-    return [Batch(prepared, network.targets(graph))]
 
 
 @dataclass
@@ -209,7 +158,7 @@ class TrainState:
     ...     network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=seed)
     ...     return TrainState(network, TrainSettings(), seed=0, device=torch.device("cpu"))
     >>> first, second = state(0), state(1)
-    >>> (batch,) = full_batch(first.network, graph, first.network.prepare(graph, None))
+    >>> batch = Batch(first.network.prepare(graph, None), first.network.targets(graph))
     >>> engine = choose_engine("auto")
     >>> record = step(first, batch, engine)
     >>> second.restore(first.snapshot())
@@ -276,7 +225,7 @@ def step(state: TrainState, batch: Batch, engine: Engine) -> StepRecord:
     >>> from vgae.model.settings import ModelSettings
     >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
     >>> state = TrainState(network, TrainSettings(), seed=0, device=torch.device("cpu"))
-    >>> (batch,) = full_batch(network, graph, network.prepare(graph, None))
+    >>> batch = Batch(network.prepare(graph, None), network.targets(graph))
     >>> step(state, batch, choose_engine("auto")).step, state.n_steps
     (1, 1)
     """
@@ -347,10 +296,9 @@ def train(
     device, engine = choose_place(settings, network.settings.latent_dim)
     if prepared is None:
         prepared = network.prepare(graph, None)
-    batches = [batch.to(device) for batch in full_batch(network, graph, prepared)]
-    whole = batches[0].prepared
-    turns = itertools.cycle(batches)
+    prepared = prepared.to(device)
     state = TrainState(network, settings, seed=seed, device=device)
+    batch_of = batches(network, graph, prepared, seed=seed)
     patience = settings.patience
     if patience is not None and not validation:
         raise InputError("patience: early stopping needs validation pairs; hold some out")
@@ -358,11 +306,11 @@ def train(
         check_defined(settings.stop_metric, validation)
     try:
         while state.n_steps < settings.steps:
-            record = step(state, next(turns), engine)
+            record = step(state, batch_of(state.n_steps + 1), engine)
             number, last = record.step, record.step == settings.steps
             if validation and (number % settings.validate_every == 0 or last):
                 scores = held_out_metrics(
-                    _posterior_scores(network, whole), validation, settings.stop_metric
+                    _posterior_scores(network, prepared), validation, settings.stop_metric
                 )
                 if patience is not None:
                     state.best.offer(number, scores, network)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from abc import ABC
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
+from vgae.model.kernels.sparse import CsrParts
 from vgae.model.lengths import unit_rows
-from vgae.model.settings import RATES, ModelSettings, Offset
+from vgae.model.settings import N_DEGREE_CLASSES, RATES, ModelSettings, Offset
 
 __all__ = [
     "DECODERS",
@@ -26,6 +27,7 @@ __all__ = [
     "Decoder",
     "DistanceDecoder",
     "Factors",
+    "HopDecoder",
     "InnerProductDecoder",
     "MLPDecoder",
     "Offsets",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 CHUNK_PAIRS = 2**18
+HOP_PAIRS = 2**8
+"""Pairs whose hops are multiplied at a time, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -275,6 +279,99 @@ class BilinearDiagonalDecoder(Decoder):
 
 
 @final
+class HopDecoder(Decoder):
+    """sum_l w_l z_i^l . z_j^l + b_class(i) + b_class(j): what the encoder multi-hop is read by.
+
+    The embedding holds the hops z^l side by side, in parts of equal width, and the class of the
+    node's degree as a one among zeros. Every hop has a learned weight, and every class an offset.
+
+    Parameters
+    ----------
+    n_hops
+        Number of hops.
+
+    Examples
+    --------
+    >>> settings = ModelSettings(encoder="multi-hop", decoder="hops", latent_dim=12, layers=1)
+    >>> decoder = HopDecoder.made(settings, torch.Generator())
+    >>> decoder.weights()[0].tolist(), decoder.weights()[1].shape
+    ([5.0, 5.0], torch.Size([8]))
+    >>> latent = torch.ones(3, 12)
+    >>> decoder.factors(latent).left[0].tolist()
+    [5.0, 5.0, 5.0, 5.0]
+    >>> decoder.pairs(latent, torch.tensor([[0, 1]])).tolist()
+    [20.0]
+    """
+
+    name: ClassVar[str] = "hops"
+    initial: ClassVar[float] = 5.0
+    speed: ClassVar[float] = 5.0
+    """Adam moves weights and offsets by this times the steps of the encoder's weights."""
+
+    def __init__(self, n_hops: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((n_hops,), self.initial / self.speed))
+        self.offset = nn.Parameter(torch.zeros(N_DEGREE_CLASSES))
+
+    @classmethod
+    def made(cls, settings: ModelSettings, generator: torch.Generator) -> HopDecoder:  # noqa: ARG003
+        """See `Decoder.made`."""
+        return cls(settings.n_hops)
+
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """The weight of each hop, shape (n_hops,), and the offset of each class of degrees."""
+        return self.speed * self.weight, self.speed * self.offset
+
+    def factors(self, latent: Tensor) -> Factors:
+        """See `Decoder.factors`."""
+        (weight, offset), hops = self.weights(), latent[:, :-N_DEGREE_CLASSES]
+        width = hops.shape[1] // len(weight)
+        left = hops * weight.repeat_interleave(width)
+        return Factors(left, hops, offset=latent[:, -N_DEGREE_CLASSES:] @ offset)
+
+    def pairs(self, latent: Tensor, pairs: Tensor) -> Tensor:
+        """See `Decoder.pairs`; summed in float32, because steps wait for it."""
+        weight, offset = self.weights()
+        products: Tensor = _HopProducts.apply(latent, pairs, len(weight))  # type: ignore[no-untyped-call]
+        classes = latent[:, -N_DEGREE_CLASSES:].detach() @ offset
+        return products @ weight + classes[pairs].sum(dim=1)
+
+
+class _HopProducts(torch.autograd.Function):
+    """z_i^l . z_j^l of pairs, shape (n_pairs, n_hops); the gradient is a sparse product per hop."""
+
+    @staticmethod
+    def forward(ctx: Any, latent: Tensor, pairs: Tensor, n_hops: int) -> Tensor:
+        width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
+        hops = latent[:, :-N_DEGREE_CLASSES].unflatten(1, (n_hops, width))
+        products = [
+            torch.linalg.vecdot(hops[chunk[:, 0]], hops[chunk[:, 1]])
+            for chunk in torch.split(pairs, HOP_PAIRS)
+        ]
+        ctx.save_for_backward(latent, pairs)
+        return torch.cat(products)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        latent, pairs = ctx.saved_tensors
+        n_nodes, n_hops = len(latent), grad.shape[1]
+        width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
+        # Both directions of every pair as one sparse matrix, whose structure all hops share.
+        rows, columns = torch.cat([pairs, pairs.flip(1)]).T
+        order = torch.argsort(rows, stable=True)
+        starts = torch.zeros(n_nodes + 1, dtype=torch.int64, device=pairs.device)
+        starts[1:] = torch.bincount(rows, minlength=n_nodes).cumsum(0)
+        columns, of_pair = columns[order].int(), order % len(pairs)
+        result = torch.zeros_like(latent)
+        for hop in range(n_hops):
+            part = slice(hop * width, (hop + 1) * width)
+            matrix = CsrParts(starts.int(), columns, grad[of_pair, hop].contiguous(), n_nodes)
+            result[:, part] = matrix.times(latent[:, part].contiguous())
+        return result, None, None
+
+
+@final
 class MLPDecoder(Decoder):
     """A layer of rectified units on the products z_id z_jd; pairs only.
 
@@ -407,6 +504,7 @@ DECODERS: dict[str, type[Decoder]] = {
         CosineDecoder,
         DistanceDecoder,
         BilinearDiagonalDecoder,
+        HopDecoder,
         MLPDecoder,
     )
 }

@@ -21,7 +21,14 @@ from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, unknown_name
 from vgae.model.settings import FeatureUse, Structure
 
-__all__ = ["InputScaling", "StructureKind", "node_inputs", "structural_inputs", "used_features"]
+__all__ = [
+    "InputScaling",
+    "StructureKind",
+    "node_inputs",
+    "structural_inputs",
+    "unit_rows",
+    "used_features",
+]
 
 StructureKind = Literal["svd", "spectral", "ppr"]
 Product: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -130,9 +137,9 @@ class InputScaling:
             return features
         with np.errstate(over="ignore"):  # which is refused in one line
             if self.use == "unit":
-                return _unit_rows(features)
+                return unit_rows(features)
             if self.weights is not None:
-                return _unit_rows(_times(features, self.weights))
+                return unit_rows(_times(features, self.weights))
             if self.scale is None:  # the training graph had no features
                 return features
             if self.mean is None:
@@ -213,11 +220,22 @@ def _times(features: Any, factors: NDArray[np.float32]) -> Features:
     return product
 
 
-def _unit_rows(features: Features) -> Features:
-    """Scale each row to unit length; zero rows stay zero."""
+def unit_rows(features: Features) -> Features:
+    """Scale each row to unit length; zero rows stay zero.
+
+    Raises
+    ------
+    InputError
+        A length exceeds the range of the numbers.
+
+    Examples
+    --------
+    >>> unit_rows(np.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
     sparsely = sparse.issparse(features)
     lengths = _checked((sparse.linalg.norm if sparsely else np.linalg.norm)(features, axis=1))
-    scale = (1.0 / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+    scale = (1.0 / np.where(lengths > 0, lengths, 1.0)).astype(features.dtype)
     if sparsely:
         return sparse.csr_array(sparse.diags_array(scale) @ features)
     unit: Features = scale[:, None] * features

@@ -139,6 +139,10 @@ class Point(Latent):
 
     mean: Tensor
 
+    def draw(self, noise: Noise, n: int = 1) -> Tensor:  # noqa: ARG002 - a point has no noise
+        """See `Latent.draw`: the point itself, n times, without drawing any number."""
+        return self.mean.expand(n, *self.mean.shape)
+
     def rsample(self, noise: Tensor) -> Tensor:  # noqa: ARG002 - not used by a point mass
         """Return the point itself."""
         return self.mean

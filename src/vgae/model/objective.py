@@ -297,8 +297,9 @@ def sampled_reconstruction(
     0.4621
     """
     n_pairs = targets.n_nodes * (targets.n_nodes - 1)
-    everywhere = likelihood.nonedge(scores(drawn)).mean(dtype=torch.float64) * n_pairs
-    at_edges = scores(targets.pairs())
+    found = scores(torch.cat([drawn, targets.pairs()]))
+    elsewhere, at_edges = found[: len(drawn)], found[len(drawn) :]
+    everywhere = likelihood.nonedge(elsewhere).mean(dtype=torch.float64) * n_pairs
     terms = targets.pos_weight * likelihood.edge(at_edges, targets.pair_counts())
     edges = 2.0 * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
     _check_possible(likelihood, edges)

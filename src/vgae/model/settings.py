@@ -16,6 +16,7 @@ __all__ = [
     "DECODERS",
     "ENCODERS",
     "LIKELIHOODS",
+    "N_DEGREE_CLASSES",
     "OWN",
     "RATES",
     "EngineName",
@@ -34,10 +35,13 @@ Offset = Literal["none", "constant", "node"]
 RateLink = Literal["relu", "square", "exp"]
 Structure = Literal["none", "svd", "spectral", "ppr"]
 
-ENCODERS = ("gcn", "linear", "appnp", "sage")
-DECODERS = ("inner", "cosine", "distance", "bilinear-diagonal", "mlp")
+ENCODERS = ("gcn", "linear", "appnp", "sage", "multi-hop")
+DECODERS = ("inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp")
 LIKELIHOODS = ("bernoulli", "bernoulli-poisson", "poisson", "squared")
 """The parts that come with the package, by name."""
+
+N_DEGREE_CLASSES = 8
+"""Classes of degrees that the encoder multi-hop tells apart: 0, 1, 2, 3-4, 5-8, ..., 33 or more."""
 
 RATES = ("bernoulli-poisson", "poisson")
 """The likelihoods whose scores are rates, which cannot be negative."""
@@ -59,6 +63,9 @@ class ModelSettings(Settings):
     10
     >>> ModelSettings(features="none").features_used(5), ModelSettings().has_inputs(5)
     (0, True)
+    >>> hops = ModelSettings(encoder="multi-hop", latent_dim=68)
+    >>> hops.on(5).n_hops, hops.on(0).n_hops
+    (3, 5)
     """
 
     latent: Literal["gaussian", "point"] = Field(
@@ -66,17 +73,21 @@ class ModelSettings(Settings):
         description="gaussian for the variational model (VGAE), point for the one without "
         "distributions (GAE).",
     )
-    encoder: Literal["gcn", "linear", "appnp", "sage", "own"] = Field(
+    encoder: Literal["gcn", "linear", "appnp", "sage", "multi-hop", "own"] = Field(
         default="gcn",
         description="What computes the embedding: gcn (graph convolutions), linear (propagated "
-        "inputs times one matrix), appnp (personalised PageRank of a projection) or sage (means "
-        "of neighbours next to the node itself).",
+        "inputs times one matrix), appnp (personalised PageRank of a projection), sage (means "
+        "of neighbours next to the node itself) or multi-hop (directions of a projection after "
+        "0, 1, 2, ... propagations, side by side).",
     )
-    decoder: Literal["inner", "cosine", "distance", "bilinear-diagonal", "mlp", "own"] = Field(
+    decoder: Literal[
+        "inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp", "own"
+    ] = Field(
         default="inner",
         description="How two embeddings become a score: inner (product), cosine, distance "
-        "(squared, negative), bilinear-diagonal (one weight per dimension) or mlp (of the products "
-        "of coordinates; with pairs=sampled only).",
+        "(squared, negative), bilinear-diagonal (one weight per dimension), hops (one weight per "
+        "hop of the encoder multi-hop) or mlp (of the products of coordinates; with pairs=sampled "
+        "only).",
     )
     likelihood: Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "own"] = Field(
         default="bernoulli",
@@ -103,7 +114,7 @@ class ModelSettings(Settings):
         ge=1,
         le=64,
         description="Number of graph convolutions or means, or of propagations of the inputs. "
-        "Default: 2, and 10 with appnp.",
+        "Default: 2, but 10 with appnp, and 4 with multi-hop where nodes have no inputs.",
     )
     residual: bool = Field(
         default=False, description="Whether hidden layers of equal width are added up."
@@ -118,6 +129,14 @@ class ModelSettings(Settings):
     )
     edge_dropout: float = Field(
         default=0.0, ge=0.0, lt=1.0, description="Share of the messages to leave out in each step."
+    )
+    mask: float = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Share of the training edges that each step hides from the encoder; the step "
+        "learns to predict these alone, with pairs=sampled. Default: none, every edge carries "
+        "messages and is predicted.",
     )
     teleport: float = Field(
         default=0.1,
@@ -163,6 +182,17 @@ class ModelSettings(Settings):
         """The number of layers, with the default of the encoder filled in."""
         return self.layers or (10 if self.encoder == "appnp" else 2)
 
+    def on(self, n_features: int) -> ModelSettings:
+        """These settings, with those filled in that depend on the graph."""
+        if self.encoder != "multi-hop" or self.layers or self.has_inputs(n_features):
+            return self
+        return ModelSettings.parse(self.model_dump() | {"layers": 4})
+
+    @property
+    def n_hops(self) -> int:
+        """The number of parts of the embedding of multi-hop: nodes themselves and each hop."""
+        return self.layers_used + 1
+
     @property
     def offset_used(self) -> Offset:
         """The offset, with the default of the likelihood filled in."""
@@ -171,6 +201,24 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if self.decoder == "hops" and self.encoder not in ("multi-hop", OWN):
+            raise ValueError(
+                "decoder hops weighs the hops of the encoder multi-hop: use both, or another "
+                "decoder"
+            )
+        width = max(1, (self.latent_dim - N_DEGREE_CLASSES) // self.n_hops)
+        fitting = self.n_hops * width + N_DEGREE_CLASSES
+        if self.encoder == "multi-hop" and self.latent_dim != fitting:
+            raise ValueError(
+                f"latent_dim {self.latent_dim} does not suit the encoder multi-hop, which puts "
+                f"{self.n_hops} hops of equal width and {N_DEGREE_CLASSES} classes of degrees side "
+                f"by side (layers {self.layers_used}): use {fitting}"
+            )
+        if self.mask and self.pairs == "all":
+            raise ValueError(
+                "mask: edges that carry messages are then neither predicted nor pairs without an "
+                "edge, so not all pairs are in the loss: sample pairs (--pairs sampled)"
+            )
         if self.likelihood in RATES and self.decoder not in ("inner", "bilinear-diagonal", OWN):
             raise ValueError(
                 f"decoder {self.decoder} can give negative scores, and {self.likelihood} needs "

@@ -8,8 +8,10 @@ tests/learning/test_methods.py runs over it.
 from typing import Any
 
 from vgae.ground.errors import unknown_name
+from vgae.learning.baselines.als import Als
 from vgae.learning.baselines.base import Baseline
 from vgae.learning.baselines.deepwalk import DeepWalk
+from vgae.learning.baselines.factorization import Gsvd
 from vgae.learning.baselines.heuristics import (
     AdamicAdar,
     CommonNeighbors,
@@ -18,6 +20,7 @@ from vgae.learning.baselines.heuristics import (
     PreferentialAttachment,
     ResourceAllocation,
 )
+from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection
 from vgae.learning.baselines.sdne import Sdne
 from vgae.learning.baselines.spectral import Spectral
 from vgae.learning.baselines.vae import Vae
@@ -27,7 +30,11 @@ __all__ = ["BASELINES", "Baseline", "baseline"]
 BASELINES: dict[str, type[Baseline]] = {
     kind.name: kind
     for kind in (
+        PropagatedFeatures,
+        RandomProjection,
         Spectral,
+        Gsvd,
+        Als,
         DeepWalk,
         Sdne,
         Vae,

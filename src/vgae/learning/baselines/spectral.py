@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from pydantic import Field
 from scipy import sparse
 
 from vgae.data.graph import Graph
-from vgae.ground.config import Dimension, stream_seed
-from vgae.learning.baselines.base import Baseline
+from vgae.ground.config import stream_seed
+from vgae.learning.baselines.factorization import Factorization
 from vgae.learning.scores import Scores, VectorScores
 
 __all__ = ["Spectral"]
-
-logger = logging.getLogger(__name__)
-
-MOST_DIMENSIONS, NODES_PER_DIMENSION = 128, 20
-"""The default dimensions: the paper's 128, but one per 20 nodes on graphs too small for these.
-
-With few nodes per dimension the vectors of different nodes become orthogonal, and held-out edges
-score below chance. On 29 graphs of 32 to 1,200 nodes this rule costs 4 points of AUC and AP against
-the best number for each graph, and 128 dimensions cost 25.
-"""
 
 MOST_NODES_TO_FACTORIZE = 30_000
 """ARPACK's shift-invert mode factorises the Laplacian; beyond this LOBPCG needs less memory."""
 
 
 @final
-class Spectral(Baseline):
+class Spectral(Factorization):
     """Eigenvectors of the normalised Laplacian, by scikit-learn (Belkin & Niyogi 2003).
 
     On a graph of several components the first eigenvectors only tell the components apart, and
@@ -60,27 +49,7 @@ class Spectral(Baseline):
 
     name: ClassVar[str] = "spectral"
 
-    latent_dim: Dimension | None = None
     tie: float = Field(default=0.5, ge=1e-6, le=1e6)
-
-    def on(self, graph: Graph) -> Self:
-        """The settings with the number of dimensions filled in or capped; see `Baseline.on`."""
-        dim, most = self.latent_dim, graph.n_nodes - 1
-        if dim is None:
-            dim = min(most, MOST_DIMENSIONS, max(2, graph.n_nodes // NODES_PER_DIMENSION))
-            if dim < MOST_DIMENSIONS:
-                logger.info(
-                    "spectral: %d dimensions, by default one per %d nodes; latent_dim "
-                    "(--latent-dim) sets another number",
-                    dim,
-                    NODES_PER_DIMENSION,
-                )
-        elif dim > most:
-            logger.warning(
-                "spectral: %d of %d dimensions: the graph has %d nodes", most, dim, graph.n_nodes
-            )
-            dim = most
-        return self.model_copy(update={"latent_dim": dim})
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         from sklearn.manifold import spectral_embedding

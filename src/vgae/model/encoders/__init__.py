@@ -1,6 +1,7 @@
 """Encoders: a graph and the inputs of its nodes -> the parameters of a distribution."""
 
 from vgae.model.encoders.base import Encoder, EncoderInput, Prepared, Propagation, glorot_uniform
+from vgae.model.encoders.hops import MultiHopEncoder
 from vgae.model.encoders.modules import EdgeIndex, ModuleEncoder
 from vgae.model.encoders.propagations import (
     APPNPEncoder,
@@ -18,6 +19,7 @@ __all__ = [
     "GraphConvolutionEncoder",
     "LinearEncoder",
     "ModuleEncoder",
+    "MultiHopEncoder",
     "Prepared",
     "Propagation",
     "SAGEEncoder",
@@ -26,6 +28,12 @@ __all__ = [
 
 ENCODERS: dict[str, type[Propagation]] = {
     encoder.name: encoder
-    for encoder in (GraphConvolutionEncoder, LinearEncoder, APPNPEncoder, SAGEEncoder)
+    for encoder in (
+        GraphConvolutionEncoder,
+        LinearEncoder,
+        APPNPEncoder,
+        SAGEEncoder,
+        MultiHopEncoder,
+    )
 }
 """The encoders by name, as in `ModelSettings.encoder`."""

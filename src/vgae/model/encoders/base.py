@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
@@ -16,6 +16,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from vgae.data.graph import Features, FloatCSR, Graph
+from vgae.ground.errors import InputError
 from vgae.model.kernels import SparseMatrix
 from vgae.model.lengths import unit_rows
 from vgae.model.noise import Noise
@@ -82,6 +83,23 @@ class Encoder(nn.Module, ABC):
             The encoder cannot take this graph.
         """
 
+    def along(self, prepared: Any, graph: Graph) -> Any:  # noqa: ARG002 - by default there is none
+        """The same inputs along the edges of another graph of the same nodes: what masks need.
+
+        Parameters
+        ----------
+        prepared
+            What `prepare` returned.
+        graph
+            The message graph to take instead.
+
+        Raises
+        ------
+        InputError
+            The encoder does not implement this.
+        """
+        raise InputError(f"encoder {type(self).__name__}: has no along() and so takes no mask")
+
     @abstractmethod
     def forward(self, prepared: Any, noise: Noise | None = None) -> dict[str, Tensor]:
         """Outputs by name, each of shape (n_nodes, latent_dim).
@@ -129,6 +147,10 @@ class EncoderInput:
     def n_nodes(self) -> int:
         """Number of rows of the adjacency."""
         return self.adjacency.shape[0]
+
+    def n_links(self, self_loops: bool) -> Tensor:
+        """Number of links of each node, shape (n_nodes,); self loops were added or not."""
+        return self.adjacency.forward.row_starts.diff() - int(self_loops)
 
     @classmethod
     def from_matrices(
@@ -303,7 +325,10 @@ class Propagation(Encoder):
         self.n_rounds = settings.layers_used
         shapes = self.shapes(n_inputs)
         self.weight = nn.ParameterDict(
-            {name: glorot_uniform(shape, generator) for name, shape in shapes.items()}
+            {
+                name: nn.Parameter(self.initial(name, shape, generator))
+                for name, shape in shapes.items()
+            }
         )
         self.bias = nn.ParameterDict(
             {name: nn.Parameter(torch.zeros(shapes[name][1])) for name in self.biased(shapes)}
@@ -361,16 +386,34 @@ class Propagation(Encoder):
         """How many rounds do nothing but multiply by A, so that they can be done ahead."""
         return 0
 
+    def read(self, states: Sequence[Tensor], n_links: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+        """The outputs by name, without biases; by default, equal parts of the last state."""
+        parts = states[-1].chunk(len(self.outputs), dim=1)
+        # Copies, because operations on strided halves take several times as long.
+        return {name: part.contiguous() for name, part in zip(self.outputs, parts, strict=True)}
+
+    def initial(self, name: str, shape: tuple[int, int], generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """A weight at the start; by default as in `glorot_uniform`."""
+        return glorot_uniform(shape, generator)
+
     # ------------------------------------------------------------------ what follows
 
     def prepare(self, graph: Graph, inputs: Features | None) -> EncoderInput:
         """See `Encoder.prepare`."""
-        ahead = 0 if self.settings.edge_dropout else self.ahead
+        moves = self.settings.edge_dropout or self.settings.mask
+        ahead = 0 if moves else self.ahead
         return EncoderInput.from_matrices(self.adjacency(graph), inputs, ahead=ahead)
+
+    def along(self, prepared: EncoderInput, graph: Graph) -> EncoderInput:
+        """See `Encoder.along`."""
+        if prepared.propagated:
+            raise ValueError("the inputs were multiplied by another adjacency ahead")
+        adjacency = SparseMatrix.from_scipy(sparse.csr_array(self.adjacency(graph)))
+        return replace(prepared, adjacency=adjacency.to(self.first_weight.device))
 
     def forward(self, prepared: EncoderInput, noise: Noise | None = None) -> dict[str, Tensor]:
         """See `Encoder.forward`."""
-        return self.read_out(self.states(prepared, noise)[-1])
+        return self.read_out(self.states(prepared, noise), prepared.n_links(self.self_loops))
 
     def states(self, prepared: EncoderInput, noise: Noise | None = None) -> list[Tensor]:
         """The states before the first round and after each; some are skipped if done ahead."""
@@ -389,14 +432,18 @@ class Propagation(Encoder):
             states.append(self.update(level, received, states[-1], states[0]))
         return states
 
-    def read_out(self, state: Tensor) -> dict[str, Tensor]:
-        """The outputs by name, from the last state."""
-        parts = state.chunk(len(self.outputs), dim=1)
-        # Copies, because operations on strided halves take several times as long.
-        found = {
-            name: self._with_bias(name, part.contiguous())
-            for name, part in zip(self.outputs, parts, strict=True)
-        }
+    def read_out(self, states: Sequence[Tensor], n_links: Tensor) -> dict[str, Tensor]:
+        """The outputs by name.
+
+        Parameters
+        ----------
+        states
+            The states before the first round and after each.
+        n_links
+            Number of each node's links, shape (n_nodes,).
+        """
+        read = self.read(states, n_links)
+        found = {name: self._with_bias(name, value) for name, value in read.items()}
         if self.settings.unit_norm:
             found["mean"] = unit_rows(found["mean"]) * torch.exp(self.log_length)
         return found
@@ -409,7 +456,7 @@ class Propagation(Encoder):
         return values + self.bias[name] if name in self.bias else values
 
 
-def glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> nn.Parameter:
+def glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16).
 
     Examples
@@ -419,4 +466,4 @@ def glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> nn.Par
     True
     """
     bound = math.sqrt(6.0 / sum(shape))
-    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+    return torch.empty(shape).uniform_(-bound, bound, generator=generator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -90,9 +90,11 @@ class ModuleEncoder(Encoder):
             )
         dense: Any = inputs
         dense = dense.toarray() if sparse.issparse(dense) else np.asarray(dense)
-        pattern = graph.adjacency.tocoo()
-        edges = np.stack([pattern.row, pattern.col]).astype(np.int64)
-        return EdgeIndex(torch.from_numpy(dense.astype(np.float32)), torch.from_numpy(edges))
+        return EdgeIndex(torch.from_numpy(dense.astype(np.float32)), _both_directions(graph))
+
+    def along(self, prepared: EdgeIndex, graph: Graph) -> EdgeIndex:
+        """See `Encoder.along`."""
+        return replace(prepared, edge_index=_both_directions(graph).to(prepared.x.device))
 
     def forward(self, prepared: EdgeIndex, noise: Noise | None = None) -> dict[str, Tensor]:
         """See `Encoder.forward`."""
@@ -127,3 +129,8 @@ class ModuleEncoder(Encoder):
                     f"encoder {self._called}: {name} has shape {tuple(part.shape)}, not "
                     f"({n_nodes}, {self.latent_dim}): one row per node, latent_dim columns"
                 )
+
+
+def _both_directions(graph: Graph) -> Tensor:
+    pattern = graph.adjacency.tocoo()
+    return torch.from_numpy(np.stack([pattern.row, pattern.col]).astype(np.int64))

@@ -27,6 +27,7 @@ MODULES = (
     "vgae.model.kernels.numba_engine",
     "vgae.model.kernels.ranking",
     "vgae.model.kernels.sparse",
+    "vgae.learning.baselines.als",
     "vgae.learning.baselines.heuristics",
     "vgae.learning.baselines.walks",
 )

@@ -1,0 +1,110 @@
+"""What each training step learns from: the whole graph, or edges hidden from the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from vgae.data.graph import Graph
+from vgae.ground.config import stream_seed
+from vgae.ground.errors import InputError
+from vgae.model.network import GraphAutoEncoder
+from vgae.model.objective import Targets
+
+__all__ = ["Batch", "BatchOf", "batches"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from.
+
+    Attributes
+    ----------
+    prepared
+        The message graph in the encoder's form.
+    targets
+        The positive pairs.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> from vgae.model.settings import ModelSettings
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0)
+    >>> batch = Batch(network.prepare(graph, None), network.targets(graph))
+    >>> batch.to(torch.device("cpu")).targets.n_nodes
+    3
+    """
+
+    prepared: Any
+    targets: Targets
+
+    def to(self, device: torch.device) -> Batch:
+        """Copy the tensors to a device."""
+        return Batch(self.prepared.to(device), self.targets.to(device))
+
+
+BatchOf = Callable[[int], Batch]
+"""The batch of a step by the step's number: training goes on from anywhere."""
+
+
+def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int) -> BatchOf:
+    """What the steps of a fit learn from, as the settings say.
+
+    Without a mask, every batch is the whole training graph. With one, each step hides another
+    random share of the edges: the others carry messages, and the hidden ones are the positive
+    pairs. So an edge is never predicted from itself, as it is in the paper's model (Li et al. 2023,
+    "What's Behind the Mask", MaskGAE).
+
+    Parameters
+    ----------
+    network
+        The model.
+    graph
+        The training graph.
+    prepared
+        The same in the encoder's form, on the device of the model.
+    seed
+        Seed of the masks.
+
+    Raises
+    ------
+    InputError
+        The graph has no edges, or a single one and there is a mask; a weight is no count; or the
+        encoder takes no mask.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2), (2, 3)])
+    >>> from vgae.model.settings import ModelSettings
+    >>> settings = ModelSettings(mask=0.4, pairs="sampled")
+    >>> network = GraphAutoEncoder(settings, n_inputs=4, seed=0)
+    >>> batch = batches(network, graph, network.prepare(graph, None), seed=0)(1)
+    >>> batch.targets.pairs().shape, batch.prepared.n_nodes
+    (torch.Size([1, 2]), 4)
+    """
+    share, device = network.settings.mask, next(network.parameters()).device
+    if not share:
+        whole = Batch(prepared, network.targets(graph)).to(device)
+        return lambda _: whole
+    if graph.n_edges < 2:
+        raise InputError(
+            f"mask: hides some edges and keeps others, and the training graph has {graph.n_edges}; "
+            "fit without a mask (--mask 0)"
+        )
+    n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
+
+    def masked(step: int) -> Batch:
+        random = np.random.default_rng([stream_seed(seed, "mask"), step])
+        order = random.permutation(graph.n_edges)
+        hidden, kept = (
+            graph.with_edges(graph.edges[np.sort(chosen)])
+            for chosen in (order[:n_hidden], order[n_hidden:])
+        )
+        along = network.encoder.along(prepared, kept)
+        return Batch(along, network.targets(hidden).to(device))
+
+    return masked

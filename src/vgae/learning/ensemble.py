@@ -1,0 +1,155 @@
+"""Several models as one: their vectors as evidence, and scores of all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vgae.data.graph import Features, Graph
+from vgae.learning.combiner import CombinedScores, Combiner
+from vgae.learning.evidence import Evidence, evidence_of
+from vgae.learning.scores import ModelScores, Scores
+from vgae.model.latents import Latent
+from vgae.model.network import GraphAutoEncoder
+from vgae.model.settings import N_DEGREE_CLASSES, ModelSettings
+
+__all__ = ["MeanScores", "evidence_about", "member_seed", "scores_of_members"]
+
+Vectors = NDArray[np.float32]
+
+
+def member_seed(seed: int, member: int) -> int:
+    """The seed of a member of an ensemble; the first has that of the fit.
+
+    Examples
+    --------
+    >>> member_seed(7, 0), member_seed(7, 1) != member_seed(8, 0)
+    (7, True)
+    """
+    return seed if member == 0 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
+
+
+@final
+class MeanScores(Scores):
+    """The mean of several scores of the same pairs.
+
+    Parameters
+    ----------
+    members
+        Scores of the same nodes; the embedding is that of the first.
+
+    Examples
+    --------
+    >>> from vgae.learning.scores import VectorScores
+    >>> one, other = VectorScores(np.ones((2, 1))), VectorScores(2.0 * np.ones((2, 1)))
+    >>> mean = MeanScores([one, other])
+    >>> mean.pairs([(0, 1)]).tolist(), mean.rows([0]).tolist(), mean.vectors.shape
+    ([2.5], [[2.5, 2.5]], (2, 1))
+    """
+
+    def __init__(self, members: Sequence[Scores]) -> None:
+        self.n_nodes, self._members = members[0].n_nodes, list(members)
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """The embedding of the first."""
+        return self._members[0].vectors
+
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        mean: NDArray[np.float32] = np.mean([one.pairs(pairs) for one in self._members], axis=0)
+        return mean
+
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        total = np.zeros((len(rows), self.n_nodes))
+        for one in self._members:
+            total += one.rows(rows)
+        return (total / len(self._members)).astype(np.float32)
+
+
+def evidence_about(
+    messages: Graph,
+    latents: Sequence[Latent],
+    settings: ModelSettings,
+    features: Features | None,
+) -> Evidence:
+    """The evidence of a graph, with the vectors of all members.
+
+    Parameters
+    ----------
+    messages
+        The graph whose links count.
+    latents
+        The posterior of each member, over the same nodes.
+    settings
+        What the members consist of.
+    features
+        Features of the nodes, or None.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from vgae.model.latents import Point
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> latents = [Point(torch.eye(3)), Point(2 * torch.eye(3))]
+    >>> evidence = evidence_about(graph, latents, ModelSettings(latent_dim=3), None)
+    >>> evidence.table([(0, 0)])[0, 0]  # the cosine of a node with itself
+    1.0
+    """
+    parts = [_hops(latent.mean.detach().cpu().numpy(), settings) for latent in latents]
+    scale = np.float32(1.0 / np.sqrt(len(parts)))
+    hops = [np.concatenate(hop, axis=1) * scale for hop in zip(*parts, strict=True)]
+    used = None if settings.features == "none" else features
+    return evidence_of(messages, hops=hops, features=used)
+
+
+def _hops(mean: Vectors, settings: ModelSettings) -> list[Vectors]:
+    """Vectors of unit length: those of each hop, or the directions of the whole embedding."""
+    if settings.encoder == "multi-hop":
+        return np.split(mean[:, :-N_DEGREE_CLASSES], settings.n_hops, axis=1)
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    return [mean / np.where(length > 0, length, 1.0).astype(np.float32)]
+
+
+def scores_of_members(
+    networks: Sequence[GraphAutoEncoder],
+    latents: Sequence[Latent],
+    *,
+    messages: Graph,
+    features: Features | None,
+    combiner: Combiner | None,
+) -> Scores:
+    """The scores of one or several models, with the combiner's evidence if there is one.
+
+    Parameters
+    ----------
+    networks, latents
+        The members, and the posterior of each.
+    messages
+        The graph whose links count.
+    features
+        Features of the nodes, or None.
+    combiner
+        Weights of the evidence, or None.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from vgae.model.latents import Point
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)])
+    >>> network = GraphAutoEncoder(ModelSettings(latent_dim=3), n_inputs=3, seed=0)
+    >>> scores = scores_of_members(
+    ...     [network], [Point(torch.eye(3))], messages=graph, features=None, combiner=None
+    ... )
+    >>> scores.pairs([(0, 1)]).tolist()
+    [0.0]
+    """
+    if combiner is not None:
+        evidence = evidence_about(messages, latents, networks[0].settings, features)
+        return CombinedScores(evidence, combiner, latents[0].mean.detach().cpu().numpy())
+    members = [
+        ModelScores.of(network, latent) for network, latent in zip(networks, latents, strict=True)
+    ]
+    return members[0] if len(members) == 1 else MeanScores(members)

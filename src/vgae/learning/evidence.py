@@ -1,0 +1,345 @@
+"""What is known about a pair of nodes: similarities, paths, components and degrees, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from vgae.data.graph import Features, FloatCSR, Graph
+from vgae.learning.paths import LengthThreeScores, WalkScores
+from vgae.learning.baselines.heuristics import NeighborhoodScores
+from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
+from vgae.model.encoders.hops import degree_classes
+from vgae.model.inputs import InputScaling
+from vgae.model.settings import N_DEGREE_CLASSES
+
+__all__ = ["GROUPS", "Column", "Evidence", "Similarity", "Term", "evidence_of"]
+
+Values = NDArray[np.floating]
+Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Nodes at the two ends, of shapes that broadcast: (n,) each, or (n_rows, 1) and (1, n_nodes)."""
+
+GROUPS = {
+    "learned": "learned similarity",
+    "features": "feature similarity",
+    "walks": "random walks",
+    "paths": "common neighbours and paths",
+    "components": "connected components",
+    "degree": "degrees",
+}
+"""The groups of evidence, and what they are called."""
+
+MOST_WALK_WORK = 5e9
+"""Nodes times links beyond which random walks from all nodes take too long to be evidence."""
+MOST_FEATURES = 2e7
+"""Numbers of a propagated feature matrix beyond which it is no evidence."""
+DENSE = 0.2
+"""Share of numbers that are not zero from which on a sparse matrix is slower than a dense one."""
+LEAST_WALK = 1e-9
+PATH_SCALE = 10.0
+"""Paths count log(1 + 10 x): their sums are far below one."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One kind of evidence: a number per pair.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    group
+        A name in `GROUPS`.
+    value
+        From the scores of the term and the nodes at both ends to the numbers.
+
+    Examples
+    --------
+    >>> column = Column("rank", "degree", lambda scores, ends: ends[0] + ends[1])
+    >>> column.value(None, (np.array([0, 1]), np.array([2, 2]))).tolist()
+    [2, 3]
+    """
+
+    name: str
+    group: str
+    value: Callable[[Any, Ends], Any]
+
+
+@dataclass(frozen=True)
+class Term:
+    """Columns that are made from the same scores of pairs, or from the nodes alone.
+
+    Examples
+    --------
+    >>> Term(None, (Column("rank", "degree", lambda scores, ends: ends[0]),)).columns[0].name
+    'rank'
+    """
+
+    scores: Scores | None
+    columns: tuple[Column, ...]
+
+
+@final
+class Similarity(Scores):
+    """Inner products of dense vectors in single precision, for many dimensions.
+
+    Parameters
+    ----------
+    vectors
+        Shape (n_nodes, dim), float32.
+
+    Examples
+    --------
+    >>> scores = Similarity(np.eye(2, dtype=np.float32))
+    >>> scores.pairs([(0, 1)]).tolist(), scores.rows([1]).tolist(), scores.vectors.shape
+    ([0.0], [[0.0, 1.0]], (2, 2))
+    """
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        self.n_nodes = len(vectors)
+        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The vectors."""
+        return self._vectors
+
+    def _pairs(self, pairs: NDArray[np.int64]) -> Values:
+        found = np.empty(len(pairs), np.float32)
+        for chosen in blocks(np.arange(len(pairs)), block_rows(self._vectors.shape[1], 2**22)):
+            first, second = (self._vectors[pairs[chosen, side]] for side in (0, 1))
+            found[chosen] = np.einsum("ij,ij->i", first, second)
+        return found
+
+    def _rows(self, rows: NDArray[np.int64]) -> Values:
+        with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+            found: NDArray[np.float32] = self._vectors[rows] @ self._vectors.T
+        return found
+
+
+class Evidence:
+    """The evidence about all pairs of a graph's nodes, computed for the pairs that are asked for.
+
+    Memory is that of the graph and of the vectors that are compared.
+
+    Parameters
+    ----------
+    terms
+        What there is.
+    n_nodes
+        Number of nodes.
+
+    Examples
+    --------
+    >>> path = Graph.from_edges([(0, 1), (1, 2)])
+    >>> evidence = evidence_of(path, hops=[])
+    >>> evidence.table([(0, 2)]).shape == (1, len(evidence.columns)), evidence.columns[0].group
+    (True, 'walks')
+    >>> weights = np.ones(len(evidence.columns))
+    >>> sums = evidence.weighted_rows(np.array([0]), weights)
+    >>> bool(np.isclose(sums[0, 2], evidence.table([(0, 2)]).sum()))
+    True
+    """
+
+    def __init__(self, terms: Sequence[Term], n_nodes: int) -> None:
+        self.terms, self.n_nodes = tuple(terms), n_nodes
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns, in the order of their numbers."""
+        return tuple(column for term in self.terms for column in term.columns)
+
+    def table(self, pairs: ArrayLike) -> NDArray[np.float64]:
+        """The evidence about pairs of node indices, shape (n_pairs, n_columns)."""
+        asked = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+        made = self._made(lambda scores: scores.pairs(asked), (asked[:, 0], asked[:, 1]))
+        return np.stack([np.broadcast_to(values, len(asked)) for values in made], axis=1).astype(
+            np.float64
+        )
+
+    def weighted_rows(
+        self, rows: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Weighted sums of the evidence about the given nodes and every node.
+
+        Parameters
+        ----------
+        rows
+            Node indices, shape (n_rows,).
+        weights
+            One per column.
+
+        Returns
+        -------
+        Shape (n_rows, n_nodes).
+        """
+        total = np.zeros((len(rows), self.n_nodes))
+        every = np.arange(self.n_nodes)
+        made = self._made(lambda scores: scores.rows(rows), (rows[:, None], every[None, :]))
+        for weight, values in zip(weights, made, strict=True):
+            total += weight * values
+        return total
+
+    def _made(self, asked: Callable[[Scores], Values], ends: Ends) -> Iterator[Any]:
+        for term in self.terms:
+            scores = None if term.scores is None else asked(term.scores)
+            for column in term.columns:
+                yield column.value(scores, ends)
+
+
+def evidence_of(
+    messages: Graph,
+    *,
+    hops: Sequence[NDArray[np.float32]],
+    features: Features | None = None,
+) -> Evidence:
+    """The evidence that a graph gives, with that of a model's embeddings.
+
+    Parameters
+    ----------
+    messages
+        The graph whose links count.
+    hops
+        Vectors of unit length for each hop, of all members of an ensemble side by side, and divided
+        by the square root of their number: shape (n_nodes, dim) each.
+    features
+        Features of the nodes, or None. They are weighted by inverse document frequency.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2)], features=np.eye(3))
+    >>> columns = evidence_of(graph, hops=[np.eye(3)], features=graph.features).columns
+    >>> sorted({column.group for column in columns})
+    ['components', 'degree', 'features', 'learned', 'paths', 'walks']
+    """
+    terms = [
+        Term(Similarity(vectors), (Column(_hop_name(hop), "learned", _itself),))
+        for hop, vectors in enumerate(hops)
+    ]
+    if features is not None:
+        terms += _feature_terms(messages, features)
+    adjacency, degrees = messages.adjacency, messages.degrees.astype(np.float64)
+    if messages.n_nodes * float(adjacency.nnz) <= MOST_WALK_WORK:
+        terms.append(_walk_term(adjacency, degrees))
+    terms += [*_path_terms(adjacency, degrees), _component_term(adjacency), *_degree_terms(degrees)]
+    return Evidence(terms, messages.n_nodes)
+
+
+def _hop_name(hop: int) -> str:
+    return f"learned similarity, {hop} {'hop' if hop == 1 else 'hops'}"
+
+
+def _itself(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
+    return scores
+
+
+def _feature_terms(messages: Graph, features: Features) -> Iterator[Term]:
+    """Products and cosines of features after 0, 1 and 2 propagations."""
+    vectors: Any = InputScaling.learned(features, "idf").apply(features)
+    adjacency = messages.normalized_adjacency()
+    for hop in range(3):
+        if hop:
+            vectors = adjacency @ vectors
+        if sparse.issparse(vectors) and vectors.nnz > DENSE * np.prod(vectors.shape):
+            vectors = vectors.toarray()
+        size = vectors.nnz if sparse.issparse(vectors) else vectors.size
+        if size > MOST_FEATURES:
+            return
+        squares = vectors.multiply(vectors) if sparse.issparse(vectors) else vectors**2
+        length = np.sqrt(np.asarray(squares.sum(axis=1), dtype=np.float64)).ravel()
+        inverse = 1.0 / np.where(length > 0, length, 1.0)
+        scores = RowProducts(vectors) if sparse.issparse(vectors) else Similarity(vectors)
+        after = f"{hop} {'hop' if hop == 1 else 'hops'}"
+        yield Term(
+            scores,
+            (
+                Column(f"product of features, {after}", "features", _itself),
+                Column(f"cosine of features, {after}", "features", _scaled(inverse)),
+            ),
+        )
+
+
+def _scaled(factor: NDArray[np.float64]) -> Callable[[Values, Ends], Values]:
+    return lambda scores, ends: scores * (factor[ends[0]] * factor[ends[1]])
+
+
+def _walk_term(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> Term:
+    """Logarithms of walks, as they are and relative to the degrees; zero where there are none."""
+    inverse = 1.0 / np.sqrt(np.maximum(degrees, 1.0))
+
+    def log_of(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
+        found: Values = np.log(np.maximum(scores, LEAST_WALK) / LEAST_WALK)
+        return found
+
+    def relative(scores: Values, ends: Ends) -> Values:
+        share = np.maximum(scores * (inverse[ends[0]] * inverse[ends[1]]), LEAST_WALK / 100.0)
+        found: Values = np.where(scores > LEAST_WALK, np.log(share / (LEAST_WALK / 100.0)), 0.0)
+        return found
+
+    return Term(
+        WalkScores(adjacency),
+        (
+            Column("random walks", "walks", log_of),
+            Column("random walks relative to degrees", "walks", relative),
+        ),
+    )
+
+
+def _path_terms(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> list[Term]:
+    def log_of(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
+        found: Values = np.log1p(PATH_SCALE * scores)
+        return found
+
+    def exists(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
+        return np.asarray(scores > 0, dtype=np.float32)
+
+    common = NeighborhoodScores(adjacency, 1.0 / np.maximum(degrees, 2.0))
+    named = (("common neighbours", common), ("paths of length three", LengthThreeScores(adjacency)))
+    return [
+        Term(
+            scores,
+            (
+                Column(f"{name}, weighted", "paths", log_of),
+                Column(f"{name}, any", "paths", exists),
+            ),
+        )
+        for name, scores in named
+    ]
+
+
+def _component_term(adjacency: FloatCSR) -> Term:
+    component = sparse.csgraph.connected_components(adjacency, directed=False)[1]
+    log_size = np.log(np.bincount(component)[component])
+
+    def same(_: Any, ends: Ends) -> Values:
+        return np.asarray(component[ends[0]] == component[ends[1]], dtype=np.float32)
+
+    return Term(
+        None,
+        (
+            Column("the same component", "components", same),
+            Column("size of the components", "components", _sum_of(log_size)),
+        ),
+    )
+
+
+def _degree_terms(degrees: NDArray[np.float64]) -> list[Term]:
+    import torch
+
+    classes = degree_classes(torch.from_numpy(degrees.astype(np.int64))).numpy()
+    columns = [
+        Column(f"degree of class {number}", "degree", _sum_of((classes == number).astype(float)))
+        for number in range(N_DEGREE_CLASSES)
+    ]
+    columns.append(Column("logarithm of degrees", "degree", _sum_of(np.log1p(degrees))))
+    return [Term(None, tuple(columns))]
+
+
+def _sum_of(values: NDArray[np.floating]) -> Callable[[Any, Ends], Values]:
+    return lambda _, ends: values[ends[0]] + values[ends[1]]
