@@ -135,6 +135,8 @@ def _spoil_value(value: Any, random: np.random.Generator) -> str:
 
 def _spoilt_table(path: Path, random: np.random.Generator) -> str:
     table = pyarrow.parquet.read_table(path)
+    if table.num_columns == 1:  # a method without an embedding
+        table = table.append_column("z0", pa.array(np.ones(table.num_rows, np.float32)))
     column, row = int(random.integers(1, table.num_columns)), int(random.integers(table.num_rows))
     cells = table.column(column).to_pylist()
     ids = table.column(0).to_pylist()

@@ -6,6 +6,7 @@ import json
 import resource
 import shutil
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,32 +15,38 @@ import numpy as np
 import pytest
 from places import RUNS
 from run_folders import damage
+from shared_words import registered
 
 import vgae
 from vgae.data.graph import Graph
 from vgae.data.io import read_graph
 from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
+from vgae.learning.store import FORMAT_VERSION
 
-EARLIER = ("format-1", "format-2", "format-3", "format-3-joined")
+EARLIER = ("format-1", "format-2", "format-3", "format-3-joined", "format-4")
 
 
-def n_features(model: vgae.LinkModel) -> int:
+def n_features(model: Any) -> int:
     return int(model.fitted_.n_features)
 
 
-def numbers_of(model: vgae.LinkModel) -> dict[str, Any]:
+def numbers_of(model: Any) -> dict[str, Any]:
     """Every kind of answer, as arrays of numbers."""
     ids = model.ids_.tolist()
     pairs = list(pairwise(ids))
-    features = np.ones((1, n_features(model))) if n_features(model) else None
-    other = Graph.from_pairs(pairs)
-    if features is not None:
-        other = other.with_features(np.ones((other.n_nodes, features.shape[1])))
     found = {
         "predict": model.predict_proba(pairs),
         "recommend": [link.probability for link in model.recommend(5)],
         "partners": [link.probability for link in model.recommend(2, nodes=ids[:2])],
+    }
+    if isinstance(model, vgae.LinkBaseline):
+        return found | {"vectors": [] if model.embedding_ is None else model.embedding_}
+    features = np.ones((1, n_features(model))) if n_features(model) else None
+    other = Graph.from_pairs(pairs)
+    if features is not None:
+        other = other.with_features(np.ones((other.n_nodes, features.shape[1])))
+    found |= {
         "embed": model.embed(other),
         "vectors": model.embedding_,
         "deviations": [] if model.embedding_std_ is None else model.embedding_std_,
@@ -51,8 +58,8 @@ def numbers_of(model: vgae.LinkModel) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Runs of all formats, with features and without."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """Runs of all formats, with features and without, of models and of baselines."""
     folder = tmp_path_factory.mktemp("runs")
     rows = [(f"n{i:02}", f"n{(i + k) % 30:02}") for i in range(30) for k in (1, 4)]
     (folder / "e.csv").write_text("source,target\n" + "".join(f"{a},{b}\n" for a, b in rows))
@@ -63,13 +70,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     with_features = vgae.VGAE(features="unit", bias=True, **options)
     with_features.fit(split_edges(graph, seed=3, validation=0.1, test=0.1)).save(folder / "a")
     vgae.GAE(features="none", **options).fit(graph).save(folder / "b")
-    return [folder / "a", folder / "b", *(RUNS / name for name in EARLIER)]
+    weighted = Graph.from_edges(graph.edges, ids=graph.ids, weights=np.arange(graph.n_edges) + 1.0)
+    with registered() as reads_features:
+        baselines = {"katz": weighted, "spectral": weighted, reads_features: graph}
+        for name, data in baselines.items():
+            split = split_edges(data, seed=3, validation=0.1, test=0.1)
+            vgae.LinkBaseline(name).fit(split).save(folder / name)
+        made = [folder / name for name in ("a", "b", *baselines)]
+        yield [*made, *(RUNS / name for name in EARLIER)]
 
 
 @pytest.mark.parametrize("name", EARLIER)
 def test_runs_of_earlier_formats_answer_as_they_did(name: str) -> None:
     told = json.loads((RUNS / f"{name}.json").read_text())
-    model = vgae.load(RUNS / name)
+    model: Any = vgae.load(RUNS / name)
     pairs = [tuple(pair) for pair in told["pairs"]]
     assert model.predict_proba(pairs).tolist() == told["probabilities"]
     assert [list(link) for link in model.recommend(3)] == told["links"]
@@ -89,7 +103,9 @@ def test_runs_of_earlier_formats_answer_as_they_did(name: str) -> None:
 def test_runs_of_earlier_formats_are_saved_in_this_one(name: str, tmp_path: Path) -> None:
     model = vgae.load(RUNS / name)
     model.save(tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 4
+    assert (
+        json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == FORMAT_VERSION
+    )
     assert vgae.load(tmp_path / "run").recommend(3) == model.recommend(3)
 
 

@@ -26,13 +26,31 @@ if TYPE_CHECKING:
     from vgae.data.io import read_graph, write_graph
     from vgae.data.split import Split, load_split, save_split, split_edges
     from vgae.ground.errors import InputError, NotFittedError, VgaeError
-    from vgae.people.api import GAE, VGAE, Comparison, Evaluation, Link, evaluate, load
+    from vgae.people.api import (
+        GAE,
+        VGAE,
+        Comparison,
+        Evaluation,
+        Link,
+        LinkBaseline,
+        evaluate,
+        load,
+    )
     from vgae.people.pipeline import NodeVectors
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "vgae.people.api": ("GAE", "VGAE", "Comparison", "Evaluation", "Link", "evaluate", "load"),
+    "vgae.people.api": (
+        "GAE",
+        "VGAE",
+        "Comparison",
+        "Evaluation",
+        "Link",
+        "LinkBaseline",
+        "evaluate",
+        "load",
+    ),
     "vgae.data.datasets": ("load_dataset",),
     "vgae.ground.errors": ("InputError", "NotFittedError", "VgaeError"),
     "vgae.data.graph": ("Graph",),
@@ -64,6 +82,7 @@ __all__ = [
     "Graph",
     "InputError",
     "Link",
+    "LinkBaseline",
     "NodeVectors",
     "NotFittedError",
     "Split",

@@ -44,7 +44,9 @@ def kept(fitted: Fitted, folder: Path, parts: Parts | None = None) -> Fitted:
     """The same from its files."""
     with staged_run(folder, overwrite=False) as staged:
         save_fitted(fitted, staged)
-    return load_fitted(folder, parts)
+    back = load_fitted(folder, parts)
+    assert isinstance(back, Fitted)
+    return back
 
 
 def answers(fitted: Fitted) -> list[NDArray[Any]]:
@@ -60,7 +62,7 @@ def answers(fitted: Fitted) -> list[NDArray[Any]]:
     ]
 
 
-def same_bits(one: Fitted, other: Fitted) -> None:
+def same_bits(one: Any, other: Any) -> None:
     for a, b in zip(answers(one), answers(other), strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_array_equal(a, b)

@@ -12,6 +12,7 @@ from vgae.data.graph import Graph
 from vgae.data.split import Split, TrainingView, split_edges
 from vgae.learning.fitting import fit, untrained
 from vgae.learning.judge import link_scores
+from vgae.learning.scores import ModelScores
 from vgae.learning.settings import FitSettings
 from vgae.model.kernels import choose_engine
 
@@ -126,6 +127,7 @@ def test_a_loaded_run_is_calibrated_as_it_was(split: Split, tmp_path: Path) -> N
 
 def test_probabilities_are_summed_by_any_engine_alike(split: Split) -> None:
     fitted = fit(split, FitSettings.of("gae", steps=10, offset="constant"))
+    assert isinstance(fitted.scores, ModelScores)
     factors = fitted.scores.factors
     assert factors is not None
     sums = [

@@ -16,13 +16,12 @@ from vgae.ground.errors import InputError
 from vgae.learning.metrics import link_metrics
 from vgae.learning.scores import ModelScores
 from vgae.learning.settings import TrainSettings
+from vgae.learning.batches import Batch
 from vgae.learning.train import (
-    Batch,
     Best,
     StepRecord,
     TrainState,
     finishing_on_interrupt,
-    full_batch,
     held_out_metrics,
     step,
     train,
@@ -248,8 +247,7 @@ def state_of(graph: Graph, model: dict[str, object], noise: str, seed: int = 0) 
 
 
 def batch_of(state: TrainState, graph: Graph) -> Batch:
-    (batch,) = full_batch(state.network, graph, state.network.prepare(graph, None))
-    return batch
+    return Batch(state.network.prepare(graph, None), state.network.targets(graph))
 
 
 def values(state: TrainState) -> dict[str, object]:

@@ -175,6 +175,7 @@ def test_recommend_leaves_known_edges_out(call: Caller, run: Path, edges: Path) 
 
 def test_embed_writes_means_and_deviations(call: Caller, run: Path) -> None:
     model = vgae.load(run)
+    assert model.embedding_ is not None
     assert call("embed", run, "--out", "v.parquet").status == 0
     table = pyarrow.parquet.read_table("v.parquet")
     assert table.column_names[:2] == ["node", "z0"]

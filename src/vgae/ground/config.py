@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vgae.ground.errors import InputError, not_among
 
-__all__ = ["Dimension", "Settings", "stream_seed", "strict_json"]
+__all__ = ["Dimension", "Fraction", "Settings", "stream_seed", "strict_json"]
 
 Dimension = Annotated[int, Field(ge=1, le=2**16)]
 """Width of a layer or an embedding; a larger number is a slip that would fill the memory."""
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]
+"""A number from 0 to 1; sums of fractions are rounded."""
 
 
 class Settings(BaseModel):

@@ -408,7 +408,8 @@ def _counts_of_some_rows(
         reached = np.searchsorted(levels, found[~np.isnan(found)], side="right")
         counts += np.bincount(reached, minlength=len(counts))
     n_open = n_nodes * (n_nodes - 1) // 2 - known.nnz // 2
-    return counts * (n_open / max(counts.sum(), 1.0))
+    scaled: NDArray[np.float64] = counts * (n_open / max(counts.sum(), 1.0))
+    return scaled
 
 
 def _random_pairs(n_nodes: int, n_pairs: int, random: np.random.Generator) -> NDArray[np.int64]:

@@ -65,8 +65,11 @@ class Combiner(Settings):
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
-        sizes = {len(getattr(self, name)) for name in type(self).model_fields if name not in
-                 ("intercept", "n_edges")}
+        sizes = {
+            len(getattr(self, name))
+            for name in type(self).model_fields
+            if name not in ("intercept", "n_edges")
+        }
         if len(sizes) != 1 or not set(self.groups) <= set(GROUPS):
             raise ValueError("columns, groups, weights, means and deviations do not match")
         return self

@@ -6,19 +6,41 @@ from collections.abc import Sequence
 from typing import final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vgae.data.graph import Features, Graph
 from vgae.learning.combiner import CombinedScores, Combiner
 from vgae.learning.evidence import Evidence, evidence_of
 from vgae.learning.scores import ModelScores, Scores
+from vgae.learning.settings import FitSettings
+from vgae.model.inputs import InputScaling, node_inputs
 from vgae.model.latents import Latent
+from vgae.model.lengths import unit_rows
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.settings import N_DEGREE_CLASSES, ModelSettings
 
-__all__ = ["MeanScores", "evidence_about", "member_seed", "scores_of_members"]
+__all__ = ["MeanScores", "evidence_about", "inputs_of", "member_seed", "scores_of_members"]
 
 Vectors = NDArray[np.float32]
+
+
+def inputs_of(graph: Graph, settings: FitSettings) -> tuple[InputScaling, Features | None]:
+    """How features become inputs, and the inputs of the nodes; see `node_inputs`.
+
+    Examples
+    --------
+    >>> inputs_of(Graph.from_edges([(0, 1)]), FitSettings.of("gae"))[1] is None
+    True
+    """
+    shape = settings.network
+    return node_inputs(
+        graph,
+        features=shape.features,
+        structure=shape.structure,
+        structure_dim=shape.structure_dim,
+        seed=settings.seed,
+    )
 
 
 def member_seed(seed: int, member: int) -> int:
@@ -73,7 +95,6 @@ def evidence_about(
     messages: Graph,
     latents: Sequence[Latent],
     settings: ModelSettings,
-    features: Features | None,
 ) -> Evidence:
     """The evidence of a graph, with the vectors of all members.
 
@@ -84,9 +105,7 @@ def evidence_about(
     latents
         The posterior of each member, over the same nodes.
     settings
-        What the members consist of.
-    features
-        Features of the nodes, or None.
+        What the members consist of; with features="none" those of the graph are no evidence.
 
     Examples
     --------
@@ -94,14 +113,14 @@ def evidence_about(
     >>> from vgae.model.latents import Point
     >>> graph = Graph.from_edges([(0, 1), (1, 2)])
     >>> latents = [Point(torch.eye(3)), Point(2 * torch.eye(3))]
-    >>> evidence = evidence_about(graph, latents, ModelSettings(latent_dim=3), None)
+    >>> evidence = evidence_about(graph, latents, ModelSettings(latent_dim=3))
     >>> evidence.table([(0, 0)])[0, 0]  # the cosine of a node with itself
     1.0
     """
     parts = [_hops(latent.mean.detach().cpu().numpy(), settings) for latent in latents]
     scale = np.float32(1.0 / np.sqrt(len(parts)))
     hops = [np.concatenate(hop, axis=1) * scale for hop in zip(*parts, strict=True)]
-    used = None if settings.features == "none" else features
+    used = None if settings.features == "none" else messages.features
     return evidence_of(messages, hops=hops, features=used)
 
 
@@ -109,8 +128,8 @@ def _hops(mean: Vectors, settings: ModelSettings) -> list[Vectors]:
     """Vectors of unit length: those of each hop, or the directions of the whole embedding."""
     if settings.encoder == "multi-hop":
         return np.split(mean[:, :-N_DEGREE_CLASSES], settings.n_hops, axis=1)
-    length = np.linalg.norm(mean, axis=1, keepdims=True)
-    return [mean / np.where(length > 0, length, 1.0).astype(np.float32)]
+    unit: Vectors = unit_rows(torch.from_numpy(mean)).numpy()
+    return [unit]
 
 
 def scores_of_members(
@@ -118,7 +137,6 @@ def scores_of_members(
     latents: Sequence[Latent],
     *,
     messages: Graph,
-    features: Features | None,
     combiner: Combiner | None,
 ) -> Scores:
     """The scores of one or several models, with the combiner's evidence if there is one.
@@ -129,8 +147,6 @@ def scores_of_members(
         The members, and the posterior of each.
     messages
         The graph whose links count.
-    features
-        Features of the nodes, or None.
     combiner
         Weights of the evidence, or None.
 
@@ -141,13 +157,13 @@ def scores_of_members(
     >>> graph = Graph.from_edges([(0, 1), (1, 2)])
     >>> network = GraphAutoEncoder(ModelSettings(latent_dim=3), n_inputs=3, seed=0)
     >>> scores = scores_of_members(
-    ...     [network], [Point(torch.eye(3))], messages=graph, features=None, combiner=None
+    ...     [network], [Point(torch.eye(3))], messages=graph, combiner=None
     ... )
     >>> scores.pairs([(0, 1)]).tolist()
     [0.0]
     """
     if combiner is not None:
-        evidence = evidence_about(messages, latents, networks[0].settings, features)
+        evidence = evidence_about(messages, latents, networks[0].settings)
         return CombinedScores(evidence, combiner, latents[0].mean.detach().cpu().numpy())
     members = [
         ModelScores.of(network, latent) for network, latent in zip(networks, latents, strict=True)

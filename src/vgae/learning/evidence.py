@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +12,8 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Features, FloatCSR, Graph
-from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.baselines.heuristics import NeighborhoodScores
+from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
 from vgae.model.encoders.hops import degree_classes
 from vgae.model.inputs import InputScaling

@@ -5,74 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 from pydantic import ConfigDict, Field
+from scipy.special import expit
 
 from vgae.data.attributes import AttributeEncoding
-from vgae.data.graph import Features, Graph, count
+from vgae.data.graph import Graph
 from vgae.data.ids import IdArray
 from vgae.data.io import check_vectors
-from vgae.data.split import Protocol, Split, SplitSettings
+from vgae.data.split import Split, SplitSettings
 from vgae.ground.config import Settings
-from vgae.ground.errors import InputError, one_line
-from vgae.learning.calibration import Calibrator
+from vgae.ground.errors import InputError
 from vgae.learning.combiner import Combiner
-from vgae.learning.ensemble import scores_of_members
+from vgae.learning.ensemble import inputs_of, scores_of_members
+from vgae.learning.fitted_scores import FittedScores, HeldOutScores
 from vgae.learning.inductive import NewNodes, States, encode_graph, encode_new
-from vgae.learning.precision import expected_precision
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
-from vgae.model.inputs import InputScaling, node_inputs
+from vgae.model.inputs import InputScaling
 from vgae.model.kernels import choose_engine
 from vgae.model.latents import Gaussian, Latent, Point
 from vgae.model.network import GraphAutoEncoder
 
-__all__ = ["Fitted", "GraphRecord", "MetricsRecord"]
-
-Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0 + 1e-9)]  # sums of fractions are rounded
-Metrics = Annotated[dict[str, Fraction | None], Field(min_length=1)]
-
-
-class GraphRecord(Settings):
-    """The whole graph: fingerprint, sizes and, if known, its name.
-
-    Examples
-    --------
-    >>> GraphRecord(fingerprint="0" * 64, n_nodes=3, n_edges=2, n_features=0).weighted
-    False
-    """
-
-    name: str | None = None
-    fingerprint: Checksum
-    n_nodes: int = Field(ge=1)
-    n_edges: int = Field(ge=0)
-    n_features: int = Field(ge=0)
-    weighted: bool = False
-    n_added_nodes: int = Field(default=0, ge=0)
-    n_added_edges: int = Field(default=0, ge=0)
-
-
-class MetricsRecord(Settings):
-    """Held-out metrics with protocol and proportions; None if nothing was held out.
-
-    Examples
-    --------
-    >>> shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
-    >>> MetricsRecord(protocol="T", proportions=shares, seed=0, validation=None, test=None).test
-    """
-
-    protocol: Protocol
-    proportions: dict[Literal["train", "validation", "test"], Fraction]
-    seed: int = Field(ge=0)
-    validation: Metrics | None
-    test: Metrics | None
-    calibration: dict[str, Any] | None = None
+__all__ = ["Fitted"]
 
 
 class _StepLine(Settings):
@@ -84,11 +43,11 @@ class _StepLine(Settings):
     step: int = Field(ge=1)
     loss: float
     seconds: float = Field(ge=0.0)
-    validation: Metrics | None = None
+    validation: HeldOutScores | None = None
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(FittedScores):
     """A fitted model, checked whenever one is made, by a fit or from files.
 
     Attributes
@@ -97,15 +56,10 @@ class Fitted:
         All settings of the model and its training, and the seed.
     network
         The model with its weights.
-    split
-        Training and held-out pairs; its graph has the node ids and the known edges.
-    graph
-        Fingerprint, sizes and, if known, name of the whole graph, as plain values.
+    split, graph, calibrator, metrics
+        See `vgae.learning.fitted_scores.FittedScores`.
     scaling
         How features became inputs.
-    calibrator
-        The map from scores to probabilities that are frequencies; None if there were no validation
-        edges to learn it from.
     embedding, embedding_std
         Posterior means and standard deviations, shape (n_nodes, latent_dim); the deviations are
         None for a point-mass model.
@@ -114,8 +68,6 @@ class Fitted:
         the model.
     history
         One record per step, as plain values.
-    metrics
-        Held-out metrics with protocol and proportions, as plain values.
     engine
         Name of the engine that computed the sum over all pairs.
     interrupted
@@ -148,15 +100,11 @@ class Fitted:
 
     settings: FitSettings
     network: GraphAutoEncoder
-    split: Split
-    graph: Mapping[str, Any]
     scaling: InputScaling
-    calibrator: Calibrator | None
     embedding: NDArray[np.float32]
     embedding_std: NDArray[np.float32] | None
     states: States | None
     history: Sequence[Mapping[str, Any]]
-    metrics: Mapping[str, Any]
     engine: str
     interrupted: bool = False
     feature_encoding: Mapping[str, Any] | None = None
@@ -166,32 +114,14 @@ class Fitted:
     """The other models of an ensemble."""
     combiner: Combiner | None = None
     """Weights of the evidence; None if the models stand alone."""
-    features: Features | None = None
-    """Features of the nodes, which members and evidence are computed from."""
 
     def __post_init__(self) -> None:
-        graph = GraphRecord.parse(dict(self.graph), where="graph")
-        metrics = MetricsRecord.parse(dict(self.metrics), where="metrics")
+        super().__post_init__()
         for place, line in enumerate(self.history, start=1):
             if _StepLine.parse(dict(line), where=f"history, step {place}").step != place:
                 raise InputError(f"history: step {place} is missing")
         if self.feature_encoding is not None:
             AttributeEncoding.parse(dict(self.feature_encoding), where="attributes")
-        sizes = {
-            "nodes": (graph.n_nodes + graph.n_added_nodes, self.split.graph.n_nodes),
-            "edges": (graph.n_edges + graph.n_added_edges, self.split.graph.n_edges),
-        }
-        for name, (told, found) in sizes.items():
-            if told != found:
-                raise InputError(f"graph: has {told} {name}, but its split has {found}")
-        made = self.split.settings
-        # Metrics are those of the training, before any nodes were added.
-        proportions = metrics.proportions if graph.n_added_nodes else made.proportions
-        if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
-            raise InputError("metrics: protocol or proportions differ from those of the split")
-        for name in ("validation", "test"):
-            if bool(getattr(self.split, name)) != (getattr(metrics, name) is not None):
-                raise InputError(f"metrics: {name} does not match the split")
         self._check_arrays()
 
     def _check_arrays(self) -> None:
@@ -211,9 +141,9 @@ class Fitted:
     # ------------------------------------------------------------------- answers
 
     @property
-    def ids(self) -> IdArray:
-        """Node ids in the order of the rows."""
-        return self.split.graph.ids
+    def random_seed(self) -> int:
+        """The seed of the weights and the samples."""
+        return self.settings.seed
 
     @property
     def n_features(self) -> int:
@@ -228,71 +158,34 @@ class Fitted:
     @cached_property
     def scores(self) -> Scores:
         """Scores of all pairs, from the posterior over the protocol's messages."""
-        std = None if self.embedding_std is None else torch.from_numpy(self.embedding_std)
-        own = ModelScores(self.network, torch.from_numpy(self.embedding), std)
-        if not self.members and self.combiner is None:
-            return own
-        latent = Point(torch.from_numpy(self.embedding)) if std is None else Gaussian(
-            torch.from_numpy(self.embedding), torch.log(std)
+        mean, std = torch.from_numpy(self.embedding), self.embedding_std
+        latent: Latent = (
+            Point(mean) if std is None else Gaussian(mean, torch.from_numpy(np.log(std)))
         )
-        graph, shape = self.split.message_graph(), self.settings.network
-        latents: list[Latent] = [latent]
+        latents = [latent]
         if self.members:
-            train = self.split.train
-            if self.features is not None:
-                train = train.with_features(self.features)
-            _, inputs = node_inputs(
-                train,
-                features=shape.features,
-                structure=shape.structure,
-                structure_dim=shape.structure_dim,
-                seed=self.settings.seed,
-            )
+            graph = self.split.message_graph()
+            _, inputs = inputs_of(self.split.train, self.settings)
             with torch.no_grad():
                 latents += [one.encode(one.prepare(graph, inputs)) for one in self.members]
         return scores_of_members(
             [self.network, *self.members],
             latents,
-            messages=graph,
-            features=self.features,
+            messages=self.split.message_graph(),
             combiner=self.combiner,
         )
 
-    def probabilities(
-        self, scores: NDArray[np.floating], *, calibrated: bool = True
-    ) -> NDArray[np.float64]:
-        """Probability of an edge for each score; calibrated where that is possible and wanted."""
-        if self.calibrator is None or not calibrated:
-            if self.combiner is not None:
-                return expit(scores)
-            return self.network.likelihood.probability(scores)
-        return self.calibrator.probabilities(scores)
-
     @property
-    def meaning(self) -> str:
-        """What the probabilities say, in one sentence."""
-        if self.calibrator is None:
-            return (
-                "uncalibrated: the probabilities rank pairs and are not frequencies; for those, "
-                "hold validation edges out"
-            )
-        edges = count(self.calibrator.n_edges, "held-out edge")
-        return (
-            "of open pairs with probability 0.2, about one in five is an edge that was held out or "
-            f"is missing at the same rate (calibrated on {edges})"
-        )
+    def needs_graph(self) -> bool:
+        """Whether scores are computed from the graph's features and links, not from vectors."""
+        return bool(self.members) or self.combiner is not None
 
-    def expected_precision(self, k: int) -> tuple[float, float, float] | None:
-        """Share of the k best open pairs that are expected to be missing edges.
-
-        Returns
-        -------
-        The estimate from the validation edges and the ends of its 95 % interval, see
-        `vgae.learning.precision.expected_precision`; None without validation edges.
-        """
-        if not self.split.validation:
-            return None
-        return expected_precision(self.split.training, self.scores, k)
+    def uncalibrated(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The model's own probability of an edge for each score."""
+        if self.combiner is not None:
+            probabilities: NDArray[np.float64] = expit(np.asarray(scores, np.float64))
+            return probabilities
+        return self.network.likelihood.probability(scores)
 
     @cached_property
     def expected_edges(self) -> float:
@@ -305,17 +198,13 @@ class Fitted:
         InputError
             The scores have no factors.
         """
-        factors = getattr(self.scores, "factors", None)
+        factors = self.scores.factors if isinstance(self.scores, ModelScores) else None
         if factors is None:
             raise InputError(
                 f"decoder {self.settings.network.decoder}: scores pairs one by one; the expected "
                 "number of edges takes factors"
             )
         return self.network.likelihood.expected_edges(*factors, choose_engine("auto"))
-
-    def named(self, graph_name: str) -> Self:
-        """The same with a name of the graph."""
-        return replace(self, graph={**self.graph, "name": one_line(graph_name)})
 
     def embed(self, graph: Graph) -> NDArray[np.float32]:
         """Embedding of another graph's nodes, shape (n_nodes, latent_dim).
@@ -367,6 +256,11 @@ class Fitted:
 
     def _check_inductive(self, what: str) -> None:
         structure = self.settings.network.structure
+        if what.startswith("place") and self.needs_graph:
+            raise InputError(
+                "the scores of this model are made from all members and links of the graph, so "
+                "that it cannot place new nodes; fit again with them, or fit with --preset paper"
+            )
         if structure != "none":
             raise InputError(
                 f"structure {structure}: its inputs were made from the training graph, so that the "
@@ -378,9 +272,7 @@ class Fitted:
 
         Examples
         --------
-        >>> from vgae.learning.combiner import Combiner
-from vgae.learning.ensemble import scores_of_members
-from vgae.learning.inductive import new_nodes
+        >>> from vgae.learning.inductive import new_nodes
         >>> from vgae.learning.fitting import fit
         >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
         >>> fitted = fit(Split.without_holdout(graph), FitSettings.of("gae", steps=1))

@@ -1,4 +1,4 @@
-"""A fit: from a split and settings to a fitted value."""
+"""A fit: from a split and settings, or a baseline, to a fitted value."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import expit
 
 from vgae.data.graph import Features, Graph
 from vgae.data.split import HeldOut, Split, count_non_edges, sample_non_edges
 from vgae.ground.config import stream_seed
+from vgae.learning.baselines import Baseline
 from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
 from vgae.learning.combiner import Combiner, fit_combiner
-from vgae.learning.ensemble import evidence_about, member_seed, scores_of_members
+from vgae.learning.ensemble import (
+    evidence_about,
+    inputs_of,
+    member_seed,
+    scores_of_members,
+)
 from vgae.learning.fitted import Fitted
+from vgae.learning.fitted_baseline import FittedBaseline, between_0_and_1
 from vgae.learning.inductive import States
 from vgae.learning.metrics import expected_calibration_error
 from vgae.learning.scores import ModelScores, Scores
@@ -29,35 +38,17 @@ from vgae.learning.train import (
     held_out_metrics,
     train,
 )
-from vgae.model.inputs import InputScaling, node_inputs
+from vgae.model.inputs import InputScaling
 from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["Callback", "fit", "hidden_edge_combiner", "inputs_of", "untrained"]
+__all__ = ["Callback", "fit", "fit_baseline", "hidden_edge_combiner", "untrained"]
 
 logger = logging.getLogger(__name__)
 
 Callback = Callable[[StepRecord], Any]
 """What `fit` calls after each step."""
-
-
-def inputs_of(graph: Graph, settings: FitSettings) -> tuple[InputScaling, Features | None]:
-    """How features become inputs, and the inputs of the nodes; see `node_inputs`.
-
-    Examples
-    --------
-    >>> inputs_of(Graph.from_edges([(0, 1)]), FitSettings.of("gae"))[1] is None
-    True
-    """
-    shape = settings.network
-    return node_inputs(
-        graph,
-        features=shape.features,
-        structure=shape.structure,
-        structure_dim=shape.structure_dim,
-        seed=settings.seed,
-    )
 
 
 def untrained(
@@ -146,7 +137,8 @@ def fit(
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
-    members, history = [], []
+    members: list[GraphAutoEncoder] = []
+    history: list[dict[str, Any]] = []
     for number in range(settings.combining.ensemble):
         seed = member_seed(settings.seed, number)
         network = _network(view.train, inputs, settings, seed, parts)
@@ -178,23 +170,23 @@ def fit(
     if combiner is None:
         for member, latent in zip(members, known, strict=True):
             _settle(member, latent, view.train, engine)
-    features = split.train.features
-    seen, scores = (
-        scores_of_members(
-            members, found, messages=where, features=features, combiner=combiner
-        )
-        for found, where in ((known, view.train), (latents, graph))
+
+    def scores_of(latents: Sequence[Latent], messages: Graph) -> Scores:
+        return scores_of_members(members, latents, messages=messages, combiner=combiner)
+
+    seen = scores_of(known, view.train)
+    scores = seen if latents is known else scores_of(latents, graph)
+    uncalibrated = expit if combiner is not None else network.likelihood.probability
+    calibrator, metrics = _judged(
+        split,
+        seen,
+        scores,
+        uncalibrated,
+        seed=settings.seed,
+        stop_metric=settings.training.stop_metric,
     )
-    calibrator = fit_calibrator(view, seen, seed=settings.seed)
-    held_out = {
-        part: held_out_metrics(found, pairs, settings.training.stop_metric) if pairs else None
-        for part, found, pairs in (
-            ("validation", seen, split.validation),
-            ("test", scores, split.test),
-        )
-    }
     latent, std = latents[0], latents[0].std()
-    fitted = Fitted(
+    return Fitted(
         settings=settings,
         network=network,
         split=split,
@@ -205,25 +197,13 @@ def fit(
         embedding_std=None if std is None else std.numpy(),
         states=States.of(network, graph, messages, inputs),
         history=history,
-        metrics={
-            "protocol": split.settings.protocol,
-            "proportions": split.settings.proportions,
-            "seed": split.seed,
-            **held_out,
-            "calibration": None,
-        },
+        metrics=metrics,
         engine=engine.name,
         interrupted=interrupt.pressed,
         feature_encoding=split.graph.feature_encoding,
         parts={} if parts is None else parts.names(),
         members=tuple(members[1:]),
         combiner=combiner,
-        features=features if combiner is not None or len(members) > 1 else None,
-    )
-    if calibrator is None or not split.test:
-        return fitted
-    return replace(
-        fitted, metrics={**fitted.metrics, "calibration": _calibration(fitted, scores)}
     )
 
 
@@ -268,8 +248,8 @@ def hidden_edge_combiner(
         own = np.roll(order, -fold * n_hidden)
         hidden, kept = graph.edges[own[:n_hidden]], graph.with_edges(graph.edges[own[n_hidden:]])
         others = sample_non_edges(graph, n_others, random, advice="")
-        networks, latents = _members_of_fold(kept, settings, fold, parts, interrupt)
-        evidence = evidence_about(kept, latents, settings.network, graph.features)
+        latents = _latents_of_fold(kept, settings, fold, parts, interrupt)
+        evidence = evidence_about(kept, latents, settings.network)
         pairs = (hidden[:MOST_HIDDEN], others)
         tables.append([evidence.table(part) for part in pairs])
         columns = evidence.columns
@@ -277,12 +257,12 @@ def hidden_edge_combiner(
     return fit_combiner(columns, edges, without)
 
 
-def _members_of_fold(
+def _latents_of_fold(
     kept: Graph, settings: FitSettings, fold: int, parts: Parts | None, interrupt: Interrupt
-) -> tuple[list[GraphAutoEncoder], list[Latent]]:
-    """New members, fitted to a part of the training graph, and their posteriors."""
+) -> list[Latent]:
+    """The posteriors of new members, fitted to a part of the training graph."""
     _, inputs = inputs_of(kept, settings)
-    networks, latents = [], []
+    latents = []
     for number in range(settings.combining.ensemble):
         seed = member_seed(settings.seed, (fold + 1) * 1000 + number)
         network = _network(kept, inputs, settings, seed, parts)
@@ -290,23 +270,104 @@ def _members_of_fold(
         _trained(network, kept, settings, prepared, seed=seed, interrupt=interrupt)
         with torch.no_grad():
             latents.append(network.encode(prepared))
-        networks.append(network)
-    return networks, latents
+    return latents
 
 
-def _calibration(fitted: Fitted, scores: Scores) -> dict[str, Any]:
-    """How well probabilities hold on the test pairs, as plain values."""
-    split, calibrator = fitted.split, fitted.calibrator
-    assert calibrator is not None  # noqa: S101 - there were validation edges
-    edges, others = scores.pairs(split.test.positives), scores.pairs(split.test.negatives)
-    labels = np.repeat([1, 0], [len(edges), len(others)])
-    raw = fitted.probabilities(np.concatenate([edges, others]), calibrated=False)
-    return {
-        "ece": calibrator.error(edges, others),
-        "ece_uncalibrated": expected_calibration_error(raw, labels),
-        "n_validation_edges": calibrator.n_edges,
-        **calibration_at_prevalence(split, scores, calibrator, seed=split.seed),
+def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBaseline:
+    """Fit a baseline to the training part of a split.
+
+    Parameters
+    ----------
+    split
+        The method learns from its training edges, and scores test pairs with the messages of its
+        protocol. Probabilities are calibrated on the validation pairs, and the test pairs are
+        scored once at the end.
+    method
+        The baseline with its settings.
+    seed
+        Seed of everything random.
+
+    Raises
+    ------
+    InputError
+        The graph is directed, has no edges, or lacks what the method needs.
+
+    Examples
+    --------
+    >>> from vgae.learning.baselines import baseline
+    >>> ring = Graph.from_edges([(i, (i + 1) % 40) for i in range(40)])
+    >>> fit_baseline(Split.without_holdout(ring), baseline("spectral")).vectors.shape
+    (40, 2)
+    """
+    view = split.training
+    scores = method.fit(view, seed=seed)
+    # Validation pairs tell something only to a method that has not seen them as messages.
+    seen = scores
+    if view.messages is not view.train and split.validation:
+        seen = method.fit(replace(view, protocol="T"), seed=seed)
+    calibrator, metrics = _judged(split, seen, scores, between_0_and_1, seed=seed)
+    return FittedBaseline(
+        split=split,
+        graph=_about(split.graph),
+        calibrator=calibrator,
+        metrics=metrics,
+        method=method,
+        seed=seed,
+        found=scores,
+    )
+
+
+def _judged(
+    split: Split,
+    seen: Scores,
+    scores: Scores,
+    uncalibrated: Callable[[NDArray[np.floating]], NDArray[np.float64]],
+    *,
+    seed: int,
+    stop_metric: str = "average_precision",
+) -> tuple[Calibrator | None, dict[str, Any]]:
+    """The calibrator, and the held-out metrics as plain values.
+
+    Parameters
+    ----------
+    split
+        The split of the fit.
+    seen, scores
+        Scores with the messages of training, for validation pairs; and with those of the protocol,
+        for test pairs.
+    uncalibrated
+        From scores to probabilities before any calibration.
+    seed
+        Seed of the pairs that the calibrator draws.
+    stop_metric
+        What early stopping watches, which is among the metrics.
+    """
+    calibrator = fit_calibrator(split.training, seen, seed=seed)
+    metrics: dict[str, Any] = {
+        "protocol": split.settings.protocol,
+        "proportions": split.settings.proportions,
+        "seed": split.seed,
+        **{
+            part: held_out_metrics(found, pairs, stop_metric) if pairs else None
+            for part, found, pairs in (
+                ("validation", seen, split.validation),
+                ("test", scores, split.test),
+            )
+        },
+        "calibration": None,
+        "simple": None,  # which estimators fill in
     }
+    if calibrator is not None and split.test:
+        edges, others = scores.pairs(split.test.positives), scores.pairs(split.test.negatives)
+        labels = np.repeat([1, 0], [len(edges), len(others)])
+        raw = uncalibrated(np.concatenate([edges, others]))
+        metrics["calibration"] = {
+            "ece": calibrator.error(edges, others),
+            "ece_uncalibrated": expected_calibration_error(raw, labels),
+            "n_validation_edges": calibrator.n_edges,
+            **calibration_at_prevalence(split, scores, calibrator, seed=split.seed),
+        }
+    return calibrator, metrics
 
 
 def _trained(

@@ -230,6 +230,7 @@ def _given(label: str, method: Any) -> Candidate:
             changed | parts.names(),
             kind=settings.model if ours else FUNCTION,
         )
+    method = getattr(method, "baseline", method)  # of an estimator that holds one
     if isinstance(method, Baseline):
         return _baseline(method, method.model_dump(exclude_defaults=True))
     if callable(method):

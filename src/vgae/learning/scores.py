@@ -148,8 +148,15 @@ class Scores(ABC):
         """
         counts = np.zeros(len(levels) + 1, dtype=np.int64)
         for rows, is_open in self._open_pairs(known):
-            reached = np.searchsorted(levels, self.rows(rows)[is_open], side="right")
+            found = self.rows(rows)
+            # Of a sparse graph, most pairs have no more than the lowest score: only the others are
+            # worth a search.
+            above = is_open & (found > levels[0])
+            reached = np.searchsorted(levels, found[above], side="right")
             counts += np.bincount(reached, minlength=len(counts))
+            n_lowest = np.count_nonzero(is_open & (found == levels[0]))
+            counts[0] += np.count_nonzero(is_open) - len(reached) - n_lowest
+            counts[1] += n_lowest
         return counts
 
     def top(self, k: int, known: FloatCSR) -> Ranked:

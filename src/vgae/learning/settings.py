@@ -210,8 +210,9 @@ class FitSettings(Settings):
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
         """The fields of all stages by name: the keywords of an estimator, and their defaults."""
-        fields = {name: field for kind in STAGES.values() for name, field in
-                  kind.model_fields.items()}
+        fields = {
+            name: field for kind in STAGES.values() for name, field in kind.model_fields.items()
+        }
         del fields["latent"]  # which the model decides
         return fields | {"seed": cls.model_fields["seed"]}
 

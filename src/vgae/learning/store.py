@@ -1,4 +1,4 @@
-"""The run folder: a fitted model in files, written all or nothing, without pickle."""
+"""The run folder: a fitted method in files, written all or nothing, without pickle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save
 from vgae.data.graph import Graph
 from vgae.data.ids import as_ids
 from vgae.data.io import write_vectors
-from vgae.data.split import Protocol, load_split_edges, save_split
+from vgae.data.split import Protocol, Split, load_split, load_split_edges, save_split
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import (
@@ -32,24 +32,35 @@ from vgae.ground.files import (
     restore_folder,
     staged_directory,
 )
+from vgae.learning.baselines import BASELINES, baseline
 from vgae.learning.calibration import Calibrator
-from vgae.learning.fitted import Fitted, GraphRecord
+from vgae.learning.combiner import Combiner
+from vgae.learning.fitted import Fitted
+from vgae.learning.fitted_baseline import FittedBaseline, input_arrays, with_inputs
+from vgae.learning.fitted_scores import GraphRecord
 from vgae.learning.inductive import States
 from vgae.learning.settings import FitSettings
 from vgae.model.inputs import InputScaling
 from vgae.model.network import GraphAutoEncoder, Parts
+from vgae.model.settings import N_DEGREE_CLASSES
 
 __all__ = ["FORMAT_VERSION", "check_run_place", "load_fitted", "save_fitted", "staged_run"]
 
-FORMAT_VERSION = 4
-"""Format 2 added the states, 3 the checksum of run.json, 4 models of other parts; all are read."""
+FORMAT_VERSION = 5
+"""Format 2 added the states, 3 the checksum of run.json, 4 models of other parts, 5 baselines,
+ensembles and combiners.
+
+All are read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
 EMBEDDINGS, DEVIATIONS = "embeddings.parquet", "embedding_std.parquet"
 SPLIT, WEIGHTS, STATES = "split.npz", "weights.safetensors", "states.safetensors"
 ATTRIBUTES, CALIBRATOR = "attributes.json", "calibrator.json"
-SCALING = "scaling.safetensors"
-REQUIRED = frozenset({METRICS, HISTORY, EMBEDDINGS, SPLIT, WEIGHTS})
-RUN_FILES = REQUIRED | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES, SCALING, CALIBRATOR}
+SCALING, BASELINE = "scaling.safetensors", "baseline.safetensors"
+COMBINER, INPUTS = "combiner.json", "inputs.safetensors"
+REQUIRED = frozenset({METRICS, EMBEDDINGS, SPLIT})
+OF_MODEL = REQUIRED | {HISTORY, WEIGHTS}
+RUN_FILES = OF_MODEL | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES, SCALING, CALIBRATOR, BASELINE}
+RUN_FILES |= {COMBINER, INPUTS}
 PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 DAMAGE = (
     ValueError,
@@ -63,6 +74,10 @@ DAMAGE = (
 )
 """The errors that the readers of JSON, Parquet and safetensors raise on a damaged file."""
 
+FIRST_WEIGHTS = ("encoder.weight.hidden", "encoder.weight.mean", "encoder.weight.projection")
+MEMBER = "member"
+"""What the names of weights of the other members of an ensemble start with."""
+
 Vectors = NDArray[np.float32]
 
 
@@ -73,7 +88,7 @@ class _Record(Settings):
     settings: dict[str, Any]
     fingerprint: str
     graph: GraphRecord
-    engine: str
+    engine: str | None
     protocol: Protocol
     proportions: dict[str, float]
     interrupted: bool
@@ -81,6 +96,24 @@ class _Record(Settings):
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
     parts: dict[str, str] = Field(default_factory=dict)
     checksum: str | None = None
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the run is of a baseline; otherwise it is of a model."""
+        return self.settings.get("model") in tuple(BASELINES)  # what it is may have no hash
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, with those that joined later."""
+        return self.graph.n_nodes + self.graph.n_added_nodes
+
+
+class _BaselineRecord(Settings):
+    """The settings of a baseline's run."""
+
+    model: str
+    settings: dict[str, Any]
+    seed: int = Field(ge=0)
 
 
 # -------------------------------------------------------------------------- writing
@@ -130,8 +163,8 @@ def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
         yield staged
 
 
-def save_fitted(fitted: Fitted, staged: Path) -> None:
-    """Write a fitted model's files into a folder made by `staged_run`.
+def save_fitted(fitted: Fitted | FittedBaseline, staged: Path) -> None:
+    """Write the files of a fitted model or baseline into a folder made by `staged_run`.
 
     Raises
     ------
@@ -149,43 +182,77 @@ def save_fitted(fitted: Fitted, staged: Path) -> None:
     ['a', 'b', 'c']
     """
     save_split(fitted.split, staged / SPLIT)
-    write_vectors(staged / EMBEDDINGS, fitted.ids, fitted.embedding)
-    if fitted.embedding_std is not None:
-        write_vectors(staged / DEVIATIONS, fitted.ids, fitted.embedding_std, prefix="s")
-    contents = {
-        WEIGHTS: save(fitted.network.arrays()),
-        METRICS: _json(fitted.metrics),
-        HISTORY: b"".join(json.dumps(record).encode() + b"\n" for record in fitted.history),
-    }
-    if fitted.states is not None:
-        contents[STATES] = save(fitted.states.arrays(has_inputs=fitted.has_inputs))
+    if isinstance(fitted, Fitted):
+        contents, own = _of_model(fitted, staged)
+    else:
+        contents, own = _of_baseline(fitted, staged)
+    contents[METRICS] = _json(fitted.metrics)
     if fitted.calibrator is not None:
         contents[CALIBRATOR] = _json(fitted.calibrator.as_dict())
-    if scaling := fitted.scaling.arrays():
-        contents[SCALING] = save(scaling)
-    if fitted.feature_encoding is not None:
-        contents[ATTRIBUTES] = _json(fitted.feature_encoding)
     for name, content in contents.items():
         _write(staged / name, content)
     with file_errors(staged):
         checksums = {item.name: _sha256(item) for item in sorted(staged.iterdir())}
     about = {
         "format_version": FORMAT_VERSION,
-        "settings": fitted.settings.model_dump(),
         "fingerprint": fitted.graph["fingerprint"],
         "graph": dict(fitted.graph),
-        "engine": fitted.engine,
         "protocol": fitted.metrics["protocol"],
         "proportions": fitted.metrics["proportions"],
-        "interrupted": fitted.interrupted,
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},
         },
         "files": checksums,
-        "parts": dict(fitted.parts),
+        **own,
     }
     _write(staged / RUN_FILE, _json(about | {"checksum": _checksum(about)}))
+
+
+def _of_model(fitted: Fitted, staged: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Write a model's tables; return its other files, and what its record says of the fit."""
+    write_vectors(staged / EMBEDDINGS, fitted.ids, fitted.embedding)
+    if fitted.embedding_std is not None:
+        write_vectors(staged / DEVIATIONS, fitted.ids, fitted.embedding_std, prefix="s")
+    contents = {
+        WEIGHTS: save(
+            fitted.network.arrays()
+            | {
+                f"{MEMBER}{number}.{name}": array
+                for number, member in enumerate(fitted.members, start=1)
+                for name, array in member.arrays().items()
+            }
+        ),
+        HISTORY: b"".join(json.dumps(record).encode() + b"\n" for record in fitted.history),
+    }
+    if fitted.states is not None:
+        contents[STATES] = save(fitted.states.arrays(has_inputs=fitted.has_inputs))
+    if fitted.combiner is not None:
+        contents[COMBINER] = _json(fitted.combiner.model_dump())
+    if fitted.needs_graph and (inputs := input_arrays(fitted.split.graph, features=True)):
+        contents[INPUTS] = save(inputs)
+    if scaling := fitted.scaling.arrays():
+        contents[SCALING] = save(scaling)
+    if fitted.feature_encoding is not None:
+        contents[ATTRIBUTES] = _json(fitted.feature_encoding)
+    return contents, {
+        "settings": fitted.settings.model_dump(),
+        "engine": fitted.engine,
+        "interrupted": fitted.interrupted,
+        "parts": dict(fitted.parts),
+    }
+
+
+def _of_baseline(fitted: FittedBaseline, staged: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The same for a baseline."""
+    write_vectors(staged / EMBEDDINGS, fitted.ids, fitted.stored_vectors)
+    arrays, method = fitted.arrays(), fitted.method
+    return {BASELINE: save(arrays)} if arrays else {}, {
+        "settings": {"model": method.name, "settings": method.model_dump(), "seed": fitted.seed},
+        "engine": None,
+        "interrupted": False,
+        "parts": {},
+    }
 
 
 def _json(values: Any) -> bytes:
@@ -200,7 +267,7 @@ def _write(path: Path, content: bytes) -> None:
 # -------------------------------------------------------------------------- reading
 
 
-def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
+def load_fitted(path: Path, parts: Parts | None = None) -> Fitted | FittedBaseline:
     """Read a run folder back, after checking its format, the files and their contents.
 
     Parameters
@@ -231,61 +298,116 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted:
         with file_errors(item):
             if _sha256(item) != checksum:
                 raise InputError(f"{item}: is damaged (checksum differs); fit again")
-    n_nodes = about.graph.n_nodes + about.graph.n_added_nodes
+    _check_parts(path, about.parts, parts)
     with _reading(path / METRICS) as item:
         metrics = dict(strict_json(item.read_bytes()))
         for name in ("protocol", "proportions"):
             if metrics[name] != getattr(about, name):
                 raise ValueError(f"{name} differs from {RUN_FILE}")
-    with _reading(path / HISTORY) as item:
-        history = [dict(strict_json(line)) for line in item.read_bytes().splitlines()]
-    encoding, calibrator = (
-        _read_values(path / name) if name in about.files else None
-        for name in (ATTRIBUTES, CALIBRATOR)
-    )
-    weights, states, scaling = (
-        _read_arrays(path / name) if name in about.files else None
-        for name in (WEIGHTS, STATES, SCALING)
-    )
-    ids, embedding = _read_vectors(path / EMBEDDINGS, "z", n_nodes)
-    std = None
-    if DEVIATIONS in about.files:
-        std_ids, std = _read_vectors(path / DEVIATIONS, "s", n_nodes)
-        if not np.array_equal(ids, std_ids):
-            raise InputError(f"{path}: is damaged: {DEVIATIONS} belongs to another run; fit again")
-    settings = FitSettings.parse(about.settings, where=f"{path}/run.json: settings")
-    _check_parts(path, about.parts, parts)
+    calibrator = _read_values(path / CALIBRATOR) if CALIBRATOR in about.files else None
+    ids, vectors = _read_vectors(path / EMBEDDINGS, "z", about.n_nodes)
     try:
-        network = _network(settings, about.graph, weights or {}, embedding, std, parts)
-        has_inputs = settings.network.has_inputs(about.graph.n_features)
-        nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
-        return Fitted(
-            settings=settings,
-            network=network,
-            split=load_split_edges(path / SPLIT, nodes),
-            graph=about.graph.model_dump(exclude_unset=True),
-            scaling=InputScaling.from_arrays(
-                settings.network.features, scaling or {}, about.graph.n_features
-            ),
-            calibrator=None
+        record = {
+            "graph": about.graph.model_dump(exclude_unset=True),
+            "metrics": metrics,
+            "calibrator": None
             if calibrator is None
             else Calibrator.parse(calibrator, where="calibrator"),
-            embedding=embedding,
-            embedding_std=std,
-            states=None
-            if states is None
-            else States.from_arrays(states, network, n_nodes=len(ids), has_inputs=has_inputs),
-            history=history,
-            metrics=metrics,
-            engine=about.engine,
-            interrupted=about.interrupted,
-            feature_encoding=encoding,
-            parts=about.parts,
-        )
+        }
+        nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
+        split = load_split_edges(path / SPLIT, nodes)
+        if about.is_baseline:
+            return _baseline_of(path, about, split, vectors, record)
+        return _model_of(path, about, split, vectors, record, parts)
     except InputError as error:
         where = "" if str(error).startswith(str(path)) else f"{path}: is damaged: "
         words = str(error).removesuffix("; fit again")
         raise InputError(f"{where}{words}; fit again") from None
+
+
+def _model_of(
+    path: Path,
+    about: _Record,
+    split: Split,
+    embedding: Vectors,
+    record: Mapping[str, Any],
+    parts: Parts | None,
+) -> Fitted:
+    settings = FitSettings.parse(about.settings, where=f"{path}/run.json: settings")
+    if about.engine is None:
+        raise InputError(f"{RUN_FILE} does not name the engine")
+    with _reading(path / HISTORY) as item:
+        history = [dict(strict_json(line)) for line in item.read_bytes().splitlines()]
+    encoding = _read_values(path / ATTRIBUTES) if ATTRIBUTES in about.files else None
+    weights, states, scaling = (
+        _read_arrays(path / name) if name in about.files else None
+        for name in (WEIGHTS, STATES, SCALING)
+    )
+    std = None
+    if DEVIATIONS in about.files:
+        std_ids, std = _read_vectors(path / DEVIATIONS, "s", about.n_nodes)
+        if not np.array_equal(split.graph.ids, std_ids):
+            raise InputError(f"{DEVIATIONS} belongs to another run")
+    by_member: dict[int, dict[str, NDArray[Any]]] = {}
+    for name, array in (weights or {}).items():
+        number, _, rest = name.removeprefix(MEMBER).partition(".")
+        of_member = name.startswith(MEMBER) and number.isdecimal()
+        by_member.setdefault(int(number) if of_member else 0, {})[rest if of_member else name] = (
+            array
+        )
+    if sorted(by_member) != list(range(len(by_member))):
+        raise InputError("weights do not fit the settings; fit again")
+    network, *members = (
+        _network(settings, about.graph, by_member[number], embedding, std, parts)
+        for number in sorted(by_member)
+    )
+    combiner = None
+    if COMBINER in about.files:
+        combiner = Combiner.parse(_read_values(path / COMBINER), where="combiner")
+    if members or combiner is not None:
+        split = _with_inputs(path, about, split, INPUTS)
+    has_inputs = settings.network.has_inputs(about.graph.n_features)
+    return Fitted(
+        settings=settings,
+        network=network,
+        split=split,
+        scaling=InputScaling.from_arrays(
+            settings.network.features, scaling or {}, about.graph.n_features
+        ),
+        embedding=embedding,
+        embedding_std=std,
+        states=None
+        if states is None
+        else States.from_arrays(states, network, n_nodes=about.n_nodes, has_inputs=has_inputs),
+        history=history,
+        engine=about.engine,
+        interrupted=about.interrupted,
+        feature_encoding=encoding,
+        parts=about.parts,
+        members=tuple(members),
+        combiner=combiner,
+        **record,
+    )
+
+
+def _with_inputs(path: Path, about: _Record, split: Split, name: str) -> Split:
+    """A split whose graphs have the weights and features that this file of the run holds."""
+    arrays = _read_arrays(path / name) if name in about.files else {}
+    with _reading(path / name):
+        graph = with_inputs(split.graph, arrays)
+    if graph.n_features not in (0, about.graph.n_features):
+        raise InputError("its features are not those of the graph")
+    return split if graph is split.graph else load_split(path / SPLIT, graph)
+
+
+def _baseline_of(
+    path: Path, about: _Record, split: Split, vectors: Vectors, record: Mapping[str, Any]
+) -> FittedBaseline:
+    settings = _BaselineRecord.parse(about.settings, where="settings")
+    method = baseline(settings.model, **settings.settings)
+    arrays = _read_arrays(path / BASELINE) if BASELINE in about.files else {}
+    split = _with_inputs(path, about, split, BASELINE)
+    return FittedBaseline.restored(method, settings.seed, split, vectors, arrays, **record)
 
 
 def _check_parts(path: Path, needed: Mapping[str, str], parts: Parts | None) -> None:
@@ -323,8 +445,13 @@ def _network(
     n_inputs = shape.features_used(graph.n_features) or graph.n_nodes
     if shape.structure != "none":
         # How many inputs a graph allows is not stored; a row of the first weight belongs to each.
-        first = weights.get("encoder.weight.hidden", weights.get("encoder.weight.mean"))
+        first = next((array for name, array in weights.items() if name in FIRST_WEIGHTS), None)
         n_inputs = n_inputs if first is None or first.ndim < 2 else len(first)
+    if shape.encoder == "multi-hop":
+        own_width = (shape.latent_dim - N_DEGREE_CLASSES) // shape.n_hops
+        if not own and n_stored < n_inputs * own_width:
+            raise wrong
+        own = True
     narrow = shape.encoder == "linear" or (shape.encoder != "appnp" and shape.layers_used == 1)
     width = shape.latent_dim if narrow else shape.hidden_dim
     if not own and n_stored < n_inputs * width:
@@ -375,7 +502,8 @@ def _read_record(path: Path) -> _Record:
     if values.get("checksum") != expected:
         raise InputError(f"{source}: is damaged (checksum differs); fit again")
     about = _Record.parse(values, where=f"{source}: is damaged")
-    required = REQUIRED | ({STATES} if about.format_version == 2 else set())
+    required = REQUIRED if about.is_baseline else OF_MODEL
+    required = required | ({STATES} if about.format_version == 2 else set())
     wrong = (required - about.files.keys()) | (about.files.keys() - RUN_FILES)
     if wrong:
         raise InputError(f"{source}: is damaged: its files are not those of a run; fit again")
@@ -391,13 +519,15 @@ def _read_vectors(path: Path, prefix: str, n_nodes: int) -> tuple[NDArray[Any], 
         if n_rows != n_nodes:
             raise ValueError(f"{n_rows} rows for {n_nodes} nodes")
         names = ["node", *(f"{prefix}{place}" for place in range(len(schema.names) - 1))]
-        if schema.names != names or set(schema.types[1:]) != {pa.float32()}:
+        if schema.names != names or set(schema.types[1:]) - {pa.float32()}:
             raise ValueError("its columns are not those of embeddings")
         table = file.read()
         if any(column.null_count for column in table.columns):
             raise ValueError("it has empty cells")
-        columns = [column.to_numpy() for column in table.columns[1:]]
-        return as_ids(table.column(0)), np.stack(columns, axis=1)
+        vectors = np.empty((n_nodes, len(names) - 1), np.float32)
+        for place, column in enumerate(table.columns[1:]):
+            vectors[:, place] = column.to_numpy()
+        return as_ids(table.column(0)), vectors
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

@@ -343,7 +343,7 @@ class _HopProducts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, latent: Tensor, pairs: Tensor, n_hops: int) -> Tensor:
         width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
-        hops = latent[:, :-N_DEGREE_CLASSES].unflatten(1, (n_hops, width))
+        hops = latent[:, :-N_DEGREE_CLASSES].reshape(len(latent), n_hops, width)
         products = [
             torch.linalg.vecdot(hops[chunk[:, 0]], hops[chunk[:, 1]])
             for chunk in torch.split(pairs, HOP_PAIRS)

@@ -80,15 +80,14 @@ class ModelSettings(Settings):
         "of neighbours next to the node itself) or multi-hop (directions of a projection after "
         "0, 1, 2, ... propagations, side by side).",
     )
-    decoder: Literal[
-        "inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp", "own"
-    ] = Field(
-        default="inner",
-        description="How two embeddings become a score: inner (product), cosine, distance "
-        "(squared, negative), bilinear-diagonal (one weight per dimension), hops (one weight per "
-        "hop of the encoder multi-hop) or mlp (of the products of coordinates; with pairs=sampled "
-        "only).",
-    )
+    decoder: Literal["inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp", "own"] = (
+        Field(
+            default="inner",
+            description="How two embeddings become a score: inner (product), cosine, distance "
+            "(squared, negative), bilinear-diagonal (one weight per dimension), hops (one weight "
+            "per hop of the encoder multi-hop) or mlp (of the products of coordinates; with "
+            "pairs=sampled only).",
+        )
     likelihood: Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "own"] = Field(
         default="bernoulli",
         description="What a score says about a pair: bernoulli (logit of an edge); "

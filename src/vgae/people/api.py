@@ -39,7 +39,8 @@ from vgae.learning.methods import (
 from vgae.learning.results import NULL, Comparison, Evaluation, MethodResult, Summary, summarize
 from vgae.learning.tasks import TASK_METRICS
 from vgae.people.answers import Link
-from vgae.people.estimators import GAE, MODELS, VGAE, LinkModel, load, make_model
+from vgae.people.baselines import LinkBaseline
+from vgae.people.estimators import GAE, MODELS, VGAE, LinkModel, load, make_estimator, make_model
 
 __all__ = [
     "GAE",
@@ -50,6 +51,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Link",
+    "LinkBaseline",
     "LinkModel",
     "OpenEvaluation",
     "Summary",
@@ -58,6 +60,7 @@ __all__ = [
     "check_patience",
     "evaluate",
     "load",
+    "make_estimator",
     "make_model",
     "open_evaluation",
 ]

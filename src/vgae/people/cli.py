@@ -14,13 +14,21 @@ import typer
 
 from vgae.ground.errors import InputError, VgaeError
 from vgae.people import options
-from vgae.people.options import comma_list, given, input_name, inputs, method_settings
+from vgae.people.options import (
+    comma_list,
+    given,
+    input_name,
+    inputs,
+    method_settings,
+    settings_of,
+)
 from vgae.people.setting_options import Training
 from vgae.people.usage import Command, example, grouped
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
     from vgae.data.split import Split
+    from vgae.people.api import LinkBaseline, LinkModel
     from vgae.people.report import Reporter
 
 __all__ = ["app", "main"]
@@ -86,6 +94,7 @@ def fit(
     reading: options.Reading,
     model: options.ModelOption = "vgae",
     training: Training,
+    setting: options.SettingOption = None,
     seed: options.SeedOption = 0,
     holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
@@ -94,7 +103,7 @@ def fit(
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Learn an embedding and score held-out edges.
+    """Fit a model or a baseline, and score held-out edges.
 
     The run folder keeps what was learned.
     """
@@ -115,11 +124,18 @@ def fit(
     check_run_place(out, overwrite=overwrite)
     from vgae.learning.store import save_fitted, staged_run
     from vgae.model.kernels.first_use import compile_once
-    from vgae.people.api import check_patience, make_model
+    from vgae.people.api import LinkModel, check_patience, make_estimator
 
-    estimator = make_model(model, preset=training.preset, seed=seed, **training.overrides())
-    check_patience(estimator.settings.training.patience, held_out.validation if holdout else 0.0)
-    estimator.engine_here()
+    estimator = make_estimator(
+        model,
+        preset=None if training.preset == Training.preset else training.preset,
+        seed=seed,
+        **(training.overrides() | settings_of(model, setting)),
+    )
+    if isinstance(estimator, LinkModel):
+        patience = estimator.settings.training.patience
+        check_patience(patience, held_out.validation if holdout else 0.0)
+        estimator.engine_here()
     data, graph = _read(graph, reading, reporter)
     reporter.say(f"{graph}: {data}")
     compile_once(reporter.working)
@@ -127,12 +143,7 @@ def fit(
         split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
     )
     with staged_run(out, overwrite=overwrite) as staged:
-        with reporter.training(estimator.settings.training.steps) as show:
-            try:
-                estimator.fit(split, callbacks=show)
-            except KeyboardInterrupt:
-                if not hasattr(estimator, "fitted_"):
-                    raise  # nothing was kept
+        _learn(estimator, split, reporter)
         save_fitted(estimator.fitted_.named(graph), staged)
     with reporter.working("ranking all pairs"):
         links = estimator.recommend(top) if top else None
@@ -142,12 +153,32 @@ def fit(
         made = split_words(used.protocol, used.proportions)
         made += f", {used.negatives} negatives" * (used.negatives != "uniform")
         reporter.say(f"{made}, seed {seed}" + "; scores in percent" * (not json))
-    if not estimator.history_:
-        reporter.say("no training steps: the weights are random, and nothing was learned")
+    if isinstance(estimator, LinkModel):
+        if not estimator.history_:
+            reporter.say("no training steps: the weights are random, and nothing was learned")
+        simple = estimator.simple_methods_
+        if simple is not None and simple.words is not None:
+            reporter.say(simple.words)
     reporter.say(f"run folder: {out}")
     reporter.suggest("vgae", "recommend", out, "--top", 10)
-    if estimator.interrupted_:
+    if isinstance(estimator, LinkModel) and estimator.interrupted_:
         raise KeyboardInterrupt
+
+
+def _learn(estimator: LinkModel | LinkBaseline, split: Split, reporter: Reporter) -> None:
+    """Fit, and show the progress. A model that is interrupted keeps what it learned until then."""
+    from vgae.people.api import LinkBaseline
+
+    if isinstance(estimator, LinkBaseline):
+        with reporter.working(f"fitting {estimator.name}"):
+            estimator.fit(split)
+        return
+    with reporter.training(estimator.settings.training.steps) as show:
+        try:
+            estimator.fit(split, callbacks=show)
+        except KeyboardInterrupt:
+            if not hasattr(estimator, "fitted_"):
+                raise  # nothing was kept
 
 
 @app.command(cls=Command, epilog=example("vgae split karate --out splits/karate"))
@@ -457,13 +488,15 @@ def embed(
 
     reporter = Reporter(quiet=quiet)
     _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
-    from vgae.people.api import load
+    from vgae.people.api import LinkModel, load
 
     with reporter.working(f"opening {run}"):
         model = newcomers.join(load(run))
-    vectors = model.embedding_std_ if std else model.embedding_
+    of_model = isinstance(model, LinkModel)
+    vectors = (model.embedding_std_ if of_model else None) if std else model.embedding_
     if vectors is None:
-        raise InputError(f"{run}: a {model.name} has no posterior standard deviations")
+        lacks = "posterior standard deviations" if std else "embedding: it only scores pairs"
+        raise InputError(f"{run}: {model.name} has no {lacks}")
     prefix = "s" if std else "z"
     if out is not None:
         from vgae.data.io import write_vectors

@@ -110,9 +110,8 @@ class Estimator:
             setattr(self, name, getattr(made, name))
         return self
 
-    @classmethod
-    def _parameters(cls) -> dict[str, inspect.Parameter]:
-        return dict(inspect.signature(cls).parameters)
+    def _parameters(self) -> dict[str, inspect.Parameter]:
+        return dict(inspect.signature(type(self)).parameters)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._given()})"

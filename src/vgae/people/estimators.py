@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Self, final
@@ -12,29 +13,31 @@ from typing import Any, Self, final
 import numpy as np
 
 from vgae.data.graph import Graph
-from vgae.data.interop import as_edge_pairs, as_graph, as_pairs, as_training_split
-from vgae.data.split import Split, sample_non_edges
-from vgae.ground.config import stream_seed
+from vgae.data.interop import as_graph, as_pairs, as_training_split
+from vgae.data.split import Split
 from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.notebook import html_table
+from vgae.learning.baselines import BASELINES
+from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.fitting import Callback, fit
-from vgae.learning.metrics import roc_auc
 from vgae.learning.settings import FitSettings, named_preset, parameters_section
-from vgae.learning.store import load_fitted, save_fitted, staged_run
+from vgae.learning.simple import compare_simple_methods
+from vgae.learning.store import load_fitted
 from vgae.learning.train import choose_place, finishing_on_interrupt
 from vgae.model.kernels import check_engine
 from vgae.model.network import Parts
 from vgae.model.settings import OWN
-from vgae.people.answers import FittedLinks
+from vgae.people.baselines import LinkBaseline
 from vgae.people.conventions import Estimator, keyword_signature
+from vgae.people.model_answers import FittedModel
 from vgae.people.progress import training_display
 
-__all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load", "make_model"]
+__all__ = ["GAE", "MODELS", "VGAE", "LinkModel", "load", "make_estimator", "make_model"]
 
 logger = logging.getLogger(__name__)
 
 
-class LinkModel(Estimator, FittedLinks):
+class LinkModel(Estimator, FittedModel):
     """A graph auto-encoder that is fitted to a graph and answers by node id.
 
     Use `VGAE` or `GAE`. All parameters are keywords; what `fit` learns ends in an underscore. The
@@ -182,13 +185,16 @@ class LinkModel(Estimator, FittedLinks):
         settings, given = self.settings, _callbacks(callbacks)
         n_shown = settings.training.steps if verbose else 0
         with finishing_on_interrupt() as interrupt, _display(n_shown) as shown:
-            self.fitted_ = fit(
+            fitted = fit(
                 split,
                 settings,
                 parts=self.parts,
                 callbacks=[*shown, *given],
                 interrupt=interrupt,
             )
+            simple = compare_simple_methods(split.training, fitted.metrics["validation"])
+            told = None if simple is None else simple.model_dump(mode="json")
+            self.fitted_ = replace(fitted, metrics={**fitted.metrics, "simple": told})
         if self.fitted_.interrupted:
             raise KeyboardInterrupt
         return self
@@ -241,71 +247,6 @@ class LinkModel(Estimator, FittedLinks):
         """
         self.fit(data, y, **fit_params)
         return self._output(self.embedding_, self.ids_, self.get_feature_names_out())
-
-    def score(self, data: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
-        """AUC of edges against as many random pairs without an edge.
-
-        Parameters
-        ----------
-        data
-            Edges as pairs of node ids, in any form that `predict_proba` takes; or a graph,
-            or another object that `vgae.as_graph` reads, whose edges are scored by their node ids.
-            For an honest figure, give edges that `fit` has not seen.
-        y
-            Ignored.
-
-        Returns
-        -------
-        A fraction from 0 to 1. The pairs without an edge are drawn with the seed of the fit from
-        those that are edges neither of the graph that was fitted nor among `data`.
-
-        Raises
-        ------
-        InputError
-            A node is unknown, a pair joins a node with itself, there are no pairs, or too few
-            pairs without an edge.
-        NotFittedError
-            `fit` has not been called.
-
-        Examples
-        --------
-        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c"), ("c", "d")])
-        >>> 0.0 <= model.score([("a", "c")]) <= 1.0
-        True
-        """
-        known = self.split_.graph
-        rows = self._pair_rows(*as_edge_pairs(data, known))
-        loops = np.flatnonzero(rows[:, 0] == rows[:, 1])
-        if loops.size or not len(rows):
-            raise InputError(
-                f"pairs, row {loops[0]}: joins a node with itself" if loops.size else "pairs: none"
-            )
-        edges = Graph.from_edges(np.concatenate([known.edges, rows]), n_nodes=known.n_nodes)
-        random = np.random.default_rng(stream_seed(self.settings_.seed, "score"))
-        negatives = sample_non_edges(edges, len(rows), random, advice="score fewer edges")
-        scores = self.scores()
-        return roc_auc(scores.pairs(rows), scores.pairs(negatives))
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the run folder; `vgae.load` reads it back.
-
-        Raises
-        ------
-        InputError
-            The folder exists and `overwrite` is False, or cannot be written.
-        NotFittedError
-            `fit` has not been called.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp()) / "run"
-        >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).save(folder)
-        >>> load(folder).embedding_.shape
-        (3, 16)
-        """
-        with staged_run(Path(path), overwrite=overwrite) as staged:
-            save_fitted(self.fitted_, staged)
 
 
 LinkModel.__doc__ = (LinkModel.__doc__ or "").replace(
@@ -439,10 +380,46 @@ def make_model(name: str, *, preset: str | Path = "paper", **overrides: Any) -> 
     return MODELS[name](**(named_preset(preset).settings | overrides))
 
 
+def make_estimator(
+    name: str, *, preset: str | Path | None = None, **settings: Any
+) -> LinkModel | LinkBaseline:
+    """A model or a baseline by name.
+
+    Parameters
+    ----------
+    name
+        A name in `MODELS` or in `vgae.learning.baselines.BASELINES`.
+    preset
+        A preset, which a model alone takes; None for the default one.
+    **settings
+        Settings by name, and the seed.
+
+    Raises
+    ------
+    InputError
+        Name or preset is unknown; or a setting is not allowed, or not one of this method.
+
+    Examples
+    --------
+    >>> make_estimator("resource-allocation", seed=1)
+    LinkBaseline(name='resource-allocation', seed=1)
+    >>> make_estimator("resource-allocation", steps=50)
+    Traceback (most recent call last):
+    vgae.InputError: steps: resource-allocation has no such setting
+    """
+    if name not in BASELINES:
+        if name not in MODELS:
+            raise unknown_name("model", name, (*MODELS, *BASELINES))
+        return make_model(name, **({} if preset is None else {"preset": preset}), **settings)
+    if preset is not None:
+        raise InputError(f"preset: {name} has no presets; they are for {' and '.join(MODELS)}")
+    return LinkBaseline(name, **settings)
+
+
 def load(
     path: str | Path, *, encoder: Any = None, decoder: Any = None, likelihood: Any = None
-) -> LinkModel:
-    """A fitted model from its run folder.
+) -> LinkModel | LinkBaseline:
+    """A fitted model or baseline from its run folder.
 
     It answers as it did when it was saved. Node features and edge weights are not stored: do not
     fit another model to its `split_`, which holds the edges only.
@@ -472,6 +449,8 @@ def load(
     parts = Parts(encoder=encoder, decoder=decoder, likelihood=likelihood)
     fitted = load_fitted(Path(path), parts if parts.names() else None)
     own = {name: part for name, part in vars(parts).items() if part is not None}
+    if isinstance(fitted, FittedBaseline):
+        return LinkBaseline.of(fitted)
     settings = fitted.settings
     model = MODELS[settings.model](**(settings.parameters() | own))
     model.fitted_ = fitted

@@ -80,7 +80,12 @@ HeaderOption = Annotated[
 RunFolderOption = Annotated[Path, _output_option(metavar="DIR", help="The run folder to make.")]
 ModelOption = Annotated[
     str,
-    _model_option(metavar="NAME", help="vgae or gae.", autocompletion=one_of(*LATENT_OF)),
+    _model_option(
+        metavar="NAME",
+        help="vgae or gae; or a baseline, such as resource-allocation (see `vgae evaluate "
+        "--help`), which takes its settings with --set.",
+        autocompletion=one_of(*METHODS),
+    ),
 ]
 MethodsOption = Annotated[
     str,
@@ -429,6 +434,8 @@ class Newcomers:
             raise InputError("--features-header needs a table of new nodes (--new-nodes)")
         if self.new_nodes is None and self.new_edges is None:
             return model
+        if not hasattr(model, "with_nodes"):
+            raise InputError(f"{model.name}: cannot place new nodes; fit again with them")
         from vgae.data.io import read_new_edges, read_new_features
 
         ids, features, edges, weights = None, None, None, None
@@ -503,6 +510,26 @@ def method_settings(texts: list[str] | None) -> dict[str, dict[str, Any]]:
         if method in LATENT_OF and name in SETTINGS:
             check_choice(name, own[name], f"--set {method}.{name}")
     return found
+
+
+def settings_of(method: str, texts: list[str] | None) -> dict[str, Any]:
+    """Settings of the one method of a command, given as METHOD.SETTING=VALUE.
+
+    Raises
+    ------
+    InputError
+        As `method_settings`; or a text names another method.
+
+    Examples
+    --------
+    >>> settings_of("deepwalk", ["deepwalk.window=5"])
+    {'window': 5}
+    """
+    found = method_settings(texts)
+    for other, settings in found.items():
+        if other != method:
+            raise InputError(f"--set {other}.{next(iter(settings))}: the method here is {method}")
+    return found.get(method, {})
 
 
 def attribute_kinds(texts: list[str] | None) -> dict[str, str]:

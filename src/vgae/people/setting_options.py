@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from vgae.ground.errors import InputError, not_among
-from vgae.learning.settings import FitSettings, TrainSettings, choices, presets, value_type
+from vgae.learning.settings import CombineSettings, FitSettings, TrainSettings, choices, presets, value_type
 from vgae.model.settings import OWN, ModelSettings
 from vgae.people.completion import one_of, one_or_file
 
@@ -34,6 +34,7 @@ _PANELS = {
     "Model inputs": ("features", "structure", "structure_dim", "dropout", "edge_dropout"),
     "Model details": tuple(ModelSettings.model_fields),
     "Training": ("steps", "learning_rate", "patience", "validate_every", "device"),
+    "Ensemble and combiner": tuple(CombineSettings.model_fields),
     "Training details": tuple(TrainSettings.model_fields),
 }
 """The panels of the help, in their order. A setting stands in the first one that names it."""

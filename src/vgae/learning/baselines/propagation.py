@@ -6,63 +6,19 @@ import logging
 from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from vgae.data.graph import Features, Graph
+from vgae.data.graph import Graph
 from vgae.ground.config import Dimension, stream_seed
 from vgae.learning.baselines.base import Baseline
-from vgae.learning.scores import Scores, VectorScores, block_rows, blocks
+from vgae.learning.scores import RowProducts, Scores, VectorScores
 from vgae.model.inputs import InputScaling, unit_rows
 
-__all__ = ["PropagatedFeatures", "RandomProjection", "RowProducts"]
+__all__ = ["PropagatedFeatures", "RandomProjection"]
 
 logger = logging.getLogger(__name__)
-
-NUMBERS_AT_ONCE = 2**22
-"""How many numbers of rows are multiplied at a time."""
-
-
-@final
-class RowProducts(Scores):
-    """Inner products of the rows of a sparse matrix, which stays sparse.
-
-    Sums are computed in float64 and returned in float32, so that equal sums in another order tie.
-
-    Parameters
-    ----------
-    matrix
-        CSR array, shape (n_nodes, n_columns).
-
-    Examples
-    --------
-    >>> scores = RowProducts(sparse.csr_array([[1.0, 0.0], [2.0, 1.0]]))
-    >>> scores.pairs([(0, 1)]).tolist(), scores.rows([1]).tolist(), scores.vectors
-    ([2.0], [[2.0, 5.0]], None)
-    """
-
-    vectors: ClassVar[None] = None
-
-    def __init__(self, matrix: Features) -> None:
-        self.n_nodes = matrix.shape[0]
-        self._matrix = sparse.csr_array(matrix, dtype=np.float64)
-        self._columns = sparse.csr_array(self._matrix.T)
-
-    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        scores = np.empty(len(pairs), np.float32)
-        per_row = 1 + self._matrix.nnz // max(self.n_nodes, 1)
-        for chosen in blocks(np.arange(len(pairs)), block_rows(per_row, NUMBERS_AT_ONCE)):
-            first, second = (self._matrix[pairs[chosen, end]] for end in (0, 1))
-            scores[chosen] = first.multiply(second).sum(axis=1)
-        return scores
-
-    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        found: NDArray[np.float32] = (
-            (self._matrix[rows] @ self._columns).toarray().astype(np.float32)
-        )
-        return found
 
 
 @final

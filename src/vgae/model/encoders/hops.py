@@ -24,12 +24,12 @@ FIRST_LOG_STD = -4.0
 class MultiHopEncoder(Propagation):
     """Directions of a projection of the inputs after 0, 1, 2, ... propagations, side by side.
 
-    H = unit(X W), mean = [unit(H), unit(A H), unit(A^2 H), ..., degree class], where unit scales each row to
-    length one. Nothing in it is non-linear but the lengths, as in simplified graph convolutions
-    (Wu et al. 2019); and no hop hides another, as in jumping knowledge (Xu et al. 2018). The
-    degree class is a one among zeros: the number of links of the node in the message graph, by
-    `degree_classes`. With h the width of a hop, latent_dim is h times the number of hops, which is
-    one more than `layers`, plus the number of classes.
+    H = unit(X W), mean = [unit(H), unit(A H), unit(A^2 H), ..., degree class], where unit scales
+    each row to length one. Nothing in it is non-linear but the lengths, as in simplified graph
+    convolutions (Wu et al. 2019), and no hop hides another, as in jumping knowledge (Xu et al.
+    2018). The degree class is a one among zeros: the number of links of the node in the message
+    graph, by `degree_classes`. With h the width of a hop, latent_dim is h times the number of hops,
+    which is one more than `layers`, plus the number of classes.
 
     Examples
     --------

@@ -1,0 +1,189 @@
+"""What every fitted method keeps: its scores, the split it learned from, and how well it did."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vgae.data.graph import count
+from vgae.data.ids import IdArray
+from vgae.data.split import Protocol, Split
+from vgae.ground.config import Fraction, Settings
+from vgae.ground.errors import InputError, one_line
+from vgae.learning.calibration import Calibrator
+from vgae.learning.precision import expected_precision
+from vgae.learning.scores import Scores
+from vgae.learning.simple import SimpleMethods
+
+__all__ = ["FittedScores", "GraphRecord", "HeldOutScores", "MetricsRecord"]
+
+Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+HeldOutScores = Annotated[dict[str, Fraction | None], Field(min_length=1)]
+
+
+class GraphRecord(Settings):
+    """The whole graph: fingerprint, sizes and, if known, its name.
+
+    Examples
+    --------
+    >>> GraphRecord(fingerprint="0" * 64, n_nodes=3, n_edges=2, n_features=0).weighted
+    False
+    """
+
+    name: str | None = None
+    fingerprint: Checksum
+    n_nodes: int = Field(ge=1)
+    n_edges: int = Field(ge=0)
+    n_features: int = Field(ge=0)
+    weighted: bool = False
+    n_added_nodes: int = Field(default=0, ge=0)
+    n_added_edges: int = Field(default=0, ge=0)
+
+
+class MetricsRecord(Settings):
+    """Held-out metrics with protocol and proportions; None if nothing was held out.
+
+    Examples
+    --------
+    >>> shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
+    >>> MetricsRecord(protocol="T", proportions=shares, seed=0, validation=None, test=None).test
+    """
+
+    protocol: Protocol
+    proportions: dict[Literal["train", "validation", "test"], Fraction]
+    seed: int = Field(ge=0)
+    validation: HeldOutScores | None
+    test: HeldOutScores | None
+    calibration: dict[str, Any] | None = None
+    simple: SimpleMethods | None = None
+
+
+@dataclass(frozen=True)
+class FittedScores(ABC):
+    """A fitted method of any kind; `Fitted` and `FittedBaseline` are the two.
+
+    Attributes
+    ----------
+    split
+        Training and held-out pairs; its graph has the node ids and the known edges.
+    graph
+        Fingerprint, sizes and, if known, name of the whole graph, as plain values.
+    calibrator
+        The map from scores to probabilities that are frequencies; None if there were no validation
+        edges to learn it from.
+    metrics
+        Held-out metrics with protocol and proportions, as plain values.
+
+    Raises
+    ------
+    InputError
+        A part is invalid, or the parts do not belong together.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.learning.baselines import baseline
+    >>> from vgae.learning.fitting import fit_baseline
+    >>> path = Graph.from_pairs([("a", "b"), ("b", "c")])
+    >>> fitted = fit_baseline(Split.without_holdout(path), baseline("common-neighbors"))
+    >>> fitted.scores.pairs([(0, 2)]).tolist(), fitted.ids.tolist(), fitted.random_seed
+    ([1.0], ['a', 'b', 'c'], 0)
+    >>> fitted.probabilities(fitted.scores.pairs([(0, 2)])), fitted.uncalibrated(np.zeros(1))
+    (array([0.75]), array([0.5]))
+    >>> fitted.named("letters").graph["name"], fitted.vectors
+    ('letters', None)
+    >>> fitted.meaning.partition(":")[0], fitted.expected_precision(1)
+    ('uncalibrated', None)
+    """
+
+    split: Split
+    graph: Mapping[str, Any]
+    calibrator: Calibrator | None
+    metrics: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        graph = GraphRecord.parse(dict(self.graph), where="graph")
+        metrics = MetricsRecord.parse(dict(self.metrics), where="metrics")
+        sizes = {
+            "nodes": (graph.n_nodes + graph.n_added_nodes, self.split.graph.n_nodes),
+            "edges": (graph.n_edges + graph.n_added_edges, self.split.graph.n_edges),
+        }
+        for name, (told, found) in sizes.items():
+            if told != found:
+                raise InputError(f"graph: has {told} {name}, but its split has {found}")
+        made = self.split.settings
+        # Metrics are those of the training, before any nodes were added.
+        proportions = metrics.proportions if graph.n_added_nodes else made.proportions
+        if (metrics.protocol, metrics.proportions) != (made.protocol, proportions):
+            raise InputError("metrics: protocol or proportions differ from those of the split")
+        for name in ("validation", "test"):
+            if bool(getattr(self.split, name)) != (getattr(metrics, name) is not None):
+                raise InputError(f"metrics: {name} does not match the split")
+
+    @property
+    @abstractmethod
+    def random_seed(self) -> int:
+        """The seed of everything random in the fit."""
+
+    @property
+    @abstractmethod
+    def scores(self) -> Scores:
+        """Scores of all pairs, with the messages of the protocol."""
+
+    @abstractmethod
+    def uncalibrated(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Numbers from 0 to 1 in the order of the scores, before any calibration."""
+
+    @property
+    def vectors(self) -> NDArray[np.float32] | None:
+        """The embedding, shape (n_nodes, latent_dim); None for a method without one."""
+        return self.scores.vectors
+
+    @property
+    def ids(self) -> IdArray:
+        """Node ids in the order of the rows."""
+        return self.split.graph.ids
+
+    def probabilities(
+        self, scores: NDArray[np.floating], *, calibrated: bool = True
+    ) -> NDArray[np.float64]:
+        """Probability of an edge for each score; calibrated where that is possible and wanted."""
+        if self.calibrator is None or not calibrated:
+            return self.uncalibrated(scores)
+        return self.calibrator.probabilities(scores)
+
+    @property
+    def meaning(self) -> str:
+        """What the probabilities say, in one sentence."""
+        if self.calibrator is None:
+            return (
+                "uncalibrated: the probabilities rank pairs and are not frequencies; for those, "
+                "hold validation edges out"
+            )
+        edges = count(self.calibrator.n_edges, "held-out edge")
+        return (
+            "of open pairs with probability 0.2, about one in five is an edge that was held out or "
+            f"is missing at the same rate (calibrated on {edges})"
+        )
+
+    def expected_precision(self, k: int) -> tuple[float, float, float] | None:
+        """Share of the k best open pairs that are expected to be missing edges.
+
+        Returns
+        -------
+        The estimate from the validation edges and the ends of its 95 % interval, see
+        `vgae.learning.precision.expected_precision`; None without validation edges.
+        """
+        if not self.split.validation:
+            return None
+        return expected_precision(self.split.training, self.scores, k)
+
+    def named(self, graph_name: str) -> Self:
+        """The same with a name of the graph."""
+        return replace(self, graph={**self.graph, "name": one_line(graph_name)})
