@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 import vgae
 from vgae.data.graph import Graph
+from vgae.data.split import Split, split_edges
+from vgae.learning.baselines import baseline
 from vgae.learning.judge import link_scores
-from vgae.learning.baselines import BASELINES, baseline
-from vgae.learning.metrics import mean_reciprocal_rank_open
+from vgae.learning.scores import Scores
+from vgae.people.estimators import make_model
 
 METRICS = ("auc", "average_precision", "hits@100", "auc_degree", "ece")
 RIVALS = (
@@ -51,10 +54,16 @@ def graph_of(name: str) -> Graph:
             if "src" in found:
                 pairs = np.stack([found["src"], found["dst"]], axis=1)
                 return Graph.from_edges(pairs, n_nodes=int(found["n"]))
-            sources = np.repeat(np.arange(len(found["adj_indptr"]) - 1), np.diff(found["adj_indptr"]))
+            sources = np.repeat(
+                np.arange(len(found["adj_indptr"]) - 1), np.diff(found["adj_indptr"])
+            )
             pairs = np.stack([sources, found["adj_indices"]], axis=1)
             attributes = sparse.csr_array(
-                (found["attr_data"].astype(np.float32), found["attr_indices"], found["attr_indptr"]),
+                (
+                    found["attr_data"].astype(np.float32),
+                    found["attr_indices"],
+                    found["attr_indptr"],
+                ),
                 shape=tuple(found["attr_shape"]),
             )
             return Graph.from_edges(pairs, n_nodes=int(found["adj_shape"][0]), features=attributes)
@@ -64,3 +73,83 @@ def graph_of(name: str) -> Graph:
     return graph
 
 
+def mrr_open(split: Split, scores: Scores, *, most: int = 1000) -> float:
+    """Mean reciprocal rank of the ends of test edges among all open nodes, others filtered.
+
+    With more test edges than `most`, that many of them are ranked.
+    """
+    whole, edges = split.graph.adjacency, split.test.positives
+    chosen = np.random.default_rng(0).permutation(len(edges))[:most]
+    ranks = []
+    for pair in np.concatenate([edges[chosen], edges[chosen][:, ::-1]]):
+        found = scores.rows(pair[:1])[0].astype(np.float64)
+        own = found[pair[1]]
+        found[whole.indices[whole.indptr[pair[0]] : whole.indptr[pair[0] + 1]]] = -np.inf
+        found[pair[0]] = -np.inf
+        ranks.append(1.0 + (found > own).sum() + 0.5 * (found == own).sum())
+    return float(np.mean(1.0 / np.array(ranks)))
+
+
+def methods_of(graph: Graph, chosen: list[str]) -> dict[str, Any]:
+    """From a split to scores, by name."""
+
+    def strong(split: Split, seed: int) -> Scores:
+        scores: Scores = make_model("gae", preset="strong", seed=seed).fit(split.training).scores()
+        return scores
+
+    rivals = [name for name in RIVALS if graph.features is not None or name != RIVALS[-1]]
+    found: dict[str, Any] = {"strong": strong}
+    for name in rivals:
+        found[name] = lambda split, seed, name=name: baseline(name).fit(split.training, seed=seed)
+    return {name: method for name, method in found.items() if chosen == [""] or name in chosen}
+
+
+def cell(values: list[float | None]) -> str:
+    """Mean and standard error in percent."""
+    found: NDArray[np.float64] = 100 * np.array([v for v in values if v is not None])
+    if not len(found):
+        return "-"
+    error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else 0.0
+    return f"{found.mean():.2f} ± {error:.2f}"
+
+
+def main() -> None:
+    """Print a table per graph."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--graphs", default=GRAPHS)
+    parser.add_argument("--methods", default="")
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--first", type=int, default=100)
+    options = parser.parse_args()
+    for name in options.graphs.split(","):
+        graph = graph_of(name)
+        runs = 1 if name in ONE_SPLIT else options.runs
+        rows: dict[str, list[dict[str, float | None]]] = {}
+        for seed in range(options.first, options.first + runs):
+            split = split_edges(graph, seed=seed)
+            for label, method in methods_of(
+                graph, list(filter(None, options.methods.split(",")))
+            ).items():
+                started = time.perf_counter()
+                scores = method(split, seed)
+                seconds = time.perf_counter() - started
+                row = link_scores(split, scores, METRICS) | {"mrr_open": mrr_open(split, scores)}
+                rows.setdefault(label, []).append(row | {"seconds": seconds / 100})
+                shown = " ".join(
+                    f"{key} {100 * value:.2f}"
+                    for key, value in rows[label][-1].items()
+                    if value is not None
+                )
+                print(f"# {name} {seed} {label}: {shown}", flush=True)
+        print(f"\n{name}: {graph}, {runs} splits\n")
+        columns = [*METRICS, "mrr_open", "seconds"]
+        print(f"| method | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
+        for label, found in rows.items():
+            print(
+                f"| {label} | {' | '.join(cell([row[key] for row in found]) for key in columns)} |"
+            )
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,10 +13,10 @@ from graphs import random_graph
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut, Split, split_edges
 from vgae.ground.errors import InputError
+from vgae.learning.batches import Batch
 from vgae.learning.metrics import link_metrics
 from vgae.learning.scores import ModelScores
 from vgae.learning.settings import TrainSettings
-from vgae.learning.batches import Batch
 from vgae.learning.train import (
     Best,
     StepRecord,

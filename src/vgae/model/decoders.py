@@ -16,6 +16,7 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from vgae.model.kernels.hop_products import hop_products
 from vgae.model.kernels.sparse import CsrParts
 from vgae.model.lengths import unit_rows
 from vgae.model.settings import N_DEGREE_CLASSES, RATES, ModelSettings, Offset
@@ -35,8 +36,6 @@ __all__ = [
 ]
 
 CHUNK_PAIRS = 2**18
-HOP_PAIRS = 2**8
-"""Pairs whose hops are multiplied at a time, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -343,13 +342,8 @@ class _HopProducts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, latent: Tensor, pairs: Tensor, n_hops: int) -> Tensor:
         width = (latent.shape[1] - N_DEGREE_CLASSES) // n_hops
-        hops = latent[:, :-N_DEGREE_CLASSES].reshape(len(latent), n_hops, width)
-        products = [
-            torch.linalg.vecdot(hops[chunk[:, 0]], hops[chunk[:, 1]])
-            for chunk in torch.split(pairs, HOP_PAIRS)
-        ]
         ctx.save_for_backward(latent, pairs)
-        return torch.cat(products)
+        return hop_products(latent, pairs, n_hops, width)
 
     @staticmethod
     @torch.autograd.function.once_differentiable

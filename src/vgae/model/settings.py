@@ -88,6 +88,7 @@ class ModelSettings(Settings):
             "per hop of the encoder multi-hop) or mlp (of the products of coordinates; with "
             "pairs=sampled only).",
         )
+    )
     likelihood: Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "own"] = Field(
         default="bernoulli",
         description="What a score says about a pair: bernoulli (logit of an edge); "

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from vgae.ground.errors import InputError, not_among
-from vgae.learning.settings import CombineSettings, FitSettings, TrainSettings, choices, presets, value_type
+from vgae.learning.settings import (
+    CombineSettings,
+    FitSettings,
+    TrainSettings,
+    choices,
+    presets,
+    value_type,
+)
 from vgae.model.settings import OWN, ModelSettings
 from vgae.people.completion import one_of, one_or_file
 
