@@ -26,7 +26,7 @@ METHODS = (
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
     *("full_average_precision", "auc_degree", "average_precision_degree", "auc_by_node"),
-    *("precision@100", "ece"),
+    *("mrr_open", "hits_open@10", "precision@100", "ece"),
 )
 NEGATIVES = ("uniform", "degree", "two-hop")
 TASKS = ("links", "nodes", "clusters")
