@@ -15,10 +15,12 @@ from vgae.learning.judge import (
     link_scores,
     may_be_undefined,
     metrics_of,
+    open_ranks,
     precision_at,
 )
 from vgae.learning.metrics import link_metrics
-from vgae.learning.scores import FunctionScores, Scores, VectorScores
+from vgae.learning.scores import FactorScores, FunctionScores, Scores, VectorScores
+from vgae.people.api import evaluate
 
 
 def table(values: NDArray[np.float64]) -> Scores:
@@ -31,12 +33,20 @@ def test_the_names_keep_their_order() -> None:
         "full_average_precision",
     )  # fmt: skip
     assert LINK_METRICS[7:] == (
-        "auc_degree", "average_precision_degree", "auc_by_node", "precision@100", "ece"
+        "auc_degree", "average_precision_degree", "auc_by_node", "mrr_open", "hits_open@10",
+        "precision@100", "ece",
     )  # fmt: skip
     assert [name for name in metrics_of("given") if "_uniform" in name or "_degree" in name] == [
         "auc_uniform", "average_precision_uniform", "auc_degree", "average_precision_degree"
     ]  # fmt: skip
-    for name in (*LINK_METRICS, "hits@1", "hits@12345", "precision@7", "auc_two-hop"):
+    for name in (
+        *LINK_METRICS,
+        "hits@1",
+        "hits@12345",
+        "precision@7",
+        "hits_open@3",
+        "auc_two-hop",
+    ):
         check_metric(name)
 
 
@@ -51,6 +61,8 @@ def test_the_names_keep_their_order() -> None:
         ("precision@1.5", "K must be a whole number from 1, as in precision@10"),
         ("precision@ten", "K must be"),
         ("hits@²", "K must be"),
+        ("hits_open@x", "metric hits_open@x: K must be a whole number from 1, as in hits_open@10"),
+        ("mrr_opne", "unknown metric 'mrr_opne': did you mean 'mrr_open'"),
         ("auc_degre", "unknown metric 'auc_degre': did you mean 'auc_degree'"),
     ],
 )
@@ -186,3 +198,83 @@ def test_a_negative_of_the_smallest_group_decides_whether_hits_are_defined() -> 
     split = Split.of_parts(path, validation=HeldOut.nothing(), test=test)
     found = link_scores(split, table(np.eye(10)), ["hits@1", "hits@2"])
     assert found == {"hits@1": 0.0, "hits@2": None}
+
+
+def ranks_one_by_one(split: Split, values: NDArray[np.float64]) -> list[tuple[int, int, int]]:
+    """The definition of filtered ranks, in sets of nodes."""
+    partners: dict[int, set[int]] = {node: set() for node in range(split.graph.n_nodes)}
+    for a, b in split.graph.edges.tolist():
+        partners[a].add(b)
+        partners[b].add(a)
+    found = []
+    edges = split.test.positives.tolist()
+    for i, j in [*edges, *([b, a] for a, b in edges)]:
+        rivals = set(range(split.graph.n_nodes)) - {i, j} - partners[i]
+        scores = [values[min(i, k), max(i, k)] for k in rivals]
+        level = values[min(i, j), max(i, j)]
+        found.append((sum(s > level for s in scores), sum(s == level for s in scores), len(rivals)))
+    return found
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5, 1000])
+def test_ranks_among_all_open_partners_are_those_of_the_definition(levels: int) -> None:
+    split = split_edges(random_graph(30, 0.2, seed=1), seed=0, test=0.3, validation=0.1)
+    values = np.random.default_rng(levels).integers(0, levels, size=(30, 30)).astype(float)
+    scores = table(values)
+    expected = ranks_one_by_one(split, values)
+    assert (
+        list(zip(*(part.tolist() for part in open_ranks(split, scores)), strict=True)) == expected
+    )
+    above, tied, rivals = np.array(expected).T
+    fewest = int(rivals.min())
+    asked = ["mrr_open", "hits_open@1", "hits_open@5", f"hits_open@{fewest}"]
+    found = link_scores(split, scores, [*asked, f"hits_open@{fewest + 1}"])
+    assert found.pop(f"hits_open@{fewest + 1}") is None  # a list too short says nothing
+    assert found["mrr_open"] == pytest.approx((1 / (1 + above + tied / 2)).mean())
+    for k in (1, 5, fewest):
+        assert found[f"hits_open@{k}"] == (above + tied < k).mean()
+    if levels == 1:
+        assert found["hits_open@1"] == 0.0  # a constant is not flattered
+
+
+def test_ranks_of_factors_are_those_of_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = random_graph(700, 0.03, seed=2)  # more than a tile of columns
+    split = split_edges(graph, seed=0, test=0.3)
+    random = np.random.default_rng(0)
+    vectors = random.integers(-2, 3, size=(700, 3)).astype(float)  # exact products, many ties
+    offsets = random.integers(-2, 3, size=(700, 1)).astype(float)
+    left = np.hstack([vectors, offsets, np.ones_like(offsets)])
+    right = np.hstack([vectors, np.ones_like(offsets), offsets])
+    for scores in (VectorScores(vectors), FactorScores(left, right)):
+        expected = ranks_one_by_one(split, scores.rows(np.arange(700)).astype(float))
+        found = open_ranks(split, scores)
+        assert list(zip(*(part.tolist() for part in found), strict=True)) == expected
+        for rows in (100, 1):  # without compiled loops, several rows in a block or one
+            monkeypatch.setattr("vgae.learning.scores.block_rows", lambda _, rows=rows: rows)
+            plain = Scores.rivals(
+                scores,
+                np.concatenate([split.test.positives, split.test.positives[:, ::-1]]),
+                graph.adjacency,
+            )
+            assert all(np.array_equal(a, b) for a, b in zip(plain, found, strict=True))
+
+
+def test_of_many_test_edges_some_are_ranked_and_all_methods_share_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = random_graph(60, 0.2, seed=0)
+    split = split_edges(graph, seed=0, test=0.3)
+    scores = VectorScores(np.random.default_rng(0).normal(size=(60, 3)))
+    whole = set(zip(*(part.tolist() for part in open_ranks(split, scores)), strict=True))
+    monkeypatch.setattr("vgae.learning.judge.MOST_RANKED", 10)
+    monkeypatch.setattr("vgae.learning.evaluation.MOST_RANKED", 10)
+    found = open_ranks(split, scores)
+    assert [len(part) for part in found] == [20, 20, 20]
+    assert set(zip(*(part.tolist() for part in found), strict=True)) < whole
+    assert np.array_equal(found[0], open_ranks(split, scores)[0])
+    evaluate(graph, ["katz", "pagerank"], runs=2, test=0.3, metrics=["auc"])
+    assert "ranks are those of" not in caplog.text
+    evaluate(graph, ["katz", "pagerank"], runs=2, test=0.3, metrics=["mrr_open", "auc"])
+    n_test = len(split.test.positives)
+    said = f"mrr_open: ranks are those of 10 test edges, drawn from {n_test} with the seed"
+    assert caplog.text.count(said) == 1

@@ -356,6 +356,31 @@ def test_the_order_of_the_steps_before_does_not_matter_to_counted_noise(karate: 
     assert losses[0] == losses[1]
 
 
+def test_the_named_metric_stops_the_training(split: Split) -> None:
+    """The steps that each metric calls best differ here, and each gets its own weights."""
+    found = {}
+    for metric in ("average_precision", "auc", "mrr", "hits@2"):
+        model, records = run(
+            split, steps=150, validate_every=1, patience=40, stop_metric=metric, learning_rate=0.05
+        )
+        values = [float((record.validation or {})[metric] or 0.0) for record in records]
+        best = int(np.argmax(values)) + 1  # the first of equals
+        assert len(records) == min(150, best + 40)
+        scores = scores_of(model, model.prepare(split.train, None))
+        kept = held_out_metrics(scores, split.validation, metric)
+        assert kept[metric] == values[best - 1]
+        found[metric] = best
+    assert len(set(found.values())) > 1, found
+
+
+def test_hits_at_more_than_there_are_negatives_stop_no_training(split: Split) -> None:
+    n_negatives = len(split.validation.negatives)
+    assert len(run(split, steps=1, stop_metric=f"hits@{n_negatives}")[1]) == 1
+    for steps in (0, 30):
+        with pytest.raises(InputError, match=f"stop_metric hits@{n_negatives + 1}: needs at least"):
+            run(split, steps=steps, stop_metric=f"hits@{n_negatives + 1}")
+
+
 def test_best_weights_are_those_of_the_best_score() -> None:
     network, best = GraphAutoEncoder(ModelSettings(), n_inputs=3, seed=0), Best()
     best.offer(5, {"average_precision": None}, network)

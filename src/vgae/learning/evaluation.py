@@ -26,10 +26,12 @@ from vgae.ground.errors import InputError, one_line, unknown_name
 from vgae.learning.judge import (
     FULL_AP,
     LINK_METRICS,
+    MOST_RANKED,
     check_metric,
     full_average_precision,
     link_scores,
     metrics_of,
+    ranks_all_partners,
     takes_all_pairs,
 )
 from vgae.learning.scores import Scores
@@ -160,8 +162,8 @@ def check_runs(runs: Any, seed: Any) -> None:
 def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[str, ...]:
     """All link metrics that suit a graph.
 
-    On more than 50,000 nodes those are omitted that score every pair, and where too few nodes have
-    edges, those against degree-corrected negatives. The omission is logged.
+    On more than 50,000 nodes those are omitted that score every pair or rank all partners, and
+    where too few nodes have edges, those against degree-corrected negatives. The omission is logged.
 
     Parameters
     ----------
@@ -177,11 +179,12 @@ def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[s
     """
     metrics = metrics_of(split.negatives)
     if graph.n_nodes > MOST_NODES_FOR_ALL_PAIRS:
-        slow = [name for name in metrics if takes_all_pairs(name)]
+        slow = [name for name in metrics if takes_all_pairs(name) or ranks_all_partners(name)]
         logger.warning(
-            "%s are omitted: their work grows with the square of the number of nodes; to have "
-            "them, name them (--metrics)",
-            " and ".join(slow),
+            "%s and %s are omitted: they take minutes on a graph of this size; to have them, name "
+            "them (--metrics)",
+            ", ".join(slow[:-1]),
+            slow[-1],
         )
         metrics = tuple(name for name in metrics if name not in slow)
     if split.sizes(graph.n_edges)["test"] > count_non_edges(graph, with_degree=True):
@@ -272,6 +275,7 @@ def evaluate_runs(
     [1, 2]
     """
     protocol.check(graph)
+    _say_what_is_ranked(graph, protocol, given)
     done = done or {}
     # Labels score a method, and are not shown to it.
     unlabelled, labels = graph.with_labels(None), graph.labels
@@ -292,6 +296,20 @@ def evaluate_runs(
                 error.add_note(f"raised by method '{one_line(name)}' in run {run}")
                 raise
             yield RunScores(name, run, metrics)
+
+
+def _say_what_is_ranked(graph: Graph, protocol: Protocol, given: Split | None) -> None:
+    """Log where ranks among all partners are taken of a part of the test edges."""
+    ranked = [name for name in protocol.metrics if ranks_all_partners(name)]
+    sizes = protocol.split.sizes(graph.n_edges)
+    n_edges = sizes["test"] if given is None else len(given.test.positives)
+    if "links" in protocol.tasks and ranked and n_edges > MOST_RANKED:
+        logger.warning(
+            "%s: ranks are those of %s test edges, drawn from %s with the seed of the split",
+            ", ".join(ranked),
+            f"{MOST_RANKED:,}",
+            f"{n_edges:,}",
+        )
 
 
 def _run_scores(

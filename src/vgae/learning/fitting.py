@@ -177,7 +177,14 @@ def fit(
     seen = scores_of(known, view.train)
     scores = seen if latents is known else scores_of(latents, graph)
     uncalibrated = expit if combiner is not None else network.likelihood.probability
-    calibrator, metrics = _judged(split, seen, scores, uncalibrated, seed=settings.seed)
+    calibrator, metrics = _judged(
+        split,
+        seen,
+        scores,
+        uncalibrated,
+        seed=settings.seed,
+        stop_metric=settings.training.stop_metric,
+    )
     latent, std = latents[0], latents[0].std()
     return Fitted(
         settings=settings,
@@ -317,6 +324,7 @@ def _judged(
     uncalibrated: Callable[[NDArray[np.floating]], NDArray[np.float64]],
     *,
     seed: int,
+    stop_metric: str = "average_precision",
 ) -> tuple[Calibrator | None, dict[str, Any]]:
     """The calibrator, and the held-out metrics as plain values.
 
@@ -331,14 +339,21 @@ def _judged(
         From scores to probabilities before any calibration.
     seed
         Seed of the pairs that the calibrator draws.
+    stop_metric
+        What early stopping watches, which is among the metrics.
     """
     calibrator = fit_calibrator(split.training, seen, seed=seed)
     metrics: dict[str, Any] = {
         "protocol": split.settings.protocol,
         "proportions": split.settings.proportions,
         "seed": split.seed,
-        "validation": held_out_metrics(seen, split.validation) if split.validation else None,
-        "test": held_out_metrics(scores, split.test) if split.test else None,
+        **{
+            part: held_out_metrics(found, pairs, stop_metric) if pairs else None
+            for part, found, pairs in (
+                ("validation", seen, split.validation),
+                ("test", scores, split.test),
+            )
+        },
         "calibration": None,
         "simple": None,  # which estimators fill in
     }

@@ -33,6 +33,8 @@ __all__ = [
     "ECE",
     "FULL_AP",
     "LINK_METRICS",
+    "MOST_RANKED",
+    "MRR_OPEN",
     "auc_by_node",
     "calibration_error",
     "check_metric",
@@ -40,13 +42,16 @@ __all__ = [
     "link_scores",
     "may_be_undefined",
     "metrics_of",
+    "open_ranks",
     "precision_at",
+    "ranks_all_partners",
     "takes_all_pairs",
 ]
 
 FULL_AP = "full_average_precision"
 AUC_BY_NODE = "auc_by_node"
 ECE = "ece"
+MRR_OPEN = "mrr_open"
 
 _AGAINST: dict[str, tuple[str, Negatives]] = {
     f"{metric}_{kind}": (metric, kind) for kind in DRAWN for metric in ("auc", "average_precision")
@@ -54,6 +59,9 @@ _AGAINST: dict[str, tuple[str, Negatives]] = {
 """Metrics against negatives of one kind, on splits with negatives of any kind."""
 
 NEGATIVES_PER_NODE = 20
+
+MOST_RANKED = 10_000
+"""Test edges that are ranked among all open partners at most: of more, this many are drawn."""
 
 
 def metrics_of(negatives: Negatives) -> tuple[str, ...]:
@@ -74,12 +82,13 @@ def metrics_of(negatives: Negatives) -> tuple[str, ...]:
         for name, (_, kind) in _AGAINST.items()
         if kind in ("uniform", "degree") and kind != negatives
     ]
-    return *RANKING_METRICS, FULL_AP, *second, AUC_BY_NODE, "precision@100", ECE
+    ranks = (MRR_OPEN, "hits_open@10")
+    return *RANKING_METRICS, FULL_AP, *second, AUC_BY_NODE, *ranks, "precision@100", ECE
 
 
 LINK_METRICS = metrics_of("uniform")
-"""The metrics of the task `links`. Hits@K and precision@K can be asked for with any K, and AUC and
-average precision against negatives of any kind, as in auc_two-hop."""
+"""The metrics of the task `links`. Hits@K, with or without _open, and precision@K can be asked for with any K,
+and AUC and average precision against negatives of any kind, as in auc_two-hop."""
 
 
 def check_metric(name: str) -> None:
@@ -111,6 +120,17 @@ def takes_all_pairs(name: str) -> bool:
     (True, False)
     """
     return name == FULL_AP or name.startswith("precision@")
+
+
+def ranks_all_partners(name: str) -> bool:
+    """Whether a metric ranks test edges among all open partners, of at most `MOST_RANKED` edges.
+
+    Examples
+    --------
+    >>> ranks_all_partners("hits_open@10"), ranks_all_partners("hits@10")
+    (True, False)
+    """
+    return name == MRR_OPEN or name.startswith("hits_open@")
 
 
 def may_be_undefined(name: str) -> bool:
@@ -276,6 +296,46 @@ def auc_by_node(split: Split, scores: Scores) -> float | None:
     return float(by_node.mean())
 
 
+def open_ranks(
+    split: Split, scores: Scores
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Where both ends of each test edge stand in each other's lists of all open partners.
+
+    The list of a node holds every other node to which it has no edge in the whole graph, and the
+    partner that is looked for: training, validation and further test edges are left out ("filtered"
+    ranks: Bordes et al. 2013, "Translating embeddings for modeling multi-relational data"). Of more
+    than `MOST_RANKED` test edges, that many are drawn from a stream of the split's seed, the same
+    for every method.
+
+    Parameters
+    ----------
+    split
+        A split with test pairs.
+    scores
+        Scores of all pairs.
+
+    Returns
+    -------
+    How many nodes in the list score above the partner, how many tie with it, and how many there
+    are without it; two of each per test edge, shape (2 * n_edges,).
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.data.split import split_edges
+    >>> from vgae.learning.scores import VectorScores
+    >>> ring = Graph.from_edges([(i, (i + 1) % 20) for i in range(20)])
+    >>> above, tied, rivals = open_ranks(split_edges(ring, seed=0), VectorScores(np.ones((20, 1))))
+    >>> above.tolist(), tied.tolist(), rivals.tolist()
+    ([0, 0, 0, 0], [17, 17, 17, 17], [17, 17, 17, 17])
+    """
+    edges = split.test.positives
+    if len(edges) > MOST_RANKED:
+        random = np.random.default_rng(stream_seed(split.seed, "ranked edges"))
+        edges = edges[np.sort(random.choice(len(edges), MOST_RANKED, replace=False))]
+    return scores.rivals(np.concatenate([edges, edges[:, ::-1]]), split.graph.adjacency)
+
+
 def calibration_error(split: Split, scores: Scores) -> float | None:
     """Expected calibration error of the test edges and as many uniform pairs without an edge.
 
@@ -322,6 +382,9 @@ class _Judged:
             return auc_by_node(self._split, self._scores)
         if name == ECE:
             return self.calibration_error()
+        if name == MRR_OPEN:
+            above, tied, _ = self._ranks
+            return float((1.0 / (1.0 + above + tied / 2.0)).mean())
         if name in _AGAINST:
             metric, kind = _AGAINST[name]
             return link_metrics(*self._against(kind), names=[metric])[metric]
@@ -329,6 +392,9 @@ class _Judged:
         at = cut_off(name)
         if at is not None and at[0] == "precision":
             return self.precision_at(at[1])
+        if at is not None and at[0] == "hits_open":
+            above, tied, rivals = self._ranks
+            return None if rivals.min() < at[1] else float((above + tied < at[1]).mean())
         return link_metrics(*self._main, self._split.test.groups, names=[name])[name]
 
     def full_average_precision(self) -> float:
@@ -363,6 +429,10 @@ class _Judged:
             drawn = other_negatives(self._split, kind)
             self._second[kind] = _scored(self._scores, self._split.test.positives, drawn)
         return self._second[kind]
+
+    @cached_property
+    def _ranks(self) -> tuple[NDArray[np.int64], ...]:
+        return open_ranks(self._split, self._scores)
 
     @cached_property
     def _steps(self) -> tuple[NDArray[np.int64], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 from vgae.data.graph import Graph
@@ -105,7 +106,7 @@ class Candidate:
 def candidates(
     methods: Mapping[str, MethodLike] | Iterable[str],
     *,
-    preset: str = "paper",
+    preset: str | Path = "paper",
     overrides: Mapping[str, Any] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Candidate]:
@@ -116,7 +117,8 @@ def candidates(
     methods
         Names in `METHODS`, which are their own labels; or methods by label.
     preset
-        A name in `vgae.learning.settings.presets()`, for auto-encoders given by name.
+        The name or the file of a preset (see `vgae.learning.settings.named_preset`), for
+        auto-encoders given by name.
     overrides
         Settings by name; each is given to every method given by name that has it.
     settings
@@ -191,14 +193,14 @@ def _settings_of(name: str) -> list[str]:
     return [key for key in FitSettings.fields() if key != "seed"]
 
 
-def _by_name(name: str, preset: str, overrides: dict[str, Any]) -> Candidate:
+def _by_name(name: str, preset: str | Path, overrides: dict[str, Any]) -> Candidate:
     if name in LATENT_OF:
         settings = FitSettings.of(name, **(named_preset(preset).settings | overrides))
 
         def scores(view: TrainingView, seed: int) -> Scores:
             return fit(view.as_split(), settings.model_copy(update={"seed": seed})).scores
 
-        return _auto_encoder(settings, scores, preset, overrides, kind=name)
+        return _auto_encoder(settings, scores, str(preset), overrides, kind=name)
     return _baseline(baseline(name, **overrides), overrides)
 
 

@@ -16,7 +16,7 @@ from vgae.data.adjacency import check_inside, index_pairs
 from vgae.data.graph import FloatCSR
 from vgae.ground.errors import InputError
 from vgae.model.decoders import score_pairs
-from vgae.model.kernels import count_reaching, top_pairs, top_partners
+from vgae.model.kernels import count_reaching, count_rivals, top_pairs, top_partners
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
 
@@ -61,6 +61,8 @@ class Scores(ABC):
     ([0, 1], [[0, 2]])
     >>> scores.partners(np.array([2]), 1, known)[0].tolist()
     [[2, 0]]
+    >>> [part.tolist() for part in scores.rivals(np.array([[0, 1]]), known)]
+    [[0], [0], [1]]
     """
 
     n_nodes: int
@@ -213,6 +215,48 @@ class Scores(ABC):
             scores.append(found[places])
         return np.concatenate(pairs), np.concatenate(scores)
 
+    def rivals(
+        self, pairs: NDArray[np.int64], known: FloatCSR
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The rivals of j among the open partners of i, for each pair (i, j).
+
+        They are the nodes that are neither i, nor j, nor known neighbours of i.
+
+        Parameters
+        ----------
+        pairs
+            Node indices, shape (n_pairs, 2). The order within a pair matters: (i, j) asks for the
+            place of j in the list of i.
+        known
+            Symmetric adjacency of the partners to omit, shape (n_nodes, n_nodes).
+
+        Returns
+        -------
+        For each pair, how many rivals score higher, how many score the same, and how many there
+        are, shape (n_pairs,) each.
+        """
+        above, tied, number = (np.zeros(len(pairs), np.int64) for _ in range(3))
+        order = np.argsort(pairs[:, 0], kind="stable")
+        nodes, starts = np.unique(pairs[order, 0], return_index=True)
+        asked = np.split(order, starts[1:])
+        done = 0
+        for rows in blocks(nodes, block_rows(self.n_nodes)):
+            for node, scores in zip(rows, self.rows(rows), strict=True):
+                queries = asked[done]
+                done += 1
+                partners = pairs[queries, 1]
+                is_open = np.ones(self.n_nodes, bool)
+                is_open[known.indices[known.indptr[node] : known.indptr[node + 1]]] = False
+                is_open[node] = False
+                rivals = scores[is_open]
+                for query, partner in zip(queries, partners, strict=True):
+                    level = scores[partner]  # of the same row: equal scores are equal to the bit
+                    above[query] = np.count_nonzero(rivals > level)
+                    # An open partner is no rival of its own.
+                    tied[query] = np.count_nonzero(rivals == level) - is_open[partner]
+                    number[query] = len(rivals) - is_open[partner]
+        return above, tied, number
+
     def _open_pairs(self, known: FloatCSR) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool]]]:
         """Yield blocks of rows, and which of their pairs i < j are not known edges."""
         every = np.arange(self.n_nodes)
@@ -287,6 +331,12 @@ class FactorScores(Scores):
     def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
         """See `Scores.reaching`."""
         return count_reaching(self.left, levels, known=known, right=self.right)
+
+    def rivals(
+        self, pairs: NDArray[np.int64], known: FloatCSR
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """See `Scores.rivals`."""
+        return count_rivals(self.left, pairs, known=known, right=self.right)
 
     def top(self, k: int, known: FloatCSR) -> Ranked:
         """See `Scores.top`."""
@@ -526,6 +576,12 @@ class ModelScores(Scores):
     def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
         """See `Scores.reaching`."""
         return self._scores.reaching(levels, known)
+
+    def rivals(
+        self, pairs: NDArray[np.int64], known: FloatCSR
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """See `Scores.rivals`."""
+        return self._scores.rivals(pairs, known)
 
     def top(self, k: int, known: FloatCSR) -> Ranked:
         """See `Scores.top`."""

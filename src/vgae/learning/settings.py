@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from vgae.data.graph import Graph
 from vgae.ground.config import Settings
-from vgae.ground.errors import unknown_name
+from vgae.ground.errors import InputError, not_among, unknown_name
+from vgae.ground.files import file_errors
 from vgae.model.settings import OWN, EngineName, ModelSettings
 
 __all__ = [
     "LATENT_OF",
+    "VALIDATION_METRICS",
     "CombineSettings",
     "FitSettings",
     "Preset",
@@ -32,6 +37,12 @@ __all__ = [
 
 LATENT_OF = {"vgae": "gaussian", "gae": "point"}
 """The distribution of each model's embedding."""
+
+VALIDATION_METRICS = ("average_precision", "auc", "mrr", "hits@K")
+"""What a model can be chosen by on validation pairs; K is any whole number from 1."""
+
+MOST_PRESET_BYTES = 2**20
+"""Beyond, a file is no preset."""
 
 
 class TrainSettings(Settings):
@@ -60,9 +71,15 @@ class TrainSettings(Settings):
     patience: int | None = Field(
         default=None,
         ge=1,
-        description="Stop after this many steps without a better validation average precision, "
-        "and keep the best weights; at least validate_every. Default: train all steps and keep "
-        "the last weights, as the paper does.",
+        description="Stop after this many steps without a better stop_metric, and keep the best "
+        "weights; at least validate_every. Default: train all steps and keep the last weights, as "
+        "the paper does.",
+    )
+    stop_metric: str = Field(
+        default="average_precision",
+        description="The metric of the validation pairs that patience watches: average_precision, "
+        "auc, mrr or hits@K with any K.",
+        examples=["average_precision", "auc", "mrr", "hits@10", "hits@100"],
     )
     noise: Literal["sequential", "counter"] = Field(
         default="sequential",
@@ -80,6 +97,13 @@ class TrainSettings(Settings):
         description="Where to train: cpu, or cuda (cuda:1 for the second GPU).",
         examples=["cpu", "cuda"],
     )
+
+    @field_validator("stop_metric")
+    @classmethod
+    def _metric_is_one_of_validation(cls, name: str) -> str:
+        if name not in VALIDATION_METRICS[:-1] and not re.fullmatch(r"hits@[1-9][0-9]{0,8}", name):
+            raise ValueError(not_among(name, VALIDATION_METRICS))
+        return name
 
     @model_validator(mode="after")
     def _patience_spans_a_validation(self) -> Self:
@@ -269,10 +293,31 @@ class Preset(Settings):
     --------
     >>> named_preset("unit").settings
     {'features': 'unit'}
+    >>> print(Preset(about="smaller", settings={"latent_dim": 8, "bias": True}).toml(), end="")
+    about = "smaller"
+    <BLANKLINE>
+    [settings]
+    latent_dim = 8
+    bias = true
     """
 
     about: str
     settings: dict[str, Any]
+
+    def toml(self) -> str:
+        """The text of the preset's file."""
+        lines = [f"about = {_toml(self.about)}", "", "[settings]"]
+        return "\n".join(
+            [*lines, *(f"{name} = {_toml(value)}" for name, value in self.settings.items()), ""]
+        )
+
+
+def _toml(value: Any) -> str:
+    """A word, a number or a truth value in TOML."""
+    if isinstance(value, str):  # every other character stands for itself
+        escaped = re.sub(r'[\x00-\x1f\x7f"\\]', lambda found: f"\\u{ord(found[0]):04x}", value)
+        return f'"{escaped}"'
+    return str(value).lower()
 
 
 @cache
@@ -288,24 +333,75 @@ def presets() -> dict[str, Preset]:
     for item in resources.files("vgae.model").joinpath("presets").iterdir():
         name, _, suffix = item.name.rpartition(".")
         if suffix == "toml":
-            found[name] = Preset.parse(tomllib.loads(item.read_text("utf-8")), where=item.name)
+            found[name] = _parsed_preset(item.read_bytes(), item.name)
     return dict(sorted(found.items()))
 
 
-def named_preset(name: str) -> Preset:
-    """The preset of this name.
+def named_preset(name: str | Path) -> Preset:
+    r"""The preset of this name, or that of a file.
+
+    Parameters
+    ----------
+    name
+        A name in `presets()`, or a TOML file: the key `about`, a text, and the table `settings`.
+        `vgae tune` writes one. What has a suffix or a folder is a file.
 
     Raises
     ------
     InputError
-        There is no such preset.
+        There is no such preset or file, or a setting in the file is unknown or not allowed; the
+        line names the file and the setting.
 
     Examples
     --------
     >>> named_preset("papr")
     Traceback (most recent call last):
     vgae.InputError: unknown preset 'papr': did you mean 'paper'? ...
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "mine.toml"
+    >>> _ = path.write_text('about = "small"\n[settings]\nlatent_dim = 4')
+    >>> named_preset(path).settings
+    {'latent_dim': 4}
     """
-    if name not in presets():
-        raise unknown_name("preset", name, presets())
-    return presets()[name]
+    if name in presets():
+        return presets()[str(name)]
+    path = Path(name)
+    if not isinstance(name, Path) and name == path.stem:
+        raise InputError(f"{unknown_name('preset', name, presets())}, or a file that ends in .toml")
+    with file_errors(path), path.open("rb") as file:
+        content = file.read(MOST_PRESET_BYTES + 1)
+    if len(content) > MOST_PRESET_BYTES:
+        raise InputError(f"{path}: is too large for a preset, which holds a few settings")
+    return _parsed_preset(content, str(path))
+
+
+def _parsed_preset(content: bytes, where: str) -> Preset:
+    """The preset of a file, with settings that are known and allowed."""
+    try:
+        values = tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: is no text in UTF-8, which a preset is") from None
+    except RecursionError:
+        raise InputError(f"{where}: is nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{where}: is no TOML: {error}") from None
+    preset = Preset.parse(values, where=where)
+    _check_settings(preset.settings, f"{where}: settings")
+    return preset
+
+
+def _check_settings(settings: Mapping[str, Any], where: str) -> None:
+    """Refuse what cannot be the settings of a preset, stage by stage."""
+    fields = FitSettings.fields()
+    del fields["seed"]
+    for name, value in settings.items():
+        if name not in fields:
+            raise InputError(f"{where}: {unknown_name('setting', name, fields)}")
+        if value == OWN and OWN in get_args(fields[name].annotation):
+            raise InputError(
+                f"{where}: {name} {OWN}: a part of your own cannot be in a file; give it in "
+                f"Python, as in VGAE({name}=...)"
+            )
+    for kind in STAGES.values():
+        own = {name: value for name, value in settings.items() if name in kind.model_fields}
+        kind.parse(own, where=where)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from vgae.data.graph import Graph
 from vgae.data.split import HeldOut
 from vgae.ground.errors import InputError
 from vgae.learning.batches import Batch, batches
-from vgae.learning.metrics import link_metrics
+from vgae.learning.metrics import RANKING_METRICS, cut_off, link_metrics
 from vgae.learning.optimizer import Adam
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import TrainSettings
@@ -33,6 +34,7 @@ __all__ = [
     "Interrupt",
     "StepRecord",
     "TrainState",
+    "check_defined",
     "choose_place",
     "finishing_on_interrupt",
     "held_out_metrics",
@@ -85,7 +87,14 @@ class StepRecord:
 
 @dataclass
 class Best:
-    """The weights with the best validation average precision so far; used with `patience`.
+    """The weights with the best validation score so far; used with `patience`.
+
+    Attributes
+    ----------
+    metric
+        The metric that decides, as in `TrainSettings.stop_metric`.
+    step, score, weights
+        The step with the best score, its score, and the weights after it; None before there is one.
 
     Examples
     --------
@@ -99,12 +108,13 @@ class Best:
     step: int = 0
     score: float = -math.inf
     weights: dict[str, Tensor] | None = None
+    metric: str = "average_precision"
 
     def offer(
         self, step: int, scores: Mapping[str, float | None], network: GraphAutoEncoder
     ) -> None:
         """Take over the network's weights if they score better."""
-        score = scores["average_precision"]
+        score = scores[self.metric]
         if score is not None and score > self.score:
             self.step, self.score = step, score
             self.weights = copy.deepcopy(network.state_dict())
@@ -172,7 +182,7 @@ class TrainState:
             list(network.parameters()), settings.learning_rate, settings.weight_decay
         )
         self.noise: Noise = NOISES[settings.noise](seed, device)
-        self.best = Best()
+        self.best = Best(metric=settings.stop_metric)
         self.history: list[StepRecord] = []
 
     @property
@@ -292,12 +302,16 @@ def train(
     patience = settings.patience
     if patience is not None and not validation:
         raise InputError("patience: early stopping needs validation pairs; hold some out")
+    if validation:
+        check_defined(settings.stop_metric, validation)
     try:
         while state.n_steps < settings.steps:
             record = step(state, batch_of(state.n_steps + 1), engine)
             number, last = record.step, record.step == settings.steps
             if validation and (number % settings.validate_every == 0 or last):
-                scores = held_out_metrics(_posterior_scores(network, prepared), validation)
+                scores = held_out_metrics(
+                    _posterior_scores(network, prepared), validation, settings.stop_metric
+                )
                 if patience is not None:
                     state.best.offer(number, scores, network)
                 record = state.history[-1] = replace(record, validation=scores)
@@ -362,7 +376,42 @@ def choose_place(settings: TrainSettings, dim: int) -> tuple[torch.device, Engin
     return device, choose_engine(settings.engine, device, dim=dim)
 
 
-def held_out_metrics(scores: Scores, pairs: HeldOut) -> Mapping[str, float | None]:
+def check_defined(metric: str, validation: HeldOut) -> None:
+    """Refuse Hits@K where the validation edges have fewer than K negatives.
+
+    Raises
+    ------
+    InputError
+        The metric has no value on these pairs.
+
+    Examples
+    --------
+    >>> pairs = HeldOut(positives=[(2, 3)], negatives=[(0, 3)])
+    >>> check_defined("hits@1", pairs)
+    >>> check_defined("hits@2", pairs)
+    Traceback (most recent call last):
+    vgae.InputError: stop_metric hits@2: needs at least 2 validation negatives, and there is 1; ...
+    """
+    at = cut_off(metric)
+    if at is None:
+        return
+    owners, n_edges = validation.groups, len(validation.positives)
+    fewest = (
+        len(validation.negatives)
+        if owners is None
+        else int(np.bincount(owners, minlength=n_edges).min())
+    )
+    if fewest < at[1]:
+        each = "" if owners is None else " for each edge"
+        raise InputError(
+            f"stop_metric {metric}: needs at least {at[1]:,} validation negatives{each}, and there "
+            f"{'is' if fewest == 1 else 'are'} {fewest:,}; take a smaller K, or mrr"
+        )
+
+
+def held_out_metrics(
+    scores: Scores, pairs: HeldOut, stop_metric: str = "average_precision"
+) -> Mapping[str, float | None]:
     """Metrics of held-out pairs.
 
     Parameters
@@ -372,16 +421,19 @@ def held_out_metrics(scores: Scores, pairs: HeldOut) -> Mapping[str, float | Non
         messages.
     pairs
         Held-out edges and pairs without an edge.
+    stop_metric
+        One more metric, where it is none of those that are always given.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from vgae.learning.scores import VectorScores
     >>> pairs = HeldOut(positives=np.array([[2, 3]]), negatives=np.array([[0, 3]]))
     >>> held_out_metrics(VectorScores(np.eye(4)[:, 2:]), pairs)["auc"]
     0.5
     """
-    return link_metrics(scores.pairs(pairs.positives), scores.pairs(pairs.negatives), pairs.groups)
+    edges, others = scores.pairs(pairs.positives), scores.pairs(pairs.negatives)
+    names = dict.fromkeys((*RANKING_METRICS, stop_metric))
+    return link_metrics(edges, others, pairs.groups, names=list(names))
 
 
 class Interrupt:

@@ -94,7 +94,7 @@ def check_patience(patience: int | None, validation: float) -> None:
 def check_evaluation(
     models: Mapping[str, MethodLike] | Sequence[str] | str | None = None,
     *,
-    preset: str = "paper",
+    preset: str | Path = "paper",
     runs: int = 10,
     seed: int = 0,
     validation: float = PAPER_SPLIT.validation,
@@ -146,7 +146,7 @@ def evaluate(
     data: Any,
     models: Mapping[str, MethodLike] | Sequence[str] | str | None = None,
     *,
-    preset: str = "paper",
+    preset: str | Path = "paper",
     runs: int = 10,
     seed: int = 0,
     validation: float = PAPER_SPLIT.validation,
@@ -176,7 +176,8 @@ def evaluate(
         By default `vgae.learning.results.DEFAULT_METHODS`, less those that need node features
         where the graph has none.
     preset
-        A name in `vgae.learning.settings.presets()`, for auto-encoders given by name.
+        The name or the file of a preset (see `vgae.learning.settings.named_preset`), for
+        auto-encoders given by name.
     runs, seed
         Run r uses seed + r for the split and for the method.
     validation, test, protocol, negatives

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from vgae.learning.settings import LATENT_OF
 
-__all__ = ["METHODS", "METRICS", "NEGATIVES", "TASKS", "graphs", "list_of", "one_of"]
+__all__ = [
+    "METHODS",
+    "METRICS",
+    "NEGATIVES",
+    "TASKS",
+    "graphs",
+    "list_of",
+    "one_of",
+    "one_or_file",
+]
 
 METHODS = (
     *LATENT_OF,
@@ -18,7 +27,7 @@ METHODS = (
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
     *("full_average_precision", "auc_degree", "average_precision_degree", "auc_by_node"),
-    *("precision@100", "ece"),
+    *("mrr_open", "hits_open@10", "precision@100", "ece"),
 )
 NEGATIVES = ("uniform", "degree", "two-hop")
 TASKS = ("links", "nodes", "clusters")
@@ -71,15 +80,30 @@ def graphs(incomplete: str) -> list[str]:
     """
     from vgae.data.datasets import DATASETS
 
-    folder, slash, start = incomplete.rpartition("/")
-    found = [] if slash else [name for name in DATASETS if name.startswith(incomplete)]
-    try:
-        items = sorted(Path(f"{folder}{slash}" or ".").iterdir())
-    except OSError:
-        return found
-    visible = [item for item in items if not item.name.startswith(".") or start.startswith(".")]
-    return found + [
-        f"{folder}{slash}{item.name}{'/' * item.is_dir()}"
-        for item in visible
-        if item.name.startswith(start)
-    ]
+    return one_or_file(*DATASETS)(incomplete)
+
+
+def one_or_file(*names: str, suffix: str = "") -> Callable[[str], list[str]]:
+    """Complete one of these names, or a file whose name ends in `suffix`.
+
+    Examples
+    --------
+    >>> one_or_file("paper", "unit", suffix=".toml")("pap")
+    ['paper']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        folder, slash, start = incomplete.rpartition("/")
+        found = [] if slash else one_of(*names)(incomplete)
+        try:
+            items = sorted(Path(f"{folder}{slash}" or ".").iterdir())
+        except OSError:
+            return found
+        visible = [item for item in items if not item.name.startswith(".") or start.startswith(".")]
+        return found + [
+            f"{folder}{slash}{item.name}{'/' * item.is_dir()}"
+            for item in visible
+            if item.name.startswith(start) and (item.is_dir() or item.name.endswith(suffix))
+        ]
+
+    return complete

@@ -353,8 +353,17 @@ MODELS: dict[str, type[LinkModel]] = {model.name: model for model in (VGAE, GAE)
 """The models by their names on the command line."""
 
 
-def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkModel:
+def make_model(name: str, *, preset: str | Path = "paper", **overrides: Any) -> LinkModel:
     """A model by name, with a preset's settings and overrides.
+
+    Parameters
+    ----------
+    name
+        A name in `MODELS`.
+    preset
+        A preset's name or file; see `vgae.learning.settings.named_preset`.
+    **overrides
+        Settings that replace those of the preset.
 
     Raises
     ------
@@ -372,7 +381,7 @@ def make_model(name: str, *, preset: str = "paper", **overrides: Any) -> LinkMod
 
 
 def make_estimator(
-    name: str, *, preset: str | None = None, **settings: Any
+    name: str, *, preset: str | Path | None = None, **settings: Any
 ) -> LinkModel | LinkBaseline:
     """A model or a baseline by name.
 

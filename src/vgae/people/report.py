@@ -56,6 +56,7 @@ METRIC_TITLES = {
     "auc": "AUC",
     "average_precision": "AP",
     "mrr": "MRR",
+    "mrr_open": "MRR open",
     "full_average_precision": "full AP",
     "auc_uniform": "AUC unif.",
     "average_precision_uniform": "AP unif.",
@@ -427,6 +428,8 @@ def scores_words(metrics: Mapping[str, float | None]) -> str:
 def _title(metric: str) -> str:
     if metric.startswith("precision@"):
         return metric.replace("precision", "P")
+    if metric.startswith("hits_open@"):
+        return metric.replace("hits_open", "Hits open")
     return METRIC_TITLES.get(metric, metric.title())
 
 

@@ -21,7 +21,7 @@ from vgae.learning.settings import (
     value_type,
 )
 from vgae.model.settings import OWN, ModelSettings
-from vgae.people.completion import one_of
+from vgae.people.completion import one_of, one_or_file
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -120,11 +120,11 @@ class Training:
     preset: Annotated[
         str,
         typer.Option(
-            metavar="NAME",
+            metavar="NAME|FILE",
             rich_help_panel="Model",
             help=" ".join(f"{name}: {preset.about}." for name, preset in presets().items())
-            + " Options change what it sets.",
-            autocompletion=one_of(*presets()),
+            + " Or a TOML file, such as `vgae tune` writes. Options change what it sets.",
+            autocompletion=one_or_file(*presets(), suffix=".toml"),
         ),
     ] = "paper"
 

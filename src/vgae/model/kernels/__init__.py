@@ -11,7 +11,7 @@ from vgae.model.kernels.closed import closed_sum
 from vgae.model.kernels.edges import pair_scores, pair_terms
 from vgae.model.kernels.engines import Engine, PairSum
 from vgae.model.kernels.pairs import PairPattern, PairTerm
-from vgae.model.kernels.ranking import count_reaching, top_pairs, top_partners
+from vgae.model.kernels.ranking import count_reaching, count_rivals, top_pairs, top_partners
 from vgae.model.kernels.sparse import SparseMatrix
 from vgae.model.kernels.sums import (
     ENGINES,
@@ -33,6 +33,7 @@ __all__ = [
     "choose_engine",
     "closed_sum",
     "count_reaching",
+    "count_rivals",
     "pair_scores",
     "pair_terms",
     "softplus_sum",

@@ -21,7 +21,7 @@ from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.threads import n_threads, run_items
 
-__all__ = ["count_reaching", "top_pairs", "top_partners"]
+__all__ = ["count_reaching", "count_rivals", "top_pairs", "top_partners"]
 
 EMITTED = "716194b1fe9e"
 """State of the emitted instructions: numba looks for changes in this file alone."""
@@ -194,6 +194,57 @@ def count_reaching(
     return total
 
 
+def count_rivals(
+    factor: Tensor,
+    pairs: NDArray[np.int64],
+    *,
+    known: FloatCSR,
+    right: Tensor | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Count for each pair (i, j) the open partners of i whose logit with i exceeds that of j.
+
+    Open partners of i are all nodes but i, j and the known neighbours of i.
+
+    Parameters
+    ----------
+    factor
+        Vectors whose inner products with those of `right` are the logits, shape (n_nodes, dim).
+    pairs
+        Row indices, shape (n_pairs, 2).
+    known
+        Symmetric adjacency of the partners to omit, shape (n_nodes, n_nodes).
+    right
+        As in `top_pairs`.
+
+    Returns
+    -------
+    The numbers of partners that exceed it, that equal it, and of all, shape (n_pairs,) each.
+
+    Examples
+    --------
+    >>> factor = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> known = sparse.csr_array((3, 3), dtype=np.float32)
+    >>> above, tied, number = count_rivals(factor, np.array([[0, 1], [0, 2]]), known=known)
+    >>> above.tolist(), tied.tolist(), number.tolist()
+    ([1, 0], [0, 0], [1, 1])
+    """
+    rows, by_dimension = _sides(factor, right, known)
+    order = np.argsort(pairs[:, 0], kind="stable")
+    nodes, starts = np.unique(pairs[order, 0], return_index=True)
+    counts = np.zeros((len(pairs), 3), np.int64)
+    run_items(
+        _count_rivals,
+        -(-len(nodes) // TILE_ROWS),
+        *(rows, by_dimension, known.indptr, known.indices, nodes.astype(np.int64)),
+        *(np.append(starts, len(pairs)).astype(np.int64), pairs[order, 1].astype(np.int64), counts),
+        work=_work(rows, len(nodes) * len(rows)),
+    )
+    found = np.empty_like(counts)
+    found[order] = counts
+    above, tied, number = found.T
+    return above, tied, number
+
+
 def _sides(
     factor: Tensor, right: Tensor | None, known: FloatCSR
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -344,6 +395,59 @@ def _count_rows(
             own_counts[0] -= n_known
 
 
+@compiled()
+def _count_rivals(
+    turn: Any,
+    size: Any,
+    rows: Any,
+    by_dimension: Any,
+    known_starts: Any,
+    known: Any,
+    nodes: Any,
+    starts: Any,
+    partners: Any,
+    counts: Any,
+) -> None:
+    """Count rivals for TILE_ROWS nodes at a time; `starts` are the places of each node's pairs."""
+    n_nodes = len(rows)
+    nothing = np.zeros(n_nodes + 1, np.int64)
+    for task in items(turn, size, -(-len(nodes) // TILE_ROWS)):
+        first_node, stop_node = task * TILE_ROWS, min((task + 1) * TILE_ROWS, len(nodes))
+        start = starts[first_node]
+        levels = np.empty(starts[stop_node] - start, np.float32)
+        logits = np.empty(TILE_COLUMNS, np.float32)
+        sums = np.empty(TILE_COLUMNS, np.float64)
+        for number in range(first_node, stop_node):
+            for place in range(starts[number], starts[number + 1]):
+                partner = partners[place]
+                _open_logits(
+                    *(rows, by_dimension, nothing, known),
+                    *(nodes[number], partner, partner + 1, sums, logits),
+                )
+                levels[place - start] = logits[0]
+        for left in range(0, n_nodes, TILE_COLUMNS):
+            stop = min(left + TILE_COLUMNS, n_nodes)
+            for number in range(first_node, stop_node):
+                node = nodes[number]
+                n_known = _open_logits(
+                    *(rows, by_dimension, known_starts, known, node, left, stop, sums, logits)
+                )
+                itself = left <= node < stop
+                if itself:
+                    logits[node - left] = -np.inf
+                for place in range(starts[number], starts[number + 1]):
+                    level, partner = levels[place - start], partners[place]
+                    # An open partner equals itself, and is no rival of its own.
+                    own = left <= partner < stop and logits[partner - left] > -np.inf
+                    above, tied = 0, 0
+                    for column in range(stop - left):
+                        above += logits[column] > level
+                        tied += logits[column] == level
+                    counts[place, 0] += above
+                    counts[place, 1] += tied - own
+                    counts[place, 2] += stop - left - n_known - itself - own
+
+
 @rehearsal
 def _rehearse() -> None:
     known = sparse.csr_array(np.eye(2, dtype=np.float32))
@@ -353,6 +457,7 @@ def _rehearse() -> None:
     top_pairs(factor, 1, known=known)
     top_partners(factor, np.zeros(1, np.int64), 1, known=known)
     count_reaching(factor, np.zeros(1, np.float32), known=known)
+    count_rivals(factor, np.array([[0, 1]]), known=known)
 
 
 @numba.njit
