@@ -9,7 +9,7 @@ from vgae.learning.combiner import CombinedScores, Combiner, fit_combiner
 from vgae.learning.evidence import Column, evidence_of
 
 COLUMNS = tuple(
-    Column(name, group, lambda scores, ends: ends[0])
+    Column(name, group, lambda _, ends: ends[0])
     for name, group in (("signal", "learned"), ("noise", "paths"), ("constant", "degree"))
 )
 

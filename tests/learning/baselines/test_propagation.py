@@ -14,9 +14,9 @@ from vgae.data.graph import Graph
 from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
 from vgae.learning.baselines import baseline, propagation
-from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection, RowProducts
+from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection
 from vgae.learning.evaluation import link_scores
-from vgae.learning.scores import VectorScores
+from vgae.learning.scores import RowProducts, VectorScores
 
 N = 50
 RANDOM = np.random.default_rng(0)
