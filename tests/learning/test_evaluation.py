@@ -147,7 +147,10 @@ def test_large_graphs_leave_out_what_scores_all_pairs_and_say_so(
     monkeypatch.setattr("vgae.learning.evaluation.MOST_NODES_FOR_ALL_PAIRS", 33)
     slow = {FULL_AP, "mrr_open", "hits_open@10", "precision@100"}
     assert default_metrics(karate) == tuple(n for n in LINK_METRICS if n not in slow)
-    assert "full_average_precision, mrr_open, hits_open@10 and precision@100 are omitted" in caplog.text
+    assert (
+        "full_average_precision, mrr_open, hits_open@10 and precision@100 are omitted"
+        in caplog.text
+    )
 
 
 def test_metrics_that_a_graph_has_too_few_negatives_for_are_omitted(
