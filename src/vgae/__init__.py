@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         load,
     )
     from vgae.people.pipeline import NodeVectors
+    from vgae.people.tuning import tune
 
 __version__ = "0.1.0"
 
@@ -70,6 +71,7 @@ _HOME = {
     ),
     "vgae.data.io": ("read_graph", "write_graph"),
     "vgae.people.pipeline": ("NodeVectors",),
+    "vgae.people.tuning": ("tune",),
     "vgae.data.split": ("Split", "load_split", "save_split", "split_edges"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -106,6 +108,7 @@ __all__ = [
     "to_polars",
     "to_pyg",
     "to_scipy",
+    "tune",
     "write_graph",
 ]
 

@@ -377,7 +377,7 @@ def test_hits_at_more_than_there_are_negatives_stop_no_training(split: Split) ->
     n_negatives = len(split.validation.negatives)
     assert len(run(split, steps=1, stop_metric=f"hits@{n_negatives}")[1]) == 1
     for steps in (0, 30):
-        with pytest.raises(InputError, match=f"stop_metric hits@{n_negatives + 1}: needs at least"):
+        with pytest.raises(InputError, match=f"^hits@{n_negatives + 1}: needs at least"):
             run(split, steps=steps, stop_metric=f"hits@{n_negatives + 1}")
 
 

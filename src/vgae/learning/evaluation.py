@@ -163,7 +163,8 @@ def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[s
     """All link metrics that suit a graph.
 
     On more than 50,000 nodes those are omitted that score every pair or rank all partners, and
-    where too few nodes have edges, those against degree-corrected negatives. The omission is logged.
+    where too few nodes have edges, those against degree-corrected negatives. The omission is
+    logged.
 
     Parameters
     ----------

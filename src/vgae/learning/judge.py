@@ -87,8 +87,8 @@ def metrics_of(negatives: Negatives) -> tuple[str, ...]:
 
 
 LINK_METRICS = metrics_of("uniform")
-"""The metrics of the task `links`. Hits@K, with or without _open, and precision@K can be asked for with any K,
-and AUC and average precision against negatives of any kind, as in auc_two-hop."""
+"""The metrics of the task `links`. Hits@K, with or without _open, and precision@K can be asked for
+with any K, and AUC and average precision against negatives of any kind, as in auc_two-hop."""
 
 
 def check_metric(name: str) -> None:

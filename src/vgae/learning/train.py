@@ -390,7 +390,7 @@ def check_defined(metric: str, validation: HeldOut) -> None:
     >>> check_defined("hits@1", pairs)
     >>> check_defined("hits@2", pairs)
     Traceback (most recent call last):
-    vgae.InputError: stop_metric hits@2: needs at least 2 validation negatives, and there is 1; ...
+    vgae.InputError: hits@2: needs at least 2 validation negatives, and there is 1; ...
     """
     at = cut_off(metric)
     if at is None:
@@ -404,7 +404,7 @@ def check_defined(metric: str, validation: HeldOut) -> None:
     if fewest < at[1]:
         each = "" if owners is None else " for each edge"
         raise InputError(
-            f"stop_metric {metric}: needs at least {at[1]:,} validation negatives{each}, and there "
+            f"{metric}: needs at least {at[1]:,} validation negatives{each}, and there "
             f"{'is' if fewest == 1 else 'are'} {fewest:,}; take a smaller K, or mrr"
         )
 

@@ -325,6 +325,81 @@ def evaluate(
     work.discard()
 
 
+@app.command(cls=Command, epilog=example("vgae tune karate --trials 20 --out runs/tune"))
+@grouped
+def tune(
+    graph: options.GraphArgument,
+    *,
+    trials: options.TrialsOption,
+    out: options.TuneFolderOption,
+    reading: options.Reading,
+    model: options.ModelOption = "vgae",
+    metric: options.TuneMetricOption = "average_precision",
+    splits: options.TuneSplitsOption = 1,
+    seed: options.TuneSeedOption = 0,
+    training: Training,
+    held_out: options.HeldOutEdges,
+    split: options.SplitOption = None,
+    overwrite: options.OverwriteOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Search for settings that suit a graph, on its validation pairs.
+
+    Settings that you give are fixed; others are searched. The best are printed as a preset and
+    written to DIR/preset.toml. The same command goes on from the trials in DIR.
+    """
+    from vgae.people.report import Reporter, print_tuning, trial_words, tuning_words
+
+    reporter = Reporter(quiet=quiet)
+    split_options = given(held_out)
+    if split is not None and split_options:
+        raise InputError(f"--{min(split_options)}: makes no sense with --split, which has its own")
+    from vgae.model.kernels.first_use import compile_once
+    from vgae.people import tuning
+
+    settings: dict[str, Any] = {
+        "trials": trials,
+        "model": model,
+        "preset": training.preset,
+        "metric": metric,
+        "splits": splits,
+        "seed": seed,
+        **split_options,
+        **training.overrides(),
+    }
+    tuning.check_tuning(**settings)
+    tuning.check_tuning_place(out, overwrite=overwrite)
+    data, graph = _read(graph, reading, reporter)
+    reporter.say(f"{graph}: {data}")
+    given_split: Split | None = None
+    if split is not None:
+        from vgae.data.io import read_split
+
+        with reporter.working(f"reading {split}"):
+            given_split = read_split(split, data)
+    compile_once(reporter.working)
+    with reporter.working("searching"):
+        found = tuning.tuned(
+            given_split or data,
+            out=out,
+            overwrite=overwrite,
+            on_trial=lambda trial: reporter.say(trial_words(trial, trials, metric)),
+            **settings,
+        )
+    if found.counts["complete"] or not found.interrupted:
+        print_tuning(found, json=json)
+        reporter.say(tuning_words(found))
+        reporter.say(f"folder: {out}; the preset is in {out / tuning.PRESET_FILE}")
+    if found.interrupted:
+        reporter.say(f"{len(found.trials)} of {trials} trials: the same command goes on from there")
+        raise KeyboardInterrupt
+    reporter.suggest(
+        *("vgae", "fit", graph, "--model", model, "--preset", out / tuning.PRESET_FILE),
+        *("--out", out / "run"),
+    )
+
+
 @app.command(cls=Command, epilog=example("vgae reproduce --only cora --runs 1"))
 def reproduce(
     only: options.OnlyOption = None,

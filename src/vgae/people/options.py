@@ -162,6 +162,30 @@ KeepOption = Annotated[
         metavar="DIR", help="Folder of the finished runs, until the evaluation is complete."
     ),
 ]
+TrialsOption = Annotated[
+    int,
+    _scores_option(metavar="N", help="Number of trials, with those that the folder holds."),
+]
+TuneMetricOption = Annotated[
+    str,
+    _scores_option(
+        metavar="NAME",
+        help="What is best on the validation pairs: average_precision, auc, mrr or hits@K.",
+        autocompletion=one_of("average_precision", "auc", "mrr", "hits@10", "hits@100"),
+    ),
+]
+TuneSplitsOption = Annotated[
+    int, _scores_option(metavar="N", help="Splits that the metric is a mean over.")
+]
+TuneSeedOption = Annotated[
+    int,
+    _scores_option(
+        metavar="S", help="Seed of the proposals. Split r and its model have seed S + r."
+    ),
+]
+TuneFolderOption = Annotated[
+    Path, _output_option("--out", metavar="DIR", help="The folder that keeps the search.")
+]
 SeedOption = Annotated[
     int, _training_option(metavar="S", help="Seed of the split, the weights and the samples.")
 ]
@@ -357,13 +381,13 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class HoldingOut:
-    """Which edges are held out.
+class HeldOutEdges:
+    """Which edges are held out, and what they are ranked against.
 
     Examples
     --------
-    >>> given(HoldingOut(validation=0.1, protocol="TV"))
-    {'validation': 0.1, 'protocol': 'TV'}
+    >>> given(HeldOutEdges(validation=0.1))
+    {'validation': 0.1}
     """
 
     validation: Annotated[
@@ -378,15 +402,6 @@ class HoldingOut:
             metavar="X", help="Fraction of the edges held out for the test; default 0.1."
         ),
     ] = None
-    protocol: Annotated[
-        str | None,
-        _held_out_option(
-            metavar="T|TV",
-            help="Messages when test pairs are scored: T, train-only (default); TV, train + "
-            "validation.",
-            autocompletion=one_of("T", "TV"),
-        ),
-    ] = None
     negatives: Annotated[
         str | None,
         _held_out_option(
@@ -394,6 +409,27 @@ class HoldingOut:
             help="Pairs that held-out edges are ranked against: uniform (default), degree (in "
             "proportion to degrees) or two-hop (with a common neighbour).",
             autocompletion=one_of(*NEGATIVES),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class HoldingOut(HeldOutEdges):
+    """Which edges are held out, and what carries messages when they are scored.
+
+    Examples
+    --------
+    >>> given(HoldingOut(validation=0.1, protocol="TV"))
+    {'validation': 0.1, 'protocol': 'TV'}
+    """
+
+    protocol: Annotated[
+        str | None,
+        _held_out_option(
+            metavar="T|TV",
+            help="Messages when test pairs are scored: T, train-only (default); TV, train + "
+            "validation.",
+            autocompletion=one_of("T", "TV"),
         ),
     ] = None
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from vgae.ground.errors import CONTROL, InputError, one_line
 
-__all__ = ["print_json", "print_table"]
+__all__ = ["print_json", "print_lines", "print_table"]
 
 GAP, ONE_LINE = 2, 25
 """Blanks between columns, and the width up to which a cell is kept on one line."""
@@ -37,6 +37,18 @@ def print_json(value: Any, *, lines: bool = False) -> None:
     """
     items = value if lines else [value]
     _write(_json_text(item, indent=None if lines else 2) for item in items)
+
+
+def print_lines(text: str) -> None:
+    r"""Print a text on standard output; control characters other than line breaks are escaped.
+
+    Examples
+    --------
+    >>> print_lines("[settings]\nsteps = 50")
+    [settings]
+    steps = 50
+    """
+    _write(one_line(line) for line in text.splitlines())
 
 
 def _json_text(value: Any, indent: int | None) -> str:

@@ -17,12 +17,13 @@ from rich.text import Text
 from vgae.data.adjacency import count
 from vgae.ground.errors import one_line
 from vgae.learning.results import NULL, shares
-from vgae.people.printing import print_json, print_table
+from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
 
 if TYPE_CHECKING:
     from vgae.data.split import Split
     from vgae.learning.results import Evaluation
+    from vgae.learning.tuning import Trial, Tuning
 
 __all__ = [
     "METRIC_TITLES",
@@ -46,10 +47,13 @@ __all__ = [
     "print_split",
     "print_table",
     "print_traceback",
+    "print_tuning",
     "scores_words",
     "split_label",
     "split_words",
     "time_words",
+    "trial_words",
+    "tuning_words",
 ]
 
 METRIC_TITLES = {
@@ -435,6 +439,67 @@ def _title(metric: str) -> str:
 
 def _interval(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)
+
+
+def print_tuning(found: Tuning, *, json: bool) -> None:
+    """Print the best settings of a search: as a preset's file, or as JSON.
+
+    Raises
+    ------
+    InputError
+        No trial is complete.
+
+    Examples
+    --------
+    >>> from vgae.learning.tuning import Trial, Tuning
+    >>> trial = Trial(1, "complete", {"steps": 50}, 0.9, 1.0)
+    >>> print_tuning(Tuning("gae", "auc", 1, 0, {}, (trial,)), json=False)
+    about = "auc 90.0 on the validation pairs of 1 split: trial 1 of 1 (model gae, seed 0)"
+    <BLANKLINE>
+    [settings]
+    stop_metric = "auc"
+    steps = 50
+    """
+    if json:
+        print_json(found.as_dict())
+    else:
+        print_lines(found.preset.toml())
+
+
+def trial_words(trial: Trial, n_trials: int, metric: str) -> str:
+    """One line on a finished trial.
+
+    Examples
+    --------
+    >>> from vgae.learning.tuning import Trial
+    >>> trial_words(Trial(2, "pruned", {"steps": 50, "layers": None}, None, 1.0), 20, "auc")
+    'trial 2/20: pruned | steps 50'
+    """
+    result: str = trial.state
+    if trial.value is not None:
+        result = f"{_title(metric)} {percent(trial.value)}"
+    elif trial.reason is not None:
+        result = f"failed: {trial.reason}"
+    used = (f"{name} {value}" for name, value in trial.settings.items() if value is not None)
+    return f"trial {trial.number}/{n_trials}: {result} | {', '.join(used)}"
+
+
+def tuning_words(found: Tuning) -> str:
+    """One line on a search: how many trials, the best one, and the first one, which it began with.
+
+    Examples
+    --------
+    >>> from vgae.learning.tuning import Trial, Tuning
+    >>> trials = [Trial(n, "complete", {"steps": n}, n / 10, 1.0) for n in (1, 2)]
+    >>> tuning_words(Tuning("gae", "auc", 1, 0, {}, tuple(trials)))
+    '2 trials: 2 complete, 0 pruned, 0 failed; best AUC 20.0 (trial 2), at the start 10.0'
+    """
+    best, title = found.best, _title(found.metric)
+    counted = ", ".join(f"{number} {state}" for state, number in found.counts.items())
+    return (
+        f"{count(len(found.trials), 'trial')}: {counted}; best {title} {percent(best.value)} "
+        f"(trial {best.number}), at the start {percent(found.trials[0].value)}"
+    )
 
 
 def print_split(split: Split, *, json: bool) -> None:

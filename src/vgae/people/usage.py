@@ -180,8 +180,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     ... def show(graph: str, *, holding_out: HoldingOut) -> None:
     ...     print(graph, holding_out.test)
     >>> list(inspect.signature(show).parameters)
-    ['graph', 'validation', 'test', 'protocol', 'negatives']
-    >>> show(graph="karate", validation=None, test=0.2, protocol=None, negatives=None)
+    ['graph', 'validation', 'test', 'negatives', 'protocol']
+    >>> show(graph="karate", validation=None, test=0.2, negatives=None, protocol=None)
     karate 0.2
     """
     signature = inspect.signature(command, eval_str=True)

@@ -16,7 +16,7 @@ from vgae.data.interop.exports import (
     to_pyg,
     to_scipy,
 )
-from vgae.data.interop.graphs import as_graph, from_networkx
+from vgae.data.interop.graphs import as_graph, from_networkx, is_link_split
 from vgae.data.interop.nodes import later_features, with_later_features
 from vgae.data.interop.pairs import as_edge_pairs, as_links, as_pairs
 from vgae.data.interop.splits import as_split, as_training_split, as_training_view
@@ -30,6 +30,7 @@ __all__ = [
     "as_training_split",
     "as_training_view",
     "from_networkx",
+    "is_link_split",
     "later_features",
     "to_anndata",
     "to_arrow",
