@@ -165,6 +165,7 @@ def combinations() -> Iterator[dict[str, Any]]:
     ):
         chosen = {"encoder": encoder, "decoder": decoder, "likelihood": likelihood}
         chosen |= {"offset": offset, "rate_link": ("relu", "square", "exp")[number % 3]}
+        chosen |= {"latent_dim": 11}  # one per hop and class of degrees
         chosen["pairs"] = "sampled" if decoder == "mlp" else "all"
         if chosen["rate_link"] == "relu" and likelihood in RATES and offset == "none":
             chosen["rate_link"] = "exp"  # rectified factors can make an edge impossible
@@ -194,7 +195,7 @@ def test_every_combination_fits_and_answers_the_same_from_its_files(
         one for one in COMBINATIONS if (one["encoder"], one["likelihood"]) == (encoder, likelihood)
     ]
     for number, one in enumerate(chosen):
-        settings = FitSettings.of(("vgae", "gae")[number % 2], steps=3, latent_dim=4, **one)
+        settings = FitSettings.of(("vgae", "gae")[number % 2], steps=3, **one)
         made = fit(split, settings)
         assert all(np.isfinite(line["loss"]) for line in made.history), one
         same_bits(kept(made, tmp_path / str(number)), made)
@@ -207,7 +208,10 @@ def test_all_answers_are_the_scores_of_the_decoder(
 ) -> None:
     """Pairs, rows, the best links and probabilities of people's questions cannot disagree."""
     sampled = "sampled" if decoder == "mlp" else "all"
-    model = GAE(steps=3, latent_dim=4, decoder=decoder, offset=offset, pairs=sampled).fit(karate)
+    encoder = "multi-hop" if decoder == "hops" else "gcn"
+    model = GAE(
+        steps=3, latent_dim=11, encoder=encoder, decoder=decoder, offset=offset, pairs=sampled
+    ).fit(karate)
     network, made = model.network_, model.fitted_
     every = torch.cartesian_prod(torch.arange(34), torch.arange(34))
     every = every[every[:, 0] != every[:, 1]]
@@ -512,7 +516,7 @@ def test_there_must_be_something_to_learn(ring: Graph) -> None:
 def test_weighted_dimensions_of_rates_are_trained_to_the_end(encoder: str, karate: Graph) -> None:
     model = VGAE(
         encoder=encoder, likelihood="bernoulli-poisson", decoder="bilinear-diagonal",
-        steps=200, learning_rate=0.05, latent_dim=8,
+        steps=200, learning_rate=0.05, latent_dim=11,
     ).fit(karate)  # fmt: skip
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]
 

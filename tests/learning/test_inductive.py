@@ -296,6 +296,7 @@ ENCODED: list[dict[str, Any]] = [
     {"encoder": "appnp", "layers": 4},
     {"encoder": "sage", "layers": 1},
     {"encoder": "sage", "layers": 3, "residual": True},
+    {"encoder": "multi-hop", "layers": 2, "latent_dim": 14},
 ]
 
 

@@ -149,15 +149,15 @@ def test_every_way_to_ask_a_model_gives_the_scores_of_its_decoder(
     decoder: str, offset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "block_rows", lambda _: 7)
-    settings = ModelSettings.parse(
-        {"decoder": decoder, "offset": offset, "latent_dim": 4, "pairs": "sampled"}
-    )
+    given = {"decoder": decoder, "offset": offset, "latent_dim": 11, "pairs": "sampled"}
+    given |= {"encoder": "multi-hop"} if decoder == "hops" else {}
+    settings = ModelSettings.parse(given)
     network = GraphAutoEncoder(settings, n_inputs=30, density=0.1, seed=0)
     if network.offsets is not None:
         with torch.no_grad():
             shape = network.offsets.value.shape
             network.offsets.value.add_(torch.randn(shape, generator=torch.Generator()))
-    mean = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    mean = torch.randn(30, 11, generator=torch.Generator().manual_seed(0))
     scores, graph = ModelScores(network, mean, None), random_graph(30, 0.2, seed=0)
     source, target = np.triu_indices(30, k=1)
     every = np.stack([source, target], axis=1)

@@ -20,6 +20,7 @@ from vgae.data.graph import Graph
 from vgae.data.split import HeldOut, Split, TrainingView, sample_non_edges, split_edges
 from vgae.ground.errors import InputError
 from vgae.learning import tuning as module
+from vgae.learning.fitting import fit
 from vgae.learning.settings import FitSettings, choices, named_preset
 from vgae.learning.train import StepRecord
 from vgae.learning.tuning import SPACE, Range, Trial, Tuning, check_search, search, search_space
@@ -80,7 +81,7 @@ def test_it_takes_views_and_fits_splits_without_test_pairs(
     with pytest.raises(InputError, match="Split could hold test pairs; give its TrainingView"):
         found(split)  # type: ignore[arg-type]
     seen: list[Split] = []
-    original = module.fit
+    original = fit
 
     def watched(given: Split, *rest: Any, **others: Any) -> Any:
         seen.append(given)
@@ -140,7 +141,7 @@ def test_a_search_goes_on_as_if_it_had_not_ended(split: Split, tmp_path: Path, c
 def test_a_trial_that_was_cut_off_is_made_again(
     split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
 ) -> None:
-    whole, path, original = found(split.training), tmp_path / "study.db", module.fit
+    whole, path, original = found(split.training), tmp_path / "study.db", fit
     calls = 0
 
     def killed(*given: Any, **others: Any) -> Any:
@@ -245,7 +246,7 @@ def test_the_preset_is_what_was_tried(split: Split) -> None:
     assert settings["stop_metric"] == "average_precision"
     assert not {"engine", "device", "seed"} & set(settings)
     best = FitSettings.of("gae", **settings, seed=0)
-    again = module.fit(split.training.as_split(), best)
+    again = fit(split.training.as_split(), best)
     assert again.metrics["validation"]["average_precision"] == result.best.value
     rates = [trial.settings["learning_rate"] for trial in result.trials]
     assert all(rate == float(f"{rate:.3g}") for rate in rates)

@@ -36,11 +36,11 @@ def test_every_baseline_goes_the_way_of_a_model(call: Caller, folder: Path, name
     found = [json.loads(row)["probability"] for row in predicted.out.splitlines()]
     assert found == model.predict_proba([(0, 9), (1, 2)]).tolist()
     if model.embedding_ is None:
-        assert f"run: {name} has no embedding" in refused(call, folder, "embed", "run")
+        assert f"run: {model.name} has no embedding" in refused(call, folder, "embed", "run")
         return
     first = json.loads(call("embed", "run", "--json").out.splitlines()[0])
     np.testing.assert_allclose(first["z0"], model.embedding_[0, 0])
-    assert f"run: {name} has no posterior" in refused(call, folder, "embed", "run", "--std")
+    assert f"run: {model.name} has no posterior" in refused(call, folder, "embed", "run", "--std")
 
 
 def test_a_baseline_reads_features(call: Caller, folder: Path) -> None:

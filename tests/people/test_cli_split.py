@@ -64,7 +64,7 @@ def test_runs_on_a_given_split_change_the_methods_seed_alone(call: Caller) -> No
 def test_the_table_names_what_degrees_alone_reach(call: Caller) -> None:
     result = call("evaluate", "karate", *MODELS, "--runs", 1)
     header = result.out.splitlines()[0].split("\t")
-    assert header[-5:] == ["AUC deg.", "AP deg.", "AUC node", "P@100", "ECE"]
+    assert {"AUC deg.", "AP deg.", "AUC node", "P@100", "ECE"} < set(header)
     assert result.out.splitlines()[3].startswith("preferential-attachment (degrees alone)\t")
     found = evaluate(load_dataset("karate"), ["gae", "katz", "preferential-attachment"], runs=1,
                      steps=5)  # fmt: skip

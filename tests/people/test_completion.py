@@ -51,7 +51,7 @@ def complete(*words: str, cwd: Path | None = None) -> list[str]:
         (("fit", "karate", "--preset", "u"), ["unit"]),
         (("fit", "karate", "--learn"), ["--learning-rate"]),
         (("fit", "karate", "--engine", "triton-"), ["triton-tf32", "triton-bf16"]),
-        (("fit", "karate", "--encoder", ""), ["gcn", "linear", "appnp", "sage"]),
+        (("fit", "karate", "--encoder", ""), ["gcn", "linear", "appnp", "sage", "multi-hop"]),
         (("evaluate", "karate", "--device", "cu"), ["cuda"]),
         (("evaluate", "karate", "--tasks", "links,"), ["links,nodes", "links,clusters"]),
     ],

@@ -26,9 +26,10 @@ from vgae.data.graph import Graph
 from vgae.data.split import HeldOut, Split, split_edges
 from vgae.ground.errors import InputError, NotFittedError
 from vgae.learning.evaluation import link_scores
+from vgae.learning.fitting import fit
 from vgae.learning.metrics import link_metrics
 from vgae.learning.scores import VectorScores
-from vgae.learning.settings import presets
+from vgae.learning.settings import FitSettings, presets
 from vgae.learning.train import StepRecord, held_out_metrics
 from vgae.model.kernels import SparseMatrix
 from vgae.people.api import GAE, MODELS, VGAE, Link, LinkModel, make_model
@@ -64,7 +65,7 @@ def test_every_graph_can_be_fitted(name: str, kind: str, preset: str, objective:
     if kind == "one edge" and objective == "paper":
         assert graph.n_nodes**2 > graph.adjacency.nnz
     model = make_model(name, preset=preset, objective=objective, steps=4).fit(graph)
-    assert model.embedding_.shape == (graph.n_nodes, 16)
+    assert model.embedding_.shape == (graph.n_nodes, model.settings_.network.latent_dim)
     assert np.isfinite(model.embedding_).all()
     free = graph.n_nodes * (graph.n_nodes - 1) // 2 - graph.n_edges
     links = model.recommend(100)
@@ -560,12 +561,12 @@ def test_each_message_graph_is_normalized_once(
 
     monkeypatch.setattr("vgae.data.graph.normalized", noting(normalized))
     monkeypatch.setattr(SparseMatrix, "from_scipy", noting(SparseMatrix.from_scipy))
-    model = VGAE(steps=2).fit(split)
+    fitted = fit(split, FitSettings.of("vgae", steps=2))
     assert len(made) == 3 * n_graphs  # normalised once, and two matrices copied: A and X
-    network, features_seen = model.network_, SparseMatrix.from_scipy(graph.features)
-    assert model.states_ is not None
-    own = (features_seen @ propagation(network.encoder).first_weight.detach()).numpy()
-    assert np.array_equal(model.states_.levels[0], own)
+    features_seen = SparseMatrix.from_scipy(graph.features)
+    assert fitted.states is not None
+    own = (features_seen @ propagation(fitted.network.encoder).first_weight.detach()).numpy()
+    assert np.array_equal(fitted.states.levels[0], own)
 
 
 def test_objects_where_others_belong_are_one_clear_line(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
 from vgae.ground.files import locked_folder
 from vgae.learning import tuning as search_module
+from vgae.learning.fitting import fit
 from vgae.learning.settings import named_preset
 from vgae.people.tuning import check_tuning_place, tune
 
@@ -73,7 +74,7 @@ def test_an_interrupt_keeps_what_there_is(
     call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert folder
-    original, calls = search_module.fit, []
+    original, calls = fit, []
 
     def pressed(*given: Any, **others: Any) -> Any:
         calls.append(1)

@@ -11,7 +11,6 @@ import torch
 
 from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
-from vgae.ground.errors import InputError
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Targets
 
@@ -54,7 +53,7 @@ BatchOf = Callable[[int], Batch]
 def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int) -> BatchOf:
     """What the steps of a fit learn from, as the settings say.
 
-    Without a mask, every batch is the whole training graph. With one, each step hides another
+    Without a mask, or with a single edge, every batch is the whole training graph. With one, each step hides another
     random share of the edges: the others carry messages, and the hidden ones are the positive
     pairs. So an edge is never predicted from itself, as it is in the paper's model (Li et al. 2023,
     "What's Behind the Mask", MaskGAE).
@@ -73,8 +72,7 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     Raises
     ------
     InputError
-        The graph has no edges, or a single one and there is a mask; a weight is no count; or the
-        encoder takes no mask.
+        The graph has no edges, a weight is no count, or the encoder takes no mask.
 
     Examples
     --------
@@ -87,14 +85,9 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     (torch.Size([1, 2]), 4)
     """
     share, device = network.settings.mask, next(network.parameters()).device
-    if not share:
+    if not share or graph.n_edges < 2:  # one edge cannot both be hidden and carry a message
         whole = Batch(prepared, network.targets(graph)).to(device)
         return lambda _: whole
-    if graph.n_edges < 2:
-        raise InputError(
-            f"mask: hides some edges and keeps others, and the training graph has {graph.n_edges}; "
-            "fit without a mask (--mask 0)"
-        )
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
 
     def masked(step: int) -> Batch:

@@ -8,7 +8,6 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from sklearn.linear_model import LogisticRegression
 
 from vgae.ground.config import Settings
 from vgae.learning.evidence import GROUPS, Column, Evidence
@@ -131,6 +130,8 @@ def fit_combiner(
     >>> fit_combiner(columns, np.ones((3, 1)), np.zeros((4, 1))).columns
     ['rank']
     """
+    from sklearn.linear_model import LogisticRegression  # takes a second to load
+
     table = np.concatenate([edges, others])
     labels = np.repeat([1, 0], [len(edges), len(others)])
     means, deviations = table.mean(axis=0), table.std(axis=0)
@@ -172,8 +173,8 @@ class CombinedScores(Scores):
     ...     evidence.columns, evidence.table([(0, 1)]), evidence.table([(0, 2)])
     ... )
     >>> scores = CombinedScores(evidence, combiner, np.eye(3, dtype=np.float32))
-    >>> scores.pairs([(0, 1)]).shape, scores.rows([2]).shape, scores.vectors.shape
-    ((1,), (1, 3), (3, 3))
+    >>> scores.pairs([(0, 1)]).shape, scores.rows([2]).shape, scores.vectors.shape, scores.dear
+    ((1,), (1, 3), (3, 3), False)
     >>> list(scores.reasons([(0, 2)])[0]) == list(scores.reasons([(0, 2)])[0])
     True
     """

@@ -90,6 +90,8 @@ class Fitted(FittedScores):
     (3, (3, 2), 1, 0)
     >>> fitted.scores.pairs([(0, 2)]).shape, fitted.ids.tolist(), fitted.has_inputs
     ((1,), ['a', 'b', 'c'], False)
+    >>> fitted.needs_graph
+    False
     >>> fitted.probabilities(fitted.scores.pairs([(0, 2)])).shape
     (1,)
     >>> fitted.named("letters").graph["name"], fitted.parts, 0 < fitted.expected_edges < 3

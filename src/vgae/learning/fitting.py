@@ -133,16 +133,17 @@ def fit(
     (3, 16)
     """
     view = split.training
-    settings = settings.on(view.train)
+    settings = settings.on(view.train.n_features)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
     members: list[GraphAutoEncoder] = []
+    prepared = None
     history: list[dict[str, Any]] = []
     for number in range(settings.combining.ensemble):
         seed = member_seed(settings.seed, number)
         network = _network(view.train, inputs, settings, seed, parts)
-        prepared = network.prepare(view.train, inputs)
+        prepared = network.prepare(view.train, inputs) if prepared is None else prepared
         validation = view.validation if number == 0 or settings.training.patience else None
         records = _trained(
             network,
@@ -162,7 +163,6 @@ def fit(
     if settings.combining.combiner != "none" and not interrupt.pressed:
         combiner = hidden_edge_combiner(view.train, settings, parts, interrupt)
     network, graph = members[0], split.message_graph()
-    prepared = network.prepare(view.train, inputs)
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
         known = [member.encode(prepared) for member in members]

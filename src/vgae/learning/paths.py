@@ -42,8 +42,8 @@ class LengthThreeScores(Scores):
     --------
     >>> path = Graph.from_edges([(0, 1), (1, 2), (2, 3)])
     >>> scores = LengthThreeScores(path.adjacency)
-    >>> scores.pairs([(0, 3), (0, 2)]).tolist(), scores.rows([0])[0].tolist()
-    ([0.5, 0.0], [0.0, 1.0, 0.0, 0.5])
+    >>> scores.pairs([(0, 3), (0, 2)]).tolist(), scores.rows([0])[0, 3].tolist()
+    ([0.5, 0.0], 0.5)
     """
 
     vectors: ClassVar[None] = None

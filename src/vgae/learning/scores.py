@@ -54,8 +54,8 @@ class Scores(ABC):
     >>> from vgae.learning.baselines import baseline
     >>> from vgae.data.graph import Graph
     >>> scores = baseline("katz").fit([("a", "b"), ("b", "c")])
-    >>> scores.pairs([(0, 2)]).shape, scores.rows([1]).shape, scores.vectors
-    ((1,), (1, 3), None)
+    >>> scores.pairs([(0, 2)]).shape, scores.rows([1]).shape, scores.vectors, scores.dear
+    ((1,), (1, 3), None, False)
     >>> known = Graph.from_edges([(0, 1), (1, 2)]).adjacency
     >>> scores.reaching(np.array([0.0]), known).tolist(), scores.top(5, known)[0].tolist()
     ([0, 1], [[0, 2]])

@@ -15,7 +15,6 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from vgae.data.graph import Graph
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError, not_among, unknown_name
 from vgae.ground.files import file_errors
@@ -203,9 +202,15 @@ class FitSettings(Settings):
                     stages[stage][name] = rest.pop(name)
         return cls.parse({"model": model, **stages, **rest})
 
-    def on(self, graph: Graph) -> Self:
-        """These settings, with those filled in that depend on the graph."""
-        return self.model_copy(update={"network": self.network.on(graph.n_features)})
+    def on(self, n_features: int) -> Self:
+        """These settings, with those filled in that depend on a graph's number of features.
+
+        Examples
+        --------
+        >>> FitSettings.of("gae").on(0).network.layers is None
+        True
+        """
+        return self.model_copy(update={"network": self.network.on(n_features)})
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
@@ -246,7 +251,7 @@ def choices(field: FieldInfo) -> tuple[str, ...]:
     --------
     >>> fields = FitSettings.fields()
     >>> choices(fields["encoder"]), choices(fields["offset"]), choices(fields["steps"])
-    (('gcn', 'linear', 'appnp', 'sage'), ('none', 'constant', 'node'), ())
+    (('gcn', 'linear', 'appnp', 'sage', 'multi-hop'), ('none', 'constant', 'node'), ())
     """
     kind = value_type(field)
     names = get_args(kind) if get_origin(kind) is Literal else ()
@@ -327,7 +332,7 @@ def presets() -> dict[str, Preset]:
     Examples
     --------
     >>> sorted(presets())
-    ['paper', 'unit']
+    ['paper', 'strong', 'unit']
     """
     found = {}
     for item in resources.files("vgae.model").joinpath("presets").iterdir():

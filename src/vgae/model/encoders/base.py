@@ -60,6 +60,11 @@ class Encoder(nn.Module, ABC):
     >>> prepared = encoder.prepare(Graph.from_pairs([("a", "b")]), None)
     >>> encoder.forward(prepared)["mean"].shape, encoder.places_new_nodes
     (torch.Size([2, 3]), True)
+    >>> alone = Graph.from_edges([], n_nodes=2)
+    >>> masked = ModelSettings(mask=0.5, pairs="sampled")
+    >>> encoder = ENCODERS["gcn"](masked, 2, outputs=("mean",), generator=torch.Generator())
+    >>> encoder.along(encoder.prepare(alone, None), alone).n_nodes
+    2
     """
 
     name: ClassVar[str]
@@ -137,6 +142,8 @@ class EncoderInput:
     ([[2.0], [2.0]], [[2.0], [2.0]], 1)
     >>> inputs.to(torch.device("cpu")).thinned(0.0, 0.0, None).n_nodes
     2
+    >>> inputs.n_links(self_loops=True).tolist()
+    [1, 1]
     """
 
     adjacency: SparseMatrix
@@ -294,7 +301,7 @@ class Propagation(Encoder):
     >>> states = encoder.states(encoder.prepare(graph, None))
     >>> [tuple(state.shape) for state in states], encoder.n_rounds, len(encoder.first_weight)
     ([(2, 4), (2, 4), (2, 3)], 2, 2)
-    >>> encoder.read_out(states[-1])["mean"].shape, encoder.biased(["mean"]), encoder.self_loops
+    >>> encoder.read_out(states, torch.tensor([1, 1]))["mean"].shape, encoder.biased(["mean"]), encoder.self_loops
     (torch.Size([2, 3]), ['mean'], True)
     >>> encoder.adjacency(graph).toarray()
     array([[0.5, 0.5],
@@ -305,6 +312,11 @@ class Propagation(Encoder):
     ({'hidden': (2, 4), 'mean': (4, 3)}, 1)
     >>> sent = encoder.messages(1, states[1])
     >>> encoder.update(1, sent, states[1], states[0]).shape
+    torch.Size([2, 3])
+    >>> links = torch.tensor([1, 1])
+    >>> encoder.read(states, links)["mean"].shape
+    torch.Size([2, 3])
+    >>> encoder.initial("mean", (2, 3), torch.Generator()).shape
     torch.Size([2, 3])
     """
 
