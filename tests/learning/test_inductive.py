@@ -346,7 +346,7 @@ def test_new_nodes_get_what_a_full_encode_with_frozen_states_gives(
     graph, rows = example(True, features)
     model = make_model(
         "vgae", bias=True, unit_norm=unit_norm, features=features.split()[0], steps=8,
-        latent_dim=4, hidden_dim=5, **shape,
+        hidden_dim=5, **({"latent_dim": 4} | shape),
     ).fit(graph)  # fmt: skip
     np.testing.assert_array_equal(model.embed(graph), model.embedding_)
     place = {name: row for row, name in enumerate([*graph.ids.tolist(), *NEW])}
@@ -391,7 +391,7 @@ def test_states_are_the_same_from_a_file(
 ) -> None:
     graph, rows = example(True, features)
     settings: dict[str, Any] = {"steps": 3, "latent_dim": 4, "bias": True, "features": features}
-    model = make_model("gae", **settings, **shape).fit(graph)
+    model = make_model("gae", **(settings | shape)).fit(graph)
     model.save(tmp_path / "run")
     back = load(tmp_path / "run")
     edges, weights = zip(*NEAR, strict=True)
@@ -409,7 +409,7 @@ def test_states_are_the_same_from_a_file(
 @pytest.mark.parametrize("shape", [{}, *ENCODED], ids=name_of)
 def test_without_features_a_node_is_placed_as_far_as_messages_reach(shape: dict[str, Any]) -> None:
     graph, _ = example(False, "none")
-    model = make_model("gae", steps=2, latent_dim=4, **shape).fit(graph)
+    model = make_model("gae", steps=2, **({"latent_dim": 4} | shape)).fit(graph)
     reach = model.settings.network.layers_used
     chain = [("c1", "n01"), *((f"c{i}", f"c{i + 1}") for i in range(1, reach + 1))]
     assert model.embed_new(edges=chain[:reach]).shape == (reach, 4)

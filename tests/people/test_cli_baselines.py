@@ -15,7 +15,9 @@ from vgae.learning.baselines import BASELINES
 FIT = ("fit", "karate", "--out", "run", "--quiet", "--model")
 
 
-@pytest.mark.parametrize("name", sorted(set(BASELINES) - {"vae", "deepwalk"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(BASELINES) - {"vae", "deepwalk", "propagated-features"})
+)
 def test_every_baseline_goes_the_way_of_a_model(call: Caller, folder: Path, name: str) -> None:
     (folder / "pairs.csv").write_text("0,9\n1,2\n")
     told = call(*FIT, name, "--top", 2, "--json")

@@ -202,9 +202,9 @@ def test_another_graph_brings_a_table_encoded_as_that_of_the_fit() -> None:
     ids=lambda y: type(y).__name__,
 )
 def test_a_table_is_no_y(name: str, y: Any) -> None:
-    for fit in (make_model(name, steps=2).fit, make_model(name, steps=2).fit_transform):
+    for fitting in (make_model(name, steps=2).fit, make_model(name, steps=2).fit_transform):
         with pytest.raises(InputError) as caught:
-            fit(pa.table(EDGES), y)
+            fitting(pa.table(EDGES), y)
         assert str(caught.value) == (
             f"y: {type(y).__name__} is no vector of labels and would not be used; give node "
             "features as fit(data, features=...)"

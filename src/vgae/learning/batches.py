@@ -53,9 +53,9 @@ BatchOf = Callable[[int], Batch]
 def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int) -> BatchOf:
     """What the steps of a fit learn from, as the settings say.
 
-    Without a mask, or with a single edge, every batch is the whole training graph. With one, each step hides another
-    random share of the edges: the others carry messages, and the hidden ones are the positive
-    pairs. So an edge is never predicted from itself, as it is in the paper's model (Li et al. 2023,
+    Without a mask, or with a single edge, every batch is the whole training graph. With one, each
+    step hides another random share of the edges: the others carry messages, and the hidden ones are
+    the positive pairs. So an edge is never predicted from itself, as it is in the paper's model (Li et al. 2023,
     "What's Behind the Mask", MaskGAE).
 
     Parameters

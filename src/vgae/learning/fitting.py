@@ -138,7 +138,7 @@ def fit(
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
     members: list[GraphAutoEncoder] = []
-    prepared = None
+    prepared: Any = None
     history: list[dict[str, Any]] = []
     for number in range(settings.combining.ensemble):
         seed = member_seed(settings.seed, number)

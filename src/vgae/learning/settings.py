@@ -264,8 +264,8 @@ def parameters_section() -> str:
     Examples
     --------
     >>> print("\n".join(parameters_section().splitlines()[-4:]))
-    device
-        Where to train: cpu, or cuda (cuda:1 for the second GPU). The default is 'cpu'.
+    folds
+        How often a tenth of the training edges is hidden to fit the combiner. The default is 2.
     seed
         Seed of the initial weights and the samples. The default is 0.
     """

@@ -13,7 +13,6 @@ from scipy import sparse
 from vgae.data.graph import Graph
 from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
-from vgae.learning import scores
 from vgae.learning.baselines import baseline
 from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection
 from vgae.learning.evaluation import link_scores
@@ -38,7 +37,7 @@ def unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
 def test_propagated_features_are_those_of_the_definition(
     hops: int, similarity: Any, weighting: Any, sparsely: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scores, "NUMBERS_AT_ONCE", 100)  # several blocks
+    monkeypatch.setattr("vgae.learning.scores.NUMBERS_AT_ONCE", 100)  # several blocks
     features = sparse.csr_array(COUNTS) if sparsely else COUNTS
     weights = np.random.default_rng(1).uniform(0.5, 2.0, len(EDGES))
     graph = Graph.from_edges(EDGES, n_nodes=N, weights=weights, features=features)
