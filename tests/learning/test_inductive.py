@@ -412,6 +412,6 @@ def test_without_features_a_node_is_placed_as_far_as_messages_reach(shape: dict[
     model = make_model("gae", steps=2, **({"latent_dim": 4} | shape)).fit(graph)
     reach = model.settings.network.layers_used
     chain = [("c1", "n01"), *((f"c{i}", f"c{i + 1}") for i in range(1, reach + 1))]
-    assert model.embed_new(edges=chain[:reach]).shape == (reach, 4)
+    assert model.embed_new(edges=chain[:reach]).shape == (reach, shape.get("latent_dim", 4))
     with pytest.raises(InputError, match=f"node 'c{reach + 1}' has no link to a known node"):
         model.embed_new(edges=chain)

@@ -163,7 +163,7 @@ def test_every_way_to_ask_a_model_gives_the_scores_of_its_decoder(
     every = np.stack([source, target], axis=1)
     with torch.no_grad():
         expected = network.pair_scores(mean, torch.tensor(every)).numpy()
-    close: Any = {"rtol": 1e-5, "atol": 1e-6}
+    close: Any = {"rtol": 1e-5, "atol": 5e-6}  # steps sum in float32, searches in float64
     np.testing.assert_allclose(scores.pairs(every), expected, **close)
     np.testing.assert_allclose(scores.pairs(every[:, ::-1].copy()), expected, **close)
     np.testing.assert_allclose(scores.rows(np.arange(30))[source, target], expected, **close)
