@@ -133,7 +133,7 @@ def fit(
     (3, 16)
     """
     view = split.training
-    settings = settings.on(view.train.n_features)
+    settings = settings.on(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
@@ -142,6 +142,8 @@ def fit(
     history: list[dict[str, Any]] = []
     for number in range(settings.combining.ensemble):
         seed = member_seed(settings.seed, number)
+        if number:
+            logger.info("fitting member %d of %d", number + 1, settings.combining.ensemble)
         network = _network(view.train, inputs, settings, seed, parts)
         prepared = network.prepare(view.train, inputs) if prepared is None else prepared
         validation = view.validation if number == 0 or settings.training.patience else None
@@ -172,7 +174,9 @@ def fit(
             _settle(member, latent, view.train, engine)
 
     def scores_of(latents: Sequence[Latent], messages: Graph) -> Scores:
-        return scores_of_members(members, latents, messages=messages, combiner=combiner)
+        return scores_of_members(
+            members, latents, messages=messages, combiner=combiner, seed=settings.seed
+        )
 
     seen = scores_of(known, view.train)
     scores = seen if latents is known else scores_of(latents, graph)
@@ -245,11 +249,15 @@ def hidden_edge_combiner(
         return None
     order, tables = random.permutation(graph.n_edges), []
     for fold in range(settings.combining.folds):
+        logger.info(
+            "fitting the combiner: fold %d of %d, %s training edges hidden",
+            *(fold + 1, settings.combining.folds, f"{n_hidden:,}"),
+        )
         own = np.roll(order, -fold * n_hidden)
         hidden, kept = graph.edges[own[:n_hidden]], graph.with_edges(graph.edges[own[n_hidden:]])
         others = sample_non_edges(graph, n_others, random, advice="")
         latents = _latents_of_fold(kept, settings, fold, parts, interrupt)
-        evidence = evidence_about(kept, latents, settings.network)
+        evidence = evidence_about(kept, latents, settings.network, seed=settings.seed)
         pairs = (hidden[:MOST_HIDDEN], others)
         tables.append([evidence.table(part) for part in pairs])
         columns = evidence.columns

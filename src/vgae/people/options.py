@@ -204,6 +204,13 @@ NodeOption = Annotated[
     list[str] | None,
     _links_option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
 ]
+ReasonsOption = Annotated[
+    bool,
+    _links_option(
+        "--reasons",
+        help="Also say what each kind of evidence adds to the score, of a model with a combiner.",
+    ),
+]
 StdOption = Annotated[
     bool, _output_option("--std", help="Posterior standard deviations instead of means.")
 ]
