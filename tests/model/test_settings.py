@@ -12,7 +12,7 @@ from vgae.model.likelihoods import LIKELIHOODS
 from vgae.model.settings import DECODERS as DECODER_NAMES
 from vgae.model.settings import ENCODERS as ENCODER_NAMES
 from vgae.model.settings import LIKELIHOODS as LIKELIHOOD_NAMES
-from vgae.model.settings import OWN, ModelSettings
+from vgae.model.settings import MOST_NUMBERS, N_DEGREE_CLASSES, OWN, ModelSettings
 
 
 def test_names_are_those_of_the_registries() -> None:

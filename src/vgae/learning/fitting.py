@@ -18,13 +18,14 @@ from vgae.data.split import HeldOut, Split, count_non_edges, sample_non_edges
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines import Baseline
 from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
-from vgae.learning.combiner import Combiner, fit_combiner
+from vgae.learning.combiner import fit_combiner
 from vgae.learning.ensemble import (
     evidence_about,
     inputs_of,
     member_seed,
     scores_of_members,
 )
+from vgae.learning.evidence import Column
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline, between_0_and_1
 from vgae.learning.inductive import States
@@ -43,9 +44,11 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["Callback", "fit", "fit_baseline", "hidden_edge_combiner", "untrained"]
+__all__ = ["Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
 
 logger = logging.getLogger(__name__)
+
+Table = NDArray[np.float64]
 
 Callback = Callable[[StepRecord], Any]
 """What `fit` calls after each step."""
@@ -163,7 +166,8 @@ def fit(
             break
     combiner = None
     if settings.combining.combiner != "none" and not interrupt.pressed:
-        combiner = hidden_edge_combiner(view.train, settings, parts, interrupt)
+        found = hidden_edge_evidence(view.train, settings, parts, interrupt)
+        combiner = None if found is None else fit_combiner(*found)
     network, graph = members[0], split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
@@ -211,10 +215,13 @@ def fit(
     )
 
 
-def hidden_edge_combiner(
-    graph: Graph, settings: FitSettings, parts: Parts | None, interrupt: Interrupt
-) -> Combiner | None:
-    """Fit a combiner to training edges that were hidden from models made for this purpose.
+def hidden_edge_evidence(
+    graph: Graph,
+    settings: FitSettings,
+    parts: Parts | None = None,
+    interrupt: Interrupt | None = None,
+) -> tuple[tuple[Column, ...], Table, Table] | None:
+    """The evidence about training edges that were hidden from models made for this purpose.
 
     Each fold hides a tenth of the training edges, fits new members to the others, and gathers the
     evidence about the hidden edges and about random pairs without an edge. Validation and test
@@ -233,15 +240,18 @@ def hidden_edge_combiner(
 
     Returns
     -------
-    The combiner; None where the graph is too small to hide edges and find pairs without one.
+    What there is, and the tables of hidden edges and of pairs without an edge: what `fit_combiner`
+    takes. None where the graph is too small to hide edges and find pairs without one.
 
     Examples
     --------
     >>> ring = Graph.from_edges([(i, (i + 1) % 30) for i in range(30)])
     >>> settings = FitSettings.of("gae", steps=1, combiner="logistic")
-    >>> hidden_edge_combiner(ring, settings, None, Interrupt()).n_edges
-    6
+    >>> columns, hidden, others = hidden_edge_evidence(ring, settings)
+    >>> len(hidden), len(others), hidden.shape[1] == len(columns)
+    (6, 30, True)
     """
+    interrupt = interrupt or Interrupt()
     random = np.random.default_rng(stream_seed(settings.seed, "combiner"))
     n_hidden = min(max(1, graph.n_edges // 10), graph.n_edges - 2)
     n_others = min(OTHERS_PER_EDGE * min(n_hidden, MOST_HIDDEN), count_non_edges(graph))
@@ -262,7 +272,7 @@ def hidden_edge_combiner(
         tables.append([evidence.table(part) for part in pairs])
         columns = evidence.columns
     edges, without = (np.concatenate(part) for part in zip(*tables, strict=True))
-    return fit_combiner(columns, edges, without)
+    return columns, edges, without
 
 
 def _latents_of_fold(
