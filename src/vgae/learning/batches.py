@@ -58,8 +58,8 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
 
     Without a mask, or with a single edge, every batch is the whole training graph. With one, each
     step hides another random share of the edges: the others carry messages, and the hidden ones, or
-    100,000 of them, are the positive pairs. So an edge is never predicted from itself, as it is in the paper's model
-    (Li et al. 2023, "What's Behind the Mask", MaskGAE).
+    100,000 of them, are the positive pairs. So an edge is never predicted from itself, as it is in
+    the paper's model (Li et al. 2023, "What's Behind the Mask", MaskGAE).
 
     Parameters
     ----------
