@@ -424,7 +424,7 @@ def _trained(
     return history
 
 
-OTHERS_PER_EDGE, MOST_HIDDEN = 5, 2000
+OTHERS_PER_EDGE, MOST_HIDDEN = 5, 4000
 """Pairs without an edge per hidden edge; hidden edges of a fold whose evidence is computed."""
 MOST_ROUNDS, CLOSE = 20, 1e-3
 """How often scores are raised at most, and when the expected number of edges is right."""

@@ -46,8 +46,9 @@ LATENT_OF = {"vgae": "gaussian", "gae": "point"}
 VALIDATION_METRICS = ("average_precision", "auc", "mrr", "hits@K")
 """What a model can be chosen by on validation pairs; K is any whole number from 1."""
 
-MOST_EDGES_OF_AN_ENSEMBLE = 500_000
-"""Beyond, one member and one fold are enough: so many links leave little to chance."""
+MOST_EDGES_OF_AN_ENSEMBLE = 40_000
+"""Beyond, one member and one fold are enough. On dblp, three and two have 0.1 points more AUC, and
+take two and a half times as long."""
 
 MOST_PRESET_BYTES = 2**20
 """Beyond, a file is no preset."""
