@@ -329,7 +329,7 @@ def _factor_term(messages: Graph, seed: int) -> Term:
         return found
 
     return Term(
-        Als().on(messages).fit(messages, seed=seed),
+        Als(latent_dim=Als.default_dim(messages.n_nodes)).fit(messages, seed=seed),
         (
             Column("factorised adjacency", "factorisation", _itself),
             Column("logarithm of the factorised adjacency", "factorisation", log_of),

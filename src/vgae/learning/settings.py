@@ -322,6 +322,15 @@ def parameters_section() -> str:
 class Preset(Settings):
     """Settings with a name, kept as a file.
 
+    Attributes
+    ----------
+    about
+        What it is for.
+    model
+        The model that it is made for, which is used where the user names none.
+    settings
+        Parameters by name.
+
     Examples
     --------
     >>> named_preset("unit").settings
@@ -335,11 +344,15 @@ class Preset(Settings):
     """
 
     about: str
+    model: Literal["vgae", "gae"] = "vgae"
     settings: dict[str, Any]
 
     def toml(self) -> str:
         """The text of the preset's file."""
-        lines = [f"about = {_toml(self.about)}", "", "[settings]"]
+        lines = [f"about = {_toml(self.about)}"]
+        if self.model != "vgae":
+            lines.append(f"model = {_toml(self.model)}")
+        lines += ["", "[settings]"]
         return "\n".join(
             [*lines, *(f"{name} = {_toml(value)}" for name, value in self.settings.items()), ""]
         )
@@ -376,8 +389,9 @@ def named_preset(name: str | Path) -> Preset:
     Parameters
     ----------
     name
-        A name in `presets()`, or a TOML file: the key `about`, a text, and the table `settings`.
-        `vgae tune` writes one. What has a suffix or a folder is a file.
+        A name in `presets()`, or a TOML file: the key `about`, a text, and the table `settings`;
+        the key `model` may name the model that it is for. `vgae tune` writes one. What has a suffix
+        or a folder is a file.
 
     Raises
     ------

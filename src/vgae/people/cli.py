@@ -92,7 +92,7 @@ def fit(
     *,
     out: options.RunFolderOption,
     reading: options.Reading,
-    model: options.ModelOption = "vgae",
+    model: options.ModelOption = None,
     training: Training,
     setting: options.SettingOption = None,
     seed: options.SeedOption = 0,
@@ -119,6 +119,7 @@ def fit(
 
     # All that needs no graph is checked before the work of reading one.
     held_out = SplitSettings.parse(split_options, where="split")
+    from vgae.learning.settings import named_preset
     from vgae.learning.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
@@ -126,6 +127,7 @@ def fit(
     from vgae.model.kernels.first_use import compile_once
     from vgae.people.api import LinkModel, check_patience, make_estimator
 
+    model = model or named_preset(training.preset).model
     estimator = make_estimator(
         model,
         preset=None if training.preset == Training.preset else training.preset,
@@ -335,7 +337,7 @@ def tune(
     trials: options.TrialsOption,
     out: options.TuneFolderOption,
     reading: options.Reading,
-    model: options.ModelOption = "vgae",
+    model: options.ModelOption = None,
     metric: options.TuneMetricOption = "average_precision",
     splits: options.TuneSplitsOption = 1,
     seed: options.TuneSeedOption = 0,
@@ -357,9 +359,11 @@ def tune(
     split_options = given(held_out)
     if split is not None and split_options:
         raise InputError(f"--{min(split_options)}: makes no sense with --split, which has its own")
+    from vgae.learning.settings import named_preset
     from vgae.model.kernels.first_use import compile_once
     from vgae.people import tuning
 
+    model = model or named_preset(training.preset).model
     settings: dict[str, Any] = {
         "trials": trials,
         "model": model,
