@@ -401,7 +401,7 @@ def tune(
         reporter.say(f"{len(found.trials)} of {trials} trials: the same command goes on from there")
         raise KeyboardInterrupt
     reporter.suggest(
-        *("vgae", "fit", graph, "--model", model, "--preset", out / tuning.PRESET_FILE),
+        *("vgae", "fit", graph, "--preset", out / tuning.PRESET_FILE),
         *("--out", out / "run"),
     )
 
