@@ -65,7 +65,7 @@ def test_scores_by_pairs_and_rows_are_the_logits() -> None:
     np.testing.assert_allclose(
         scores.pairs(pairs), rows[pairs[:, 0], pairs[:, 1]], rtol=1e-4, atol=1e-4
     )
-    found, best = scores.top(5, graph.adjacency)
+    found, best = scores.top(5, graph)
     is_open = graph.adjacency.toarray()[pairs[:, 0], pairs[:, 1]] == 0
     assert best[0] == pytest.approx(scores.pairs(pairs[is_open]).max(), abs=1e-4)
     assert not any(graph.adjacency[a, b] for a, b in found)

@@ -52,8 +52,8 @@ def kept(fitted: Fitted, folder: Path, parts: Parts | None = None) -> Fitted:
 def answers(fitted: Fitted) -> list[NDArray[Any]]:
     """Scores and probabilities, by pairs and by rows, and the best links."""
     scores, pairs = fitted.scores, [(0, 1), (2, 9), (5, 3)]
-    best, found = scores.top(20, fitted.split.graph.adjacency)
-    partners = scores.partners(np.array([3]), 5, fitted.split.graph.adjacency)
+    best, found = scores.top(20, fitted.split.graph)
+    partners = scores.partners(np.array([3]), 5, fitted.split.graph)
     probabilities = fitted.probabilities(scores.pairs(pairs))
     std = fitted.embedding_std
     return [

@@ -254,7 +254,7 @@ def test_ranks_of_factors_are_those_of_their_numbers(monkeypatch: pytest.MonkeyP
             plain = Scores.rivals(
                 scores,
                 np.concatenate([split.test.positives, split.test.positives[:, ::-1]]),
-                graph.adjacency,
+                graph,
             )
             assert all(np.array_equal(a, b) for a, b in zip(plain, found, strict=True))
 

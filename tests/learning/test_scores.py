@@ -111,7 +111,7 @@ def test_open_pairs_that_reach_levels_are_counted_block_by_block(
         for j in range(i + 1, 7)
         if (i, j) not in known
     ]
-    counted = function.reaching(levels, graph.adjacency)
+    counted = function.reaching(levels, graph)
     assert counted.tolist() == np.bincount(found, minlength=4).tolist()
 
 
@@ -127,7 +127,7 @@ def test_the_best_pairs_are_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch
     order = np.lexsort((target, source, -table[source, target]))
     for k in (0, 1, 13, 200, 10_000):
         for scores in (function, VectorScores(vectors)):
-            pairs, values = scores.top(k, graph.adjacency)
+            pairs, values = scores.top(k, graph)
             assert np.array_equal(pairs, np.stack([source, target], axis=1)[order[:k]])
             assert np.array_equal(values, table[source, target][order[:k]])
 
@@ -135,7 +135,7 @@ def test_the_best_pairs_are_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch
 def test_one_node_has_no_best_pair() -> None:
     graph = Graph.from_edges([], n_nodes=1)
     for scores in (FunctionScores(lambda pairs: pairs[:, 0], 1), VectorScores(np.ones((1, 1)))):
-        pairs, values = scores.top(3, graph.adjacency)
+        pairs, values = scores.top(3, graph)
         assert pairs.shape == (0, 2)
         assert len(values) == 0
 
@@ -174,16 +174,16 @@ def test_every_way_to_ask_a_model_gives_the_scores_of_its_decoder(
     table = np.full((30, 30), -np.inf)
     table[source, target] = table[target, source] = expected
     table[dense(graph) > 0] = -np.inf
-    pairs, values = scores.top(50, graph.adjacency)
+    pairs, values = scores.top(50, graph)
     np.testing.assert_allclose(values, np.sort(table[source, target])[::-1][:50], **close)
     np.testing.assert_allclose(values, table[pairs[:, 0], pairs[:, 1]], **close)
-    partners, values = scores.partners(np.array([3, 17]), 4, graph.adjacency)
+    partners, values = scores.partners(np.array([3, 17]), 4, graph)
     assert partners[:, 0].tolist() == [3] * 4 + [17] * 4
     best = np.concatenate([np.sort(table[node])[::-1][:4] for node in (3, 17)])
     np.testing.assert_allclose(values, best, **close)
     levels = np.quantile(expected, [0.2, 0.5, 0.9]) + 1e-4
     reached = np.searchsorted(levels, table[source, target][table[source, target] > -np.inf])
-    counts = scores.reaching(levels, graph.adjacency)
+    counts = scores.reaching(levels, graph)
     assert counts.tolist() == np.bincount(reached, minlength=4).tolist()
 
 

@@ -304,10 +304,7 @@ class Fitted(FittedScores):
 
 def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
     """A split whose graphs have additional nodes and edges, and hold nothing but ids and edges."""
-    whole, train = (
-        Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
-        for graph in (split.graph, split.train)
-    )
+    whole, train = (graph.with_nodes(ids, edges) for graph in (split.graph, split.train))
     settings = SplitSettings.of_sizes(
         whole.n_edges,
         validation=len(split.validation.positives),

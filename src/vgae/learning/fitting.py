@@ -123,8 +123,8 @@ def fit(
     Raises
     ------
     InputError
-        The graph is directed or has no edges, engine or device cannot be used here, the loss is no
-        longer finite, or the settings ask for what the graph lacks.
+        The graph is directed or signed or has no edges, engine or device cannot be used here, the
+        loss is no longer finite, or the settings ask for what the graph lacks.
 
     Examples
     --------
@@ -133,6 +133,7 @@ def fit(
     (3, 16)
     """
     view = split.training
+    view.train.require(f"a model with encoder {settings.network.encoder}")
     settings = settings.on(view.train.n_features)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
@@ -290,7 +291,7 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
     Raises
     ------
     InputError
-        The graph is directed, has no edges, or lacks what the method needs.
+        The graph is signed, has no edges, or lacks what the method needs.
 
     Examples
     --------
@@ -445,4 +446,5 @@ def _about(graph: Graph) -> dict[str, Any]:
         "n_edges": graph.n_edges,
         "n_features": graph.n_features,
         "weighted": graph.weights is not None,
+        "kind": graph.kind,
     }

@@ -456,7 +456,7 @@ def encode_graph(
     network
         The fitted model.
     graph
-        An undirected graph.
+        An undirected or bipartite graph.
     known
         The graph of the training nodes, followed by nodes added later. A model without features
         recognises nodes by these ids.
@@ -468,8 +468,9 @@ def encode_graph(
     Raises
     ------
     InputError
-        The graph is directed or has another number of features; without features, a node has no
-        link to a node that has weights, nor to a neighbour of one; or the embedding is not finite.
+        The graph is directed or signed, or has another number of features; without features, a
+        node has no link to a node that has weights, nor to a neighbour of one; or the embedding is
+        not finite.
 
     Examples
     --------
@@ -484,6 +485,7 @@ def encode_graph(
     (3, 16)
     """
     encoder, use = network.encoder, network.settings.features
+    graph.require(f"a model with encoder {encoder.name}")
     if n_features:
         if graph.features is None:
             raise InputError(

@@ -184,9 +184,9 @@ def link_scores(
 def full_average_precision(split: Split, scores: Scores) -> float:
     """Average precision of the test edges among all pairs without an edge.
 
-    The pairs are all unordered pairs of distinct nodes except the training and validation edges,
-    so that positives are as rare as they are in the graph. Tied scores form one step. Every pair
-    is scored, a block of rows at a time.
+    The pairs are all that can be edges, except the training and validation edges, so that positives
+    are as rare as they are in the graph. Tied scores form one step. Every pair is scored, a block
+    of rows at a time.
 
     Parameters
     ----------
@@ -250,6 +250,8 @@ def precision_at(split: Split, scores: Scores, k: int) -> float | None:
 def auc_by_node(split: Split, scores: Scores) -> float | None:
     """The mean over nodes of each node's own AUC, in which no node counts more than another.
 
+    In a directed graph, the node of an arc is its source.
+
     A node's AUC is the probability that one of its test edges outranks a pair of this node with a
     node that it has no edge to in the whole graph; a tie counts one half. It is estimated from 20
     such pairs per node, drawn uniformly with replacement from a stream of the split's seed. All
@@ -279,18 +281,19 @@ def auc_by_node(split: Split, scores: Scores) -> float | None:
     0.5
     """
     graph = split.graph
-    nodes = np.unique(split.test.positives)
-    nodes = nodes[graph.degrees[nodes] < graph.n_nodes - 1]
+    # Each edge is one of both its nodes, an arc one of its source.
+    ends = split.test.positives.T[: 1 if graph.directed else 2]
+    nodes = np.unique(ends)
+    nodes = nodes[graph.degrees[nodes] < graph.pair_space.targets(nodes)]
     if not nodes.size:
         return None
     random = np.random.default_rng(stream_seed(split.seed, "negatives by node"))
     drawn = sample_non_neighbors(graph, nodes, NEGATIVES_PER_NODE, random)
     edges, others = _scored(scores, split.test.positives, drawn)
     others = others.reshape(len(nodes), NEGATIVES_PER_NODE)
-    ends = split.test.positives.T.ravel()  # each edge is one of both its nodes
-    known = np.isin(ends, nodes)
-    place = np.searchsorted(nodes, ends[known])
-    own, rivals = np.tile(edges, 2)[known][:, None], others[place]
+    known = np.isin(ends.ravel(), nodes)
+    place = np.searchsorted(nodes, ends.ravel()[known])
+    own, rivals = np.tile(edges, len(ends))[known][:, None], others[place]
     won = ((own > rivals).mean(axis=1) + (own >= rivals).mean(axis=1)) / 2.0
     by_node = np.bincount(place, won) / np.bincount(place)
     return float(by_node.mean())
@@ -301,11 +304,12 @@ def open_ranks(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Where both ends of each test edge stand in each other's lists of all open partners.
 
-    The list of a node holds every other node to which it has no edge in the whole graph, and the
-    partner that is looked for: training, validation and further test edges are left out ("filtered"
-    ranks: Bordes et al. 2013, "Translating embeddings for modeling multi-relational data"). Of more
-    than `MOST_RANKED` test edges, that many are drawn from a stream of the split's seed, the same
-    for every method.
+    In a directed graph, where the target of each test arc stands in the list of its source. The
+    list of a node holds every node that can be its partner and to which it has no edge in the whole
+    graph, and the partner that is looked for: training, validation and further test edges are left
+    out ("filtered" ranks: Bordes et al. 2013, "Translating embeddings for modeling multi-relational
+    data"). Of more than `MOST_RANKED` test edges, that many are drawn from a stream of the split's
+    seed, the same for every method.
 
     Parameters
     ----------
@@ -317,7 +321,7 @@ def open_ranks(
     Returns
     -------
     How many nodes in the list score above the partner, how many tie with it, and how many there
-    are without it; two of each per test edge, shape (2 * n_edges,).
+    are without it; two of each per test edge, shape (2 * n_edges,), or one per test arc.
 
     Examples
     --------
@@ -333,7 +337,9 @@ def open_ranks(
     if len(edges) > MOST_RANKED:
         random = np.random.default_rng(stream_seed(split.seed, "ranked edges"))
         edges = edges[np.sort(random.choice(len(edges), MOST_RANKED, replace=False))]
-    return scores.rivals(np.concatenate([edges, edges[:, ::-1]]), split.graph.adjacency)
+    if not split.graph.directed:
+        edges = np.concatenate([edges, edges[:, ::-1]])
+    return scores.rivals(edges, split.graph)
 
 
 def calibration_error(split: Split, scores: Scores) -> float | None:
@@ -438,7 +444,7 @@ class _Judged:
     def _steps(self) -> tuple[NDArray[np.int64], ...]:
         """At each distinct score of test edges: how many have it, and how many pairs reach it."""
         levels, gained = np.unique(self._main[0], return_counts=True)
-        rivals = self._scores.reaching(levels, self._split.graph.adjacency)
+        rivals = self._scores.reaching(levels, self._split.graph)
         return gained, *(np.cumsum(each[::-1])[::-1] for each in (gained, rivals[1:]))
 
 

@@ -278,7 +278,7 @@ def structural_inputs(
     Parameters
     ----------
     graph
-        The training graph, undirected.
+        The training graph, undirected or bipartite.
     kind
         Which matrix.
     dim
@@ -295,7 +295,7 @@ def structural_inputs(
     Raises
     ------
     InputError
-        The graph is directed, or `kind` or `seed` is not allowed.
+        The graph is directed or signed, or `kind` or `seed` is not allowed.
 
     Examples
     --------
@@ -305,10 +305,7 @@ def structural_inputs(
     """
     if kind not in _MATRICES:
         raise unknown_name("structure", kind, _MATRICES)
-    if graph.directed:
-        raise InputError(
-            f"structure {kind}: needs an undirected graph; read it with directed=False"
-        )
+    graph.require(f"structure {kind}")
     n_nodes, dim = graph.n_nodes, min(dim, graph.n_nodes)
     random = np.random.default_rng(stream_seed(seed, "structure"))
     if graph.n_edges == 0:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vgae.data.graph import Graph, count
+from vgae.data.graph import count
 from vgae.data.ids import IdArray, NodeId, unknown_node
 from vgae.data.interop import as_edge_pairs, as_pairs
 from vgae.data.split import Split, sample_non_edges
@@ -198,7 +198,9 @@ class FittedLinks:
     ) -> Any:
         """The likeliest missing links, among all pairs that are not known edges.
 
-        Every pair is scored. Edges that a split held out are known edges, so they are excluded too.
+        Every pair that can be an edge is scored: of a directed graph, ordered pairs from source to
+        target; of a bipartite or typed graph, pairs of types that edges join. Edges that a split
+        held out are known edges, so they are excluded too.
 
         Parameters
         ----------
@@ -236,7 +238,7 @@ class FittedLinks:
         fitted = self.fitted_
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise InputError(f"k = {k}: must be a whole number, at least 1")
-        known = fitted.split.graph.adjacency
+        known = fitted.split.graph
         if nodes is None:
             pairs, scores = fitted.scores.top(k, known)
         else:
@@ -287,7 +289,7 @@ class FittedLinks:
             raise InputError(
                 f"pairs, row {loops[0]}: joins a node with itself" if loops.size else "pairs: none"
             )
-        edges = Graph.from_edges(np.concatenate([known.edges, rows]), n_nodes=known.n_nodes)
+        edges = known.with_pairs(np.concatenate([known.edges, rows]))
         random = np.random.default_rng(stream_seed(self.fitted_.random_seed, "score"))
         negatives = sample_non_edges(edges, len(rows), random, advice="score fewer edges")
         scores = self.scores()

@@ -171,7 +171,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
         features=features,
         labels=labels,
-        plan=None if graph.directed else _plan(graph, features),
+        plan=_plan(graph, features) if graph.kind in ("undirected", "bipartite") else None,
         reading=None if graph.reading is None else graph.reading.as_dict(),
     )
 
