@@ -206,7 +206,9 @@ class Fitted(FittedScores):
                 f"decoder {self.settings.network.decoder}: scores pairs one by one; the expected "
                 "number of edges takes factors"
             )
-        return self.network.likelihood.expected_edges(*factors, choose_engine("auto"))
+        return self.network.likelihood.expected_edges(
+            *factors, choose_engine("auto"), ordered=self.split.graph.directed
+        )
 
     def embed(self, graph: Graph) -> NDArray[np.float32]:
         """Embedding of another graph's nodes, shape (n_nodes, latent_dim).

@@ -456,7 +456,7 @@ def encode_graph(
     network
         The fitted model.
     graph
-        An undirected or bipartite graph.
+        A directed graph if the decoder scores arcs, otherwise an undirected or bipartite one.
     known
         The graph of the training nodes, followed by nodes added later. A model without features
         recognises nodes by these ids.
@@ -468,9 +468,9 @@ def encode_graph(
     Raises
     ------
     InputError
-        The graph is directed or signed, or has another number of features; without features, a
-        node has no link to a node that has weights, nor to a neighbour of one; or the embedding is
-        not finite.
+        The graph is of another kind than the training graph, or has another number of features;
+        without features, a node has no link to a node that has weights, nor to a neighbour of one;
+        or the embedding is not finite.
 
     Examples
     --------
@@ -485,7 +485,8 @@ def encode_graph(
     (3, 16)
     """
     encoder, use = network.encoder, network.settings.features
-    graph.require(f"a model with encoder {encoder.name}")
+    takes = ("directed",) if network.decoder.ordered else ("undirected", "bipartite")
+    graph.require("this model", takes)
     if n_features:
         if graph.features is None:
             raise InputError(
@@ -507,7 +508,7 @@ def encode_graph(
         rows[rows >= n_weights] = -1
         prepared = EncoderInput.from_own_weights(adjacency, rows, n_weights)
         with_loops = sparse.csr_array(
-            graph.adjacency + sparse.eye_array(graph.n_nodes, format="csr")
+            graph.undirected().adjacency + sparse.eye_array(graph.n_nodes, format="csr")
         )
         _check_placed(graph.ids, with_loops, [rows >= 0] * encoder.n_rounds, all_new=True)
     with torch.no_grad():

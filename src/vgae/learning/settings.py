@@ -202,15 +202,16 @@ class FitSettings(Settings):
                     stages[stage][name] = rest.pop(name)
         return cls.parse({"model": model, **stages, **rest})
 
-    def on(self, n_features: int) -> Self:
-        """These settings, with those filled in that depend on a graph's number of features.
+    def on(self, n_features: int, *, directed: bool = False) -> Self:
+        """These settings, with those filled in that depend on the graph; see `ModelSettings.on`.
 
         Examples
         --------
         >>> FitSettings.of("gae").on(0).network.layers is None
         True
         """
-        return self.model_copy(update={"network": self.network.on(n_features)})
+        network = self.network.on(n_features, directed=directed)
+        return self.model_copy(update={"network": network})
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:

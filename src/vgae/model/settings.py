@@ -15,6 +15,7 @@ from vgae.ground.config import Dimension, Settings
 __all__ = [
     "DECODERS",
     "ENCODERS",
+    "HALVES",
     "LIKELIHOODS",
     "N_DEGREE_CLASSES",
     "OWN",
@@ -48,6 +49,9 @@ N_DEGREE_CLASSES = 8
 
 PRODUCTS = ("inner", "bilinear-diagonal", "directed-inner")
 """The decoders whose scores are not negative where no coordinate of the embedding is."""
+
+HALVES = ("directed-inner", "directed-hops")
+"""The decoders that read half of the embedding as sources and half as targets."""
 
 DISTANCES = ("distance", "gravity", "gravity-squared")
 """The decoders whose scores fall with a distance, so that a logit needs an offset."""
@@ -271,9 +275,8 @@ class ModelSettings(Settings):
                 f"{twice} {self.n_hops} hops of equal width and {N_DEGREE_CLASSES} classes of "
                 f"degrees side by side (layers {self.layers_used}): use {fitting}"
             )
-        if "directed" in (self.encoder, self.decoder.removesuffix("-inner")) and (
-            self.latent_dim % 2
-        ):
+        has_halves = self.encoder == "directed" or self.decoder in HALVES
+        if has_halves and self.latent_dim % 2:
             raise ValueError(
                 f"latent_dim {self.latent_dim} is odd, and half of the embedding belongs to "
                 f"sources and half to targets: use {self.latent_dim + 1}"
