@@ -35,11 +35,11 @@ WEIGHT_MEANS: tuple[WeightMeans, ...] = get_args(WeightMeans)
 
 INSTEAD = {
     "undirected": "",
-    "directed": "read it with --undirected (directed=False)",
-    "bipartite": "read it with --no-bipartite (bipartite=False)",
-    "signed": "read the positive edges alone, without --signed (signed=False)",
+    "directed": "; read it with --undirected (directed=False)",
+    "bipartite": "; read it with --no-bipartite (bipartite=False)",
+    "signed": "; remove the negative edges, and read it without --signed (signed=False)",
 }
-"""What else a graph of each kind can be read as."""
+"""What else a graph of each kind can be read as, as a clause of a message."""
 
 SIDES = ("source", "target")
 """Names of the two types of a bipartite graph whose data name none."""
@@ -97,7 +97,7 @@ def misfit(who: str, kind: str, takes: Sequence[str] = ("undirected",)) -> Input
     (directed=False)
     """
     words = f"{', '.join(takes[:-1])} and {takes[-1]}" if len(takes) > 1 else takes[0]
-    return InputError(f"{who}: takes {words} graphs, and this one is {kind}; {INSTEAD[kind]}")
+    return InputError(f"{who}: takes {words} graphs, and this one is {kind}{INSTEAD[kind]}")
 
 
 def checked_types(

@@ -420,10 +420,9 @@ def _dates(table: Table, column: int, cells: pa.ChunkedArray) -> Any:
         try:
             pa.array([text]).cast(pa.timestamp("us"))
         except pa.ArrowInvalid:
-            raise InputError(
-                f"{table.place(row)}: {table.describe(column)} holds {shown(text or '')}, neither "
-                "a number nor a date as in 2024-05-31"
-            ) from None
+            said = f"holds {shown(text)}, neither a number nor a date as in 2024-05-31"
+            said = said if text else "is empty"
+            raise InputError(f"{table.place(row)}: {table.describe(column)} {said}") from None
     raise InputError(f"{table.path}: {table.describe(column)} holds no times")
 
 

@@ -363,7 +363,7 @@ def _kind_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _plan_rows(plan: Mapping[str, Any] | None, kind: Kind) -> list[tuple[str, str]]:
     if plan is None:
-        return [("fit", f"models take no {kind} graph; {INSTEAD[kind]}")]
+        return [("fit", f"models take no {kind} graph{INSTEAD[kind]}")]
     return [
         ("preset", f"{plan['preset']} ({plan['why']})"),
         ("held out", _held_out_words(plan)),

@@ -59,7 +59,8 @@ def as_graph(
         One of these; errors count its rows from 0.
 
         - `Graph`: returned with its own direction.
-        - SciPy sparse matrix or array, shape (n_nodes, n_nodes): see `Graph.from_scipy`.
+        - SciPy sparse matrix or array, shape (n_nodes, n_nodes), or of a bipartite graph
+          (n_left, n_right): see `Graph.from_scipy`.
         - Pairs of node ids: a list, a NumPy array of shape (n_rows, 2), or a tuple of two arrays,
           one for each end. All strings or all integers.
         - NetworkX graph: see `from_networkx`.
@@ -69,6 +70,8 @@ def as_graph(
         - PyTorch Geometric `Data`: `edge_index`, `num_nodes`, `x` (features), `y` (labels),
           `edge_weight` or a single column of `edge_attr` (weights), and `node_ids`, as `to_pyg`
           writes them. An undirected edge may stand once or in both directions, as in a matrix.
+        - PyTorch Geometric `HeteroData` with two types of nodes and edges between them: a bipartite
+          graph.
         - DGL graph with one kind of nodes and edges: `ndata["feat"]` and `ndata["label"]`,
           `edata["weight"]` or `edata["w"]`.
         - torch tensor: an edge_index, shape (2, n_edges), or a square sparse adjacency.
@@ -194,6 +197,8 @@ def _one_per_node(graph: Graph, types: Any) -> list[Any]:
 
 def _graph_of(data: Any, kind: Kind) -> Graph:
     if isinstance(data, Graph):
+        if kind in ("bipartite", "signed") and data.kind != kind:
+            raise InputError(f"{kind}: makes no sense with a Graph, which is {data.kind}")
         return data
     reader = kind_of(data, READERS)
     if reader is None:

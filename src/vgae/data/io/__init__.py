@@ -203,7 +203,8 @@ def read_graph(
                 path,
                 drop_incomplete=drop_incomplete,
                 kind="undirected" if kind == "bipartite" else kind,
-                bipartite=bipartite,
+                # With types, it is they that tell the two sides.
+                bipartite=None if bipartite and types is not None else bipartite,
                 integer_ids=integer_ids,
                 **columns,
             )
