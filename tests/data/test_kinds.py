@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from vgae.data.graph import Graph
-from vgae.data.kinds import KINDS, kind_of
+from vgae.data.kinds import KINDS, graph_kind
 from vgae.ground.errors import InputError
 
 RATINGS = sparse.csr_array(np.array([[5, 0, 1], [0, 3, 2]]))
@@ -120,7 +120,7 @@ def test_types_that_edges_join_are_kept_by_a_graph_of_fewer_edges() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: kind_of("signed", directed=True), "contradicts kind='signed'"),
+        (lambda: graph_kind("signed", directed=True), "cannot be directed and signed: give one"),
         (lambda: Graph.from_edges([(0, 1)], kind="signed"), "signed: give weights"),
         (lambda: Graph.from_edges([(0, 1)], kind="bipartite"), "bipartite: give node_types"),
         (

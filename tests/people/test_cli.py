@@ -669,15 +669,20 @@ def test_a_directed_graph_is_shown_and_not_fitted(call: Caller, folder: Path) ->
     assert "edges\t2 (undirected)" in call("inspect", "e.csv").out
     shown = call("inspect", "e.csv", "--directed").out
     assert "edges\t3 (directed)" in shown
-    assert "fit\tnot as it is: models take undirected graphs (--undirected)" in shown
+    assert "fit\tmodels take no directed graph; read it with --undirected (direct" in shown
     assert json.loads(call("inspect", "e.csv", "--directed", "--json").out)["plan"] is None
     assert "--directed (directed=True) keeps it" in call("inspect", "arrows.txt").err
     assert "edges\t2 (directed)" in call("inspect", "arrows.txt", "--directed").out
     advice = "read it with --undirected (directed=False)"
+    rows = [f"{i},{(i + step) % 40}" for i in range(40) for step in (1, 3)]
+    (folder / "ring.csv").write_text("source,target\n" + "\n".join(rows))
     for options in ((), ("--no-holdout",)):
-        line = refused(call, folder, "fit", "e.csv", "--directed", "--out", "new", *options)
+        line = refused(call, folder, "fit", "ring.csv", "--directed", "--out", "new", *options)
         assert line.endswith(advice)
-    assert refused(call, folder, "evaluate", "e.csv", "--directed").endswith(advice)
+    assert refused(call, folder, "evaluate", "ring.csv", "--directed").endswith(advice)
+    methods = ("--models", "katz,degree", "--runs", 2, "--json")
+    result = call("evaluate", "ring.csv", "--directed", *methods)
+    assert result.status == 0, result.err
 
 
 def test_an_option_reaches_every_method_that_has_the_setting(call: Caller) -> None:

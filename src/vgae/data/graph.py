@@ -47,8 +47,8 @@ from vgae.data.kinds import (
     WeightMeans,
     check_joins,
     checked_types,
+    graph_kind,
     joined_types,
-    kind_of,
     misfit,
     types_of_new,
 )
@@ -145,7 +145,7 @@ class Graph:
     weight_means: WeightMeans = "propagation"
 
     def __post_init__(self) -> None:
-        kind_of(self.kind)
+        graph_kind(self.kind)
         if not isinstance(self.cleaning, Cleaning):
             raise InputError("cleaning must be a Cleaning")
         if not isinstance(self.reading, Reading | None):
@@ -297,7 +297,7 @@ class Graph:
         >>> Graph.from_edges([[0, 1], [0, 2]], kind="bipartite", node_types=["u", "i", "i"])
         Graph(3 nodes (2 i, 1 u), 2 edges, bipartite, no features)
         """
-        kind = kind_of(kind, directed=directed)
+        kind = graph_kind(kind, directed=directed)
         pairs = index_pairs(edges, "edges")
         checked = None if features is None else _checked_features(features)
         names = None if ids is None else as_ids(ids)
@@ -367,7 +367,7 @@ class Graph:
         >>> Graph.from_pairs([("ann", "tea"), ("bob", "tea")], kind="bipartite").type_names
         ('source', 'target')
         """
-        kind = kind_of(kind, directed=directed)
+        kind = graph_kind(kind, directed=directed)
         source, target = id_columns(pairs)
         columns = [source, target]
         if nodes is not None:
@@ -435,7 +435,7 @@ class Graph:
         >>> Graph.from_scipy(ratings, kind="bipartite", type_names=("user", "item")).ids.tolist()
         ['user:0', 'user:1', 'item:0', 'item:1', 'item:2']
         """
-        kind = kind_of(kind, directed=directed)
+        kind = graph_kind(kind, directed=directed)
         if matrix.ndim != 2 or (kind != "bipartite" and matrix.shape[0] != matrix.shape[1]):
             raise InputError(
                 f"adjacency: shape {matrix.shape} is not square; kind='bipartite' (--bipartite) "

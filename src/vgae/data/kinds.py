@@ -12,15 +12,17 @@ from vgae.data.adjacency import count
 from vgae.ground.errors import InputError, shown, unknown_name
 
 __all__ = [
+    "INSTEAD",
     "KINDS",
     "SIDES",
     "WEIGHT_MEANS",
     "Kind",
     "WeightMeans",
     "check_joins",
+    "check_signs",
     "checked_types",
+    "graph_kind",
     "joined_types",
-    "kind_of",
     "misfit",
     "types_of_new",
 ]
@@ -33,36 +35,47 @@ WEIGHT_MEANS: tuple[WeightMeans, ...] = get_args(WeightMeans)
 
 INSTEAD = {
     "undirected": "",
-    "directed": "read it with --undirected (directed=False)",
-    "bipartite": "read it with --no-bipartite (bipartite=False)",
-    "signed": "read the positive edges alone, without --signed (signed=False)",
+    "directed": "; read it with --undirected (directed=False)",
+    "bipartite": "; read it with --no-bipartite (bipartite=False)",
+    "signed": "; remove the negative edges, and read it without --signed (signed=False)",
 }
-"""What else a graph of each kind can be read as."""
+"""What else a graph of each kind can be read as, as a clause of a message."""
 
 SIDES = ("source", "target")
 """Names of the two types of a bipartite graph whose data name none."""
 
 
-def kind_of(kind: str | None = None, *, directed: bool = False) -> Kind:
-    """The kind of a graph, from its name or from the shorthand `directed`.
+def graph_kind(
+    kind: str | None = None,
+    *,
+    directed: bool = False,
+    bipartite: bool | None = None,
+    signed: bool = False,
+) -> Kind:
+    """The kind of a graph, from its name or from options that say so.
 
     Raises
     ------
     InputError
-        The kind is unknown, or `directed` contradicts it.
+        The kind is unknown, or two of these contradict each other.
 
     Examples
     --------
-    >>> kind_of(), kind_of(directed=True), kind_of("signed")
+    >>> graph_kind(), graph_kind(directed=True), graph_kind("signed", signed=True)
     ('undirected', 'directed', 'signed')
     """
-    if kind is None:
-        return "directed" if directed else "undirected"
-    if kind not in KINDS:
+    if kind is not None and kind not in KINDS:
         raise unknown_name("kind of graph", kind, KINDS)
-    if directed and kind != "directed":
-        raise InputError(f"directed=True contradicts kind='{kind}'; give one of the two")
-    return kind
+    named: set[str] = {kind} if kind is not None else set()
+    options = {"directed": directed, "bipartite": bool(bipartite), "signed": signed}
+    named |= {name for name, is_set in options.items() if is_set}
+    if len(named) > 1:
+        said = " and ".join(name for name in KINDS if name in named)
+        raise InputError(f"a graph cannot be {said}: give one kind")
+    for name in KINDS:
+        if name in named:
+            return name
+    return "undirected"
 
 
 def misfit(who: str, kind: str, takes: Sequence[str] = ("undirected",)) -> InputError:
@@ -84,7 +97,7 @@ def misfit(who: str, kind: str, takes: Sequence[str] = ("undirected",)) -> Input
     (directed=False)
     """
     words = f"{', '.join(takes[:-1])} and {takes[-1]}" if len(takes) > 1 else takes[0]
-    return InputError(f"{who}: takes {words} graphs, and this one is {kind}; {INSTEAD[kind]}")
+    return InputError(f"{who}: takes {words} graphs, and this one is {kind}{INSTEAD[kind]}")
 
 
 def checked_types(
@@ -239,3 +252,26 @@ def types_of_new(
                 f"{shown(f'{type_names[0]}:{name}')} if it is of the type {shown(type_names[0])}"
             )
     return found
+
+
+def check_signs(graph: Any, where: str) -> None:
+    """Refuse a signed graph that was just read and has no negative weight.
+
+    Raises
+    ------
+    InputError
+        It has none.
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> check_signs(Graph.from_edges([(0, 1)], weights=[2], kind="signed"), "edges.csv")
+    Traceback (most recent call last):
+    vgae.InputError: edges.csv: no weight is negative, so that there is no sign to learn; read it
+    without --signed (signed=False), or name the column of the weights (--weight, weight=)
+    """
+    if graph.kind == "signed" and not (graph.adjacency.data < 0).any():
+        raise InputError(
+            f"{where}: no weight is negative, so that there is no sign to learn; read it without "
+            "--signed (signed=False), or name the column of the weights (--weight, weight=)"
+        )

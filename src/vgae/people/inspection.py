@@ -14,6 +14,7 @@ import torch
 from scipy import sparse
 
 from vgae.data.graph import Graph
+from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import PAPER_SPLIT
 from vgae.learning.fitting import untrained
 from vgae.learning.settings import FitSettings
@@ -77,6 +78,16 @@ class Inspection:
 
     Attributes
     ----------
+    kind
+        "undirected", "directed", "bipartite" or "signed".
+    types
+        Number of nodes by type and of edges by the types that they join; None without types.
+    times
+        The earliest and the latest time of an edge; None without times.
+    signs
+        Number of positive and negative edges; None unless the graph is signed.
+    weight_means
+        What weights mean.
     n_nodes, n_edges, directed
         As in the graph.
     density
@@ -115,6 +126,11 @@ class Inspection:
     n_nodes: int
     n_edges: int
     directed: bool
+    kind: Kind
+    types: dict[str, Any] | None
+    times: tuple[float, float] | None
+    signs: dict[str, int] | None
+    weight_means: WeightMeans
     density: float
     components: int
     largest_component: int
@@ -147,7 +163,7 @@ def inspect_graph(graph: Graph) -> Inspection:
     >>> found.n_edges, found.isolated, found.components, found.rows, found.cleaning["self_loops"]
     (2, 1, 2, 4, 1)
     """
-    n_pairs = graph.n_nodes * (graph.n_nodes - 1) / (1 if graph.directed else 2)
+    n_pairs = graph.pair_space.n_pairs
     n_components, members = sparse.csgraph.connected_components(graph.adjacency, directed=False)
     cleaning = graph.cleaning.rows
     weights, features = graph.weights, _features(graph)
@@ -160,6 +176,11 @@ def inspect_graph(graph: Graph) -> Inspection:
         n_nodes=graph.n_nodes,
         n_edges=graph.n_edges,
         directed=graph.directed,
+        kind=graph.kind,
+        types=_types(graph),
+        times=None if graph.times is None else (float(graph.times.min()), float(graph.times.max())),
+        signs=_signs(graph),
+        weight_means=graph.weight_means,
         density=graph.n_edges / n_pairs if n_pairs else 0.0,
         components=int(n_components),
         largest_component=int(np.bincount(members).max(initial=0)),
@@ -174,6 +195,29 @@ def inspect_graph(graph: Graph) -> Inspection:
         plan=_plan(graph, features) if graph.kind in ("undirected", "bipartite") else None,
         reading=None if graph.reading is None else graph.reading.as_dict(),
     )
+
+
+def _types(graph: Graph) -> dict[str, Any] | None:
+    """Number of nodes by type, and of edges by the types that they join."""
+    if graph.node_types is None or graph.type_pairs is None:
+        return None
+    names = graph.type_names
+    sizes = np.bincount(graph.node_types, minlength=len(names)).tolist()
+    ends = graph.node_types[graph.edges]
+    ends = ends if graph.directed else np.sort(ends, axis=1)
+    edges = {
+        f"{names[first]} - {names[second]}": int((ends == (first, second)).all(axis=1).sum())
+        for first, second in graph.type_pairs.tolist()
+    }
+    return {"nodes": dict(zip(names, sizes, strict=True)), "edges": edges}
+
+
+def _signs(graph: Graph) -> dict[str, int] | None:
+    """Number of positive and negative edges of a signed graph."""
+    if graph.kind != "signed" or graph.weights is None:
+        return None
+    n_positive = int(np.count_nonzero(graph.weights > 0))
+    return {"positive": n_positive, "negative": graph.n_edges - n_positive}
 
 
 def _degrees(graph: Graph) -> dict[str, float]:

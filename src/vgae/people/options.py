@@ -337,17 +337,41 @@ class Reading:
         bool | None,
         _reading_option(
             "--bipartite/--no-bipartite",
-            help="Whether the two columns hold nodes of two kinds, such as users and items; "
-            "default: what the header says.",
+            help="Whether the two columns hold nodes of two types, such as users and items; "
+            "default: what the header says. With --types, those are the two.",
         ),
     ] = None
     directed: Annotated[
         bool,
-        _reading_option(
-            "--directed/--undirected",
-            help="Whether edges have a direction. Models and methods take undirected graphs.",
-        ),
+        _reading_option("--directed/--undirected", help="Whether edges have a direction."),
     ] = False
+    signed: Annotated[
+        bool,
+        _reading_option("--signed", help="Weights may be negative: their signs are learned."),
+    ] = False
+    types: Annotated[
+        str | None,
+        _reading_option(
+            metavar="FILE|COLUMN",
+            help="Types of nodes: a table with node ids and types, or a column of --features. Only "
+            "types that edges join can be joined.",
+        ),
+    ] = None
+    time: Annotated[
+        str | None,
+        _reading_option(
+            metavar="COLUMN",
+            help="Column of the times of edges, numbers or dates; the latest edges are held out.",
+        ),
+    ] = None
+    weight_means: Annotated[
+        str | None,
+        _reading_option(
+            metavar="MEANING",
+            help="What weights mean: propagation (default), count, value or confidence.",
+            autocompletion=one_of("propagation", "count", "value", "confidence"),
+        ),
+    ] = None
     integer_ids: Annotated[
         bool, _reading_option("--integer-ids", help="Read node ids such as 3.0 as integers.")
     ] = False

@@ -72,8 +72,8 @@ def split_edges(
         raise InputError(
             f"split_edges takes a Graph, not {type(graph).__name__}; vgae.as_graph makes one"
         )
-    if order is None:
-        order = "random" if graph.times is None else "time"
+    if order is None and graph.times is not None:
+        order = "time"
     settings = SplitSettings.parse(
         {
             "validation": validation,

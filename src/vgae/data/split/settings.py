@@ -55,10 +55,10 @@ class SplitSettings(Settings):
         "negatives of your own says given.",
     )
 
-    order: Order = Field(
-        default="random",
+    order: Order | None = Field(
+        default=None,
         description="Which edges are held out: random ones, or, by time, the latest for the test "
-        "and those before them for validation.",
+        "and those before them for validation. By default time where the edges have times.",
     )
 
     @property
