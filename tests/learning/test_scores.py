@@ -3,12 +3,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from graphs import dense, random_graph
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.learning import scores as module
-from vgae.learning.scores import FunctionScores, ModelScores, VectorScores
+from vgae.learning.scores import FunctionScores, ModelScores, RowProducts, VectorScores
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.settings import DECODERS, ModelSettings
 
@@ -197,3 +198,20 @@ def test_scores_of_a_distribution_are_those_of_expected_rates() -> None:
     expected = factors @ factors.T + constant
     found = ModelScores(network, mean, std).rows(np.arange(5))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_reversed_views_of_pairs_are_scored() -> None:
+    pairs = np.array([[0, 1], [2, 3]])[:, ::-1]
+    assert VectorScores(np.arange(4.0)[:, None]).pairs(pairs).tolist() == [0.0, 6.0]
+
+
+def test_products_of_two_sparse_matrices_have_a_direction() -> None:
+    random = np.random.default_rng(0)
+    left, right = (
+        sparse.random_array((9, 5), density=0.4, rng=random, format="csr") for _ in range(2)
+    )
+    scores = RowProducts(left, right)
+    table = (left @ right.T).toarray()
+    pairs = np.argwhere(np.ones((9, 9)))
+    np.testing.assert_allclose(scores.pairs(pairs).reshape(9, 9), table, rtol=1e-6)
+    np.testing.assert_allclose(scores.rows(np.arange(9)), table, rtol=1e-6)

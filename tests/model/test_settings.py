@@ -143,7 +143,7 @@ def test_the_number_of_hops_depends_on_whether_nodes_have_inputs() -> None:
     assert ModelSettings().on(0) == ModelSettings()
 
 
-def test_on_a_directed_graph_hops_become_those_of_sources_and_targets() -> None:
+def test_on_a_directed_graph_parts_become_those_of_sources_and_targets() -> None:
     hops = {"encoder": "multi-hop", "decoder": "hops", "latent_dim": 1508}
     found = ModelSettings.parse(hops).on(3, directed=True)
     assert (found.encoder, found.decoder) == ("directed-multi-hop", "directed-hops")
@@ -154,4 +154,7 @@ def test_on_a_directed_graph_hops_become_those_of_sources_and_targets() -> None:
     assert narrow.hop_width == 1
     other = ModelSettings.parse(hops | {"decoder": "inner"})
     assert other.on(3, directed=True) == other
-    assert ModelSettings().on(0, directed=True) == ModelSettings()
+    plain = ModelSettings().on(0, directed=True)
+    assert (plain.encoder, plain.decoder, plain.latent_dim) == ("directed", "directed-inner", 16)
+    with pytest.raises(InputError, match="latent_dim 5 is odd"):
+        ModelSettings(latent_dim=5).on(0, directed=True)

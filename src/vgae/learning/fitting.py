@@ -43,7 +43,7 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["Callback", "fit", "fit_baseline", "hidden_edge_combiner", "untrained"]
+__all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_combiner", "untrained"]
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,13 @@ def fit(
     """
     view = split.training
     view.train.require("a graph auto-encoder", TAKES)
-    settings = settings.on(view.train.n_features, directed=view.train.directed)
+    given, settings = settings, settings.on(view.train.n_features, directed=view.train.directed)
+    if settings.network.decoder != given.network.decoder:
+        logger.info(
+            "the graph is directed: encoder %s and decoder %s",
+            settings.network.encoder,
+            settings.network.decoder,
+        )
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)

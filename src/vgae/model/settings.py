@@ -47,6 +47,12 @@ LIKELIHOODS = ("bernoulli", "bernoulli-poisson", "poisson", "squared")
 N_DEGREE_CLASSES = 8
 """Classes of degrees that the encoder multi-hop tells apart: 0, 1, 2, 3-4, 5-8, ..., 33 or more."""
 
+ARC_PARTS = {
+    ("gcn", "inner"): ("directed", "directed-inner"),
+    ("multi-hop", "hops"): ("directed-multi-hop", "directed-hops"),
+}
+"""The encoder and decoder that take the place of these in a directed graph."""
+
 PRODUCTS = ("inner", "bilinear-diagonal", "directed-inner")
 """The decoders whose scores are not negative where no coordinate of the embedding is."""
 
@@ -232,16 +238,16 @@ class ModelSettings(Settings):
     def on(self, n_features: int, *, directed: bool = False) -> ModelSettings:
         """These settings, with those filled in that depend on the graph.
 
-        In a directed graph, the decoder hops and its encoder become those of arcs, with hops of
-        half the width, one for sources and one for targets.
+        In a directed graph, gcn with the decoder inner becomes directed with directed-inner, and
+        multi-hop with hops directed-multi-hop with directed-hops, whose hops are half as wide:
+        each is there for sources and for targets.
         """
-        if directed and self.decoder == "hops" and self.encoder == "multi-hop":
-            width = max(1, self.hop_width // 2)
-            changes = {
-                "encoder": "directed-multi-hop",
-                "decoder": "directed-hops",
-                "latent_dim": 2 * (self.n_hops * width + N_DEGREE_CLASSES),
-            }
+        parts = ARC_PARTS.get((self.encoder, self.decoder))
+        if directed and parts is not None:
+            changes: dict[str, object] = dict(zip(("encoder", "decoder"), parts, strict=True))
+            if self.encoder == "multi-hop":
+                width = max(1, self.hop_width // 2)
+                changes["latent_dim"] = 2 * (self.n_hops * width + N_DEGREE_CLASSES)
             return ModelSettings.parse(self.model_dump() | changes)
         if self.encoder != "multi-hop" or self.layers or self.has_inputs(n_features):
             return self
