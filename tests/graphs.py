@@ -64,7 +64,7 @@ def graph_of(kind: str, seed: int, n_nodes: int = 24, n_rows: int = 90) -> Graph
     by_kind: dict[str, dict[str, Any]] = {
         "directed": {"kind": "directed"},
         "bipartite": {"kind": "bipartite", "node_types": types, "type_names": ("u", "i")},
-        "signed": {"kind": "signed", "weights": random.choice([-1.0, 2.0], len(rows))},
+        "signed": {"kind": "signed", "weights": random.choice([-1.0, np.sqrt(5)], len(rows))},
         "typed": {"node_types": types},
         "typed and directed": {"node_types": types, "kind": "directed"},
     }

@@ -16,7 +16,7 @@ from vgae.people import api, completion
 
 def test_names_to_complete_are_those_that_exist() -> None:
     assert set(completion.METHODS) == set(api.METHODS)
-    assert completion.METRICS == evaluation.LINK_METRICS
+    assert (*evaluation.LINK_METRICS, *evaluation.PER_USER) == completion.METRICS
     assert completion.NEGATIVES == DRAWN
     assert completion.TASKS == evaluation.TASKS
     assert completion.QUESTIONS == evaluation.QUESTIONS

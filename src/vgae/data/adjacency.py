@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, shown
 
 __all__ = [
     "MOST_NODES",
@@ -251,6 +251,7 @@ def simple_adjacency(
     *,
     directed: bool,
     signed: bool = False,
+    ids: Any = None,
 ) -> tuple[FloatCSR, Cleaning]:
     """Merge pairs of valid indices into a CSR adjacency without self loops.
 
@@ -272,6 +273,8 @@ def simple_adjacency(
         Whether a pair and its reverse are two edges.
     signed
         Whether weights may be negative.
+    ids
+        Node ids for an error, shape (n_nodes,); by default the indices.
 
     Returns
     -------
@@ -313,9 +316,11 @@ def simple_adjacency(
         sums = np.add.reduceat(weights, starts) if n_arcs else weights
         if signed and (sums == 0).any():
             code = codes[np.argmax(sums == 0)] >> (not directed)
-            pair = tuple(map(int, divmod(code, n_nodes)))
+            names: Any = np.arange(n_nodes) if ids is None else ids
+            one, other = (shown(names[end]) for end in divmod(int(code), n_nodes))
             raise InputError(
-                f"weights: the rows of the nodes {pair} add up to 0, which has no sign; remove them"
+                f"weights: the rows of {one} and {other} add up to 0, which has no sign; remove "
+                "them"
             )
         values = _as_float32(sums)
     if not directed:

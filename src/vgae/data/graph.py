@@ -644,6 +644,22 @@ class Graph:
         space = self.pair_space
         return places_of(space.codes(checked), space.codes(self.edges))
 
+    def from_first_type(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pairs of a bipartite graph with the node of the first type first, shape (n_pairs, 2).
+
+        Pairs of other graphs stay as they are.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("bob", "art")], kind="bipartite")
+        >>> graph.edges.tolist(), graph.from_first_type(graph.edges).tolist()
+        ([[0, 1]], [[1, 0]])
+        """
+        if self.kind != "bipartite" or self.node_types is None:
+            return pairs
+        order = np.argsort(self.node_types[pairs], axis=1, kind="stable")
+        return np.take_along_axis(pairs, order, axis=1)
+
     def with_edges(self, edges: ArrayLike) -> Graph:
         """The same nodes, ids and features with only these of its edges.
 
@@ -712,7 +728,7 @@ class Graph:
             weights = checked_weights(weights, len(rows), signed=signed)
         self._check_joins(rows, "edges")
         adjacency, cleaning = simple_adjacency(
-            rows, weights, self.n_nodes, directed=self.directed, signed=signed
+            rows, weights, self.n_nodes, directed=self.directed, signed=signed, ids=self.ids
         )
         made = self._but(adjacency=adjacency, times=None, cleaning=cleaning, reading=None)
         if times is None:

@@ -201,7 +201,7 @@ class Table:
         return numbers
 
     def times(self, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
-        """A column, already read, of numbers or of dates, as numbers, shape (n_rows,).
+        r"""A column, already read, of numbers or of dates, as numbers, shape (n_rows,).
 
         Dates become seconds since 1970 (UTC): cells of a type for dates, or text as in 2024-05-31
         or 2024-05-31T12:00:00.
@@ -210,6 +210,15 @@ class Table:
         ------
         InputError
             A cell is missing, or is neither a number nor a date; the line names it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mails.csv"
+        >>> _ = path.write_text("ann,bob,1970-01-02\n")
+        >>> table = open_table(path, header=False)
+        >>> table.times(2, table.read([2])[0]).tolist()
+        [86400.0]
         """
         kind = cells.type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):

@@ -28,9 +28,11 @@ from vgae.learning.judge import (
     FULL_AP,
     LINK_METRICS,
     MOST_RANKED,
+    PER_USER,
     arc_metrics,
     check_metric,
     full_average_precision,
+    is_per_user,
     link_scores,
     metrics_of,
     of_arcs,
@@ -43,6 +45,7 @@ from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
 __all__ = [
     "FULL_AP",
     "LINK_METRICS",
+    "PER_USER",
     "QUESTIONS",
     "TASKS",
     "Method",
@@ -144,6 +147,9 @@ class Protocol:
                 f"task {asked}: the graph's nodes have no labels; in Python, "
                 "Graph.with_labels adds them"
             )
+        for name in self.metrics:
+            if is_per_user(name) and "links" in self.tasks:
+                graph.require(f"metric {name}", ["bipartite"])
         if graph.labels is not None and set(self.tasks) - {"links"}:
             node_split(graph.labels, seed=0)  # raises where there are no two classes to tell apart
         for part in () if self.nodes is None else (self.nodes.train, self.nodes.test):
@@ -225,6 +231,8 @@ def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[s
     ('auc', 'average_precision')
     """
     metrics = metrics_of(split.negatives)
+    if graph.kind == "bipartite":
+        metrics = (*metrics, *PER_USER)
     if graph.n_nodes > MOST_NODES_FOR_ALL_PAIRS:
         slow = [name for name in metrics if takes_all_pairs(name) or ranks_all_partners(name)]
         logger.warning(

@@ -24,6 +24,7 @@ from vgae.data.split import (
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.calibration import fit_calibrator
+from vgae.learning.lists import UserRanks, user_ranks
 from vgae.learning.metrics import (
     RANKING_METRICS,
     cut_off,
@@ -38,12 +39,15 @@ __all__ = [
     "FULL_AP",
     "LINK_METRICS",
     "MOST_RANKED",
+    "MRR_BY_USER",
     "MRR_OPEN",
+    "PER_USER",
     "arc_metrics",
     "auc_by_node",
     "calibration_error",
     "check_metric",
     "full_average_precision",
+    "is_per_user",
     "link_scores",
     "may_be_undefined",
     "metrics_of",
@@ -58,6 +62,9 @@ FULL_AP = "full_average_precision"
 AUC_BY_NODE = "auc_by_node"
 ECE = "ece"
 MRR_OPEN = "mrr_open"
+MRR_BY_USER = "mrr_by_user"
+PER_USER = ("recall@20", "ndcg@10", MRR_BY_USER)
+"""The metrics of every evaluation on bipartite graphs, which other graphs do not have."""
 
 _AGAINST: dict[str, tuple[str, Negatives]] = {
     f"{metric}_{kind}": (metric, kind) for kind in DRAWN for metric in ("auc", "average_precision")
@@ -100,7 +107,8 @@ def metrics_of(negatives: Negatives) -> tuple[str, ...]:
 
 LINK_METRICS = metrics_of("uniform")
 """The metrics of the task `links`. Hits@K, with or without _open, and precision@K can be asked for
-with any K, and AUC and average precision against negatives of any kind, as in auc_two-hop."""
+with any K, and AUC and average precision against negatives of any kind, as in auc_two-hop.
+Bipartite graphs have those of `PER_USER` too, with any K."""
 
 
 def check_metric(name: str) -> None:
@@ -118,7 +126,7 @@ def check_metric(name: str) -> None:
     Traceback (most recent call last):
     vgae.InputError: metric hits@ten: K must be a whole number from 1, as in hits@10
     """
-    known = (*LINK_METRICS, *_AGAINST, *ARC_METRICS)
+    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS)
     if cut_off(name) is None and name not in known:
         raise unknown_name("metric", name, dict.fromkeys(known))
 
@@ -142,7 +150,18 @@ def ranks_all_partners(name: str) -> bool:
     >>> ranks_all_partners("hits_open@10"), ranks_all_partners("hits@10")
     (True, False)
     """
-    return name == MRR_OPEN or name.startswith("hits_open@")
+    return name == MRR_OPEN or name.startswith("hits_open@") or is_per_user(name)
+
+
+def is_per_user(name: str) -> bool:
+    """Whether a metric is a mean over the users of a bipartite graph.
+
+    Examples
+    --------
+    >>> is_per_user("ndcg@5"), is_per_user("hits@10")
+    (True, False)
+    """
+    return name == MRR_BY_USER or name.startswith(("recall@", "ndcg@"))
 
 
 def of_arcs(name: str) -> tuple[str, ArcTask] | None:
@@ -189,7 +208,9 @@ def may_be_undefined(name: str) -> bool:
     >>> may_be_undefined("hits@10"), may_be_undefined("auc")
     (True, False)
     """
-    return name in (AUC_BY_NODE, ECE, *ARC_METRICS) or cut_off(name) is not None
+    if name in (AUC_BY_NODE, ECE, *ARC_METRICS):
+        return True
+    return cut_off(name) is not None and not is_per_user(name)
 
 
 def link_scores(
@@ -213,8 +234,8 @@ def link_scores(
     Raises
     ------
     InputError
-        A metric is unknown, the graph has too few negatives of the kind that one needs, or one asks
-        for the direction of arcs and the graph is not directed.
+        A metric is unknown or for another kind of graph, or the graph has too few negatives of the
+        kind that one needs.
 
     Examples
     --------
@@ -453,6 +474,11 @@ class _Judged:
             scored = _scored(self._scores, pairs.positives, pairs.negatives)
             return link_metrics(*scored, names=[metric])[metric]
         at = cut_off(name)
+        if name == MRR_BY_USER:
+            return self._lists.mean_reciprocal_rank()
+        if at is not None and is_per_user(name):
+            of_lists = self._lists.recall_at if at[0] == "recall" else self._lists.ndcg_at
+            return of_lists(at[1])
         if at is not None and at[0] == "precision":
             return self.precision_at(at[1])
         if at is not None and at[0] == "hits_open":
@@ -496,6 +522,10 @@ class _Judged:
     @cached_property
     def _ranks(self) -> tuple[NDArray[np.int64], ...]:
         return open_ranks(self._split, self._scores)
+
+    @cached_property
+    def _lists(self) -> UserRanks:
+        return user_ranks(self._split, self._scores)
 
     @cached_property
     def _steps(self) -> tuple[NDArray[np.int64], ...]:

@@ -62,6 +62,7 @@ METRIC_TITLES = {
     "average_precision": "AP",
     "mrr": "MRR",
     "mrr_open": "MRR open",
+    "mrr_by_user": "MRR user",
     "full_average_precision": "full AP",
     "auc_uniform": "AUC unif.",
     "average_precision_uniform": "AP unif.",
@@ -458,6 +459,8 @@ def scores_words(metrics: Mapping[str, float | None]) -> str:
 def _title(metric: str) -> str:
     if metric.startswith("precision@"):
         return metric.replace("precision", "P")
+    if metric.startswith("ndcg@"):
+        return metric.replace("ndcg", "NDCG")
     if metric.startswith("hits_"):
         return metric.replace("hits_", "Hits ")
     return METRIC_TITLES.get(metric, metric.title())

@@ -308,10 +308,7 @@ def edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:
     >>> edge_columns(Graph.from_pairs([("a", "b")]))["target"].tolist()
     ['b']
     """
-    edges = graph.edges
-    if graph.kind == "bipartite" and graph.node_types is not None:
-        edges = np.take_along_axis(edges, np.argsort(graph.node_types[edges], axis=1), axis=1)
-    source, target = graph.ids[edges].T
+    source, target = graph.ids[graph.from_first_type(graph.edges)].T
     further = {"weight": graph.weights, "time": graph.times}
     found = {name: values for name, values in further.items() if values is not None}
     return {"source": source, "target": target, **found}

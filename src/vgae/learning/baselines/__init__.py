@@ -22,6 +22,7 @@ from vgae.learning.baselines.heuristics import (
     PreferentialAttachment,
     ResourceAllocation,
 )
+from vgae.learning.baselines.popularity import Popularity
 from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection
 from vgae.learning.baselines.sdne import Sdne
 from vgae.learning.baselines.spectral import Spectral
@@ -46,6 +47,7 @@ _KINDS: tuple[type[Baseline], ...] = (
     DirectedCommonNeighbors,
     DirectedResourceAllocation,
     PreferentialAttachment,
+    Popularity,
     Katz,
     PersonalizedPageRank,
 )
