@@ -342,8 +342,18 @@ def test_parts_are_taken_as_they_are_and_copied() -> None:
         ({"features": np.ones((2, 1))}, "features: 2 rows for 3 nodes"),
         ({"features": sparse.csr_array(np.diag([1.0, np.inf, 1.0]))}, "row 1, column 1: inf"),
         ({"labels": [1, 2]}, "labels: 2 rows for 3 nodes"),
-        ({"directed": 1}, "directed must be True or False"),
-        ({"cleaning": None}, "and cleaning a Cleaning"),
+        ({"kind": "direct"}, "unknown kind of graph 'direct': did you mean 'directed'"),
+        ({"cleaning": None}, "cleaning must be a Cleaning"),
+        ({"kind": "bipartite"}, "bipartite: give node_types, the side of each node"),
+        (
+            {"kind": "bipartite", "node_types": [0, 1, 1], "type_names": ("a", "b")},
+            "edges, row 1: '1' and '2' are of the types 'b' and 'b', which no edge",
+        ),
+        ({"node_types": [0, 1, 2], "type_names": ("a", "b")}, "row 2: 2 is no place among the 2"),
+        ({"node_types": ["a", "b"]}, "node_types: 2 rows for 3 nodes"),
+        ({"node_types": ["a", "b", " "]}, "node_types, row 2: the node has no type"),
+        ({"times": [1.0, np.nan]}, "times, row 1: nan is no finite number"),
+        ({"times": [1.0]}, "times: shape \\(1,\\) for 2 rows"),
     ],
 )
 def test_a_graph_cannot_lie_whoever_makes_it(parts: dict[str, Any], said: str) -> None:
@@ -357,4 +367,4 @@ def test_a_graph_cannot_lie_whoever_makes_it(parts: dict[str, Any], said: str) -
 
 def test_a_directed_graph_need_not_be_symmetric() -> None:
     one_way = csr([1], [1], [0, 1, 1, 1])
-    assert Graph(one_way, np.arange(3), directed=True).edges.tolist() == [[0, 1]]
+    assert Graph(one_way, np.arange(3), kind="directed").edges.tolist() == [[0, 1]]

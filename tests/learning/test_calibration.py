@@ -286,8 +286,8 @@ def test_expected_edges_equal_the_sum_over_all_pairs(judged: Judged, tied: bool)
     found = fitted(split.training, scores)
     for known in (split.train, split.graph):
         dense_sum = found.probabilities(open_scores(scores, known)).sum()
-        assert expected_edges(scores, found, known.adjacency) == pytest.approx(dense_sum, rel=1e-3)
-    total = expected_edges(scores, found, split.train.adjacency)
+        assert expected_edges(scores, found, known) == pytest.approx(dense_sum, rel=1e-3)
+    total = expected_edges(scores, found, split.train)
     assert total == pytest.approx(found.n_edges, rel=5e-3)
 
 
@@ -296,14 +296,14 @@ def test_a_sample_of_the_pairs_stands_for_all(
 ) -> None:
     split, scores = judged.split, judged.smooth
     exact = fitted(split.training, scores)
-    total = expected_edges(scores, exact, split.graph.adjacency)
+    total = expected_edges(scores, exact, split.graph)
     monkeypatch.setattr(module, "MOST_NODES_COUNTED", 100)
     monkeypatch.setattr(module, "N_SAMPLED", 2**18)
     sampled = fitted(split.training, scores)
     assert sampled.n_open == exact.n_open
     points = np.quantile(open_scores(scores, split.train), [0.1, 0.5, 0.9, 0.99])
     assert sampled.log_odds(points) == pytest.approx(exact.log_odds(points), abs=0.2)
-    assert expected_edges(scores, exact, split.graph.adjacency) == pytest.approx(total, rel=0.05)
+    assert expected_edges(scores, exact, split.graph) == pytest.approx(total, rel=0.05)
     assert fitted(split.training, scores) == sampled  # drawn from the seed alone
     assert fit_calibrator(split.training, scores, seed=1) != sampled
 
@@ -311,9 +311,9 @@ def test_a_sample_of_the_pairs_stands_for_all(
 def test_nothing_is_expected_where_no_pair_is_open() -> None:
     full = Graph.from_edges([(0, 1), (0, 2), (1, 2)])
     found = calibrator_of([0.0, 1.0], [0.0, 1.0])
-    assert expected_edges(VectorScores(np.ones((3, 1))), found, full.adjacency) == 0.0
+    assert expected_edges(VectorScores(np.ones((3, 1))), found, full) == 0.0
     one = Graph.from_edges([], n_nodes=1)
-    assert expected_edges(VectorScores(np.ones((1, 1))), found, one.adjacency) == 0.0
+    assert expected_edges(VectorScores(np.ones((1, 1))), found, one) == 0.0
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from graphs import random_graph
+from graphs import graph_of, random_graph
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -22,8 +22,11 @@ HEURISTICS = (
     "common-neighbors",
     "adamic-adar",
     "resource-allocation",
+    "directed-common-neighbors",
+    "directed-resource-allocation",
     "preferential-attachment",
     "degree",
+    "popularity",
     "katz",
     "pagerank",
     "propagated-features",
@@ -79,7 +82,9 @@ def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     np.testing.assert_allclose(rows[pairs[:, 0], pairs[:, 1]], found, **close)
     assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
     if scores.vectors is not None:
-        dim = {"als": 2, "propagated-features": 6}.get(name, 1)  # two vectors; the features
+        dim = {"als": 2, "strap": 2, "propagated-features": 6}.get(
+            name, 1
+        )  # two vectors; the features
         assert scores.vectors.shape == (n_nodes, dim)
         assert scores.vectors.dtype == np.float32
     assert np.array_equal(method.method(view, 3).pairs(pairs), found)
@@ -149,9 +154,23 @@ def test_an_empty_training_graph_is_one_clear_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_directed_graph_is_one_clear_line(name: str) -> None:
-    graph = with_features(Graph.from_edges([(0, 1), (1, 2)], directed=True))
-    with pytest.raises(InputError, match="directed"):
+def test_a_directed_graph_is_one_clear_line_or_scored(name: str) -> None:
+    graph = with_features(graph_of("directed", 0))
+    view = Split.without_holdout(graph).training
+    if name in MODELS:
+        with pytest.raises(InputError, match="takes .* graphs, and this one is directed"):
+            candidate(name).method(view, 0)
+        return
+    found = candidate(name).method(view, 0).rows(np.arange(graph.n_nodes))
+    assert np.isfinite(found).all()
+    if name != "popularity":  # the others score both directions alike
+        np.testing.assert_allclose(found, found.T, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_signed_graph_is_one_clear_line(name: str) -> None:
+    graph = with_features(graph_of("signed", 0))
+    with pytest.raises(InputError, match="takes .* graphs, and this one is signed"):
         candidate(name).method(Split.without_holdout(graph).training, 0)
 
 

@@ -55,7 +55,7 @@ def test_the_interval_is_that_of_the_share_of_validation_edges() -> None:
     vectors = random.normal(size=(60, 3)).astype(np.float32)
     view, scores, k = split.training, VectorScores(vectors), 200
     n_edges = len(view.validation.positives)
-    bar = scores.top(k, view.known.adjacency)[1][-1]
+    bar = scores.top(k, view.known)[1][-1]
     hits = int((scores.pairs(view.validation.positives) >= bar).sum())
     assert 0 < hits < n_edges
     interval = binomtest(hits, n_edges).proportion_ci(0.95, method="exact")

@@ -121,7 +121,8 @@ def test_damage_to_any_file_is_one_clear_line(run: Path, name: str, damage: str)
         case "truncated":
             path.write_bytes(content[:middle])
         case "one byte":
-            path.write_bytes(content[:middle] + b"\0" + content[middle + 1 :])
+            flipped = bytes([content[middle] ^ 255])
+            path.write_bytes(content[:middle] + flipped + content[middle + 1 :])
         case "empty":
             path.write_bytes(b"")
     with pytest.raises(InputError) as caught:

@@ -312,7 +312,9 @@ def test_memory_grows_with_edges(kind: StructureKind) -> None:
 
 def test_a_directed_graph_and_an_unknown_kind_are_refused() -> None:
     graph = Graph.from_edges([(0, 1)], directed=True)
-    with pytest.raises(InputError, match="svd: needs an undirected graph"):
+    with pytest.raises(
+        InputError, match="structure svd: takes undirected and bipartite graphs, and this"
+    ):
         structural_inputs(graph, "svd", 2, seed=0)
     with pytest.raises(InputError, match="unknown structure 'pper': did you mean 'ppr'"):
         structural_inputs(graph, "pper", 2, seed=0)  # type: ignore[arg-type]

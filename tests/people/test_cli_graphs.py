@@ -75,7 +75,7 @@ def test_predictions_know_users_and_items_by_the_names_of_columns(
     call: Caller, folder: Path
 ) -> None:
     path = folder / "ratings.csv"
-    rows = "".join(f"{i % 9},{i % 7}\n" for i in range(60))
+    rows = "".join(f"{i % 9},{i % 7}\n" for i in range(40))
     path.write_text("user_id,item_id\n" + rows)
     assert call("fit", path, "--steps", 1, "--out", folder / "run").status == 0
     (folder / "pairs.csv").write_text("item_id,user_id\n1,8\n")

@@ -16,9 +16,10 @@ from vgae.people import api, completion
 
 def test_names_to_complete_are_those_that_exist() -> None:
     assert set(completion.METHODS) == set(api.METHODS)
-    assert completion.METRICS == evaluation.LINK_METRICS
+    assert (*evaluation.LINK_METRICS, *evaluation.PER_USER) == completion.METRICS
     assert completion.NEGATIVES == DRAWN
     assert completion.TASKS == evaluation.TASKS
+    assert completion.QUESTIONS == evaluation.QUESTIONS
 
 
 def complete(*words: str, cwd: Path | None = None) -> list[str]:
@@ -51,7 +52,7 @@ def complete(*words: str, cwd: Path | None = None) -> list[str]:
         (("fit", "karate", "--preset", "u"), ["unit"]),
         (("fit", "karate", "--learn"), ["--learning-rate"]),
         (("fit", "karate", "--engine", "triton-"), ["triton-tf32", "triton-bf16"]),
-        (("fit", "karate", "--encoder", ""), ["gcn", "linear", "appnp", "sage", "multi-hop"]),
+        (("fit", "karate", "--encoder", "multi"), ["multi-hop"]),
         (("evaluate", "karate", "--device", "cu"), ["cuda"]),
         (("evaluate", "karate", "--tasks", "links,"), ["links,nodes", "links,clusters"]),
     ],

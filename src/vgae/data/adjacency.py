@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, shown
 
 __all__ = [
     "MOST_NODES",
@@ -250,11 +250,14 @@ def simple_adjacency(
     n_nodes: int,
     *,
     directed: bool,
+    signed: bool = False,
+    ids: Any = None,
 ) -> tuple[FloatCSR, Cleaning]:
     """Merge pairs of valid indices into a CSR adjacency without self loops.
 
     Weights of rows in the same direction are added. An undirected edge given in both directions
-    becomes one edge with one weight; where the two weights differ, the larger is kept and counted.
+    becomes one edge with one weight; where the two weights differ, the larger is kept and counted,
+    of signed weights the one with the larger absolute value.
     Each row becomes one number, and sorting brings equal numbers together: a graph of ten million
     edges takes seconds and a few arrays of that length.
 
@@ -263,11 +266,15 @@ def simple_adjacency(
     pairs
         Node indices, shape (n_rows, 2).
     weights
-        Positive weights, shape (n_rows,), or None.
+        Weights other than 0, shape (n_rows,), or None.
     n_nodes
         Number of nodes.
     directed
         Whether a pair and its reverse are two edges.
+    signed
+        Whether weights may be negative.
+    ids
+        Node ids for an error, shape (n_nodes,); by default the indices.
 
     Returns
     -------
@@ -276,7 +283,7 @@ def simple_adjacency(
     Raises
     ------
     InputError
-        A weight, or a sum of weights, does not fit float32.
+        A weight, or a sum of weights, does not fit float32; or signed weights add up to 0.
 
     Examples
     --------
@@ -306,7 +313,16 @@ def simple_adjacency(
         codes, weights = codes[order], weights[order]
         starts = np.flatnonzero(_is_new(codes))
         n_arcs, codes = starts.size, codes[starts]
-        values = _as_float32(np.add.reduceat(weights, starts) if n_arcs else weights)
+        sums = np.add.reduceat(weights, starts) if n_arcs else weights
+        if signed and (sums == 0).any():
+            code = codes[np.argmax(sums == 0)] >> (not directed)
+            names: Any = np.arange(n_nodes) if ids is None else ids
+            one, other = (shown(names[end]) for end in divmod(int(code), n_nodes))
+            raise InputError(
+                f"weights: the rows of {one} and {other} add up to 0, which has no sign; remove "
+                "them"
+            )
+        values = _as_float32(sums)
     if not directed:
         codes >>= 1  # the lowest bit was the direction
     first = _is_new(codes)
@@ -315,7 +331,8 @@ def simple_adjacency(
         if second.size:
             here, there = values[second - 1], values[second]
             n_conflicts = int(np.count_nonzero(here != there))
-            values[second - 1] = np.maximum(here, there)
+            larger = np.abs(there) > np.abs(here)
+            values[second - 1] = np.where(larger, there, here)
             values = values[first]
     kept = codes[first]
     del codes, first
@@ -366,8 +383,12 @@ def _as_float32(weights: NDArray[np.floating]) -> NDArray[np.float32]:
     return single
 
 
-def checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
+def checked_weights(
+    weights: ArrayLike, n_rows: int, *, signed: bool = False
+) -> NDArray[np.float64]:
     """Check that edge weights are positive finite numbers, one per row.
+
+    With `signed`, they may be negative, but not 0.
 
     Raises
     ------
@@ -388,23 +409,35 @@ def checked_weights(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
         raise InputError("weights: every weight must be a number") from None
     if values.shape != (n_rows,):
         raise InputError(f"weights: shape {values.shape} for {count(n_rows, 'row')}")
-    bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    bad = np.flatnonzero(~_are_weights(values, signed=signed))
     if bad.size:
         raise InputError(
-            f"weights, row {bad[0]}: {values[bad[0]]} is not a positive finite number; "
+            f"weights, row {bad[0]}: {_no_weight(values[bad[0]], signed=signed)}; "
             "omit pairs that are not edges"
         )
     return values
 
 
-def checked_adjacency(matrix: Any, *, directed: bool) -> FloatCSR:
+def _are_weights(values: NDArray[np.floating], *, signed: bool) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.isfinite(values) & ((values != 0) if signed else (values > 0))
+    return found
+
+
+def _no_weight(value: Any, *, signed: bool) -> str:
+    if signed:
+        return f"{value} is not a finite number other than 0"
+    hint = " (kind='signed' takes negative weights)" if -np.inf < value < 0 else ""
+    return f"{value} is not a positive finite number{hint}"
+
+
+def checked_adjacency(matrix: Any, *, directed: bool, signed: bool = False) -> FloatCSR:
     """Copy an adjacency matrix after checking all that `Graph.adjacency` promises.
 
     Raises
     ------
     InputError
-        The matrix is not a canonical CSR array of positive float32 numbers without self loops, or
-        is not symmetric although the graph is undirected.
+        The matrix is not a canonical CSR array of positive (if `signed`, nonzero) float32 numbers
+        without self loops, or is not symmetric although the graph is undirected.
 
     Examples
     --------
@@ -428,9 +461,9 @@ def checked_adjacency(matrix: Any, *, directed: bool) -> FloatCSR:
         own.check_format(full_check=True)
     except ValueError as error:
         raise InputError(f"adjacency: not a valid sparse matrix ({error})") from None
-    bad = np.flatnonzero(~(np.isfinite(own.data) & (own.data > 0)))
+    bad = np.flatnonzero(~_are_weights(own.data, signed=signed))
     if bad.size:
-        raise _bad_entry(own, int(bad[0]))
+        raise _bad_entry(own, int(bad[0]), signed=signed)
     if not own.has_canonical_format:
         raise InputError(f"adjacency: entries are unsorted or repeated; {advice}")
     loops = np.flatnonzero(own.diagonal())
@@ -450,16 +483,18 @@ def checked_adjacency(matrix: Any, *, directed: bool) -> FloatCSR:
     return own
 
 
-def _bad_entry(matrix: Any, place: int) -> InputError:
+def _bad_entry(matrix: Any, place: int, *, signed: bool) -> InputError:
     row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
     return InputError(
-        f"adjacency, entry ({row}, {matrix.indices[place]}): {matrix.data[place]} is not a "
-        "positive finite number"
+        f"adjacency, entry ({row}, {matrix.indices[place]}): "
+        f"{_no_weight(matrix.data[place], signed=signed)}"
     )
 
 
-def matrix_entries(matrix: Any) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """List the entries of a square matrix of positive weights.
+def matrix_entries(
+    matrix: Any, *, signed: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+    """List the entries of a matrix of positive weights, or of `signed` ones.
 
     Returns
     -------
@@ -470,7 +505,7 @@ def matrix_entries(matrix: Any) -> tuple[NDArray[np.int64], NDArray[np.float64],
     Raises
     ------
     InputError
-        The matrix is not square, or a value is not a positive finite number.
+        A value is not a weight.
 
     Examples
     --------
@@ -479,12 +514,10 @@ def matrix_entries(matrix: Any) -> tuple[NDArray[np.int64], NDArray[np.float64],
     >>> pairs.tolist(), values.tolist(), n_repeated
     ([[0, 1]], [3.0], 1)
     """
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise InputError(f"adjacency: shape {matrix.shape} is not square")
     entries = checked_csr(matrix, np.float64, "adjacency")
-    bad = np.flatnonzero(~(np.isfinite(entries.data) & (entries.data > 0)))
+    bad = np.flatnonzero(~_are_weights(entries.data, signed=signed))
     if bad.size:
-        raise _bad_entry(entries, int(bad[0]))
+        raise _bad_entry(entries, int(bad[0]), signed=signed)
     n_stored = np.count_nonzero(sparse.coo_array(matrix).data)
     found = entries.tocoo()
     return np.stack([found.row, found.col], axis=1), found.data, int(n_stored - found.nnz)

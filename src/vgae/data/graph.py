@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
@@ -26,7 +26,6 @@ from vgae.data.adjacency import (
     index_pairs,
     matrix_entries,
     normalized,
-    pair_codes,
     places_of,
     simple_adjacency,
 )
@@ -41,8 +40,21 @@ from vgae.data.ids import (
     number_ids,
     unique_ids,
 )
+from vgae.data.kinds import (
+    SIDES,
+    WEIGHT_MEANS,
+    Kind,
+    WeightMeans,
+    check_joins,
+    checked_types,
+    graph_kind,
+    joined_types,
+    misfit,
+    types_of_new,
+)
+from vgae.data.pair_space import PairSpace
 from vgae.data.reading import Reading
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.notebook import html_table
 
 __all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
@@ -52,7 +64,7 @@ Features: TypeAlias = NDArray[np.float32] | FloatCSR
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """A simple graph with node ids and optional features, labels and edge weights.
+    """A simple graph with node ids and optional features, labels, weights, types and times.
 
     Make one with `Graph.from_edges`, `Graph.from_pairs`, `Graph.from_scipy`, `vgae.read_graph`,
     `vgae.as_graph` or `vgae.load_dataset`. Its arrays are read-only, and what you do to a SciPy
@@ -63,15 +75,17 @@ class Graph:
     ----------
     adjacency
         SciPy CSR array, shape (n_nodes, n_nodes), float32, sorted, without diagonal. Each entry
-        is an edge's weight, 1 in an unweighted graph. Symmetric unless `directed`.
+        is an edge's weight, 1 in an unweighted graph. Symmetric unless the graph is directed.
     ids
         Node ids in row order, shape (n_nodes,): int64, or strings.
     features
         Node features, shape (n_nodes, n_features), float32, dense or CSR; or None.
     labels
         One label per node, shape (n_nodes,), or None. Never used in training.
-    directed
-        Whether an edge has a direction.
+    kind
+        "undirected"; "directed", where entry (i, j) is the arc from i to j; "bipartite",
+        undirected, with two types of nodes and edges between different types only; or "signed",
+        undirected, with weights that may be negative.
     cleaning
         What was dropped or merged when the graph was made.
     feature_encoding
@@ -79,12 +93,27 @@ class Graph:
         `vgae.data.attributes`); None where they came as numbers.
     reading
         How the table of edges was understood; None where the graph was not read from one.
+    node_types
+        The type of each node as its place in `type_names`, shape (n_nodes,), int64; or None. Only
+        types that some edge joins can have edges, in any graph with the same nodes.
+    type_names
+        Names of the types of nodes; empty without types.
+    type_pairs
+        Types that edges join, shape (n_type_pairs, 2), int64; or None without types. By default
+        those of this graph's edges. Graphs made from a part of the edges keep them.
+    times
+        The time of each edge in the order of `edges`, shape (n_edges,), float64; or None.
+    weight_means
+        What weights mean: "propagation", how much of a neighbour's message arrives; "count", how
+        often an edge was observed; "value", a measured number; or "confidence", how sure an edge
+        is.
 
     Raises
     ------
     InputError
-        The adjacency is not sorted, symmetric, free of a diagonal, positive and finite; an id
-        occurs twice, a feature is not finite, or shapes do not agree.
+        The adjacency is not sorted, symmetric, free of a diagonal, positive (if signed, nonzero)
+        and finite; an id occurs twice, a feature or time is not finite, an edge joins types that
+        cannot be joined, or shapes do not agree.
 
     Examples
     --------
@@ -97,29 +126,49 @@ class Graph:
     (3, 2, 0, 0)
     >>> graph.degrees.tolist(), graph.weights, graph.ids_are_rows
     ([1, 2, 1], None, False)
+    >>> graph.kind, graph.directed, graph.pair_space.n_pairs, graph.node_types
+    ('undirected', False, 3, None)
     """
 
     adjacency: FloatCSR
     ids: IdArray
     features: Features | None = None
     labels: NDArray[Any] | None = None
-    directed: bool = False
+    kind: Kind = "undirected"
     cleaning: Cleaning = field(default_factory=Cleaning)
     feature_encoding: Mapping[str, Any] | None = None
     reading: Reading | None = None
+    node_types: NDArray[np.int64] | None = None
+    type_names: tuple[str, ...] = ()
+    type_pairs: NDArray[np.int64] | None = None
+    times: NDArray[np.float64] | None = None
+    weight_means: WeightMeans = "propagation"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.directed, bool) or not isinstance(self.cleaning, Cleaning):
-            raise InputError("directed must be True or False, and cleaning a Cleaning")
+        graph_kind(self.kind)
+        if not isinstance(self.cleaning, Cleaning):
+            raise InputError("cleaning must be a Cleaning")
         if not isinstance(self.reading, Reading | None):
             raise InputError("reading must be a Reading or None")
         checked = {
-            "adjacency": checked_adjacency(self.adjacency, directed=self.directed),
+            "adjacency": checked_adjacency(
+                self.adjacency, directed=self.directed, signed=self.kind == "signed"
+            ),
             "ids": unique_ids(as_ids(self.ids)),
             "features": None if self.features is None else _checked_features(self.features),
             "labels": None if self.labels is None else np.array(self.labels),
+            "times": None if self.times is None else _checked_times(self.times, self.n_edges),
         }
-        self._take(vars(self) | checked)
+        types = self.node_types, self.type_names or None, self.type_pairs
+        self._take(vars(self) | checked | {"node_types": None, "type_pairs": None})
+        typed = self._typed(*types)
+        for name in ("node_types", "type_names", "type_pairs"):
+            vars(self)[name] = getattr(typed, name)
+
+    @property
+    def directed(self) -> bool:
+        """Whether an edge has a direction."""
+        return self.kind == "directed"
 
     @classmethod
     def _verified(cls, **parts: Any) -> Graph:
@@ -136,7 +185,8 @@ class Graph:
     def _take(self, parts: dict[str, Any]) -> None:
         """Set the parts, after checking that they belong to the same nodes."""
         vars(self).update(parts)
-        for name, rows in (("ids", self.ids), ("features", self.features), ("labels", self.labels)):
+        for name in ("ids", "features", "labels", "node_types"):
+            rows = getattr(self, name)
             if rows is not None and rows.shape[:1] != (self.n_nodes,):
                 found = count(rows.shape[0], "row") if rows.ndim else "a single value"
                 raise InputError(
@@ -145,9 +195,42 @@ class Graph:
                 )
         if self.labels is not None and self.labels.ndim != 1:
             raise InputError(f"labels: shape {self.labels.shape} is not (n_nodes,)")
-        for array in (*_parts(self.adjacency), *_parts(self.features), self.ids, self.labels):
+        whole = (self.ids, self.labels, self.node_types, self.type_pairs, self.times)
+        for array in (*_parts(self.adjacency), *_parts(self.features), *whole):
             if array is not None:
                 _frozen(array)
+
+    def _typed(
+        self, node_types: ArrayLike | None, names: Sequence[str] | None, type_pairs: Any = None
+    ) -> Graph:
+        """The same graph with these types of nodes, checked against its kind and edges."""
+        if node_types is None:
+            if self.kind == "bipartite":
+                raise InputError("bipartite: give node_types, the side of each node")
+            return self._but(node_types=None, type_names=(), type_pairs=None)
+        codes, names = checked_types(node_types, names)
+        made = self._but(node_types=codes, type_names=names, type_pairs=None)
+        if self.kind == "bipartite":
+            if len(names) != 2:
+                said = ", ".join(names[:5])
+                raise InputError(
+                    f"bipartite: {count(len(names), 'type')} of nodes ({said}); give two, or read "
+                    "it as undirected"
+                )
+            type_pairs = np.array([[0, 1]])
+        elif type_pairs is None:
+            type_pairs = joined_types(made.edges, codes, ordered=self.directed)
+        type_pairs = index_pairs(type_pairs, "type_pairs")
+        check_inside(type_pairs, len(names), "type_pairs")
+        made = made._but(type_pairs=np.array(type_pairs, dtype=np.int64))
+        made._check_joins(made.edges, "edges")
+        return made
+
+    def _check_joins(self, pairs: NDArray[np.signedinteger[Any]], name: str) -> None:
+        """Refuse pairs between types that cannot be joined."""
+        if self.node_types is not None:
+            allowed = self.pair_space.allows(pairs) | (pairs[:, 0] == pairs[:, 1])
+            check_joins(pairs, allowed, self.node_types, self.type_names, self.ids, name)
 
     # ---------------------------------------------------------------- ways in
 
@@ -161,7 +244,12 @@ class Graph:
         ids: Sequence[NodeId] | IdArray | None = None,
         features: Any = None,
         labels: ArrayLike | None = None,
+        kind: Kind | None = None,
         directed: bool = False,
+        node_types: ArrayLike | None = None,
+        type_names: Sequence[str] | None = None,
+        times: ArrayLike | None = None,
+        weight_means: WeightMeans = "propagation",
     ) -> Graph:
         """Graph from pairs of node indices 0 .. n_nodes - 1.
 
@@ -175,27 +263,41 @@ class Graph:
             Number of nodes; by default that of `ids` or `features`, otherwise the largest index
             plus 1.
         weights
-            Positive, finite edge weights, shape (n_rows,).
+            Finite edge weights, shape (n_rows,): positive, or in a signed graph not 0.
         ids
             Node ids, shape (n_nodes,), all strings or all integers; by default the indices.
         features
             Array or SciPy sparse matrix, shape (n_nodes, n_features).
         labels
             Shape (n_nodes,).
+        kind
+            "undirected" (the default), "directed", "bipartite" or "signed"; see `Graph`.
         directed
-            Whether (0, 1) and (1, 0) are two edges.
+            Short for kind="directed": (0, 1) and (1, 0) are two edges.
+        node_types
+            Type of each node, shape (n_nodes,): names, or places in `type_names`. A bipartite graph
+            needs exactly two types.
+        type_names
+            Names of the types; by default the distinct types, sorted.
+        times
+            Finite times of the rows, shape (n_rows,). An edge of several rows has the earliest.
+        weight_means
+            "propagation", "count", "value" or "confidence"; see `Graph`.
 
         Raises
         ------
         InputError
-            An index is out of range, a weight or feature is not finite, shapes do not agree, or
-            an id occurs twice.
+            An index is out of range, a weight, time or feature is not finite, shapes do not agree,
+            an id occurs twice, or the types of nodes do not fit the kind.
 
         Examples
         --------
         >>> Graph.from_edges([[0, 1], [1, 2]], n_nodes=4)
         Graph(4 nodes, 2 edges, no features)
+        >>> Graph.from_edges([[0, 1], [0, 2]], kind="bipartite", node_types=["u", "i", "i"])
+        Graph(3 nodes (2 i, 1 u), 2 edges, bipartite, no features)
         """
+        kind = graph_kind(kind, directed=directed)
         pairs = index_pairs(edges, "edges")
         checked = None if features is None else _checked_features(features)
         names = None if ids is None else as_ids(ids)
@@ -208,18 +310,22 @@ class Graph:
                 n_nodes = int(pairs.max(initial=-1)) + 1
         if n_nodes > MOST_NODES:
             raise InputError(f"{count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled")
-        check_inside(pairs, n_nodes, "edges")
-        if weights is not None:
-            weights = checked_weights(weights, len(pairs))
-        adjacency, cleaning = simple_adjacency(pairs, weights, n_nodes, directed=directed)
-        return cls._verified(
-            adjacency=adjacency,
+        nothing = sparse.csr_array((n_nodes, n_nodes), dtype=np.float32)
+        nodes = cls._verified(
+            adjacency=nothing,
             ids=np.arange(n_nodes) if names is None else unique_ids(names),
             features=checked,
             labels=None if labels is None else np.array(labels),
-            directed=bool(directed),
-            cleaning=cleaning,
+            kind=kind,
+            cleaning=Cleaning(),
         )
+        if kind == "signed" and weights is None and len(pairs):
+            raise InputError("signed: give weights, whose signs say what an edge means")
+        if kind == "bipartite":
+            nodes = nodes._typed(node_types, type_names)
+        graph = nodes.with_pairs(pairs, weights=weights, times=times)
+        graph = graph.with_weight_means(weight_means)
+        return graph if kind == "bipartite" else graph._typed(node_types, type_names)
 
     @classmethod
     def from_pairs(
@@ -228,7 +334,10 @@ class Graph:
         *,
         weights: ArrayLike | None = None,
         nodes: Sequence[NodeId] | IdArray | None = None,
+        kind: Kind | None = None,
         directed: bool = False,
+        times: ArrayLike | None = None,
+        weight_means: WeightMeans = "propagation",
     ) -> Graph:
         """Graph from pairs of node ids; nodes are sorted, so that row order does not matter.
 
@@ -237,36 +346,51 @@ class Graph:
         pairs
             Node ids, shape (n_rows, 2): all strings or all integers; or a tuple of two NumPy or
             PyArrow arrays, one for each end.
-        weights
-            Positive, finite edge weights, shape (n_rows,).
         nodes
             Further node ids, which join the graph as nodes without edges.
-        directed
-            Whether ("a", "b") and ("b", "a") are two edges.
+        kind
+            As in `Graph.from_edges`. In a bipartite graph the first id of each pair is of the type
+            "source" and the second of the type "target"; no id may be both.
+        weights, directed, times, weight_means
+            As in `Graph.from_edges`.
 
         Raises
         ------
         InputError
-            Ids are of mixed types, or a weight is not positive and finite.
+            Ids are of mixed types, a weight or time is not allowed, or an id of a bipartite graph
+            is on both sides or on none.
 
         Examples
         --------
         >>> Graph.from_pairs([(20, 10), (10, 30)]).ids.tolist()
         [10, 20, 30]
+        >>> Graph.from_pairs([("ann", "tea"), ("bob", "tea")], kind="bipartite").type_names
+        ('source', 'target')
         """
+        kind = graph_kind(kind, directed=directed)
         source, target = id_columns(pairs)
         columns = [source, target]
         if nodes is not None:
             columns.append(as_ids(nodes))
         filled = [column for column in columns if column.size]
         if not filled:
-            return cls.from_edges([], n_nodes=0, directed=directed)
+            sides: Any = {"node_types": [], "type_names": SIDES} if kind == "bipartite" else {}
+            return cls.from_edges([], n_nodes=0, kind=kind, **sides)
         if len({column.dtype.kind for column in filled}) > 1:
             raise InputError("node ids are strings in one column and integers in another; use one")
         codes, values = encode_columns(filled)
         ids, places = number_ids(values, np.ones(len(values), dtype=bool))
         ends = [places[column] for column in codes[:2]] if source.size else [source, target]
-        return cls.from_edges(np.stack(ends, axis=1), weights=weights, ids=ids, directed=directed)
+        rows = np.stack(ends, axis=1)
+        return cls.from_edges(
+            rows,
+            weights=weights,
+            ids=ids,
+            kind=kind,
+            times=times,
+            weight_means=weight_means,
+            **(_sides(rows, ids) if kind == "bipartite" else {}),
+        )
 
     @classmethod
     def from_scipy(
@@ -276,43 +400,74 @@ class Graph:
         ids: Sequence[NodeId] | IdArray | None = None,
         features: Any = None,
         labels: ArrayLike | None = None,
+        kind: Kind | None = None,
         directed: bool = False,
+        type_names: Sequence[str] | None = None,
+        weight_means: WeightMeans = "propagation",
     ) -> Graph:
-        """Graph from a square SciPy sparse adjacency matrix.
+        """Graph from a square SciPy sparse adjacency matrix, or a rectangular one.
 
         Parameters
         ----------
         matrix
-            Shape (n_nodes, n_nodes). Stored zeros are no edges; values other than 1 are weights;
-            values stored at the same place are added. A symmetric matrix holds each undirected
-            edge twice, as usual; of an asymmetric one, read as undirected, the larger weight of
-            the two directions counts.
-        ids, features, labels, directed
-            As in `Graph.from_edges`.
+            Shape (n_nodes, n_nodes); with kind="bipartite", shape (n_left, n_right), whose rows
+            are the nodes of one type and whose columns those of the other. Stored zeros are no
+            edges; values other than 1 are weights; values stored at the same place are added. A
+            symmetric matrix holds each undirected edge twice, as usual; of an asymmetric one, read
+            as undirected, the larger weight of the two directions counts.
+        ids, features, labels, kind, directed, weight_means
+            As in `Graph.from_edges`. A bipartite graph has the nodes of the rows first; their ids
+            are by default the type's name and the place, as in "source:0" and "target:0".
+        type_names
+            Names of the two types of a bipartite graph, of the rows and of the columns.
 
         Raises
         ------
         InputError
-            The matrix is not square, or as in `Graph.from_edges`.
+            The matrix is not square and the graph not bipartite, or as in `Graph.from_edges`.
 
         Examples
         --------
         >>> from scipy import sparse
         >>> Graph.from_scipy(sparse.csr_array([[0, 1], [1, 0]]))
         Graph(2 nodes, 1 edge, no features)
+        >>> ratings = sparse.csr_array([[1, 0, 1], [0, 1, 1]])
+        >>> Graph.from_scipy(ratings, kind="bipartite", type_names=("user", "item")).ids.tolist()
+        ['user:0', 'user:1', 'item:0', 'item:1', 'item:2']
         """
-        pairs, values, n_repeated = matrix_entries(matrix)
+        kind = graph_kind(kind, directed=directed)
+        if matrix.ndim != 2 or (kind != "bipartite" and matrix.shape[0] != matrix.shape[1]):
+            raise InputError(
+                f"adjacency: shape {matrix.shape} is not square; kind='bipartite' (--bipartite) "
+                "takes a matrix whose rows and columns are two types of nodes"
+            )
+        pairs, values, n_repeated = matrix_entries(matrix, signed=kind == "signed")
+        sides: Any = {}
+        if kind == "bipartite":
+            names = tuple(type_names or SIDES)
+            sides = {"node_types": np.repeat([0, 1], matrix.shape), "type_names": names}
+            pairs = pairs + np.array([0, matrix.shape[0]])
+            if ids is None and len(names) == 2:
+                ids = [
+                    f"{name}:{place}"
+                    for name, number in zip(names, matrix.shape, strict=True)
+                    for place in range(number)
+                ]
         graph = cls.from_edges(
             pairs,
-            n_nodes=matrix.shape[0],
+            n_nodes=sum(matrix.shape) if kind == "bipartite" else matrix.shape[0],
             weights=None if bool((values == 1).all()) else values,
             ids=ids,
             features=features,
             labels=labels,
-            directed=directed,
+            kind=kind,
+            weight_means=weight_means,
+            **sides,
         )
         cleaning = replace(graph.cleaning, duplicates=n_repeated)
-        return graph.with_cleaning(cleaning.of_matrix(graph.n_edges))
+        if kind != "bipartite":
+            cleaning = cleaning.of_matrix(graph.n_edges)
+        return graph.with_cleaning(cleaning)
 
     # ------------------------------------------------------------ properties
 
@@ -330,6 +485,11 @@ class Graph:
     def n_features(self) -> int:
         """Number of features per node; 0 without features."""
         return 0 if self.features is None else int(self.features.shape[1])
+
+    @cached_property
+    def pair_space(self) -> PairSpace:
+        """Which pairs of nodes can be edges."""
+        return PairSpace(self.n_nodes, self.directed, self.node_types, self.type_pairs)
 
     @cached_property
     def edges(self) -> NDArray[np.int64]:
@@ -351,7 +511,7 @@ class Graph:
 
     @cached_property
     def degrees(self) -> NDArray[np.int64]:
-        """Number of neighbours per node, shape (n_nodes,)."""
+        """Number of neighbours per node, in a directed graph of arcs from it, shape (n_nodes,)."""
         starts: NDArray[np.int64] = self.adjacency.indptr.astype(np.int64)
         return _frozen(starts[1:] - starts[:-1])
 
@@ -384,6 +544,12 @@ class Graph:
             wide = part.astype(np.int64) if part.dtype.kind == "i" else part
             digest.update(f"{wide.dtype.str} {wide.shape}".encode())
             digest.update(np.ascontiguousarray(wide).data)
+        # What graphs could be before there were other kinds keeps its fingerprint.
+        new_kind = self.kind not in ("undirected", "directed")
+        if new_kind or self.type_names or self.weight_means != "propagation":
+            digest.update(repr((self.kind, self.type_names, self.weight_means)).encode())
+            for codes in (self.node_types, self.type_pairs):
+                digest.update(b"" if codes is None else np.ascontiguousarray(codes).data)
         return digest.hexdigest()
 
     def index(self, ids: Iterable[NodeId] | IdArray) -> NDArray[np.int64]:
@@ -415,18 +581,41 @@ class Graph:
         Raises
         ------
         InputError
-            The graph is directed.
+            The graph is directed or signed.
 
         Examples
         --------
         >>> Graph.from_pairs([("a", "b")]).normalized_adjacency().toarray().tolist()
         [[0.5, 0.5], [0.5, 0.5]]
         """
-        if self.directed:
-            raise InputError(
-                "this model needs an undirected graph; read it with --undirected (directed=False)"
-            )
+        self.require("this model", ("undirected", "bipartite"))
         return normalized(self.adjacency)
+
+    def require(self, who: str, takes: Collection[str] = ("undirected", "bipartite")) -> None:
+        """Refuse this graph if it is of another kind than these.
+
+        Parameters
+        ----------
+        who
+            The method that takes these kinds, as the error names it.
+        takes
+            Kinds of graphs.
+
+        Raises
+        ------
+        InputError
+            The graph is of another kind.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1)]).require("katz")
+        >>> Graph.from_edges([(0, 1)], directed=True).require("katz", ["undirected"])
+        Traceback (most recent call last):
+        vgae.InputError: katz: takes undirected graphs, and this one is directed; read it with
+        --undirected (directed=False)
+        """
+        if self.kind not in takes:
+            raise misfit(who, self.kind, list(takes))
 
     # -------------------------------------------------------- other versions
 
@@ -452,10 +641,24 @@ class Graph:
         """
         checked = index_pairs(pairs, name)
         check_inside(checked, self.n_nodes, name)
-        wanted, known = (
-            pair_codes(some, self.n_nodes, directed=self.directed) for some in (checked, self.edges)
-        )
-        return places_of(wanted, known)
+        space = self.pair_space
+        return places_of(space.codes(checked), space.codes(self.edges))
+
+    def from_first_type(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pairs of a bipartite graph with the node of the first type first, shape (n_pairs, 2).
+
+        Pairs of other graphs stay as they are.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("bob", "art")], kind="bipartite")
+        >>> graph.edges.tolist(), graph.from_first_type(graph.edges).tolist()
+        ([[0, 1]], [[1, 0]])
+        """
+        if self.kind != "bipartite" or self.node_types is None:
+            return pairs
+        order = np.argsort(self.node_types[pairs], axis=1, kind="stable")
+        return np.take_along_axis(pairs, order, axis=1)
 
     def with_edges(self, edges: ArrayLike) -> Graph:
         """The same nodes, ids and features with only these of its edges.
@@ -485,9 +688,115 @@ class Graph:
         kept[places] = True
         weights = None if self.weights is None else self.weights[kept]
         adjacency, _ = simple_adjacency(
-            self.edges[kept], weights, self.n_nodes, directed=self.directed
+            self.edges[kept],
+            weights,
+            self.n_nodes,
+            directed=self.directed,
+            signed=self.kind == "signed",
         )
-        return self._but(adjacency=adjacency, cleaning=Cleaning(), reading=None)
+        return self._but(
+            adjacency=adjacency,
+            times=None if self.times is None else self.times[kept],
+            cleaning=Cleaning(),
+            reading=None,
+        )
+
+    def with_pairs(
+        self, pairs: ArrayLike, *, weights: ArrayLike | None = None, times: ArrayLike | None = None
+    ) -> Graph:
+        """The same nodes, of the same kind and types, with these edges instead.
+
+        Parameters
+        ----------
+        pairs, weights, times
+            The `edges` of `Graph.from_edges`, and the rest as there.
+
+        Raises
+        ------
+        InputError
+            As in `Graph.from_edges`; or a pair joins types of nodes that no edge of this graph
+            can join.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1), (1, 2)]).with_pairs([(0, 2)]).edges.tolist()
+        [[0, 2]]
+        """
+        rows, signed = index_pairs(pairs, "edges"), self.kind == "signed"
+        check_inside(rows, self.n_nodes, "edges")
+        if weights is not None:
+            weights = checked_weights(weights, len(rows), signed=signed)
+        self._check_joins(rows, "edges")
+        adjacency, cleaning = simple_adjacency(
+            rows, weights, self.n_nodes, directed=self.directed, signed=signed, ids=self.ids
+        )
+        made = self._but(adjacency=adjacency, times=None, cleaning=cleaning, reading=None)
+        if times is None:
+            return made
+        earliest, places = np.full(made.n_edges, np.inf), made.places(rows)
+        np.minimum.at(earliest, places[places >= 0], _checked_times(times, len(rows))[places >= 0])
+        return made._but(times=earliest)
+
+    def with_nodes(self, ids: IdArray, edges: ArrayLike = ()) -> Graph:
+        """A graph of more nodes and edges, of the same kind, that holds nothing but them.
+
+        Parameters
+        ----------
+        ids
+            Ids of the nodes of this graph in the same order, followed by those of new ones.
+        edges
+            Further edges by node index, shape (n_further, 2).
+
+        Raises
+        ------
+        InputError
+            Nodes have types and that of a new one is not told, see
+            `vgae.data.kinds.types_of_new`; or as in `with_pairs`.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("ann", "tea")], kind="bipartite")
+        >>> graph.with_nodes(np.array(["ann", "tea", "bob"]), [(2, 1)]).node_types.tolist()
+        [0, 1, 0]
+        """
+        further = index_pairs(edges, "edges")
+        check_inside(further, len(ids), "edges")
+        made = self._verified(
+            adjacency=sparse.csr_array((len(ids), len(ids)), dtype=np.float32),
+            ids=unique_ids(as_ids(ids)),
+            features=None,
+            kind=self.kind,
+            type_names=self.type_names,
+            type_pairs=self.type_pairs,
+            weight_means=self.weight_means,
+            cleaning=Cleaning(),
+        )
+        if self.node_types is not None:
+            both = np.concatenate([further, further[:, ::-1]])
+            linked = [
+                self.node_types[both[(both[:, 0] == node) & (both[:, 1] < self.n_nodes), 1]]
+                for node in range(self.n_nodes, len(ids))
+            ]
+            table = self.pair_space.type_table
+            new = types_of_new(
+                ids[self.n_nodes :].tolist(), linked, table | table.T, self.type_names
+            )
+            made = made._but(node_types=np.concatenate([self.node_types, new]))
+        return made.with_pairs(np.concatenate([self.edges, further]))
+
+    def undirected(self) -> Graph:
+        """The same graph without the directions of its edges; two opposite arcs become one edge.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1), (1, 0)], directed=True).undirected().n_edges
+        1
+        """
+        if not self.directed:
+            return self
+        types = None if self.type_pairs is None else np.unique(np.sort(self.type_pairs), axis=0)
+        nodes = self._but(kind="undirected", type_pairs=types)
+        return nodes.with_pairs(self.edges, weights=self.weights, times=self.times)
 
     def with_features(self, features: Any, *, encoding: Mapping[str, Any] | None = None) -> Graph:
         """The same graph with other features, or with None.
@@ -511,6 +820,65 @@ class Graph:
         """
         checked = None if features is None else _checked_features(features)
         return self._but(features=checked, feature_encoding=encoding)
+
+    def with_types(
+        self,
+        node_types: ArrayLike | None,
+        type_names: Sequence[str] | None = None,
+        *,
+        bipartite: bool = False,
+    ) -> Graph:
+        """The same graph with other types of nodes, or with None.
+
+        Parameters
+        ----------
+        node_types, type_names
+            As in `Graph.from_edges`.
+        bipartite
+            Whether an undirected graph becomes a bipartite one.
+
+        Raises
+        ------
+        InputError
+            There is not one type per node, or the types do not fit the kind.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("ann", "tea"), ("bob", "tea")])
+        >>> graph.with_types(["person", "person", "drink"]).type_pairs.tolist()
+        [[0, 1]]
+        >>> graph.with_types(["person", "person", "drink"], bipartite=True).kind
+        'bipartite'
+        """
+        made = self
+        if bipartite:
+            self.require("bipartite")
+            made = self._but(kind="bipartite")
+        elif node_types is None and self.kind == "bipartite":
+            made = self._but(kind="undirected")
+        return made._typed(node_types, type_names)
+
+    def with_weight_means(self, meaning: WeightMeans) -> Graph:
+        """The same graph whose weights mean something else.
+
+        Raises
+        ------
+        InputError
+            The meaning is unknown; or weights are counts and not all of them are whole numbers.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1)], weights=[3]).with_weight_means("count").weight_means
+        'count'
+        """
+        if meaning not in WEIGHT_MEANS:
+            raise unknown_name("meaning of weights", meaning, WEIGHT_MEANS)
+        if meaning == "count" and (bad := np.flatnonzero(self.adjacency.data % 1)).size:
+            raise InputError(
+                f"weights: {self.adjacency.data[bad[0]]:g} is no count, which is a whole number; "
+                "weight_means (--weight-means) 'value' takes any number"
+            )
+        return self._but(weight_means=meaning)
 
     def with_labels(self, labels: ArrayLike | None) -> Graph:
         """The same graph with other labels, or with None.
@@ -548,7 +916,9 @@ class Graph:
         return self._but(reading=reading)
 
     def same_nodes(self, other: Graph) -> bool:
-        """Whether another graph has the same nodes: ids and features, in the same order.
+        """Whether another graph has the same nodes: ids, features and types, in the same order.
+
+        Graphs of different kinds, or with other pairs of types that can be joined, differ too.
 
         Examples
         --------
@@ -556,17 +926,37 @@ class Graph:
         >>> graph.same_nodes(graph.with_edges([(0, 1)]))
         True
         """
-        ours, theirs = ((graph.ids, *_parts(graph.features)) for graph in (self, other))
+        ours, theirs = (
+            [graph.ids, *_parts(graph.features), graph.node_types, graph.type_pairs]
+            for graph in (self, other)
+        )
+        if (self.kind, self.type_names) != (other.kind, other.type_names):
+            return False
         return len(ours) == len(theirs) and all(
-            a is b or np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)
+            a is b or (a is not None and b is not None and np.array_equal(a, b))
+            for a, b in zip(ours, theirs, strict=True)
         )
 
     def __str__(self) -> str:
-        parts = [count(self.n_nodes, "node"), count(self.n_edges, "edge")]
-        parts += ["directed"] if self.directed else []
+        types = f" ({self._types_in_words})" if self.type_names else ""
+        parts = [count(self.n_nodes, "node") + types, count(self.n_edges, "edge")]
+        parts += [self.kind] if self.kind != "undirected" else []
         parts += ["weighted"] if self.weights is not None else []
         parts += [count(self.n_features, "feature") if self.n_features else "no features"]
         return ", ".join(parts)
+
+    @property
+    def _types_in_words(self) -> str:
+        """How many nodes there are of each type, the most frequent first."""
+        if self.node_types is None:
+            return "none"
+        sizes = np.bincount(self.node_types, minlength=len(self.type_names))
+        named = [
+            f"{sizes[place]:,} {self.type_names[place]}"
+            for place in np.argsort(-sizes, kind="stable").tolist()
+        ]
+        more = f", {len(named) - 5} more types" if len(named) > 6 else ""
+        return ", ".join(named[:5] if more else named) + more
 
     def __repr__(self) -> str:
         return f"Graph({self}{f'; {self.cleaning}' if self.cleaning else ''})"
@@ -574,8 +964,10 @@ class Graph:
     def _repr_html_(self) -> str:
         rows = {
             "nodes": f"{self.n_nodes:,}",
-            "edges": f"{self.n_edges:,}, {'directed' if self.directed else 'undirected'}",
-            "weights": "none" if self.weights is None else "yes",
+            "edges": f"{self.n_edges:,}, {self.kind}",
+            "types": self._types_in_words if self.type_names else None,
+            "weights": "none" if self.weights is None else self.weight_means,
+            "times": None if self.times is None else "yes",
             "features": f"{self.n_features:,}" if self.n_features else "none",
             "labels": None if self.labels is None else "yes",
             "ids": reprlib.repr(self.ids[:9].tolist()),
@@ -629,6 +1021,38 @@ def _checked_features(features: Any) -> Features:
         row, column = (int(place) for place in places[0])
         raise _bad_feature(row, column, dense[row, column])
     return dense
+
+
+def _checked_times(times: ArrayLike, n_rows: int) -> NDArray[np.float64]:
+    try:
+        values = np.array(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError("times: every time must be a number") from None
+    if values.shape != (n_rows,):
+        raise InputError(f"times: shape {values.shape} for {count(n_rows, 'row')}")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise InputError(f"times, row {bad[0]}: {values[bad[0]]} is no finite number; fill it")
+    return values
+
+
+def _sides(rows: NDArray[np.signedinteger[Any]], ids: IdArray) -> dict[str, Any]:
+    """Types of the nodes in the first and in the second column of pairs."""
+    side = np.full(len(ids), -1)
+    side[rows[:, 0]] = 0
+    both = rows[side[rows[:, 1]] == 0, 1]
+    if both.size:
+        raise InputError(
+            f"bipartite: node {ids[both[0]]!r} is both first and second in a pair; "
+            "give the two types of nodes different ids"
+        )
+    side[rows[:, 1]] = 1
+    if (side < 0).any():
+        raise InputError(
+            f"bipartite: node {ids[np.argmin(side)]!r} is in no pair, which would tell its type; "
+            "use Graph.from_edges with node_types"
+        )
+    return {"node_types": side, "type_names": SIDES}
 
 
 def _bad_feature(row: int, column: int, value: Any) -> InputError:

@@ -80,6 +80,8 @@ class Reading:
         The columns of an edge's two ends.
     weight
         The column of the weights, or None.
+    time
+        The column of the times, or None.
     unused
         All other columns.
     first_edges
@@ -118,6 +120,7 @@ class Reading:
     remarks: tuple[str, ...] = ()
     ids: Literal["integers", "text"] = "text"
     cleaning: Cleaning = field(default_factory=Cleaning)
+    time: Column | None = None
 
     @property
     def is_guess(self) -> bool:
@@ -146,6 +149,7 @@ class Reading:
             edges = (f"{shown(source)} to {shown(target)}" for source, target in self.first_edges)
             said += f" (first: {', '.join(edges)})"
         said += "" if self.weight is None else f", weights from {self.weight}"
+        said += "" if self.time is None else f", times from {self.time}"
         named = [str(column) for column in self.unused if column.chosen == "unused"]
         n_empty = len(self.unused) - len(named)
         named = [*named[:MOST_LISTED], *(["..."] if len(named) > MOST_LISTED else [])]

@@ -200,6 +200,44 @@ class Table:
         numbers: NDArray[np.float64] = values
         return numbers
 
+    def times(self, column: int, cells: pa.ChunkedArray) -> NDArray[np.float64]:
+        r"""A column, already read, of numbers or of dates, as numbers, shape (n_rows,).
+
+        Dates become seconds since 1970 (UTC): cells of a type for dates, or text as in 2024-05-31
+        or 2024-05-31T12:00:00.
+
+        Raises
+        ------
+        InputError
+            A cell is missing, or is neither a number nor a date; the line names it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mails.csv"
+        >>> _ = path.write_text("ann,bob,1970-01-02\n")
+        >>> table = open_table(path, header=False)
+        >>> table.times(2, table.read([2])[0]).tolist()
+        [86400.0]
+        """
+        kind = cells.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            trimmed = pc.utf8_trim_whitespace(cells)
+            first = next((text for text in trimmed.to_pylist() if text), "")
+            if not is_number(first):
+                try:
+                    cells = trimmed.cast(pa.timestamp("us"))
+                except pa.ArrowInvalid:
+                    cells = pa.chunked_array([_dates(self, column, trimmed)])
+        if pa.types.is_timestamp(cells.type) or pa.types.is_date(cells.type):
+            if cells.null_count:
+                row = int(np.argmax(cells.is_null().to_numpy()))
+                raise InputError(f"{self.place(row)}: {self.describe(column)} is empty")
+            micros = cells.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+            found: NDArray[np.float64] = micros / 1e6
+            return found
+        return self.numbers(column, cells)
+
     def _with_decimal_points(self, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
         """Decimal commas as points; ambiguous commas are refused, other cells left as they are."""
         texts = cells.unique().to_pylist()
@@ -385,12 +423,25 @@ def check_output(path: Path, *, overwrite: bool = True, others: Collection[str] 
 # ---------------------------------------------------------------------- edges
 
 
+def _dates(table: Table, column: int, cells: pa.ChunkedArray) -> Any:
+    """Refuse the first cell that is no date."""
+    for row, text in enumerate(cells.to_pylist()):
+        try:
+            pa.array([text]).cast(pa.timestamp("us"))
+        except pa.ArrowInvalid:
+            said = f"holds {shown(text)}, neither a number nor a date as in 2024-05-31"
+            said = said if text else "is empty"
+            raise InputError(f"{table.place(row)}: {table.describe(column)} {said}") from None
+    raise InputError(f"{table.path}: {table.describe(column)} holds no times")
+
+
 def edge_columns(
     table: Table,
     *,
     source: str | int | None = None,
     target: str | int | None = None,
     weight: str | int | None = None,
+    time: str | int | None = None,
     what: str = "edges",
     has_options: bool = True,
     logged: bool = True,
@@ -403,8 +454,9 @@ def edge_columns(
     ----------
     table
         A table with one edge per row.
-    source, target, weight
-        Columns that the caller names, by name or by number from 1; by default they are detected.
+    source, target, weight, time
+        Columns that the caller names, by name or by number from 1. By default they are detected,
+        except that of the times: without a name, there are none.
     what
         What a row is: "edges", or "pairs", whose weights are not used.
     has_options
@@ -457,6 +509,14 @@ def edge_columns(
             f"edges too{advice}"
         )
     chosen |= {column: "given" for column in given if column is not None}
+    times = None if time is None else table.column(str(time))
+    if times is not None:
+        if times in (first, second, weights):
+            raise InputError(
+                f"{table.path}: {table.describe(times)} holds the times (--time, time=), and the "
+                "ends or the weights of the edges too; name another column"
+            )
+        chosen[times] = "given"
     if what != "edges":
         weights = None
     elif weights is not None:
@@ -481,6 +541,7 @@ def edge_columns(
         tuple(column for column in columns if column.chosen in ("unused", "empty")),
         tuple((row[first], row[second]) for row in rows),
         remarks,
+        time=None if times is None else columns[times],
     )
     if logged:
         _say(table, reading, what, has_options=has_options)

@@ -12,13 +12,13 @@ from pydantic import Field, Strict, model_validator
 from scipy import sparse
 from scipy.special import expit, xlog1py, xlogy
 
-from vgae.data.adjacency import pair_codes, places_of
-from vgae.data.graph import FloatCSR
-from vgae.data.split import Split, TrainingView
+from vgae.data.adjacency import places_of
+from vgae.data.graph import Graph
+from vgae.data.split import Split, TrainingView, count_non_edges
 from vgae.ground.config import Settings, stream_seed
 from vgae.ground.errors import InputError
 from vgae.learning.metrics import expected_calibration_error
-from vgae.learning.scores import PAIRS_AT_ONCE, Scores, block_rows, blocks
+from vgae.learning.scores import PAIRS_AT_ONCE, Scores, block_rows, blocks, open_partners
 
 __all__ = ["Calibrator", "calibration_at_prevalence", "expected_edges", "fit_calibrator"]
 
@@ -194,14 +194,13 @@ def fit_calibrator(view: TrainingView, scores: Scores, *, seed: int = 0) -> Cali
 
     Examples
     --------
-    >>> from vgae.data.graph import Graph
     >>> from vgae.data.split import split_edges
     >>> from vgae.learning.baselines import baseline
     >>> grid = [(i, i + step) for i in range(100) for step in (1, 2, 3)]
     >>> view = split_edges(Graph.from_edges(grid), seed=0).training
     >>> scores = baseline("katz").fit(view)
     >>> calibrator = fit_calibrator(view, scores)
-    >>> calibrator.n_edges, round(expected_edges(scores, calibrator, view.train.adjacency), 1)
+    >>> calibrator.n_edges, round(expected_edges(scores, calibrator, view.train), 1)
     (15, 15.0)
     """
     n_nodes = view.train.n_nodes
@@ -211,8 +210,8 @@ def fit_calibrator(view: TrainingView, scores: Scores, *, seed: int = 0) -> Cali
     if n_edges == 0:
         return None
     edges = scores.pairs(view.validation.positives)
-    levels = _levels(scores, edges, seed)
-    counts = _counts(scores, levels, view.train.adjacency, seed)
+    levels = _levels(scores, edges, view.train, seed)
+    counts = _counts(scores, levels, view.train, seed)
     # A pair that reaches no level counts at the lowest, since tied scores are levels themselves.
     counts = np.append(counts[0] + counts[1], counts[2:])
     own = np.clip(np.searchsorted(levels, edges, side="right") - 1, 0, None)
@@ -224,13 +223,11 @@ def fit_calibrator(view: TrainingView, scores: Scores, *, seed: int = 0) -> Cali
         knot_scores=tuple(knots.tolist()),
         knot_log_odds=tuple(log_odds.tolist()),
         n_edges=n_edges,
-        n_open=n_nodes * (n_nodes - 1) // 2 - view.train.n_edges,
+        n_open=count_non_edges(view.train),
     )
 
 
-def expected_edges(
-    scores: Scores, calibrator: Calibrator, known: FloatCSR, *, seed: int = 0
-) -> float:
+def expected_edges(scores: Scores, calibrator: Calibrator, known: Graph, *, seed: int = 0) -> float:
     """Sum of the probabilities of all open pairs: how many edges are expected among them.
 
     Pairs are counted in steps of 0.2 % of their probability, so that memory is linear and the sum
@@ -243,18 +240,17 @@ def expected_edges(
     calibrator
         Their map to probabilities.
     known
-        Symmetric adjacency of the pairs that are not open, shape (n_nodes, n_nodes).
+        A graph whose edges are not open, and whose kind and types say which pairs can be edges.
     seed
         Seed of the sample.
 
     Examples
     --------
-    >>> from vgae.data.graph import Graph
     >>> from vgae.learning.scores import FunctionScores
     >>> values = {"knot_scores": [0.0, 2.0], "knot_log_odds": [-4.0, 0.0]}
     >>> calibrator = Calibrator.parse({**values, "n_edges": 5, "n_open": 105})
     >>> always = FunctionScores(lambda pairs: np.full(len(pairs), 2.0), 4)
-    >>> known = Graph.from_edges([(0, 1), (1, 2)], n_nodes=4).adjacency
+    >>> known = Graph.from_edges([(0, 1), (1, 2)], n_nodes=4)
     >>> round(expected_edges(always, calibrator, known), 2)  # four open pairs of probability 1/2
     2.0
     """
@@ -298,7 +294,6 @@ def calibration_at_prevalence(
 
     Examples
     --------
-    >>> from vgae.data.graph import Graph
     >>> from vgae.data.split import split_edges
     >>> from vgae.learning.baselines import baseline
     >>> grid = [(i, i + step) for i in range(100) for step in (1, 2, 3)]
@@ -314,7 +309,7 @@ def calibration_at_prevalence(
     edges = split.test.positives
     if len(edges) == 0:
         raise InputError("split: has no test pairs; hold out more than 0 for the test")
-    levels, log_odds, counts = _cells(scores, calibrator, split.training.known.adjacency, seed)
+    levels, log_odds, counts = _cells(scores, calibrator, split.training.known, seed)
     shift = np.log(len(edges) / calibrator.n_edges)
     probabilities = np.minimum(np.exp(log_odds + shift), MOST_CERTAIN)
     mass = counts * probabilities
@@ -351,14 +346,16 @@ def _log_loss(probabilities: Any, edges: Any, pairs: Any) -> float:
 # --------------------------------------------------------------------- counting pairs
 
 
-def _levels(scores: Scores, edges: NDArray[np.floating], seed: int) -> NDArray[np.floating]:
+def _levels(
+    scores: Scores, edges: NDArray[np.floating], known: Graph, seed: int
+) -> NDArray[np.floating]:
     """Scores, ascending and distinct, between which the open pairs are counted.
 
     Those of the validation edges and of drawn pairs, so that tied scores become levels, and evenly
     spaced ones, which resolve the highest scores, also above those that were drawn.
     """
     random = np.random.default_rng(stream_seed(seed, "calibration levels"))
-    drawn = scores.pairs(_random_pairs(scores.n_nodes, N_DRAWN, random))
+    drawn = scores.pairs(known.pair_space.draw(N_DRAWN, random))
     found = np.concatenate([edges, drawn])
     finite = found[np.isfinite(found)]
     if finite.size == 0:
@@ -370,7 +367,7 @@ def _levels(scores: Scores, edges: NDArray[np.floating], seed: int) -> NDArray[n
 
 
 def _counts(
-    scores: Scores, levels: NDArray[np.floating], known: FloatCSR, seed: int
+    scores: Scores, levels: NDArray[np.floating], known: Graph, seed: int
 ) -> NDArray[np.float64]:
     """How many open pairs reach at least 0, 1, 2, ... of the levels, counted or estimated."""
     n_nodes = scores.n_nodes
@@ -379,21 +376,19 @@ def _counts(
     if n_nodes <= MOST_NODES_COUNTED:
         return scores.reaching(levels, known).astype(np.float64)
     random = np.random.default_rng(stream_seed(seed, "calibration counts"))
-    row = np.repeat(np.arange(n_nodes), np.diff(known.indptr))
-    edges = np.stack([row, known.indices.astype(np.int64)], axis=1)[row < known.indices]
-    codes = np.sort(pair_codes(edges, n_nodes))
+    space = known.pair_space
+    codes = space.codes(known.edges)
     counts = np.zeros(len(levels) + 1)
-    for pairs in blocks(_random_pairs(n_nodes, N_SAMPLED, random), PAIRS_AT_ONCE):
-        is_open = places_of(pair_codes(pairs, n_nodes), codes) < 0
+    for pairs in blocks(space.draw(N_SAMPLED, random), PAIRS_AT_ONCE):
+        is_open = places_of(space.codes(pairs), codes) < 0
         reached = np.searchsorted(levels, scores.pairs(pairs[is_open]), side="right")
         counts += np.bincount(reached, minlength=len(counts))
-    n_open = n_nodes * (n_nodes - 1) // 2 - len(codes)
-    counts *= n_open / max(counts.sum(), 1.0)
+    counts *= count_non_edges(known) / max(counts.sum(), 1.0)
     return counts
 
 
 def _counts_of_some_rows(
-    scores: Scores, levels: NDArray[np.floating], known: FloatCSR, seed: int
+    scores: Scores, levels: NDArray[np.floating], known: Graph, seed: int
 ) -> NDArray[np.float64]:
     """The same, estimated from the open pairs of random nodes."""
     n_nodes = scores.n_nodes
@@ -402,25 +397,15 @@ def _counts_of_some_rows(
     counts = np.zeros(len(levels) + 1)
     for rows in blocks(random.permutation(n_nodes)[:n_rows], block_rows(n_nodes)):
         found = scores.rows(rows).astype(np.float64)
-        found[np.arange(len(rows)), rows] = np.nan
-        for place, row in enumerate(rows):
-            found[place, known.indices[known.indptr[row] : known.indptr[row + 1]]] = np.nan
+        found[~open_partners(known, rows)] = np.nan
         reached = np.searchsorted(levels, found[~np.isnan(found)], side="right")
         counts += np.bincount(reached, minlength=len(counts))
-    n_open = n_nodes * (n_nodes - 1) // 2 - known.nnz // 2
-    scaled: NDArray[np.float64] = counts * (n_open / max(counts.sum(), 1.0))
+    scaled: NDArray[np.float64] = counts * (count_non_edges(known) / max(counts.sum(), 1.0))
     return scaled
 
 
-def _random_pairs(n_nodes: int, n_pairs: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Pairs of two different nodes, drawn uniformly with replacement."""
-    first = random.integers(n_nodes, size=n_pairs if n_nodes > 1 else 0)
-    steps = random.integers(1, max(n_nodes, 2), size=len(first))
-    return np.stack([first, (first + steps) % max(n_nodes, 1)], axis=1)
-
-
 def _cells(
-    scores: Scores, calibrator: Calibrator, known: FloatCSR, seed: int
+    scores: Scores, calibrator: Calibrator, known: Graph, seed: int
 ) -> tuple[NDArray[np.floating], NDArray[np.float64], NDArray[np.float64]]:
     """Levels of the score, and log-odds and number of the open pairs below, between and above."""
     grid = np.arange(-MOST_LOG_ODDS, MOST_LOG_ODDS, LOG_ODDS_STEP)

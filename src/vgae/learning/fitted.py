@@ -23,7 +23,7 @@ from vgae.ground.errors import InputError
 from vgae.learning.combiner import Combiner
 from vgae.learning.ensemble import inputs_of, scores_of_members
 from vgae.learning.fitted_scores import FittedScores, HeldOutScores
-from vgae.learning.inductive import NewNodes, States, encode_graph, encode_new
+from vgae.learning.inductive import NewNodes, States, can_place, encode_graph, encode_new
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
 from vgae.model.inputs import InputScaling
@@ -207,7 +207,9 @@ class Fitted(FittedScores):
                 f"decoder {self.settings.network.decoder}: scores pairs one by one; the expected "
                 "number of edges takes factors"
             )
-        return self.network.likelihood.expected_edges(*factors, choose_engine("auto"))
+        return self.network.likelihood.expected_edges(
+            *factors, choose_engine("auto"), ordered=self.split.graph.directed
+        )
 
     def embed(self, graph: Graph) -> NDArray[np.float32]:
         """Embedding of another graph's nodes, shape (n_nodes, latent_dim).
@@ -247,11 +249,11 @@ class Fitted(FittedScores):
         """
         self._check_inductive("place new nodes")
         if self.states is None:
-            if not self.network.encoder.places_new_nodes:
-                raise InputError(
-                    f"encoder {self.settings.network.encoder}: cannot place new nodes; fit again "
-                    "with them"
-                )
+            if not can_place(self.network.encoder, self.network.decoder):
+                cause = f"encoder {self.settings.network.encoder}"
+                if self.network.decoder.ordered:
+                    cause = "a model of a directed graph"
+                raise InputError(f"{cause}: cannot place new nodes; fit again with them")
             raise InputError(
                 "this run was stored by an earlier version, without what new nodes need; fit again"
             )
@@ -305,10 +307,7 @@ class Fitted(FittedScores):
 
 def _enlarged(split: Split, ids: IdArray, edges: NDArray[np.int64]) -> Split:
     """A split whose graphs have additional nodes and edges, and hold nothing but ids and edges."""
-    whole, train = (
-        Graph.from_edges(np.concatenate([graph.edges, edges]), ids=ids)
-        for graph in (split.graph, split.train)
-    )
+    whole, train = (graph.with_nodes(ids, edges) for graph in (split.graph, split.train))
     settings = SplitSettings.of_sizes(
         whole.n_edges,
         validation=len(split.validation.positives),

@@ -230,6 +230,6 @@ def with_inputs(graph: Graph, arrays: Mapping[str, NDArray[Any]]) -> Graph:
         features = sparse.csr_array((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
         features.check_format(full_check=True)
     weights = arrays.get(WEIGHTS)
-    if weights is None and features is None:
-        return graph
-    return Graph.from_edges(graph.edges, ids=graph.ids, weights=weights, features=features)
+    if weights is not None:
+        graph = graph.with_pairs(graph.edges, weights=weights, times=graph.times)
+    return graph if features is None else graph.with_features(features)

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from vgae.data.graph import count
 from vgae.data.ids import IdArray
+from vgae.data.kinds import Kind
 from vgae.data.split import Protocol, Split
 from vgae.ground.config import Fraction, Settings
 from vgae.ground.errors import InputError, one_line
@@ -42,6 +43,7 @@ class GraphRecord(Settings):
     n_edges: int = Field(ge=0)
     n_features: int = Field(ge=0)
     weighted: bool = False
+    kind: Kind = "undirected"
     n_added_nodes: int = Field(default=0, ge=0)
     n_added_edges: int = Field(default=0, ge=0)
 

@@ -44,7 +44,7 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
+__all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _network(
         settings.network,
         n_inputs=n_nodes if inputs is None else inputs.shape[1],
         n_nodes=n_nodes,
-        density=2.0 * graph.n_edges / max(1, n_nodes * (n_nodes - 1)),
+        density=graph.adjacency.nnz / max(1, n_nodes * (n_nodes - 1)),
         seed=seed,
         parts=parts,
     )
@@ -126,8 +126,9 @@ def fit(
     Raises
     ------
     InputError
-        The graph is directed or has no edges, engine or device cannot be used here, the loss is no
-        longer finite, or the settings ask for what the graph lacks.
+        The graph is signed or has no edges, or it is directed and the decoder does not score arcs;
+        engine or device cannot be used here, the loss is no longer finite, or the settings ask for
+        what the graph lacks.
 
     Examples
     --------
@@ -136,7 +137,14 @@ def fit(
     (3, 16)
     """
     view = split.training
-    settings = settings.on(view.train)
+    view.train.require("a graph auto-encoder", TAKES)
+    given, settings = settings, settings.on(view.train)
+    if settings.network.decoder != given.network.decoder:
+        logger.info(
+            "the graph is directed: encoder %s and decoder %s",
+            settings.network.encoder,
+            settings.network.decoder,
+        )
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
@@ -167,7 +175,7 @@ def fit(
     combiner = None
     if settings.combining.combiner != "none" and not interrupt.pressed:
         found = hidden_edge_evidence(view.train, settings, parts, interrupt)
-        combiner = None if found is None else fit_combiner(*found)
+        combiner = None if found is None else fit_combiner(found[0], *found[1])
     network, graph = members[0], split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
@@ -220,12 +228,12 @@ def hidden_edge_evidence(
     settings: FitSettings,
     parts: Parts | None = None,
     interrupt: Interrupt | None = None,
-) -> tuple[tuple[Column, ...], Table, Table] | None:
+) -> tuple[tuple[Column, ...], list[Table]] | None:
     """The evidence about training edges that were hidden from models made for this purpose.
 
     Each fold hides a tenth of the training edges, fits new members to the others, and gathers the
-    evidence about the hidden edges and about random pairs without an edge. Validation and test
-    pairs are not seen.
+    evidence about the hidden edges and about random pairs without an edge; in a directed graph,
+    also about the reverses of hidden arcs that are no arcs. Validation and test pairs are not seen.
 
     Parameters
     ----------
@@ -240,14 +248,14 @@ def hidden_edge_evidence(
 
     Returns
     -------
-    What there is, and the tables of hidden edges and of pairs without an edge: what `fit_combiner`
-    takes. None where the graph is too small to hide edges and find pairs without one.
+    What there is, and tables: of hidden edges, of pairs without an edge and, in a directed graph,
+    of reverses, as `fit_combiner` takes them. None where the graph is too small to hide edges and find pairs without one.
 
     Examples
     --------
     >>> ring = Graph.from_edges([(i, (i + 1) % 30) for i in range(30)])
     >>> settings = FitSettings.of("gae", steps=1, combiner="logistic")
-    >>> columns, hidden, others = hidden_edge_evidence(ring, settings)
+    >>> columns, (hidden, others) = hidden_edge_evidence(ring, settings)
     >>> len(hidden), len(others), hidden.shape[1] == len(columns)
     (6, 30, True)
     """
@@ -268,11 +276,13 @@ def hidden_edge_evidence(
         others = sample_non_edges(graph, n_others, random, advice="")
         latents = _latents_of_fold(kept, settings, fold, parts, interrupt)
         evidence = evidence_about(kept, latents, settings.network, seed=settings.seed)
-        pairs = (hidden[:MOST_HIDDEN], others)
+        pairs = [hidden[:MOST_HIDDEN], others]
+        if graph.directed:
+            reverse = hidden[:MOST_HIDDEN, ::-1]
+            pairs.append(reverse[graph.places(reverse) < 0])
         tables.append([evidence.table(part) for part in pairs])
         columns = evidence.columns
-    edges, without = (np.concatenate(part) for part in zip(*tables, strict=True))
-    return columns, edges, without
+    return columns, [np.concatenate(part) for part in zip(*tables, strict=True)]
 
 
 def _latents_of_fold(
@@ -308,7 +318,7 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
     Raises
     ------
     InputError
-        The graph is directed, has no edges, or lacks what the method needs.
+        The graph is signed, has no edges, or lacks what the method needs.
 
     Examples
     --------
@@ -424,6 +434,9 @@ def _trained(
     return history
 
 
+TAKES = ("undirected", "bipartite", "directed")
+"""Kinds of graphs that models are made for; the decoder says whether for directed ones."""
+
 OTHERS_PER_EDGE, MOST_HIDDEN = 5, 4000
 """Pairs without an edge per hidden edge; hidden edges of a fold whose evidence is computed."""
 MOST_ROUNDS, CLOSE = 20, 1e-3
@@ -449,7 +462,7 @@ def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph, engine: Eng
         factors = ModelScores.of(network, latent).factors
         if factors is None:
             return
-        expected = likelihood.expected_edges(*factors, engine)
+        expected = likelihood.expected_edges(*factors, engine, ordered=graph.directed)
         if not expected > 0.0 or abs(expected - graph.n_edges) <= CLOSE * graph.n_edges:
             return
         network.multiply_odds(graph.n_edges / expected)
@@ -463,4 +476,5 @@ def _about(graph: Graph) -> dict[str, Any]:
         "n_edges": graph.n_edges,
         "n_features": graph.n_features,
         "weighted": graph.weights is not None,
+        "kind": graph.kind,
     }

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae.data.split import (
+    ARC_TASKS,
     DRAWN,
+    ArcTask,
     Negatives,
     Pairs,
     Split,
+    arc_task_pairs,
     count_non_edges,
     other_negatives,
     sample_non_neighbors,
@@ -21,6 +24,7 @@ from vgae.data.split import (
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.calibration import fit_calibrator
+from vgae.learning.lists import UserRanks, user_ranks
 from vgae.learning.metrics import (
     RANKING_METRICS,
     cut_off,
@@ -29,19 +33,25 @@ from vgae.learning.metrics import (
 from vgae.learning.scores import Scores
 
 __all__ = [
+    "ARC_METRICS",
     "AUC_BY_NODE",
     "ECE",
     "FULL_AP",
     "LINK_METRICS",
     "MOST_RANKED",
+    "MRR_BY_USER",
     "MRR_OPEN",
+    "PER_USER",
+    "arc_metrics",
     "auc_by_node",
     "calibration_error",
     "check_metric",
     "full_average_precision",
+    "is_per_user",
     "link_scores",
     "may_be_undefined",
     "metrics_of",
+    "of_arcs",
     "open_ranks",
     "precision_at",
     "ranks_all_partners",
@@ -52,11 +62,20 @@ FULL_AP = "full_average_precision"
 AUC_BY_NODE = "auc_by_node"
 ECE = "ece"
 MRR_OPEN = "mrr_open"
+MRR_BY_USER = "mrr_by_user"
+PER_USER = ("recall@20", "ndcg@10", MRR_BY_USER)
+"""The metrics of every evaluation on bipartite graphs, which other graphs do not have."""
 
 _AGAINST: dict[str, tuple[str, Negatives]] = {
     f"{metric}_{kind}": (metric, kind) for kind in DRAWN for metric in ("auc", "average_precision")
 }
 """Metrics against negatives of one kind, on splits with negatives of any kind."""
+
+ARC_METRICS = tuple(
+    f"{metric}_{task}" for task in ARC_TASKS for metric in ("auc", "average_precision", "mrr")
+)
+"""Metrics of the pairs that ask for the direction of arcs, next to hits_biased@K and
+hits_bidirectional@K. See `vgae.data.split.arc_task_pairs`."""
 
 NEGATIVES_PER_NODE = 20
 
@@ -88,7 +107,8 @@ def metrics_of(negatives: Negatives) -> tuple[str, ...]:
 
 LINK_METRICS = metrics_of("uniform")
 """The metrics of the task `links`. Hits@K, with or without _open, and precision@K can be asked for
-with any K, and AUC and average precision against negatives of any kind, as in auc_two-hop."""
+with any K, and AUC and average precision against negatives of any kind, as in auc_two-hop.
+Bipartite graphs have those of `PER_USER` too, with any K."""
 
 
 def check_metric(name: str) -> None:
@@ -106,7 +126,7 @@ def check_metric(name: str) -> None:
     Traceback (most recent call last):
     vgae.InputError: metric hits@ten: K must be a whole number from 1, as in hits@10
     """
-    known = (*LINK_METRICS, *_AGAINST)
+    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS)
     if cut_off(name) is None and name not in known:
         raise unknown_name("metric", name, dict.fromkeys(known))
 
@@ -130,7 +150,54 @@ def ranks_all_partners(name: str) -> bool:
     >>> ranks_all_partners("hits_open@10"), ranks_all_partners("hits@10")
     (True, False)
     """
-    return name == MRR_OPEN or name.startswith("hits_open@")
+    return name == MRR_OPEN or name.startswith("hits_open@") or is_per_user(name)
+
+
+def is_per_user(name: str) -> bool:
+    """Whether a metric is a mean over the users of a bipartite graph.
+
+    Examples
+    --------
+    >>> is_per_user("ndcg@5"), is_per_user("hits@10")
+    (True, False)
+    """
+    return name == MRR_BY_USER or name.startswith(("recall@", "ndcg@"))
+
+
+def of_arcs(name: str) -> tuple[str, ArcTask] | None:
+    """The metric and the task that a name such as auc_biased or hits_biased@10 stands for.
+
+    Examples
+    --------
+    >>> of_arcs("auc_biased"), of_arcs("hits_bidirectional@7"), of_arcs("auc")
+    (('auc', 'biased'), ('hits@7', 'bidirectional'), None)
+    """
+    family, at, k = name.partition("@")
+    metric, _, task = family.rpartition("_")
+    found = next((known for known in ARC_TASKS if known == task), None)
+    return None if found is None else (f"{metric}{at}{k}", found)
+
+
+def arc_metrics(task: ArcTask, metrics: Sequence[str] = RANKING_METRICS) -> tuple[str, ...]:
+    """The names of metrics of a task about the direction of arcs.
+
+    Metrics that take more than the scores of the pairs have none, and are omitted.
+
+    Examples
+    --------
+    >>> arc_metrics("biased", ["auc", "hits@7", "mrr_open"])
+    ('auc_biased', 'hits_biased@7')
+    """
+    return tuple(
+        _named(name, task)
+        for name in metrics
+        if name in RANKING_METRICS or name.startswith("hits@")
+    )
+
+
+def _named(metric: str, task: ArcTask) -> str:
+    family, at, k = metric.partition("@")
+    return f"{family}_{task}{at}{k}"
 
 
 def may_be_undefined(name: str) -> bool:
@@ -141,7 +208,9 @@ def may_be_undefined(name: str) -> bool:
     >>> may_be_undefined("hits@10"), may_be_undefined("auc")
     (True, False)
     """
-    return name in (AUC_BY_NODE, ECE) or cut_off(name) is not None
+    if name in (AUC_BY_NODE, ECE, *ARC_METRICS):
+        return True
+    return cut_off(name) is not None and not is_per_user(name)
 
 
 def link_scores(
@@ -165,7 +234,8 @@ def link_scores(
     Raises
     ------
     InputError
-        A metric is unknown, or the graph has too few negatives of the kind that one needs.
+        A metric is unknown or for another kind of graph, or the graph has too few negatives of the
+        kind that one needs.
 
     Examples
     --------
@@ -184,9 +254,9 @@ def link_scores(
 def full_average_precision(split: Split, scores: Scores) -> float:
     """Average precision of the test edges among all pairs without an edge.
 
-    The pairs are all unordered pairs of distinct nodes except the training and validation edges,
-    so that positives are as rare as they are in the graph. Tied scores form one step. Every pair
-    is scored, a block of rows at a time.
+    The pairs are all that can be edges, except the training and validation edges, so that positives
+    are as rare as they are in the graph. Tied scores form one step. Every pair is scored, a block
+    of rows at a time.
 
     Parameters
     ----------
@@ -250,6 +320,8 @@ def precision_at(split: Split, scores: Scores, k: int) -> float | None:
 def auc_by_node(split: Split, scores: Scores) -> float | None:
     """The mean over nodes of each node's own AUC, in which no node counts more than another.
 
+    In a directed graph, the node of an arc is its source.
+
     A node's AUC is the probability that one of its test edges outranks a pair of this node with a
     node that it has no edge to in the whole graph; a tie counts one half. It is estimated from 20
     such pairs per node, drawn uniformly with replacement from a stream of the split's seed. All
@@ -279,18 +351,19 @@ def auc_by_node(split: Split, scores: Scores) -> float | None:
     0.5
     """
     graph = split.graph
-    nodes = np.unique(split.test.positives)
-    nodes = nodes[graph.degrees[nodes] < graph.n_nodes - 1]
+    # Each edge is one of both its nodes, an arc one of its source.
+    ends = split.test.positives.T[: 1 if graph.directed else 2]
+    nodes = np.unique(ends)
+    nodes = nodes[graph.degrees[nodes] < graph.pair_space.targets(nodes)]
     if not nodes.size:
         return None
     random = np.random.default_rng(stream_seed(split.seed, "negatives by node"))
     drawn = sample_non_neighbors(graph, nodes, NEGATIVES_PER_NODE, random)
     edges, others = _scored(scores, split.test.positives, drawn)
     others = others.reshape(len(nodes), NEGATIVES_PER_NODE)
-    ends = split.test.positives.T.ravel()  # each edge is one of both its nodes
-    known = np.isin(ends, nodes)
-    place = np.searchsorted(nodes, ends[known])
-    own, rivals = np.tile(edges, 2)[known][:, None], others[place]
+    known = np.isin(ends.ravel(), nodes)
+    place = np.searchsorted(nodes, ends.ravel()[known])
+    own, rivals = np.tile(edges, len(ends))[known][:, None], others[place]
     won = ((own > rivals).mean(axis=1) + (own >= rivals).mean(axis=1)) / 2.0
     by_node = np.bincount(place, won) / np.bincount(place)
     return float(by_node.mean())
@@ -301,11 +374,12 @@ def open_ranks(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Where both ends of each test edge stand in each other's lists of all open partners.
 
-    The list of a node holds every other node to which it has no edge in the whole graph, and the
-    partner that is looked for: training, validation and further test edges are left out ("filtered"
-    ranks: Bordes et al. 2013, "Translating embeddings for modeling multi-relational data"). Of more
-    than `MOST_RANKED` test edges, that many are drawn from a stream of the split's seed, the same
-    for every method.
+    In a directed graph, where the target of each test arc stands in the list of its source. The
+    list of a node holds every node that can be its partner and to which it has no edge in the whole
+    graph, and the partner that is looked for: training, validation and further test edges are left
+    out ("filtered" ranks: Bordes et al. 2013, "Translating embeddings for modeling multi-relational
+    data"). Of more than `MOST_RANKED` test edges, that many are drawn from a stream of the split's
+    seed, the same for every method.
 
     Parameters
     ----------
@@ -317,7 +391,7 @@ def open_ranks(
     Returns
     -------
     How many nodes in the list score above the partner, how many tie with it, and how many there
-    are without it; two of each per test edge, shape (2 * n_edges,).
+    are without it; two of each per test edge, shape (2 * n_edges,), or one per test arc.
 
     Examples
     --------
@@ -333,7 +407,9 @@ def open_ranks(
     if len(edges) > MOST_RANKED:
         random = np.random.default_rng(stream_seed(split.seed, "ranked edges"))
         edges = edges[np.sort(random.choice(len(edges), MOST_RANKED, replace=False))]
-    return scores.rivals(np.concatenate([edges, edges[:, ::-1]]), split.graph.adjacency)
+    if not split.graph.directed:
+        edges = np.concatenate([edges, edges[:, ::-1]])
+    return scores.rivals(edges, split.graph)
 
 
 def calibration_error(split: Split, scores: Scores) -> float | None:
@@ -389,7 +465,20 @@ class _Judged:
             metric, kind = _AGAINST[name]
             return link_metrics(*self._against(kind), names=[metric])[metric]
         check_metric(name)
+        arcs = of_arcs(name)
+        if arcs is not None:
+            metric, task = arcs
+            pairs = arc_task_pairs(self._split, task)
+            if not len(pairs.positives) or not len(pairs.negatives):
+                return None
+            scored = _scored(self._scores, pairs.positives, pairs.negatives)
+            return link_metrics(*scored, names=[metric])[metric]
         at = cut_off(name)
+        if name == MRR_BY_USER:
+            return self._lists.mean_reciprocal_rank()
+        if at is not None and is_per_user(name):
+            of_lists = self._lists.recall_at if at[0] == "recall" else self._lists.ndcg_at
+            return of_lists(at[1])
         if at is not None and at[0] == "precision":
             return self.precision_at(at[1])
         if at is not None and at[0] == "hits_open":
@@ -435,10 +524,14 @@ class _Judged:
         return open_ranks(self._split, self._scores)
 
     @cached_property
+    def _lists(self) -> UserRanks:
+        return user_ranks(self._split, self._scores)
+
+    @cached_property
     def _steps(self) -> tuple[NDArray[np.int64], ...]:
         """At each distinct score of test edges: how many have it, and how many pairs reach it."""
         levels, gained = np.unique(self._main[0], return_counts=True)
-        rivals = self._scores.reaching(levels, self._split.graph.adjacency)
+        rivals = self._scores.reaching(levels, self._split.graph)
         return gained, *(np.cumsum(each[::-1])[::-1] for each in (gained, rivals[1:]))
 
 

@@ -294,7 +294,9 @@ def _function(label: str, function: Callable[[TrainingView, int], Any]) -> Candi
         pass
     made = Candidate(
         FUNCTION,
-        lambda view, seed: as_scores(function(view, seed), view.train.n_nodes),
+        lambda view, seed: as_scores(
+            function(view, seed), view.train.n_nodes, ordered=view.train.directed
+        ),
         None,
         {},
         {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaincinv
 
-from vgae.data.graph import FloatCSR
+from vgae.data.graph import Graph
 from vgae.data.split import Pairs, TrainingView
 from vgae.ground.errors import InputError
 from vgae.learning.scores import Scores
@@ -53,7 +53,6 @@ def expected_precision(
 
     Examples
     --------
-    >>> from vgae.data.graph import Graph
     >>> from vgae.data.split import split_edges
     >>> from vgae.learning.baselines import baseline
     >>> grid = [(i, i + step) for i in range(100) for step in (1, 2, 3)]
@@ -65,7 +64,7 @@ def expected_precision(
     if not 0 < prevalence_factor < np.inf:
         raise InputError(f"prevalence_factor = {prevalence_factor}: must be a positive number")
     n_edges = len(view.validation.positives)
-    hits, n_found = _hits(scores, view.validation.positives, view.known.adjacency, k)
+    hits, n_found = _hits(scores, view.validation.positives, view.known, k)
     if n_edges == 0 or n_found == 0:
         return None
     low = betaincinv(hits, n_edges - hits + 1, 0.025) if hits > 0 else 0.0
@@ -75,7 +74,7 @@ def expected_precision(
     return estimate, low, high
 
 
-def _hits(scores: Scores, edges: Pairs, known: FloatCSR, k: int) -> tuple[float, int]:
+def _hits(scores: Scores, edges: Pairs, known: Graph, k: int) -> tuple[float, int]:
     """How many of the edges reach the k-th open pair, and how many of k open pairs there are.
 
     Where open pairs tie for the last of the k places, an edge with that score counts for the

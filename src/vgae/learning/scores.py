@@ -13,7 +13,7 @@ from scipy import sparse
 from torch import Tensor
 
 from vgae.data.adjacency import check_inside, index_pairs
-from vgae.data.graph import FloatCSR
+from vgae.data.graph import FloatCSR, Graph
 from vgae.ground.errors import InputError
 from vgae.model.decoders import score_pairs
 from vgae.model.kernels import count_reaching, count_rivals, top_pairs, top_partners
@@ -31,6 +31,7 @@ __all__ = [
     "as_scores",
     "block_rows",
     "blocks",
+    "open_partners",
 ]
 
 Ranked = tuple[NDArray[np.int64], NDArray[np.floating]]
@@ -46,7 +47,8 @@ MOST_ASKED_AGAIN = 1000
 class Scores(ABC):
     """Scores of node pairs in any monotone scale: the larger, the likelier an edge.
 
-    A pair scores the same in both directions. Nothing of size n_nodes x n_nodes is ever held.
+    A pair scores the same in both directions, except that methods for directed graphs may score
+    (i, j), from i to j, and (j, i) differently. Nothing of size n_nodes x n_nodes is ever held.
     `VectorScores` and `FunctionScores` are made from arrays and functions.
 
     Examples
@@ -56,7 +58,7 @@ class Scores(ABC):
     >>> scores = baseline("katz").fit([("a", "b"), ("b", "c")])
     >>> scores.pairs([(0, 2)]).shape, scores.rows([1]).shape, scores.vectors, scores.dear
     ((1,), (1, 3), None, False)
-    >>> known = Graph.from_edges([(0, 1), (1, 2)]).adjacency
+    >>> known = Graph.from_edges([(0, 1), (1, 2)])
     >>> scores.reaching(np.array([0.0]), known).tolist(), scores.top(5, known)[0].tolist()
     ([0, 1], [[0, 2]])
     >>> scores.partners(np.array([2]), 1, known)[0].tolist()
@@ -95,6 +97,7 @@ class Scores(ABC):
         InputError
             They have another shape or type, or a node is not in the graph.
         """
+        # Contiguous, because torch takes no reversed views.
         checked = np.ascontiguousarray(index_pairs(pairs, "pairs"), dtype=np.int64)
         check_inside(checked, self.n_nodes, "pairs")
         return self._pairs(checked)
@@ -134,15 +137,16 @@ class Scores(ABC):
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """What `rows` gives, for checked rows."""
 
-    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
-        """How many pairs i < j that are not known edges score at least 0, 1, 2, ... of the levels.
+    def reaching(self, levels: NDArray[np.floating], known: Graph) -> NDArray[np.int64]:
+        """How many open pairs score at least 0, 1, 2, ... of the levels.
 
         Parameters
         ----------
         levels
             Scores, ascending and distinct, at least one.
         known
-            Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+            A graph whose kind and types say which pairs can be edges, and whose edges are omitted.
+            The others are open.
 
         Returns
         -------
@@ -161,19 +165,20 @@ class Scores(ABC):
             counts[1] += n_lowest
         return counts
 
-    def top(self, k: int, known: FloatCSR) -> Ranked:
-        """The k pairs i < j with the highest scores among those that are not known edges.
+    def top(self, k: int, known: Graph) -> Ranked:
+        """The k open pairs with the highest scores.
 
         Parameters
         ----------
         k
             Number of pairs; fewer are returned if there are fewer.
         known
-            Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+            As in `reaching`.
 
         Returns
         -------
-        Pairs, shape (n_found, 2), and their scores, best first; of equal ones, the first by (i, j).
+        Pairs (i, j), shape (n_found, 2), and their scores, best first; of equal ones, the first by
+        (i, j). Of a directed graph they lead from i to j, otherwise i < j.
         """
         codes, values = np.empty(0, np.int64), np.empty(0)
         for rows, is_open in self._open_pairs(known) if k > 0 else ():
@@ -187,8 +192,8 @@ class Scores(ABC):
             codes, values = codes[order], values[order]
         return np.stack(np.divmod(codes, max(self.n_nodes, 1)), axis=1), values
 
-    def partners(self, nodes: NDArray[np.int64], k: int, known: FloatCSR) -> Ranked:
-        """The k best partners of each node that are not its neighbours.
+    def partners(self, nodes: NDArray[np.int64], k: int, known: Graph) -> Ranked:
+        """The k best open partners of each node; in a directed graph, the best open targets.
 
         Parameters
         ----------
@@ -207,8 +212,7 @@ class Scores(ABC):
         pairs, scores = [np.empty((0, 2), np.int64)], [np.empty(0)]
         for node in np.asarray(nodes, np.int64):
             found = self.rows(np.array([node]))[0].astype(np.float64)
-            found[known.indices[known.indptr[node] : known.indptr[node + 1]]] = -np.inf
-            found[node] = -np.inf
+            found[~open_partners(known, np.array([node]))[0]] = -np.inf
             places = _highest(found, k)
             places = places[np.lexsort((places, -found[places]))]
             pairs.append(np.stack([np.full(len(places), node), places], axis=1))
@@ -216,11 +220,12 @@ class Scores(ABC):
         return np.concatenate(pairs), np.concatenate(scores)
 
     def rivals(
-        self, pairs: NDArray[np.int64], known: FloatCSR
+        self, pairs: NDArray[np.int64], known: Graph
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The rivals of j among the open partners of i, for each pair (i, j).
 
-        They are the nodes that are neither i, nor j, nor known neighbours of i.
+        They are the nodes that can be the other end of an edge from i and are neither j nor known
+        neighbours of i.
 
         Parameters
         ----------
@@ -228,7 +233,7 @@ class Scores(ABC):
             Node indices, shape (n_pairs, 2). The order within a pair matters: (i, j) asks for the
             place of j in the list of i.
         known
-            Symmetric adjacency of the partners to omit, shape (n_nodes, n_nodes).
+            As in `reaching`.
 
         Returns
         -------
@@ -241,13 +246,10 @@ class Scores(ABC):
         asked = np.split(order, starts[1:])
         done = 0
         for rows in blocks(nodes, block_rows(self.n_nodes)):
-            for node, scores in zip(rows, self.rows(rows), strict=True):
+            for scores, is_open in zip(self.rows(rows), open_partners(known, rows), strict=True):
                 queries = asked[done]
                 done += 1
                 partners = pairs[queries, 1]
-                is_open = np.ones(self.n_nodes, bool)
-                is_open[known.indices[known.indptr[node] : known.indptr[node + 1]]] = False
-                is_open[node] = False
                 rivals = scores[is_open]
                 for query, partner in zip(queries, partners, strict=True):
                     level = scores[partner]  # of the same row: equal scores are equal to the bit
@@ -257,15 +259,42 @@ class Scores(ABC):
                     number[query] = len(rivals) - is_open[partner]
         return above, tied, number
 
-    def _open_pairs(self, known: FloatCSR) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool]]]:
-        """Yield blocks of rows, and which of their pairs i < j are not known edges."""
+    def _open_pairs(self, known: Graph) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool]]]:
+        """Yield blocks of rows, and which of their pairs are open; of unordered ones, i < j."""
         every = np.arange(self.n_nodes)
         for rows in blocks(every, block_rows(self.n_nodes)):
-            is_open = every[None, :] > rows[:, None]
-            start, stop = known.indptr[rows[0]], known.indptr[rows[-1] + 1]
-            degrees = np.diff(known.indptr[rows[0] : rows[-1] + 2])
-            is_open[np.repeat(rows - rows[0], degrees), known.indices[start:stop]] = False
+            is_open = open_partners(known, rows)
+            if not known.directed:
+                is_open &= every[None, :] > rows[:, None]
             yield rows, is_open
+
+
+def open_partners(known: Graph, rows: NDArray[np.int64]) -> NDArray[np.bool]:
+    """Which nodes can be the other end of an edge from each of some nodes, and are not known.
+
+    Parameters
+    ----------
+    known
+        A graph, whose edges are known.
+    rows
+        Node indices, shape (n_rows,).
+
+    Returns
+    -------
+    Shape (n_rows, n_nodes).
+
+    Examples
+    --------
+    >>> from vgae.data.graph import Graph
+    >>> open_partners(Graph.from_edges([(0, 1), (1, 2)]), np.array([0])).tolist()
+    [[False, False, True]]
+    """
+    possible, adjacency = known.pair_space.possible(rows), known.adjacency
+    is_open = np.ones((len(rows), known.n_nodes), bool) if possible is None else possible
+    for mask, row in zip(is_open, rows, strict=True):
+        mask[adjacency.indices[adjacency.indptr[row] : adjacency.indptr[row + 1]]] = False
+        mask[row] = False
+    return is_open
 
 
 def _highest(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
@@ -281,12 +310,13 @@ def _highest(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
 
 
 class FactorScores(Scores):
-    """Inner products of two vectors per node, left_i . right_j = left_j . right_i.
+    """Inner products of two vectors per node, left_i . right_j.
 
     Parameters
     ----------
     left, right
         Shape (n_nodes, dim) each; `right` is None where it equals `left`. The embedding is `left`.
+        Where pairs have no order, left_i . right_j = left_j . right_i.
 
     Examples
     --------
@@ -295,7 +325,7 @@ class FactorScores(Scores):
     >>> scores = FactorScores(offset, offset[:, ::-1])
     >>> scores.pairs([(0, 1)]).tolist(), scores.rows([1]).tolist(), scores.vectors.shape
     ([0.5], [[0.5, 0.0]], (2, 2))
-    >>> scores.reaching(np.array([0.1]), Graph.from_edges([], n_nodes=2).adjacency).tolist()
+    >>> scores.reaching(np.array([0.1]), Graph.from_edges([], n_nodes=2)).tolist()
     [0, 1]
     """
 
@@ -328,23 +358,28 @@ class FactorScores(Scores):
         scores: NDArray[np.float64] = self._rows_left[rows] @ self._columns.T
         return scores.astype(np.float32)
 
-    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
+    def reaching(self, levels: NDArray[np.floating], known: Graph) -> NDArray[np.int64]:
         """See `Scores.reaching`."""
-        return count_reaching(self.left, levels, known=known, right=self.right)
+        return count_reaching(self.left, levels, right=self.right, **_open(known))
 
     def rivals(
-        self, pairs: NDArray[np.int64], known: FloatCSR
+        self, pairs: NDArray[np.int64], known: Graph
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """See `Scores.rivals`."""
-        return count_rivals(self.left, pairs, known=known, right=self.right)
+        return count_rivals(self.left, pairs, right=self.right, **_open(known))
 
-    def top(self, k: int, known: FloatCSR) -> Ranked:
+    def top(self, k: int, known: Graph) -> Ranked:
         """See `Scores.top`."""
-        return top_pairs(self.left, k, known=known, right=self.right)
+        return top_pairs(self.left, k, right=self.right, **_open(known))
 
-    def partners(self, nodes: NDArray[np.int64], k: int, known: FloatCSR) -> Ranked:
+    def partners(self, nodes: NDArray[np.int64], k: int, known: Graph) -> Ranked:
         """See `Scores.partners`."""
-        return top_partners(self.left, nodes, k, known=known, right=self.right)
+        return top_partners(self.left, nodes, k, right=self.right, **_open(known))
+
+
+def _open(known: Graph) -> dict[str, Any]:
+    """The open pairs, as compiled searches take them."""
+    return {"known": known.adjacency, "space": known.pair_space}
 
 
 @final
@@ -375,14 +410,14 @@ NUMBERS_AT_ONCE = 2**22
 
 @final
 class RowProducts(Scores):
-    """Inner products of the rows of a sparse matrix, which stays sparse.
+    """Inner products of the rows of sparse matrices, which stay sparse.
 
     Sums are computed in float64 and returned in float32, so that equal sums in another order tie.
 
     Parameters
     ----------
-    matrix
-        CSR array, shape (n_nodes, n_columns).
+    left, right
+        CSR arrays, shape (n_nodes, n_columns) each; `right` is None where it equals `left`.
 
     Examples
     --------
@@ -394,23 +429,22 @@ class RowProducts(Scores):
 
     vectors: ClassVar[None] = None
 
-    def __init__(self, matrix: FloatCSR) -> None:
-        self.n_nodes = matrix.shape[0]
-        self._matrix = sparse.csr_array(matrix, dtype=np.float64)
-        self._columns = sparse.csr_array(self._matrix.T)
+    def __init__(self, left: FloatCSR, right: FloatCSR | None = None) -> None:
+        self.n_nodes = left.shape[0]
+        self._left = sparse.csr_array(left, dtype=np.float64)
+        self._right = self._left if right is None else sparse.csr_array(right, dtype=np.float64)
+        self._columns = sparse.csr_array(self._right.T)
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         scores = np.empty(len(pairs), np.float32)
-        per_row = 1 + self._matrix.nnz // max(self.n_nodes, 1)
+        per_row = 1 + max(self._left.nnz, self._right.nnz) // max(self.n_nodes, 1)
         for chosen in blocks(np.arange(len(pairs)), block_rows(per_row, NUMBERS_AT_ONCE)):
-            first, second = (self._matrix[pairs[chosen, end]] for end in (0, 1))
+            first, second = self._left[pairs[chosen, 0]], self._right[pairs[chosen, 1]]
             scores[chosen] = first.multiply(second).sum(axis=1)
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        found: NDArray[np.float32] = (
-            (self._matrix[rows] @ self._columns).toarray().astype(np.float32)
-        )
+        found: NDArray[np.float32] = (self._left[rows] @ self._columns).toarray().astype(np.float32)
         return found
 
 
@@ -423,9 +457,9 @@ class FunctionScores(Scores):
     """Scores that a function of pairs gives.
 
     The function is asked for pairs of two different nodes, the smaller index first, so that a pair
-    scores the same in both directions; in blocks, where many pairs are asked for. The score of a
-    pair must depend on the pair alone: the first time, some pairs are asked for again, alone and in
-    another order, and must score the same.
+    scores the same in both directions (unless they are `ordered`); in blocks, where many pairs are
+    asked for. The score of a pair must depend on the pair alone: the first time, some pairs are
+    asked for again, alone and in another order, and must score the same.
 
     Parameters
     ----------
@@ -433,6 +467,8 @@ class FunctionScores(Scores):
         From node indices, shape (n_pairs, 2), int64, to scores, shape (n_pairs,).
     n_nodes
         Number of nodes.
+    ordered
+        Whether the function scores (i, j) and (j, i) differently, as one for directed graphs may.
 
     Raises
     ------
@@ -449,23 +485,27 @@ class FunctionScores(Scores):
 
     vectors: ClassVar[None] = None
 
-    def __init__(self, function: PairFunction, n_nodes: int) -> None:
-        self.n_nodes, self._function, self._asked_again = n_nodes, function, False
+    def __init__(self, function: PairFunction, n_nodes: int, *, ordered: bool = False) -> None:
+        self.n_nodes, self._ordered = n_nodes, ordered
+        self._function, self._asked_again = function, False
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         scores = np.zeros(len(pairs))  # a node's score with itself means nothing
         asked = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
         for chosen in blocks(asked, PAIRS_AT_ONCE):
-            scores[chosen] = self._checked(self._function(np.sort(pairs[chosen], axis=1)), chosen)
+            scores[chosen] = self._checked(self._function(self._in_order(pairs[chosen])), chosen)
             if not self._asked_again and len(chosen) > 1:
                 self._ask_again(pairs[chosen], scores[chosen])
         return scores
+
+    def _in_order(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        return pairs if self._ordered else np.sort(pairs, axis=1)
 
     def _ask_again(self, pairs: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
         """Refuse scores that depend on the order of the pairs, or on which others are asked for."""
         self._asked_again = True
         some = np.arange(len(pairs))[:: max(2, len(pairs) // MOST_ASKED_AGAIN)][::-1]
-        again = self._checked(self._function(np.sort(pairs[some], axis=1)), some)
+        again = self._checked(self._function(self._in_order(pairs[some])), some)
         finite = np.abs(scores[np.isfinite(scores)])
         close = 1e-4 * finite.max(initial=0.0)
         if not np.allclose(again, scores[some], rtol=1e-3, atol=close):
@@ -516,7 +556,7 @@ class ModelScores(Scores):
 
     Examples
     --------
-    >>> from scipy import sparse
+    >>> from vgae.data.graph import Graph
     >>> from vgae.model.latents import Point
     >>> from vgae.model.network import GraphAutoEncoder
     >>> from vgae.model.settings import ModelSettings
@@ -525,7 +565,7 @@ class ModelScores(Scores):
     >>> scores = ModelScores(network, torch.eye(3, 2), None)
     >>> bool(scores.pairs([(0, 1)])[0] == scores.rows([1])[0, 0]), scores.vectors.shape
     (True, (3, 2))
-    >>> known = sparse.csr_array((3, 3), dtype=np.float32)
+    >>> known = Graph.from_edges([], n_nodes=3)
     >>> len(scores.top(2, known)[0]), len(scores.partners(np.array([0]), 5, known)[0])
     (2, 2)
     >>> scores.reaching(np.array([-9.0]), known).tolist()
@@ -544,7 +584,7 @@ class ModelScores(Scores):
                 None if factors is None else factors.joined()
             )
         self._scores: Scores = (
-            FunctionScores(self._of_decoder, self.n_nodes)
+            FunctionScores(self._of_decoder, self.n_nodes, ordered=network.decoder.ordered)
             if self.factors is None
             else FactorScores(*(_array(part) for part in self.factors))
         )
@@ -573,21 +613,21 @@ class ModelScores(Scores):
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         return self._scores.rows(rows)
 
-    def reaching(self, levels: NDArray[np.floating], known: FloatCSR) -> NDArray[np.int64]:
+    def reaching(self, levels: NDArray[np.floating], known: Graph) -> NDArray[np.int64]:
         """See `Scores.reaching`."""
         return self._scores.reaching(levels, known)
 
     def rivals(
-        self, pairs: NDArray[np.int64], known: FloatCSR
+        self, pairs: NDArray[np.int64], known: Graph
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """See `Scores.rivals`."""
         return self._scores.rivals(pairs, known)
 
-    def top(self, k: int, known: FloatCSR) -> Ranked:
+    def top(self, k: int, known: Graph) -> Ranked:
         """See `Scores.top`."""
         return self._scores.top(k, known)
 
-    def partners(self, nodes: NDArray[np.int64], k: int, known: FloatCSR) -> Ranked:
+    def partners(self, nodes: NDArray[np.int64], k: int, known: Graph) -> Ranked:
         """See `Scores.partners`."""
         return self._scores.partners(nodes, k, known)
 
@@ -596,7 +636,7 @@ def _array(tensor: Tensor | None) -> Any:
     return None if tensor is None else tensor.detach().cpu().numpy()
 
 
-def as_scores(answer: Any, n_nodes: int) -> Scores:
+def as_scores(answer: Any, n_nodes: int, *, ordered: bool = False) -> Scores:
     """The scores of all pairs, from what a method of your own returned.
 
     Parameters
@@ -606,6 +646,8 @@ def as_scores(answer: Any, n_nodes: int) -> Scores:
         scores; or a function from node pairs, shape (n_pairs, 2), to their scores, (n_pairs,).
     n_nodes
         Number of nodes.
+    ordered
+        Whether a function may score the two directions of a pair differently.
 
     Raises
     ------
@@ -633,7 +675,7 @@ def as_scores(answer: Any, n_nodes: int) -> Scores:
     if callable(getattr(answer, "scores", None)):
         raise InputError(f"returned {type(answer).__name__}; return its scores()")
     if callable(answer):
-        return FunctionScores(answer, n_nodes)
+        return FunctionScores(answer, n_nodes, ordered=ordered)
     vectors = _numbers(answer, "returned")
     if vectors.ndim != 2 or len(vectors) != n_nodes or vectors.shape[1] == 0:
         raise InputError(

@@ -224,7 +224,7 @@ class FitSettings(Settings):
         >>> FitSettings.of("gae").on(graph).network.layers is None
         True
         """
-        network = self.network.on(graph.n_features, n_nodes=graph.n_nodes)
+        network = self.network.on(graph.n_features, n_nodes=graph.n_nodes, directed=graph.directed)
         if network.latent_dim < self.network.latent_dim - network.n_hops:
             logger.info(
                 "latent_dim %d in place of %d: the graph has %s nodes",
@@ -279,7 +279,8 @@ def choices(field: FieldInfo) -> tuple[str, ...]:
     --------
     >>> fields = FitSettings.fields()
     >>> choices(fields["encoder"]), choices(fields["offset"]), choices(fields["steps"])
-    (('gcn', 'linear', 'appnp', 'sage', 'multi-hop'), ('none', 'constant', 'node'), ())
+    (('gcn', 'linear', 'appnp', 'sage', 'multi-hop', 'directed', 'directed-multi-hop'),
+     ('none', 'constant', 'node'), ())
     """
     kind = value_type(field)
     names = get_args(kind) if get_origin(kind) is Literal else ()
@@ -373,7 +374,7 @@ def presets() -> dict[str, Preset]:
     Examples
     --------
     >>> sorted(presets())
-    ['paper', 'strong', 'unit']
+    ['digae', 'paper', 'strong', 'unit']
     """
     found = {}
     for item in resources.files("vgae.model").joinpath("presets").iterdir():

@@ -135,17 +135,31 @@ class Likelihood(ABC):
         return _tiled_sum(self, left, right)
 
     @torch.no_grad()
-    def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:  # noqa: ARG002
+    def expected_edges(
+        self,
+        left: Tensor,
+        right: Tensor | None,
+        engine: Engine,  # noqa: ARG002
+        *,
+        ordered: bool = False,
+    ) -> float:
         """Sum the probabilities of all pairs i < j, in linear memory and quadratic time.
 
-        Parameters are those of `everywhere`.
+        Parameters
+        ----------
+        left, right, engine
+            As in `everywhere`.
+        ordered
+            Whether to sum over all ordered pairs i != j instead, as for arcs.
         """
         rows, columns = (part.double().numpy() for part in (left, left if right is None else right))
         total = 0.0
         for top in range(0, len(rows), TILE):
-            for start in range(top, len(columns), TILE):
+            for start in range(0 if ordered else top, len(columns), TILE):
                 tile = self.probability(rows[top : top + TILE] @ columns[start : start + TILE].T)
-                total += float((np.triu(tile, k=1) if start == top else tile).sum())
+                if start == top and ordered:
+                    np.fill_diagonal(tile, 0.0)
+                total += float((np.triu(tile, k=1) if start == top and not ordered else tile).sum())
         return total
 
     def at_edges(
@@ -223,7 +237,9 @@ class Bernoulli(Likelihood):
         return engine.sweep(left.detach(), None if right is None else right.detach())
 
     @torch.no_grad()
-    def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:
+    def expected_edges(
+        self, left: Tensor, right: Tensor | None, engine: Engine, *, ordered: bool = False
+    ) -> float:
         """See `Likelihood.expected_edges`: the derivative by a constant of the sum of softplus."""
         one, right = torch.ones_like(left[:, :1]), left if right is None else right
         found = engine.sweep(torch.cat([left, one], 1), torch.cat([right, 0.0 * one], 1))
@@ -231,7 +247,7 @@ class Bernoulli(Likelihood):
             raise AssertionError("the sum over two matrices has two gradients")
         with_self = found.grad_right[:, -1].sum(dtype=torch.float64)
         own = torch.sigmoid((left.double() * right.double()).sum(dim=1)).sum()
-        return float(with_self - own) / 2.0
+        return float(with_self - own) / (1.0 if ordered else 2.0)
 
 
 class _Rates(Likelihood):

@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vgae.data.graph import Graph, count
+from vgae.data.graph import count
 from vgae.data.ids import IdArray, NodeId, unknown_node
 from vgae.data.interop import as_edge_pairs, as_pairs
 from vgae.data.split import Split, sample_non_edges
 from vgae.ground.config import stream_seed
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, shown
 from vgae.ground.notebook import FrameKind, data_frame, vector_frame
 from vgae.learning.calibration import Calibrator
 from vgae.learning.combiner import CombinedScores
@@ -237,7 +237,9 @@ class FittedLinks:
     ) -> Any:
         """The likeliest missing links, among all pairs that are not known edges.
 
-        Every pair is scored. Edges that a split held out are known edges, so they are excluded too.
+        Every pair that can be an edge is scored: of a directed graph, ordered pairs from source to
+        target; of a bipartite or typed graph, pairs of types that edges join. Edges that a split
+        held out are known edges, so they are excluded too.
 
         Parameters
         ----------
@@ -245,13 +247,16 @@ class FittedLinks:
             Number of links; with `nodes`, number of links per node.
         nodes
             Node id or ids to recommend partners for; by default, the best pairs of the whole graph.
+            Ids that begin with the name of a type, as "user:1" does, can be given without it where
+            that leaves one node.
         as_frame
             Whether to return a DataFrame with the columns source, target and probability: "pandas"
             (also True) or "polars".
 
         Returns
         -------
-        A list of `Link`, or a frame with one link per row, likeliest first. With `nodes`, the links
+        A list of `Link`, or a frame with one link per row, likeliest first. In a bipartite graph
+        the source is of the first type, such as the user. With `nodes`, the links
         of one node after the other, each with that node as its source. Ties go to the pair that
         comes first in the order of the nodes.
 
@@ -275,9 +280,10 @@ class FittedLinks:
         fitted = self.fitted_
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise InputError(f"k = {k}: must be a whole number, at least 1")
-        known = fitted.split.graph.adjacency
+        known = fitted.split.graph
         if nodes is None:
             pairs, scores = fitted.scores.top(k, known)
+            pairs = known.from_first_type(pairs)
         else:
             pairs, scores = fitted.scores.partners(self._rows(nodes), k, known)
         ids, probabilities = fitted.ids, fitted.probabilities(scores)
@@ -326,7 +332,7 @@ class FittedLinks:
             raise InputError(
                 f"pairs, row {loops[0]}: joins a node with itself" if loops.size else "pairs: none"
             )
-        edges = Graph.from_edges(np.concatenate([known.edges, rows]), n_nodes=known.n_nodes)
+        edges = known.with_pairs(np.concatenate([known.edges, rows]))
         random = np.random.default_rng(stream_seed(self.fitted_.random_seed, "score"))
         negatives = sample_non_edges(edges, len(rows), random, advice="score fewer edges")
         scores = self.scores()
@@ -399,10 +405,21 @@ class FittedLinks:
             ids = [ids]
         names = ids if isinstance(ids, np.ndarray) else list(ids)
         rows = self.split_.graph.index(names)
-        unknown = np.flatnonzero(rows < 0)
-        if unknown.size:
-            raise unknown_node(names[unknown[0]], self.ids_)
+        for place in np.flatnonzero(rows < 0):
+            rows[place] = self._row_without_type(names[place])
         return rows
+
+    def _row_without_type(self, name: NodeId) -> int:
+        """The node of an id that lacks the name of its type, as in "1" for "user:1"."""
+        graph = self.split_.graph
+        full = [f"{kind}:{name}" for kind in graph.type_names]
+        rows = graph.index(full)
+        if not (rows >= 0).any():
+            raise unknown_node(name, self.ids_)
+        if np.count_nonzero(rows >= 0) > 1:
+            both = " and ".join(shown(graph.ids[row]) for row in rows[rows >= 0])
+            raise InputError(f"node {shown(name)}: may be {both}; give one of them")
+        return int(rows.max())
 
     def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:
         return np.stack([self._rows(source), self._rows(target)], axis=1)

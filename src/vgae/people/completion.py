@@ -11,6 +11,7 @@ __all__ = [
     "METHODS",
     "METRICS",
     "NEGATIVES",
+    "QUESTIONS",
     "TASKS",
     "graphs",
     "list_of",
@@ -20,17 +21,20 @@ __all__ = [
 
 METHODS = (
     *LATENT_OF,
-    *("propagated-features", "random-projection", "spectral", "gsvd", "als"),
+    *("propagated-features", "random-projection", "spectral", "gsvd", "als", "strap"),
     *("deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
-    *("resource-allocation", "degree", "preferential-attachment", "katz", "pagerank"),
+    *("resource-allocation", "directed-common-neighbors", "directed-resource-allocation"),
+    *("degree", "preferential-attachment", "popularity", "katz", "pagerank"),
 )
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
     *("full_average_precision", "auc_degree", "average_precision_degree", "auc_by_node"),
     *("mrr_open", "hits_open@10", "precision@100", "ece"),
+    *("recall@20", "ndcg@10", "mrr_by_user"),
 )
 NEGATIVES = ("uniform", "degree", "two-hop")
 TASKS = ("links", "nodes", "clusters")
+QUESTIONS = ("general", "biased", "bidirectional")
 """Closed lists of names, written again here since the rooms that own them import torch."""
 
 

@@ -326,13 +326,7 @@ def _graph_of_pairs(pairs: Any, nodes: Graph) -> Graph:
     if unknown.size:
         row, side = unknown[0]
         raise InputError(f"pairs, row {row}: node '{(source, target)[side][row]}' is not in nodes")
-    graph = Graph.from_edges(
-        rows,
-        ids=nodes.ids,
-        features=nodes.features,
-        labels=nodes.labels,
-        directed=nodes.directed,
-    )
+    graph = nodes.with_pairs(rows)
     if graph.cleaning:
         logger.warning("pairs: %s", graph.cleaning)
     if nodes.weights is not None:

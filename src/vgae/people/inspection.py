@@ -14,8 +14,9 @@ import torch
 from scipy import sparse
 
 from vgae.data.graph import Graph
+from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import PAPER_SPLIT
-from vgae.learning.fitting import untrained
+from vgae.learning.fitting import TAKES, untrained
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import choose_place, train
 from vgae.model.kernels import Engine
@@ -77,6 +78,16 @@ class Inspection:
 
     Attributes
     ----------
+    kind
+        "undirected", "directed", "bipartite" or "signed".
+    types
+        Number of nodes by type and of edges by the types that they join; None without types.
+    times
+        The earliest and the latest time of an edge; None without times.
+    signs
+        Number of positive and negative edges; None unless the graph is signed.
+    weight_means
+        What weights mean.
     n_nodes, n_edges, directed
         As in the graph.
     density
@@ -115,6 +126,11 @@ class Inspection:
     n_nodes: int
     n_edges: int
     directed: bool
+    kind: Kind
+    types: dict[str, Any] | None
+    times: tuple[float, float] | None
+    signs: dict[str, int] | None
+    weight_means: WeightMeans
     density: float
     components: int
     largest_component: int
@@ -147,7 +163,7 @@ def inspect_graph(graph: Graph) -> Inspection:
     >>> found.n_edges, found.isolated, found.components, found.rows, found.cleaning["self_loops"]
     (2, 1, 2, 4, 1)
     """
-    n_pairs = graph.n_nodes * (graph.n_nodes - 1) / (1 if graph.directed else 2)
+    n_pairs = graph.pair_space.n_pairs
     n_components, members = sparse.csgraph.connected_components(graph.adjacency, directed=False)
     cleaning = graph.cleaning.rows
     weights, features = graph.weights, _features(graph)
@@ -160,6 +176,11 @@ def inspect_graph(graph: Graph) -> Inspection:
         n_nodes=graph.n_nodes,
         n_edges=graph.n_edges,
         directed=graph.directed,
+        kind=graph.kind,
+        types=_types(graph),
+        times=None if graph.times is None else (float(graph.times.min()), float(graph.times.max())),
+        signs=_signs(graph),
+        weight_means=graph.weight_means,
         density=graph.n_edges / n_pairs if n_pairs else 0.0,
         components=int(n_components),
         largest_component=int(np.bincount(members).max(initial=0)),
@@ -171,9 +192,32 @@ def inspect_graph(graph: Graph) -> Inspection:
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
         features=features,
         labels=labels,
-        plan=None if graph.directed else _plan(graph, features),
+        plan=_plan(graph, features) if graph.kind in TAKES else None,
         reading=None if graph.reading is None else graph.reading.as_dict(),
     )
+
+
+def _types(graph: Graph) -> dict[str, Any] | None:
+    """Number of nodes by type, and of edges by the types that they join."""
+    if graph.node_types is None or graph.type_pairs is None:
+        return None
+    names = graph.type_names
+    sizes = np.bincount(graph.node_types, minlength=len(names)).tolist()
+    ends = graph.node_types[graph.edges]
+    ends = ends if graph.directed else np.sort(ends, axis=1)
+    edges = {
+        f"{names[first]} - {names[second]}": int((ends == (first, second)).all(axis=1).sum())
+        for first, second in graph.type_pairs.tolist()
+    }
+    return {"nodes": dict(zip(names, sizes, strict=True)), "edges": edges}
+
+
+def _signs(graph: Graph) -> dict[str, int] | None:
+    """Number of positive and negative edges of a signed graph."""
+    if graph.kind != "signed" or graph.weights is None:
+        return None
+    n_positive = int(np.count_nonzero(graph.weights > 0))
+    return {"positive": n_positive, "negative": graph.n_edges - n_positive}
 
 
 def _degrees(graph: Graph) -> dict[str, float]:
@@ -227,7 +271,8 @@ def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
     held_out = PAPER_SPLIT.sizes(graph.n_edges)
     if not all(held_out.values()):
         held_out = dict.fromkeys(held_out, 0)
-    steps = model.settings.training.steps
+    settings = model.settings.on(graph)
+    steps = settings.training.steps
     return Plan(
         preset=preset,
         why=why,
@@ -235,8 +280,8 @@ def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
         test=held_out["test"],
         engine=model.engine_here(),
         steps=steps,
-        seconds=steps * _step_seconds(graph, model.settings),
-        bytes=LIBRARY_BYTES + _training_bytes(graph, model.settings.network),
+        seconds=steps * _step_seconds(graph, settings),
+        bytes=LIBRARY_BYTES + _training_bytes(graph, settings.network),
     )
 
 
@@ -262,7 +307,7 @@ def _step_seconds(graph: Graph, settings: FitSettings) -> float:
     features = graph.features
     if features is not None:
         features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
-    small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features)
+    small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features, directed=graph.directed)
     network, _, inputs = untrained(small, settings)
     prepared = network.prepare(small, inputs)
     step = _median_seconds(

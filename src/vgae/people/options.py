@@ -23,6 +23,7 @@ from vgae.people.completion import (
     METHODS,
     METRICS,
     NEGATIVES,
+    QUESTIONS,
     TASKS,
     graphs,
     list_of,
@@ -140,6 +141,16 @@ TasksOption = Annotated[
         autocompletion=list_of(*TASKS),
     ),
 ]
+TaskOption = Annotated[
+    str,
+    _scores_option(
+        metavar="NAMES",
+        help="What held-out links are asked for: general (whether they are links); of a directed "
+        "graph also biased (in which direction arcs go) and bidirectional (whether there is an arc "
+        "back); separated by commas.",
+        autocompletion=list_of(*QUESTIONS),
+    ),
+]
 MetricsOption = Annotated[
     str | None,
     _scores_option(
@@ -147,7 +158,8 @@ MetricsOption = Annotated[
         help="Any of auc, average_precision, hits@K, mrr, full_average_precision and precision@K "
         "(among all pairs, at their true prevalence), auc_degree and average_precision_degree "
         "(degree-corrected negatives; or _uniform, _two-hop), auc_by_node, mrr_open and "
-        "hits_open@K (among all open partners of each end), separated by commas; "
+        "hits_open@K (among all open partners of each end), recall@K, ndcg@K and mrr_by_user "
+        "(means over the users of a bipartite graph), separated by commas; "
         "default: all, those among all pairs on up to 50,000 nodes.",
         autocompletion=list_of(*METRICS),
     ),
@@ -344,17 +356,41 @@ class Reading:
         bool | None,
         _reading_option(
             "--bipartite/--no-bipartite",
-            help="Whether the two columns hold nodes of two kinds, such as users and items; "
-            "default: what the header says.",
+            help="Whether the two columns hold nodes of two types, such as users and items; "
+            "default: what the header says. With --types, those are the two.",
         ),
     ] = None
     directed: Annotated[
         bool,
-        _reading_option(
-            "--directed/--undirected",
-            help="Whether edges have a direction. Models and methods take undirected graphs.",
-        ),
+        _reading_option("--directed/--undirected", help="Whether edges have a direction."),
     ] = False
+    signed: Annotated[
+        bool,
+        _reading_option("--signed", help="Weights may be negative: their signs are learned."),
+    ] = False
+    types: Annotated[
+        str | None,
+        _reading_option(
+            metavar="FILE|COLUMN",
+            help="Types of nodes: a table with node ids and types, or a column of --features. Only "
+            "types that edges join can be joined.",
+        ),
+    ] = None
+    time: Annotated[
+        str | None,
+        _reading_option(
+            metavar="COLUMN",
+            help="Column of the times of edges, numbers or dates; the latest edges are held out.",
+        ),
+    ] = None
+    weight_means: Annotated[
+        str | None,
+        _reading_option(
+            metavar="MEANING",
+            help="What weights mean: propagation (default), count, value or confidence.",
+            autocompletion=one_of("propagation", "count", "value", "confidence"),
+        ),
+    ] = None
     integer_ids: Annotated[
         bool, _reading_option("--integer-ids", help="Read node ids such as 3.0 as integers.")
     ] = False

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from vgae.data.adjacency import count
+from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
 from vgae.learning.results import NULL, shares
 from vgae.people.printing import print_json, print_lines, print_table
@@ -63,6 +64,7 @@ METRIC_TITLES = {
     "average_precision": "AP",
     "mrr": "MRR",
     "mrr_open": "MRR open",
+    "mrr_by_user": "MRR user",
     "full_average_precision": "full AP",
     "auc_uniform": "AUC unif.",
     "average_precision_uniform": "AP unif.",
@@ -71,6 +73,12 @@ METRIC_TITLES = {
     "auc_two-hop": "AUC 2-hop",
     "average_precision_two-hop": "AP 2-hop",
     "auc_by_node": "AUC node",
+    "auc_biased": "AUC biased",
+    "average_precision_biased": "AP biased",
+    "mrr_biased": "MRR biased",
+    "auc_bidirectional": "AUC bidir.",
+    "average_precision_bidirectional": "AP bidir.",
+    "mrr_bidirectional": "MRR bidir.",
     "ece": "ECE",
     "nmi": "NMI",
     "ari": "ARI",
@@ -361,7 +369,8 @@ def print_inspection(found: Mapping[str, Any]) -> None:
     )
     rows = [
         ("nodes", f"{found['n_nodes']:,} ({found['isolated']:,} without an edge)"),
-        ("edges", f"{found['n_edges']:,} ({'directed' if found['directed'] else 'undirected'})"),
+        ("edges", f"{found['n_edges']:,} ({found['kind']})"),
+        *_kind_rows(found),
         ("rows", f"{found['rows']:,} = {rows_words}"),
         ("density", f"{found['density']:.3g}"),
         (
@@ -376,14 +385,32 @@ def print_inspection(found: Mapping[str, Any]) -> None:
         ("weights", "none" if found["weights"] is None else _range(*found["weights"])),
         ("features", _features_words(found["features"])),
         ("labels", _labels_words(found["labels"])),
-        *_plan_rows(found["plan"]),
+        *_plan_rows(found["plan"], found["kind"]),
     ]
     print_table(["graph", "figure"], rows)
 
 
-def _plan_rows(plan: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def _kind_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What only some kinds of graphs have: types, times, signs and a meaning of weights."""
+    rows = []
+    if found["types"] is not None:
+        for part in ("nodes", "edges"):
+            numbers = found["types"][part].items()
+            words = ", ".join(f"{name} {number:,}" for name, number in numbers)
+            rows.append((f"{part} by type", words))
+    if found["times"] is not None:
+        rows.append(("times", _range(*found["times"])))
+    if found["signs"] is not None:
+        words = ", ".join(f"{number:,} {sign}" for sign, number in found["signs"].items())
+        rows.append(("signs", words))
+    if found["weight_means"] != "propagation":
+        rows.append(("weights mean", found["weight_means"]))
+    return rows
+
+
+def _plan_rows(plan: Mapping[str, Any] | None, kind: Kind) -> list[tuple[str, str]]:
     if plan is None:
-        return [("fit", "not as it is: models take undirected graphs (--undirected)")]
+        return [("fit", f"models take no {kind} graph{INSTEAD[kind]}")]
     return [
         ("preset", f"{plan['preset']} ({plan['why']})"),
         ("held out", _held_out_words(plan)),
@@ -472,8 +499,10 @@ def scores_words(metrics: Mapping[str, float | None]) -> str:
 def _title(metric: str) -> str:
     if metric.startswith("precision@"):
         return metric.replace("precision", "P")
-    if metric.startswith("hits_open@"):
-        return metric.replace("hits_open", "Hits open")
+    if metric.startswith("ndcg@"):
+        return metric.replace("ndcg", "NDCG")
+    if metric.startswith("hits_"):
+        return metric.replace("hits_", "Hits ")
     return METRIC_TITLES.get(metric, metric.title())
 
 
@@ -562,7 +591,10 @@ def print_split(split: Split, *, json: bool) -> None:
     made = split.settings
     if json:
         proportions = made.proportions
-        about = {"protocol": made.protocol, "proportions": proportions, "negatives": made.negatives}
+        about: dict[str, Any] = {"protocol": made.protocol, "proportions": proportions}
+        about |= {"negatives": made.negatives, "order": made.order or "random"}
+        for name in parts:
+            numbers[name] |= {"reversed": split.n_reversed[name], "tied": split.n_tied[name]}
         print_json({**about, "seed": split.seed, "parts": numbers})
         return
     print_table(

@@ -240,11 +240,11 @@ def test_columns_of_edges_can_be_named(frame: Maker, caplog: pytest.LogCaptureFi
     assert "a guess: vgae.as_graph(..., source=..., target=...) names others" in caplog.text
 
 
-@pytest.mark.parametrize("option", ["source", "target", "weight", "bipartite"])
+@pytest.mark.parametrize("option", ["source", "target", "weight", "time"])
 def test_options_of_tables_are_refused_with_other_objects(option: str) -> None:
     for data in ([("a", "b")], sparse.csr_array(np.eye(2)), Graph.from_pairs([("a", "b")])):
         with pytest.raises(InputError, match=f"{option}: makes no sense with a"):
-            as_graph(data, **{option: True if option == "bipartite" else 1})  # type: ignore[arg-type]
+            as_graph(data, **{option: 1})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def check_biogrid(case: Case) -> None:
 def check_user_item(case: Case) -> None:
     graph = case.graph()
     has_edges(graph, named("u", "i"))
-    assert (graph.n_nodes, graph.n_edges) == (120, 80)
+    assert (graph.n_nodes, graph.n_edges, graph.kind) == (120, 80, "bipartite")
     case.says("two kinds of nodes, by its column names")
 
 
@@ -155,11 +155,14 @@ def check_ratings(case: Case) -> None:
     merged = case.graph()
     case.warns("both columns use the same numbers (40), and column 3 looks like ratings")
     assert (merged.n_nodes, rows(merged)) == (40, 80)
-    has_edges(case.graph(bipartite=True), _ratings("target:"))
+    graph = case.graph(bipartite=True)
+    has_edges(graph, _ratings("target:"))
+    assert (graph.kind, graph.type_names) == ("bipartite", ("source", "target"))
 
 
 def check_konect(case: Case) -> None:
     has_edges(case.graph(), _ratings("target:"))
+    assert case.graph().kind == "bipartite"
     case.warns("two kinds of nodes, with 40 ids in common: ids are written 'source:1', 'target:4'")
     assert case.graph(bipartite=False).n_nodes == 40
 
@@ -194,8 +197,10 @@ def check_float_ids(case: Case) -> None:
 
 def check_signed(case: Case) -> None:
     case.refused(
-        "line 2: column 'weight' holds -10, a negative weight; signed graphs are not supported yet"
+        r"line 2: column 'weight' holds -10, a negative weight; --signed \(signed=True\) reads a "
+        "signed graph; otherwise remove such rows"
     )
+    case.refused("line 12: column 'weight' holds 0, which has no sign; remove rows", signed=True)
 
 
 def check_decimal_commas(case: Case) -> None:

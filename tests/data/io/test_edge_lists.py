@@ -86,7 +86,7 @@ def test_everything_dropped_or_merged_is_said(
         ("source,target,weight\na,b,1\nb,c,inf\n", "line 3: column 'weight' holds 'inf'"),
         (
             "source,target,weight\na,b,-1\n",
-            "line 2: column 'weight' holds -1, a negative weight; signed",
+            "line 2: column 'weight' holds -1, a negative weight; --signed",
         ),
         ("source,target,weight\na,b,heavy\n", "'heavy', not a finite number"),
         ("source,target\n", "has a header but no edges"),

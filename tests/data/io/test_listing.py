@@ -25,7 +25,7 @@ def listed(
 
 
 def test_nodes_keep_their_order_and_every_edge_is_a_row() -> None:
-    graph = listed("c", "a", "b", edges=("ca", "ac", "ca", "bb")).graph(directed=False)
+    graph = listed("c", "a", "b", edges=("ca", "ac", "ca", "bb")).graph("undirected")
     assert graph.ids.tolist() == ["c", "a", "b"]
     assert graph.edges.tolist() == [[0, 1]]
     cleaning = graph.cleaning
@@ -37,7 +37,7 @@ def test_a_node_may_be_listed_after_its_edges(caplog: pytest.LogCaptureFixture) 
     assert listing.n_listed == 1
     listing.node("b", 9)
     assert listing.n_listed == 2
-    assert listing.graph(directed=False).ids.tolist() == ["a", "b", "c"]
+    assert listing.graph("undirected").ids.tolist() == ["a", "b", "c"]
     assert "graph.gml: added 1 node that only edges name, such as 'c'" in caplog.text
     with pytest.raises(InputError, match="line 10: a second node with the id 'b'; keep one"):
         listing.node("b", 10)
@@ -88,9 +88,9 @@ def test_weights_must_be_positive_and_finite(text: object) -> None:
 
 
 def test_edges_without_a_weight_weigh_one(caplog: pytest.LogCaptureFixture) -> None:
-    assert listed("a", "b", edges=("ab",)).graph(directed=False).weights is None
+    assert listed("a", "b", edges=("ab",)).graph("undirected").weights is None
     assert not caplog.text
-    graph = listed("a", "b", "c", edges=("ab", "bc"), weights=(3, None)).graph(directed=False)
+    graph = listed("a", "b", "c", edges=("ab", "bc"), weights=(3, None)).graph("undirected")
     assert graph.weights is not None
     assert graph.weights.tolist() == [3, 1]
     assert "graph.gml: 1 edge has no weight; 1 is used" in caplog.text
@@ -107,7 +107,7 @@ def test_empty_ids_are_refused() -> None:
 def test_undirected_edges_of_a_directed_graph_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     listing = listed("a", "b", edges=("ab", "ba"))
     listing.edge("a", "b", None, 3, directed=True)
-    graph = listing.graph(directed=True)
+    graph = listing.graph("directed")
     assert graph.edges.tolist() == [[0, 1], [1, 0]]
     assert "2 edges are undirected; read as running from source to target" in caplog.text
 
@@ -119,6 +119,6 @@ def test_only_some_of_many_unused_attributes_are_named(caplog: pytest.LogCapture
     listing.not_used("edge", "x0")
     listing.not_used("edge", "x0")
     with caplog.at_level("INFO", logger="vgae"):
-        listing.graph(directed=False)
+        listing.graph("undirected")
     assert "not used: 'x0' of 2 edges, 'x0' of 1 node, " in caplog.text
     assert caplog.text.rstrip().endswith("'x6' of 1 node and 4 more")

@@ -116,9 +116,9 @@ def test_asymmetric_matrices_are_merged_and_counted(
     [
         (
             lines(across=NAMES, down=NAMES).replace("3", "-3", 1),
-            "line 4: column 'dan' holds -3; signed",
+            "line 4: column 'dan' holds -3; --signed",
         ),
-        (lines().replace("3", "-3", 1), "line 3: column 4 holds -3; signed graphs"),
+        (lines().replace("3", "-3", 1), "line 3: column 4 holds -3; --signed"),
         (
             lines(across=NAMES, down=NAMES).replace("3", "", 1),
             "line 4: column 'dan' is empty; an adj",

@@ -101,7 +101,7 @@ def test_damaged_and_newer_files_are_refused(tmp_path: Path, karate: Graph) -> N
     with pytest.raises(InputError, match="no such file"):
         load_split(tmp_path / "none.npz", karate)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vgae.data.split.archive.FORMAT_VERSION", 3)
+        patch.setattr("vgae.data.split.archive.FORMAT_VERSION", 4)
         save_split(split_edges(karate, seed=0), path)
     with pytest.raises(InputError, match="newer"):
         load_split(path, karate)

@@ -89,7 +89,6 @@ def test_negatives_are_uniform() -> None:
         (Graph.from_edges([(0, 1)]), {}, "too few to hold out 0.05 of them for validation"),
         (Graph.from_edges([(0, 1), (2, 3)]), {"validation": 0.5, "test": 0.5}, "none to train on"),
         (random_graph(12, 1.0, 0), {}, "0 pairs without an edge"),
-        (Graph.from_edges([(0, 1)], directed=True), {}, "directed"),
     ],
 )
 def test_graphs_that_cannot_be_split(

@@ -178,9 +178,23 @@ def test_every_mistake_names_its_row(parts: dict[str, Any], said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_graph_or_directed_is_refused() -> None:
+def test_what_is_no_graph_is_refused() -> None:
     with pytest.raises(InputError, match="split: graph is list, not a Graph"):
         Split.from_pairs([("a", "b")], test=[("a", "b")])  # type: ignore[arg-type]
-    arrows = Graph.from_pairs([("a", "b"), ("b", "c")], directed=True)
-    with pytest.raises(InputError, match="directed graph cannot be split"):
-        Split.from_pairs(arrows, test=[("a", "b")])
+
+
+def test_pairs_of_a_directed_graph_have_a_direction() -> None:
+    arrows = Graph.from_pairs([("a", "b"), ("b", "a"), ("b", "c")], directed=True)
+    split = Split.from_pairs(arrows, test=[("a", "b")], test_negatives=[("c", "b")])
+    assert split.train.edges.tolist() == [[1, 0], [1, 2]]
+    assert split.n_reversed == {"validation": 0, "test": 1}
+    with pytest.raises(InputError, match=r"test, row 0: \('c', 'b'\) is not an edge"):
+        Split.from_pairs(arrows, test=[("c", "b")])
+
+
+def test_negatives_join_types_that_edges_join() -> None:
+    graph = Graph.from_pairs([("ann", "tea"), ("bob", "tea"), ("bob", "jam")], kind="bipartite")
+    drawn = Split.from_pairs(graph, test=[("tea", "bob")])
+    assert drawn.test.negatives.tolist() == [[0, 2]]  # ann and jam: the only one
+    with pytest.raises(InputError, match="test_negatives, row 0: .'ann', 'bob'. joins types"):
+        Split.from_pairs(graph, test=[("tea", "bob")], test_negatives=[("ann", "bob")])

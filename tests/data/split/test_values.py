@@ -99,10 +99,13 @@ def test_a_split_cannot_lie_whoever_makes_it(karate: Graph) -> None:
         ({"validation": None}, "validation is NoneType, not HeldOut"),
         ({"graph": karate.adjacency}, "graph is csr_array, not a Graph"),
         ({"train": None}, "train is NoneType, not a Graph"),
-        ({"train": named}, "the training graph has other nodes or features than the whole graph"),
-        ({"train": train.with_features(np.ones((34, 1)))}, "has other nodes or features"),
+        (
+            {"train": named},
+            "the training graph has other nodes, types or features than the whole graph",
+        ),
+        ({"train": train.with_features(np.ones((34, 1)))}, "has other nodes, types or features"),
         ({"train": plain}, "other edge weights than the whole"),
-        ({"train": replace(train, directed=True)}, "a directed graph cannot be split"),
+        ({"train": replace(train, kind="directed")}, "training graph is directed, but"),
         ({"settings": SplitSettings()}, "7 validation and 7 test edges of 78 are not the 0.05 and"),
         ({"settings": SplitSettings(validation=0.109, test=0.1)}, "7 validation .* not the 0.109"),
         (

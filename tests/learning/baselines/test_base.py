@@ -74,7 +74,10 @@ def test_settings_that_depend_on_the_graph_are_filled_in_for_the_fit_alone(
 @pytest.mark.parametrize(
     ("graph", "said"),
     [
-        (Graph.from_edges([(0, 1)], directed=True), "recorder: takes undirected graphs"),
+        (
+            Graph.from_edges([(0, 1)], weights=[-1], kind="signed"),
+            "recorder: takes undirected, bipartite and directed graphs, and this one is signed",
+        ),
         (Graph.from_edges([], n_nodes=3), "recorder: the training graph has no edges"),
         (Graph.from_edges([(0, 1)], n_nodes=101), "recorder: takes up to 100 nodes"),
     ],

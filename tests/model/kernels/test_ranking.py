@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from graphs import dense, graphs, random_graph
+from graphs import dense, graph_of, graphs, random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vgae.model.kernels.ranking as ranking
 from vgae.data.graph import Graph
-from vgae.model.kernels import count_reaching, top_pairs, top_partners
+from vgae.model.kernels import count_reaching, count_rivals, top_pairs, top_partners
 
 
 def brute_force(vectors: np.ndarray, graph: Graph, k: int) -> list[tuple[int, int]]:
@@ -176,3 +176,48 @@ def test_searches_find_the_same_on_any_number_of_threads() -> None:
     finally:
         torch.set_num_threads(before)
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("kind", ["directed", "bipartite", "typed", "typed and directed"])
+@pytest.mark.parametrize("many_rounds", [False, True])
+def test_searches_look_at_pairs_that_can_be_edges(
+    kind: str, many_rounds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if many_rounds:
+        monkeypatch.setattr(ranking, "ROUND_LOGITS", 16)
+        monkeypatch.setattr(ranking, "SPARE_CANDIDATES", 1)
+    for seed, n_nodes in enumerate((1, 2, 9, 40, 700)):  # more than a tile of columns
+        graph = graph_of(kind, seed, n_nodes)
+        space, random = graph.pair_space, np.random.default_rng(seed)
+        left = random.integers(-2, 3, size=(n_nodes, 2)).astype("f4")
+        right = random.integers(-2, 3, size=(n_nodes, 2)).astype("f4") if space.ordered else left
+        logits, closed = left @ right.T, dense(graph)
+        every = space.pairs_of(space.every_code())
+        free = every[closed[tuple(every.T)] == 0]
+        value = logits[tuple(free.T)]
+        sides = {"known": graph.adjacency, "right": torch.from_numpy(right), "space": space}
+        order = np.lexsort((free[:, 1], free[:, 0], -value))
+        pairs, found = top_pairs(torch.from_numpy(left), 30, **sides)
+        assert pairs.tolist() == free[order[:30]].tolist()
+        assert found.tolist() == value[order[:30]].tolist()
+        levels = np.array([-1.0, 0.5, 4.0], np.float32)
+        counts = count_reaching(torch.from_numpy(left), levels, **sides)
+        reached = np.searchsorted(levels, value, side="right")
+        assert counts.tolist() == np.bincount(reached, minlength=4).tolist()
+        is_open = np.zeros((n_nodes, n_nodes), bool)
+        is_open[tuple(free.T)] = True
+        is_open |= False if space.ordered else is_open.T
+        nodes = random.permutation(n_nodes)[:9]
+        pairs, _ = top_partners(torch.from_numpy(left), nodes, 4, **sides)
+        best = [
+            (node, j)
+            for node in nodes.tolist()
+            for j in sorted(np.flatnonzero(is_open[node]), key=lambda j: (-logits[node, j], j))[:4]
+        ]
+        assert list(map(tuple, pairs.tolist())) == best
+        asked = np.concatenate([graph.edges[:20], free[:20]])
+        above, tied, number = count_rivals(torch.from_numpy(left), asked, **sides)
+        for place, (i, j) in enumerate(asked.tolist()):
+            rivals = logits[i, is_open[i] & (np.arange(n_nodes) != j)]
+            expected = (rivals > logits[i, j]).sum(), (rivals == logits[i, j]).sum(), len(rivals)
+            assert (above[place], tied[place], number[place]) == expected

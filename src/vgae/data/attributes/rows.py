@@ -119,16 +119,21 @@ class NodeRows:
                 f"{self.where}: node {shown(new[0])} would have no label; omit --isolated "
                 "(isolated=True)"
             )
-        union = np.concatenate([graph.ids, new])
-        places = np.arange(graph.n_nodes)
+        wider = graph.with_nodes(np.concatenate([graph.ids, new]))
+        order = np.arange(wider.n_nodes)
         if (graph.ids[:-1] < graph.ids[1:]).all():
-            union = np.sort(union)
-            places = np.searchsorted(union, graph.ids)
+            order = np.argsort(wider.ids)
+        types: Any = {}
+        if wider.node_types is not None:
+            types = {"node_types": wider.node_types[order], "type_names": wider.type_names}
         wider = Graph.from_edges(
-            places[graph.edges],
-            ids=union,
+            np.argsort(order)[graph.edges],
+            ids=wider.ids[order],
             weights=graph.weights,
-            directed=graph.directed,
+            kind=graph.kind,
+            times=graph.times,
+            weight_means=graph.weight_means,
+            **types,
         )
         return wider.with_cleaning(graph.cleaning).with_reading(graph.reading)
 

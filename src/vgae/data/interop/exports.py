@@ -32,20 +32,27 @@ logger = logging.getLogger(__name__)
 def to_scipy(graph: Graph) -> FloatCSR:
     """A copy of the adjacency, a SciPy CSR array of shape (n_nodes, n_nodes), float32.
 
-    Entries are edge weights, 1 in an unweighted graph. Ids, features and labels are left out.
+    Entries are edge weights, 1 in an unweighted graph. Ids, features and labels are left out. Of a
+    bipartite graph it is the part from the nodes of the first type to those of the second, shape
+    (n_left, n_right), which `Graph.from_scipy` with kind="bipartite" reads back.
 
     Examples
     --------
     >>> to_scipy(Graph.from_pairs([("a", "b")])).toarray().tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
+    if graph.kind == "bipartite":
+        left, right = (np.flatnonzero(graph.node_types == side) for side in (0, 1))
+        return sparse.csr_array(graph.adjacency[left][:, right])
     return graph.adjacency.copy()
 
 
 def to_networkx(graph: Graph) -> Any:
     """A NetworkX `Graph`, or `DiGraph`, with node ids and edge attribute "weight" if weighted.
 
-    Features and labels are left out.
+    Nodes of a bipartite graph have the attribute "bipartite", 0 or 1, as NetworkX's functions for
+    such graphs expect; nodes with types have the attribute "type". Edges with times have the
+    attribute "time". Features and labels are left out.
 
     Raises
     ------
@@ -60,18 +67,29 @@ def to_networkx(graph: Graph) -> Any:
     networkx = library("networkx")
     say_left_out(graph, "NetworkX", "features", "labels")
     made = networkx.DiGraph() if graph.directed else networkx.Graph()
-    made.add_nodes_from(graph.ids.tolist())
-    columns = [column.tolist() for column in edge_columns(graph).values()]
-    add = made.add_edges_from if graph.weights is None else made.add_weighted_edges_from
-    add(zip(*columns, strict=True))
+    names = graph.ids.tolist()
+    made.add_nodes_from(names)
+    if graph.node_types is not None:
+        types = graph.node_types.tolist()
+        attributes = {"type": [graph.type_names[kind] for kind in types]}
+        if graph.kind == "bipartite":
+            attributes["bipartite"] = types
+        for attribute, values in attributes.items():
+            networkx.set_node_attributes(made, dict(zip(names, values, strict=True)), attribute)
+    columns = {name: column.tolist() for name, column in edge_columns(graph).items()}
+    ends = list(zip(columns.pop("source"), columns.pop("target"), strict=True))
+    made.add_edges_from(ends)
+    for attribute, values in columns.items():
+        networkx.set_edge_attributes(made, dict(zip(ends, values, strict=True)), attribute)
     return made
 
 
 def to_igraph(graph: Graph) -> Any:
     """An igraph `Graph` with vertex attribute "name" (ids) and edge attribute "weight".
 
-    Ids that are the row numbers 0 .. n_nodes - 1 are igraph's own and become no names. Features
-    and labels are left out.
+    Nodes of a bipartite graph have the attribute "type", False or True, as igraph's functions for
+    such graphs expect. Ids that are the row numbers 0 .. n_nodes - 1 are igraph's own and become no
+    names. Features and labels are left out.
 
     Raises
     ------
@@ -88,6 +106,8 @@ def to_igraph(graph: Graph) -> Any:
     made = igraph.Graph(n=graph.n_nodes, edges=graph.edges.tolist(), directed=graph.directed)
     if not graph.ids_are_rows:
         made.vs["name"] = graph.ids.tolist()
+    if graph.kind == "bipartite" and graph.node_types is not None:
+        made.vs["type"] = graph.node_types.astype(bool).tolist()
     if graph.weights is not None:
         made.es["weight"] = graph.weights.tolist()
     return made
@@ -148,7 +168,9 @@ def to_pyg(graph: Graph) -> Any:
 
     `edge_index` holds an undirected edge in both directions; `edge_weight` is there if the graph is
     weighted, `x` if it has features (a sparse COO tensor where they are sparse), `y` if it has
-    labels. Ids are `node_ids`. Text ids and labels are lists, others are tensors.
+    labels. Ids are `node_ids`. Text ids and labels are lists, others are tensors. A bipartite graph
+    becomes a `HeteroData` with both types of nodes and the edges from the first to the second;
+    types of another graph are `node_type`, places in `type_names`.
 
     Raises
     ------
@@ -163,21 +185,48 @@ def to_pyg(graph: Graph) -> Any:
     ...     print(to_pyg(Graph.from_pairs([("a", "b"), ("b", "c")])))
     Data(edge_index=[2, 4], num_nodes=3, node_ids=[3])
     """
+    data = library("torch_geometric", "torch-geometric").data
+    if graph.kind == "bipartite":
+        return _two_sides(graph, data.HeteroData())
     import torch
 
-    parts = {
-        "edge_index": torch.from_numpy(_arcs(graph)),
-        "num_nodes": graph.n_nodes,
-        "node_ids": _tensor_or_list(graph.ids),
-    }
+    parts = _of_nodes(graph, np.arange(graph.n_nodes))
+    parts["edge_index"] = torch.from_numpy(_arcs(graph))
     if graph.weights is not None:
         parts["edge_weight"] = torch.from_numpy(graph.adjacency.data.copy())
+    if graph.node_types is not None:
+        parts["node_type"] = torch.from_numpy(graph.node_types.copy())
+        parts["type_names"] = list(graph.type_names)
+    order = ("edge_index", "num_nodes", "node_ids")
+    return data.Data(**{name: parts.pop(name) for name in order}, **parts)
+
+
+def _two_sides(graph: Graph, made: Any) -> Any:
+    """The two types of nodes of a bipartite graph, with the edges from the first to the second."""
+    import torch
+
+    edges = to_scipy(graph).tocoo()
+    link = made[graph.type_names[0], "to", graph.type_names[1]]
+    link.edge_index = torch.from_numpy(np.stack([edges.row, edges.col]).astype(np.int64))
+    if graph.weights is not None:
+        link.edge_weight = torch.from_numpy(edges.data.copy())
+    for side, name in enumerate(graph.type_names):
+        for part, values in _of_nodes(graph, np.flatnonzero(graph.node_types == side)).items():
+            setattr(made[name], part, values)
+    return made
+
+
+def _of_nodes(graph: Graph, nodes: NDArray[np.int64]) -> dict[str, Any]:
+    """What PyTorch Geometric keeps of some nodes."""
+    import torch
+
+    parts = {"num_nodes": len(nodes), "node_ids": _tensor_or_list(graph.ids[nodes])}
     if graph.labels is not None:
-        parts["y"] = _tensor_or_list(graph.labels)
+        parts["y"] = _tensor_or_list(graph.labels[nodes])
     if isinstance(graph.features, np.ndarray):
-        parts["x"] = torch.from_numpy(graph.features.copy())
+        parts["x"] = torch.from_numpy(graph.features[nodes])
     elif graph.features is not None:
-        entries = graph.features.tocoo()
+        entries = graph.features[nodes].tocoo()
         parts["x"] = torch.sparse_coo_tensor(
             torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64)),
             torch.from_numpy(entries.data.copy()),
@@ -185,7 +234,7 @@ def to_pyg(graph: Graph) -> Any:
             is_coalesced=True,
             check_invariants=True,
         )
-    return library("torch_geometric", "torch-geometric").data.Data(**parts)
+    return parts
 
 
 def to_dgl(graph: Graph) -> Any:
@@ -250,16 +299,19 @@ def to_anndata(graph: Graph) -> Any:
 
 
 def edge_columns(graph: Graph) -> dict[str, NDArray[Any]]:
-    """Ids of both ends of each edge and, if the graph is weighted, its weight.
+    """Ids of both ends of each edge and, where there are any, its weight and its time.
+
+    Of a bipartite graph, all sources are of the first type.
 
     Examples
     --------
     >>> edge_columns(Graph.from_pairs([("a", "b")]))["target"].tolist()
     ['b']
     """
-    source, target = graph.ids[graph.edges].T
-    weights = {} if graph.weights is None else {"weight": graph.weights}
-    return {"source": source, "target": target, **weights}
+    source, target = graph.ids[graph.from_first_type(graph.edges)].T
+    further = {"weight": graph.weights, "time": graph.times}
+    found = {name: values for name, values in further.items() if values is not None}
+    return {"source": source, "target": target, **found}
 
 
 def _edge_list(graph: Graph, library: str) -> dict[str, NDArray[Any]]:

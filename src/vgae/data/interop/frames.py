@@ -18,6 +18,7 @@ from vgae.data.attributes import IndexKind
 from vgae.data.ends import is_row_number, kind_prefixes, two_kinds
 from vgae.data.graph import Graph, count
 from vgae.data.ids import IdArray, as_ids
+from vgae.data.kinds import Kind
 from vgae.data.reading import Column
 from vgae.data.tables import SEEN_ROWS, Table, as_text_rows, edge_columns
 from vgae.ground.errors import InputError, shown
@@ -77,8 +78,9 @@ def graph_of_frame(
     source: str | int | None = None,
     target: str | int | None = None,
     weight: str | int | None = None,
+    time: str | int | None = None,
     bipartite: bool | None = None,
-    directed: bool = False,
+    kind: Kind = "undirected",
 ) -> Graph:
     """The graph of a data frame with an edge per row; see `as_graph` for the parameters.
 
@@ -94,15 +96,23 @@ def graph_of_frame(
     Graph(2 nodes, 1 edge, no features)
     """
     table = frame.table
-    reading = edge_columns(table, source=source, target=target, weight=weight)
+    reading = edge_columns(table, source=source, target=target, weight=weight, time=time)
     ends = (_id_cells(table, reading.source.place), _id_cells(table, reading.target.place))
     if bipartite or (
         bipartite is None and two_kinds(table.names, reading.source.place, reading.target.place)
     ):
         ends = _apart(table, (reading.source, reading.target), ends)
+        kind = "bipartite" if kind == "undirected" else kind
     weights = None if reading.weight is None else frame_numbers(table, reading.weight.place)
+    times = None
+    if reading.time is not None:
+        times = table.times(reading.time.place, _cells(table, reading.time.place))
     try:
-        graph = Graph.from_pairs(ends, weights=weights, directed=directed)
+        graph = Graph.from_pairs(ends, weights=weights, times=times, kind=kind)
+        if kind == "bipartite":
+            places = reading.source.place, reading.target.place
+            names = [name.removesuffix(":") for name in kind_prefixes(table.names, *places)]
+            graph = graph.with_types(graph.node_types, names, bipartite=True)
     except InputError as error:
         raise InputError(f"{table.path}: {error}") from None
     return graph.with_reading(reading)

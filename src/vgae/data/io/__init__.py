@@ -13,6 +13,7 @@ from vgae.data.graph import Graph
 from vgae.data.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.data.io.features import read_new_features, with_features_from
 from vgae.data.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
+from vgae.data.io.node_types import with_types_from
 from vgae.data.io.split_tables import check_split_folder, read_split, write_split
 from vgae.data.io.standard_input import STANDARD_INPUT, input_file
 from vgae.data.io.vectors import (
@@ -21,6 +22,7 @@ from vgae.data.io.vectors import (
     vector_columns,
     write_vectors,
 )
+from vgae.data.kinds import Kind, WeightMeans, check_signs, graph_kind
 from vgae.data.tables import inner_suffix
 from vgae.ground.errors import InputError
 from vgae.ground.files import local_path
@@ -60,8 +62,12 @@ def read_graph(
     comment: str | None = None,
     drop_incomplete: bool = False,
     isolated: bool = False,
+    time: str | int | None = None,
     directed: bool = False,
     bipartite: bool | None = None,
+    signed: bool = False,
+    types: str | Path | None = None,
+    weight_means: WeightMeans | None = None,
     integer_ids: bool = False,
     attributes: Mapping[str, str] | None = None,
     standardize: bool = False,
@@ -104,13 +110,25 @@ def read_graph(
     isolated
         Whether nodes that are only in `features` join the graph as nodes without edges; by
         default they are an error.
+    time
+        Column of the times of edges, numbers or dates; by default none. Of an edge in several rows
+        the earliest counts. Edges with times are split by time, see `vgae.split_edges`.
     directed
         Whether an edge has a direction.
     bipartite
-        Whether the two columns hold nodes of two kinds, such as users and items. Ids that are in
-        both columns are then two nodes: every id is prefixed with the name of its column, as in
-        "user_id:1" and "item_id:1" ("source:1" and "target:1" without a header). By default true
-        where the names of the columns (user and item, ...) or a first line "% bip" say so.
+        Whether the two columns hold nodes of two types, such as users and items, with edges between
+        the two types only. Ids that are in both columns are then two nodes: every id is prefixed
+        with the name of its column, as in "user_id:1" and "item_id:1" ("source:1" and "target:1"
+        without a header). By default true where the names of the columns (user and item, ...) or a
+        first line "% bip" say so, or a matrix is not square. Other files need `types` for this.
+    signed
+        Whether weights may be negative, and their signs are what edges mean.
+    types
+        A file with a column of node ids and one of types, or the name of a column of `features`.
+        Only types that some edge joins are taken to be joined by edges.
+    weight_means
+        What weights mean: "propagation" (the default), "count", "value" or "confidence"; see
+        `Graph`.
     integer_ids
         Whether ids such as "3.0", integers that became floats, are read as integers.
     attributes, standardize, missing
@@ -145,6 +163,7 @@ def read_graph(
     ('from', 'to', False)
     """
     path = _checked_path(path, "path", "vgae.as_graph(data)")
+    kind = graph_kind(directed=directed, bipartite=bipartite, signed=signed)
     if features is not None:
         features = _checked_path(
             features, "features", "vgae.as_graph(vgae.read_graph(path), features=...)"
@@ -163,6 +182,7 @@ def read_graph(
         "delimiter": delimiter,
         "quote": quote,
         "comment": comment,
+        "time": time,
     }
     suffix = inner_suffix(path)
     if suffix in GRAPH_FORMATS:
@@ -171,20 +191,20 @@ def read_graph(
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
         for name, is_set in (
             ("drop-incomplete", drop_incomplete),
-            ("bipartite", bipartite),
             ("integer-ids", integer_ids),
         ):
             if is_set:
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
         with most_bytes(max_bytes):
-            graph = read_format(path, directed=directed)
+            graph = _of_format(path, kind, bipartite=bipartite, has_types=types is not None)
     else:
         with most_bytes(max_bytes):
             graph = read_edges(
                 path,
                 drop_incomplete=drop_incomplete,
-                directed=directed,
-                bipartite=bipartite,
+                kind="undirected" if kind == "bipartite" else kind,
+                # With types, it is they that tell the two sides.
+                bipartite=None if bipartite and types is not None else bipartite,
                 integer_ids=integer_ids,
                 **columns,
             )
@@ -201,8 +221,39 @@ def read_graph(
                 standardize=standardize,
                 missing=missing,
             )
+    if types is not None:
+        with most_bytes(max_bytes):
+            graph = with_types_from(
+                graph,
+                types,
+                features=None if features is None else Path(features),
+                bipartite=kind == "bipartite",
+                integer_ids=integer_ids,
+            )
+    check_signs(graph, str(path))
+    if weight_means is not None:
+        try:
+            graph = graph.with_weight_means(weight_means)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)
+    return graph
+
+
+def _of_format(path: Path, kind: Kind, *, bipartite: bool | None, has_types: bool) -> Graph:
+    """The graph of a file in another format than a table."""
+    graph = read_format(path, kind="undirected" if kind == "bipartite" else kind)
+    if graph.kind == "bipartite" and bipartite is False:
+        raise InputError(
+            f"{path}: a matrix that is not square has two kinds of nodes; omit --no-bipartite "
+            "(bipartite=False)"
+        )
+    if kind == "bipartite" and graph.kind != "bipartite" and not has_types:
+        raise InputError(
+            f"{path}: does not say which nodes are on which side of a bipartite graph; give the "
+            "type of each node (--types, types=)"
+        )
     return graph
 
 

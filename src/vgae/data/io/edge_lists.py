@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vgae.data.ends import is_number, named_ends
+from vgae.data.ends import is_number, kind_prefixes, named_ends
 from vgae.data.graph import Graph
 from vgae.data.ids import IdArray, NodeId, as_ids, number_ids, unknown_node
 from vgae.data.io.id_columns import IdColumns
 from vgae.data.io.relations import has_relations, read_relations
 from vgae.data.io.squares import read_square
 from vgae.data.io.two_kinds import as_known, tell_kinds_apart
+from vgae.data.kinds import Kind
 from vgae.data.reading import Reading
 from vgae.data.tables import Table, edge_columns, open_table
 from vgae.ground.errors import InputError, shown
@@ -27,6 +29,9 @@ from vgae.ground.files import local_path
 __all__ = ["looks_like_header", "pair_rows", "read_edges", "read_new_edges", "read_pairs"]
 
 logger = logging.getLogger("vgae.data.io")
+
+DIRECTED = re.compile(r"%\s*asym\b")
+"""The first line of KONECT's files with directed edges."""
 
 
 def read_edges(
@@ -40,11 +45,15 @@ def read_edges(
     quote: str | None = None,
     comment: str | None = None,
     drop_incomplete: bool = False,
-    directed: bool = False,
+    time: str | int | None = None,
+    kind: Kind = "undirected",
     bipartite: bool | None = None,
     integer_ids: bool = False,
 ) -> Graph:
     r"""Read a table with one edge per row; see `vgae.read_graph` for the parameters.
+
+    Two columns that hold nodes of two kinds make a bipartite graph, unless another `kind` is asked
+    for.
 
     Raises
     ------
@@ -64,36 +73,44 @@ def read_edges(
         "header": header, "delimiter": delimiter, "quote": quote, "comment": comment
     }  # fmt: skip
     if has_relations(path):
-        refused = {"source": source, "target": target, **marks}
+        refused = {"source": source, "target": target, "time": time, **marks}
         table, alone = read_relations(path, weight=weight, refused=refused)
         weight = None
     else:
         table = open_table(path, guess_header=looks_like_header, **marks)
-        if source is None and target is None and weight is None and not bipartite:
-            graph = read_square(table, directed=directed)
+        if all(option is None for option in (source, target, weight, time)) and not bipartite:
+            graph = read_square(table, kind=kind)
             if graph is not None:
                 return graph
-    reading = edge_columns(table, source=source, target=target, weight=weight)
-    _say_direction(table, directed=directed)
-    ids, weight_cells = _read_columns(table, reading, integer_ids=integer_ids)
+    reading = edge_columns(table, source=source, target=target, weight=weight, time=time)
+    _say_direction(table, directed=kind == "directed")
+    ids, weight_cells, time_cells = _read_columns(table, reading, integer_ids=integer_ids)
     n_rows = len(ids.codes[0])
     if n_rows == 0 and not alone:
         raise _no_rows(table, "edges")
     if not drop_incomplete:
         ids.check_complete("--drop-incomplete (drop_incomplete=True) drops such rows")
     ids = ids.complete()
-    weights = _positive_weights(table, reading, weight_cells)
-    if weights is not None and ids.rows is not None:
-        weights = weights[ids.rows]
-    del weight_cells
+    weights = _edge_weights(table, reading, weight_cells, signed=kind == "signed")
+    times = None if reading.time is None else table.times(reading.time.place, time_cells)
+    if ids.rows is not None:
+        weights, times = (None if cells is None else cells[ids.rows] for cells in (weights, times))
+    del weight_cells, time_cells
     ids = ids.joined_by(alone).checked(integer_ids=integer_ids)
-    ids = tell_kinds_apart(table, ids, bipartite=bipartite)
+    ids, two_kinds = tell_kinds_apart(table, ids, bipartite=bipartite)
     names, places = number_ids(ids.values, ids.used)
     pairs = np.stack([places[column] for column in ids.codes[:2]], axis=1)
     n_incomplete = n_rows - len(pairs)
     del ids, places
+    sides: Any = {"kind": kind}
+    if two_kinds and kind == "undirected":
+        side = np.zeros(len(names), dtype=np.int64)  # a node in no row is of the first kind
+        side[pairs[:, 1]] = 1
+        prefixes = kind_prefixes(table.names, reading.source.place, reading.target.place)
+        type_names = [prefix.removesuffix(":") for prefix in prefixes]
+        sides = {"kind": "bipartite", "node_types": side, "type_names": type_names}
     try:
-        graph = Graph.from_edges(pairs, weights=weights, ids=names, directed=directed)
+        graph = Graph.from_edges(pairs, weights=weights, times=times, ids=names, **sides)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     graph = graph.with_cleaning(replace(graph.cleaning, incomplete=n_incomplete))
@@ -136,9 +153,9 @@ def read_new_edges(
     """
     table = open_table(local_path(path), guess_header=_unlike_nodes_of(known))
     reading = edge_columns(table, has_options=False)
-    ids, weight_cells = _read_columns(table, reading)
+    ids, weight_cells, _ = _read_columns(table, reading)
     ids = as_known(table, ids.check_complete().checked(), known)
-    weights = _positive_weights(table, reading, weight_cells)
+    weights = _edge_weights(table, reading, weight_cells, signed=known.kind == "signed")
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
 
@@ -195,7 +212,7 @@ def pair_rows(
     """
     table = open_table(path, header=header, guess_header=_unlike_nodes_of(graph))
     reading = edge_columns(table, what="pairs", has_options=False, logged=logged)
-    ids, _ = _read_columns(table, reading)
+    ids, *_ = _read_columns(table, reading)
     ids = as_known(table, ids.check_complete().checked(), graph)
     if len(ids.codes[0]) == 0:
         raise _no_rows(table, "pairs")
@@ -272,17 +289,24 @@ def _no_rows(table: Table, noun: str) -> InputError:
 
 def _read_columns(
     table: Table, reading: Reading, *, integer_ids: bool = False
-) -> tuple[IdColumns, pa.ChunkedArray | None]:
-    """The ids of both ends and, as they stand, the weights."""
+) -> tuple[IdColumns, pa.ChunkedArray | None, pa.ChunkedArray | None]:
+    """The ids of both ends and, as they stand, the weights and the times."""
     ends = reading.source.place, reading.target.place
-    read = [*ends, *([] if reading.weight is None else [reading.weight.place])]
-    cells = table.read(read, encoded=set(ends))
+    further = [column for column in (reading.weight, reading.time) if column is not None]
+    cells = table.read([*ends, *(column.place for column in further)], encoded=set(ends))
     ids = IdColumns.of(table, ends, cells[:2], integer_ids=integer_ids)
-    return ids, None if reading.weight is None else cells[2]
+    weights = None if reading.weight is None else cells[2]
+    return ids, weights, None if reading.time is None else cells[-1]
 
 
 def _say_direction(table: Table, *, directed: bool) -> None:
     """Warn that arrows lose their direction; refuse those that would reverse directed edges."""
+    if not directed and table.text is not None and any(map(DIRECTED.match, table.text.remarks)):
+        logger.warning(
+            "%s: its first line says that edges have a direction, which is not kept; --directed "
+            "(directed=True) keeps it",
+            table.path,
+        )
     arrows = () if table.text is None else table.text.dialect.arrows
     if not any(mark in arrow for arrow in arrows for mark in "<>\u2190\u2192"):
         return
@@ -301,20 +325,24 @@ def _say_direction(table: Table, *, directed: bool) -> None:
         )
 
 
-def _positive_weights(
-    table: Table, reading: Reading, cells: pa.ChunkedArray | None
+def _edge_weights(
+    table: Table, reading: Reading, cells: pa.ChunkedArray | None, *, signed: bool
 ) -> NDArray[np.float64] | None:
+    """The weights of the rows, positive or, if signed, not 0."""
     if reading.weight is None:
         return None
     weights = table.numbers(reading.weight.place, cells)
-    bad = np.flatnonzero(weights.astype(np.float32) <= 0)
+    single = weights.astype(np.float32)
+    bad = np.flatnonzero(single == 0 if signed else single <= 0)
     if bad.size:
         row = int(bad[0])
         what = f"{table.place(row)}: {table.describe(reading.weight.place)} holds {weights[row]:g}"
+        if signed:
+            raise InputError(f"{what}, which has no sign; remove rows that are not edges")
         if weights[row] < 0:
             raise InputError(
-                f"{what}, a negative weight; signed graphs are not supported yet: remove such "
-                "rows, or name another column with --weight (weight=)"
+                f"{what}, a negative weight; --signed (signed=True) reads a signed graph; "
+                "otherwise remove such rows, or name another column with --weight (weight=)"
             )
         raise InputError(f"{what}, but a weight must be positive; remove rows that are not edges")
     return weights

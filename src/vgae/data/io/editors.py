@@ -14,6 +14,7 @@ from vgae.data.ids import NodeId
 from vgae.data.interop import to_networkx
 from vgae.data.io.listing import Listing
 from vgae.data.io.markup import read_gexf, read_graphml
+from vgae.data.kinds import Kind
 from vgae.ground.errors import InputError, shown
 
 __all__ = [
@@ -68,12 +69,12 @@ class Format(NamedTuple):
     --------
     >>> gml, handle = EDITOR_FORMATS[".gml"], io.BytesIO()
     >>> gml.write(Content(Graph.from_pairs([("a", "b")]), [], Path("graph.gml")), handle)
-    >>> gml.read(Stored([handle.getvalue()], Path("graph.gml")), False)
+    >>> gml.read(Stored([handle.getvalue()], Path("graph.gml")), "undirected")
     Graph(2 nodes, 1 edge, no features)
     """
 
     name: str
-    read: Callable[[Stored, bool], Graph]
+    read: Callable[[Stored, Kind], Graph]
     write: Callable[[Content, io.BytesIO], None]
     memory_per_byte: float
 
@@ -107,14 +108,14 @@ def listed_format(
     ...     for place, name in enumerate(b"".join(blocks).decode().split()):
     ...         listing.node(name, place)
     >>> names = listed_format("names", read, lambda content, handle: None, 8)
-    >>> names.read(Stored([b"ann bob"], Path("names.txt")), False).ids.tolist()
+    >>> names.read(Stored([b"ann bob"], Path("names.txt")), "undirected").ids.tolist()
     ['ann', 'bob']
     """
 
-    def reader(stored: Stored, directed: bool) -> Graph:
-        listing = Listing(stored.path, places=places)
+    def reader(stored: Stored, kind: Kind) -> Graph:
+        listing = Listing(stored.path, places=places, signed=kind == "signed")
         read(stored.blocks, listing)
-        return listing.graph(directed=directed)
+        return listing.graph(kind)
 
     return Format(name, reader, write, memory_per_byte)
 

@@ -34,7 +34,7 @@ from vgae.ground.errors import InputError, shown
 from vgae.ground.files import BAD_ARCHIVE, file_errors
 from vgae.ground.limits import TooMuchDataError, check_unpacked
 
-__all__ = ["read_new_features", "with_features_from"]
+__all__ = ["open_features", "read_new_features", "with_features_from"]
 
 logger = logging.getLogger("vgae.data.io")
 
@@ -79,7 +79,7 @@ def with_features_from(
         matrix = _read_matrix(path)
         return with_matrix(graph, matrix, where=str(path), edges=str(edges), isolated=isolated)
     guess = partial(_names_columns, path=path, known=graph, isolated=isolated)
-    table, columns, ids, advice = _open_features(
+    table, columns, ids, advice = open_features(
         path, guess, known=graph, header=header, integer_ids=integer_ids
     )
     hint = NO_HEADER if table.names is None and table.text is not None else ""
@@ -126,18 +126,18 @@ def read_new_features(
     """
     if encoding is None:
         guess = partial(_names_columns, path=path, isolated=True)
-        table, columns, ids, _ = _open_features(path, guess, header=header)
+        table, columns, ids, _ = open_features(path, guess, header=header)
         return ids, encode_later(None, table, columns)
     made = AttributeEncoding.parse(dict(encoding), where="attributes.json")
     known = {column.name for column in made.columns if column.name is not None}
     # The first table had no header if it has no names: nor has this one, unless that is sure.
-    table, columns, ids, _ = _open_features(
+    table, columns, ids, _ = open_features(
         path, lambda rows: bool(known) or _is_surely_header(rows), known, header=header
     )
     return ids, encode_later(encoding, table, columns)
 
 
-def _open_features(
+def open_features(
     path: Path,
     guess_header: Guess,
     attributes: Collection[str] = (),
@@ -146,10 +146,24 @@ def _open_features(
     header: bool | None,
     integer_ids: bool = False,
 ) -> tuple[Table, list[int], IdArray, Callable[[], str]]:
-    """A table of attributes: the columns that hold some, the node of each row, and advice.
+    r"""A table of attributes: the columns that hold some, the node of each row, and advice.
 
     A column that is one of the known `attributes` holds no ids, wherever it stands. The advice is
     for errors where most rows are not nodes of the `known` graph.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a row lacks a node id.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("node,age\nann,31\n")
+    >>> table, columns, ids, _ = open_features(path, lambda rows: True, header=None)
+    >>> columns, ids.tolist()
+    ([1], ['ann'])
     """
     table = open_table(path, header=header, guess_header=guess_header)
     share = None if known is None else partial(_share, table, known, integer_ids)

@@ -17,9 +17,9 @@ from scipy import sparse
 
 from vgae.data.adjacency import count
 from vgae.data.dialects import byte_stream
-from vgae.data.graph import Graph
+from vgae.data.graph import FloatCSR, Graph
 from vgae.data.ids import NodeId
-from vgae.data.interop.exports import edge_columns, say_left_out
+from vgae.data.interop.exports import edge_columns, say_left_out, to_scipy
 from vgae.data.io.arrays import check_rows, load_array, load_arrays, load_sparse
 from vgae.data.io.editors import (
     EDITOR_FORMATS,
@@ -30,6 +30,7 @@ from vgae.data.io.editors import (
     listed_format,
 )
 from vgae.data.io.json_graphs import PLACES, read_json, write_json
+from vgae.data.kinds import SIDES, Kind
 from vgae.data.tables import TABLE_SUFFIXES, inner_suffix, write_table
 from vgae.data.text import EMPTY
 from vgae.ground.errors import InputError, shown
@@ -53,7 +54,7 @@ NUMBERS = {
 CSR_PARTS = ("data", "indices", "indptr", "shape")
 
 
-def read_format(path: Path, *, directed: bool) -> Graph:
+def read_format(path: Path, *, kind: Kind) -> Graph:
     """Read a graph from a file in one of `GRAPH_FORMATS`.
 
     Raises
@@ -66,7 +67,7 @@ def read_format(path: Path, *, directed: bool) -> Graph:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "graph.npy")
     >>> np.save(path, np.array([[0, 1], [1, 2]]))
-    >>> read_format(path, directed=False)
+    >>> read_format(path, kind="undirected")
     Graph(3 nodes, 2 edges, no features)
     """
     form = GRAPH_FORMATS[inner_suffix(path)]
@@ -77,17 +78,17 @@ def read_format(path: Path, *, directed: bool) -> Graph:
             if not first:
                 raise InputError(f"{path}: {EMPTY}")
             blocks = chain([first], iter(lambda: stream.read(BLOCK_BYTES), b""))
-            graph = _read(form, Stored(blocks, path), directed=directed)
+            graph = _read(form, Stored(blocks, path), kind=kind)
     if graph.n_nodes == 0:
         raise InputError(f"{path}: holds no nodes; name a file that holds a graph")
     logger.info("%s: %s", path, form.name)
     return graph
 
 
-def _read(form: Format, stored: Stored, *, directed: bool) -> Graph:
+def _read(form: Format, stored: Stored, *, kind: Kind) -> Graph:
     """The graph, or an error of one line that names the file."""
     try:
-        return form.read(stored, directed)
+        return form.read(stored, kind)
     except (TooMuchDataError, OSError):
         raise
     except InputError as error:
@@ -130,7 +131,7 @@ def write_graph(
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "graph.gexf"
     >>> write_graph(Graph.from_pairs([("a", "b")]), path)
-    >>> read_format(path, directed=False).ids.tolist()
+    >>> read_format(path, kind="undirected").ids.tolist()
     ['a', 'b']
     """
     path = Path(path)
@@ -168,16 +169,29 @@ def _reason(error: Exception) -> str:
 # -------------------------------------------------------------------- matrices
 
 
-def _numbered(graph: Graph) -> Graph:
-    if not graph.ids_are_rows:
+def _matrix(graph: Graph) -> FloatCSR:
+    """The matrix of a graph: of a bipartite one, from one type of nodes to the other."""
+    if not (graph.ids_are_rows or graph.ids.tolist() == _ids_of_sides(graph)):
         raise InputError(
             "a matrix holds no node ids, and those of the graph are not 0, 1, 2, ...; write an "
             "edge list or GraphML"
         )
-    return graph
+    return to_scipy(graph)
 
 
-def _read_matrix_market(stored: Stored, directed: bool) -> Graph:
+def _ids_of_sides(graph: Graph) -> list[str]:
+    """The ids that the nodes of a bipartite graph have when it is read from a matrix."""
+    if graph.kind != "bipartite" or graph.node_types is None:
+        return []
+    made = np.empty(graph.n_nodes, dtype=object)
+    for kind, side in enumerate(SIDES):
+        members = np.flatnonzero(graph.node_types == kind)
+        made[members] = [f"{side}:{place}" for place in range(len(members))]
+    names: list[str] = made.tolist()
+    return names
+
+
+def _read_matrix_market(stored: Stored, kind: Kind) -> Graph:
     from scipy import io as scipy_io
 
     content = stored.whole() + b"\n"  # SciPy looks for the end of the last line
@@ -192,8 +206,8 @@ def _read_matrix_market(stored: Stored, directed: bool) -> Graph:
         raise InputError(f"declares {n_entries:,} entries, but holds fewer; the file is cut short")
     _check_entries(content, field)
     matrix = scipy_io.mmread(io.BytesIO(content))
-    graph = _from_stored(matrix, directed=directed)
-    if symmetry == "general" or directed:
+    graph = _from_stored(matrix, kind=kind)
+    if symmetry == "general" or kind == "directed":
         return graph
     # The file has one entry per edge; of its two in the matrix, one is on or below the diagonal.
     n_entries = int(np.count_nonzero(matrix.data[matrix.row >= matrix.col]))
@@ -219,28 +233,34 @@ def _check_entries(content: bytes, field: str) -> None:
 def _write_matrix_market(content: Content, handle: io.BytesIO) -> None:
     from scipy import io as scipy_io
 
-    graph = _numbered(content.graph)
+    graph = content.graph
     scipy_io.mmwrite(
         handle,
-        graph.adjacency.tocoo(),
+        _matrix(graph).tocoo(),
         field="pattern" if graph.weights is None else "real",
         precision=9,  # enough for a float32
-        symmetry="general" if graph.directed else "symmetric",
+        symmetry="general" if graph.kind in ("directed", "bipartite") else "symmetric",
     )
 
 
 def _from_stored(matrix: Any, **options: Any) -> Graph:
-    """The graph of a matrix; stored zeros, which are not edges, are logged."""
+    """The graph of a matrix; stored zeros, which are not edges, are logged.
+
+    A matrix that is not square is a bipartite graph.
+    """
     if hasattr(matrix, "check_format"):
         matrix.check_format(full_check=True)  # broken indices could crash the conversion
     stored = sparse.coo_array(matrix)
     n_zeros = int(np.count_nonzero(stored.data == 0))
     if n_zeros:
         logger.warning("left out %s", count(n_zeros, "stored zero"))
+    if stored.shape[0] != stored.shape[1] and options.get("kind") == "undirected":
+        logger.info("%s rows and %s columns: two kinds of nodes", *stored.shape)
+        options["kind"] = "bipartite"
     return Graph.from_scipy(stored, **options)
 
 
-def _read_npz(stored: Stored, directed: bool) -> Graph:
+def _read_npz(stored: Stored, kind: Kind) -> Graph:
     """SciPy's sparse matrix, CSR pieces named adj_*, attr_* and labels, or pairs in arrays."""
     content = io.BytesIO(stored.whole())
     with load_arrays(content, stored.path) as archive:
@@ -252,24 +272,22 @@ def _read_npz(stored: Stored, directed: bool) -> Graph:
                 _csr_pieces(archive, "adj"),
                 features=_csr_pieces(archive, "attr") if "attr_data" in names else None,
                 labels=archive["labels"] if "labels" in names else None,
-                directed=directed,
+                kind=kind,
             )
         for source, target in COLUMN_NAMES if "format" not in names else ():
             if {source, target} <= names:
                 used = {source, target}
-                return _from_columns(
-                    archive, used, archive[source], archive[target], directed=directed
-                )
+                return _from_columns(archive, used, archive[source], archive[target], kind=kind)
         for name, axis in (("edges", 1), ("edge_index", 0)):
             if name in names:
                 columns = _columns(archive[name], axis)
-                return _from_columns(archive, {name}, *columns, directed=directed)
+                return _from_columns(archive, {name}, *columns, kind=kind)
     if "format" not in names:
         raise InputError(
             f"holds {', '.join(sorted(names)[:8]) or 'nothing'}; write a matrix with "
             "scipy.sparse.save_npz, arrays src and dst, or an array edges"
         )
-    return _from_stored(load_sparse(content, stored.path), directed=directed)
+    return _from_stored(load_sparse(content, stored.path), kind=kind)
 
 
 def _csr_pieces(archive: Any, prefix: str) -> Any:
@@ -278,7 +296,7 @@ def _csr_pieces(archive: Any, prefix: str) -> Any:
 
 
 def _from_columns(
-    archive: Any, used: set[str], source: NDArray[Any], target: NDArray[Any], *, directed: bool
+    archive: Any, used: set[str], source: NDArray[Any], target: NDArray[Any], *, kind: Kind
 ) -> Graph:
     """The graph of two columns of node ids, or of node indices if the number of nodes is given."""
     found: dict[str, Any] = {}
@@ -298,14 +316,14 @@ def _from_columns(
             "and one target per edge"
         )
     if n_nodes is None:
-        return Graph.from_pairs((source, target), weights=weights, directed=directed)
+        return Graph.from_pairs((source, target), weights=weights, kind=kind)
     check_rows(n_nodes, len(source), "node")
     pairs = np.stack([source, target], axis=1)
-    return Graph.from_edges(pairs, n_nodes=n_nodes, weights=weights, directed=directed)
+    return Graph.from_edges(pairs, n_nodes=n_nodes, weights=weights, kind=kind)
 
 
 def _write_npz(content: Content, handle: io.BytesIO) -> None:
-    sparse.save_npz(handle, _numbered(content.graph).adjacency)
+    sparse.save_npz(handle, _matrix(content.graph))
 
 
 def _say_what_is_not_used(names: set[str]) -> None:
@@ -322,9 +340,9 @@ def _columns(pairs: NDArray[Any], ends_axis: int) -> tuple[NDArray[Any], NDArray
     return source, target
 
 
-def _read_npy(stored: Stored, directed: bool) -> Graph:
+def _read_npy(stored: Stored, kind: Kind) -> Graph:
     pairs = load_array(io.BytesIO(stored.whole()))
-    return Graph.from_pairs(_columns(pairs, 1), directed=directed)
+    return Graph.from_pairs(_columns(pairs, 1), kind=kind)
 
 
 def _write_npy(content: Content, handle: io.BytesIO) -> None:

@@ -15,6 +15,7 @@ from vgae.data.adjacency import count
 from vgae.data.ends import is_number
 from vgae.data.graph import Graph
 from vgae.data.io.id_columns import integers_or_text
+from vgae.data.kinds import Kind
 from vgae.ground.errors import InputError, shown
 
 __all__ = ["Listing"]
@@ -34,6 +35,8 @@ class Listing:
         The file, for messages.
     places
         Names for the place of a node and of an edge in the file; {} stands for its number.
+    signed
+        Whether weights may be negative.
 
     Examples
     --------
@@ -44,12 +47,18 @@ class Listing:
     (2, ['ann', 'bob'])
     >>> listing.not_used("node", "color")
     >>> listing.edge("1", "2", listing.weight("0.5", 4), 4, directed=False)
-    >>> listing.graph(directed=False).weights.tolist()
+    >>> listing.graph("undirected").weights.tolist()
     [0.5]
     """
 
-    def __init__(self, path: Path, *, places: tuple[str, str] = ("line {}", "line {}")) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        *,
+        places: tuple[str, str] = ("line {}", "line {}"),
+        signed: bool = False,
+    ) -> None:
+        self.path, self._signed = path, signed
         self.node_place, self.edge_place = places
         self._places: dict[str, int] = {}
         self._unlisted: dict[str, None] = {}  # a set that keeps its order
@@ -123,14 +132,16 @@ class Listing:
         Raises
         ------
         InputError
-            The text is not a positive, finite number.
+            The text is not a positive, finite number; of a signed graph, a finite number but 0.
         """
         value = float(str(text)) if is_number(str(text)) else nan
-        if not (isfinite(value) and value > 0):
+        if not isfinite(value) or value == 0 or (value < 0 and not self._signed):
             where = self.edge_place.format(place)
+            wanted = "finite number other than 0" if self._signed else "positive finite number"
+            signed = "; --signed (signed=True) reads negative weights" if value < 0 else ""
             raise InputError(
-                f"{where}: weight {shown(text)} is not a positive finite number; correct it, or "
-                "remove this edge"
+                f"{where}: weight {shown(text)} is not a {wanted}; correct it, or remove this edge"
+                f"{signed}"
             )
         return value
 
@@ -138,7 +149,7 @@ class Listing:
         """Count an attribute that is not read; `graph` logs these."""
         self._unused[of, name] += 1
 
-    def graph(self, *, directed: bool) -> Graph:
+    def graph(self, kind: Kind) -> Graph:
         """The graph of all listed nodes and edges; what was guessed or not used is logged."""
         if self._unlisted:
             logger.warning(
@@ -148,7 +159,7 @@ class Listing:
                 shown(next(iter(self._unlisted))),
             )
         self._say_not_used()
-        if directed and self._n_undirected:
+        if kind == "directed" and self._n_undirected:
             logger.warning(
                 "%s: %s undirected; read as running from source to target",
                 self.path,
@@ -158,7 +169,7 @@ class Listing:
             np.asarray(self._ends).reshape(-1, 2),
             weights=self._all_weights(),
             ids=self.ids(),
-            directed=directed,
+            kind=kind,
         )
 
     def ids(self) -> list[str] | list[int]:

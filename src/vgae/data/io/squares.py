@@ -17,6 +17,7 @@ from vgae.data.adjacency import count
 from vgae.data.ends import is_number, named_ends
 from vgae.data.graph import Graph
 from vgae.data.io.id_columns import integers_or_text
+from vgae.data.kinds import Kind
 from vgae.data.tables import Table
 from vgae.data.text import TextFile
 from vgae.ground.errors import InputError, shown
@@ -30,7 +31,7 @@ LEAST_WIDTH = 4
 AS_EDGES = "--source 1 --target 2 (source=1, target=2) reads a list of edges"
 
 
-def read_square(table: Table, *, directed: bool) -> Graph | None:
+def read_square(table: Table, *, kind: Kind) -> Graph | None:
     r"""The graph of a table that is an adjacency matrix; None for any other table.
 
     A matrix has as many rows as columns, all numbers; its header and its first column may hold
@@ -51,7 +52,7 @@ def read_square(table: Table, *, directed: bool) -> Graph | None:
     >>> from vgae.data.tables import open_table
     >>> path = Path(tempfile.mkdtemp(), "matrix.csv")
     >>> _ = path.write_text(",ann,bob\nann,0,1\nbob,1,0\n")
-    >>> read_square(open_table(path, header=True), directed=False).ids.tolist()
+    >>> read_square(open_table(path, header=True), kind="undirected").ids.tolist()
     ['ann', 'bob']
     """
     text = table.text
@@ -77,7 +78,7 @@ def read_square(table: Table, *, directed: bool) -> Graph | None:
             f"or a list of edges; {AS_EDGES}, and a matrix can be saved as .mtx or .npz"
         )
     names = layout.header or sides
-    return _graph(table, layout, matrix, names, is_symmetric=is_symmetric, directed=directed)
+    return _graph(table, layout, matrix, names, is_symmetric=is_symmetric, kind=kind)
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _graph(
     names: Sequence[str],
     *,
     is_symmetric: bool,
-    directed: bool,
+    kind: Kind,
 ) -> Graph:
     ids = integers_or_text(names) if names else None
     said = f"0 to {matrix.shape[0] - 1}, as it has no names" if ids is None else "its names"
@@ -202,20 +203,20 @@ def _graph(
         AS_EDGES,
     )
     negative = np.flatnonzero(matrix.data < 0)
-    if negative.size:
+    if negative.size and kind != "signed":
         row = int(np.searchsorted(matrix.indptr, negative[0], side="right")) - 1
         column = table.describe(int(matrix.indices[negative[0]]) + layout.n_before)
         raise InputError(
             f"{table.place(row + layout.n_above)}: {column} holds {matrix.data[negative[0]]:g}; "
-            "signed graphs are not supported yet: remove negative entries"
+            "--signed (signed=True) reads a signed graph; otherwise remove negative entries"
         )
-    if not is_symmetric and not directed:
+    if not is_symmetric and kind != "directed":
         logger.warning(
             "%s: the matrix is not symmetric; the larger of each two opposite entries is used",
             table.path,
         )
     try:
-        graph = Graph.from_scipy(matrix, ids=ids, directed=directed)
+        graph = Graph.from_scipy(matrix, ids=ids, kind=kind)
     except InputError as error:
         raise InputError(f"{table.path}: {error}") from None
     edges = graph.ids[graph.edges[:3]].tolist()

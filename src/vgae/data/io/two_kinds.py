@@ -20,8 +20,10 @@ BIPARTITE = re.compile(r"%\s*bip\b")
 """The first line of KONECT's files with two kinds of nodes."""
 
 
-def tell_kinds_apart(table: Table, ids: IdColumns, *, bipartite: bool | None) -> IdColumns:
-    r"""The ids of two columns, distinguished if their nodes are of two kinds.
+def tell_kinds_apart(
+    table: Table, ids: IdColumns, *, bipartite: bool | None
+) -> tuple[IdColumns, bool]:
+    r"""The ids of two columns, distinguished if their nodes are of two kinds, and whether they are.
 
     Parameters
     ----------
@@ -42,17 +44,18 @@ def tell_kinds_apart(table: Table, ids: IdColumns, *, bipartite: bool | None) ->
     >>> _ = path.write_text("user,item\n1,2\n2,1\n")
     >>> table = open_table(path, header=True)
     >>> ids = IdColumns.of(table, (0, 1), table.read([0, 1], encoded={0, 1})).checked()
-    >>> tell_kinds_apart(table, ids, bipartite=None).values.to_pylist()
-    ['item:1', 'item:2', 'user:1', 'user:2']
+    >>> apart, are_two = tell_kinds_apart(table, ids, bipartite=None)
+    >>> apart.values.to_pylist(), are_two
+    (['item:1', 'item:2', 'user:1', 'user:2'], True)
     """
     if bipartite is None and _says_two_kinds(table, ids):
         logger.info("%s: two kinds of nodes, by its column names or its first lines", table.path)
         bipartite = True
     if bipartite:
-        return ids.apart(kind_prefixes(table.names, *ids.columns))
+        return ids.apart(kind_prefixes(table.names, *ids.columns)), True
     if bipartite is None:
         _warn_of_two_kinds(table, ids)
-    return ids
+    return ids, False
 
 
 def as_known(table: Table, ids: IdColumns, known: Graph) -> IdColumns:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from vgae.data.adjacency import count, pair_codes
+from vgae.data.adjacency import count
 from vgae.data.graph import Graph
+from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split.held_out import HeldOut
 from vgae.data.split.negatives import Pairs
 from vgae.data.split.settings import SplitSettings
@@ -21,10 +22,13 @@ from vgae.ground.files import BAD_ARCHIVE, file_errors, staged_file
 
 __all__ = ["load_split", "load_split_edges", "save_split"]
 
-FORMAT_VERSION = 2
-"""Format 1 knew neither kinds of negatives nor negatives of single positives."""
+FORMAT_VERSION = 3
+"""Format 1 knew neither kinds of negatives nor negatives of single positives, format 2 undirected
+graphs only."""
 
 GROUPS = ("validation_groups", "test_groups")
+NODES = ("node_types", "type_pairs", "times")
+"""Parts of a graph that its kind or a split by time needs."""
 
 
 def save_split(split: Split, path: str | Path) -> None:
@@ -49,13 +53,17 @@ def save_split(split: Split, path: str | Path) -> None:
     about = {
         "format_version": FORMAT_VERSION,
         "n_nodes": split.train.n_nodes,
+        "kind": split.graph.kind,
+        "type_names": split.graph.type_names,
+        "weight_means": split.graph.weight_means,
         "seed": split.seed,
         "settings": split.settings.model_dump(),
     }
     parts = {"validation": split.validation, "test": split.test}
-    groups: dict[str, Any] = {
+    further: dict[str, Any] = {
         f"{name}_groups": part.groups for name, part in parts.items() if part.groups is not None
     }
+    further |= {name: part for name in NODES if (part := getattr(split.graph, name)) is not None}
     with staged_file(path) as staged, file_errors(path), staged.open("wb") as handle:
         np.savez_compressed(
             handle,
@@ -65,7 +73,7 @@ def save_split(split: Split, path: str | Path) -> None:
             validation_negatives=split.validation.negatives,
             test_positives=split.test.positives,
             test_negatives=split.test.negatives,
-            **groups,
+            **further,
         )
 
 
@@ -114,9 +122,14 @@ def load_split(path: str | Path, graph: Graph) -> Split:
             f"{path}: is a split of {count(about.n_nodes, 'node')}, "
             f"but the graph has {graph.n_nodes:,}"
         )
+    if about.kind != graph.kind:
+        raise InputError(
+            f"{path}: is a split of a {about.kind} graph, but the graph is {graph.kind}; read it "
+            "in the same way"
+        )
     edges = np.concatenate([arrays["train_edges"], validation.positives, test.positives])
-    codes = np.sort(pair_codes(edges, graph.n_nodes))
-    if not np.array_equal(codes, pair_codes(graph.edges, graph.n_nodes)):
+    codes = np.sort(graph.pair_space.codes(edges))
+    if not np.array_equal(codes, graph.pair_space.codes(graph.edges)):
         raise InputError(f"{path}: its edges are not those of this graph; split it again")
     train, settings = graph.with_edges(arrays["train_edges"]), about.settings
     sizes = {"validation": len(validation.positives), "test": len(test.positives)}
@@ -150,10 +163,21 @@ def load_split_edges(path: Path, graph: Graph) -> Split:
     ...     load_split_edges(path, ring.with_edges([])).graph.n_edges
     40
     """
-    _, arrays = _read_arrays(path)
+    about, arrays = _read_arrays(path)
     edges = [arrays[name] for name in ("train_edges", "validation_positives", "test_positives")]
     try:
-        whole = Graph.from_edges(np.concatenate(edges), n_nodes=graph.n_nodes, ids=graph.ids)
+        nodes = Graph(
+            graph.adjacency,
+            graph.ids,
+            kind=about.kind,
+            node_types=arrays.get("node_types"),
+            type_names=about.type_names,
+            type_pairs=arrays.get("type_pairs"),
+            weight_means=about.weight_means,
+        )
+        whole = nodes.with_pairs(np.concatenate(edges))
+        if "times" in arrays:  # of the edges in their order
+            whole = nodes.with_pairs(whole.edges, times=arrays["times"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return load_split(path, whole)
@@ -164,6 +188,9 @@ class _About(Settings):
 
     format_version: int = Field(ge=1)
     n_nodes: int = Field(ge=0)
+    kind: Kind = "undirected"
+    type_names: tuple[str, ...] = Field(default=(), strict=False)
+    weight_means: WeightMeans = "propagation"
     seed: int = Field(ge=0)
     settings: SplitSettings
 
@@ -181,7 +208,9 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
                 about = strict_json(str(archive["about"]))
                 arrays = {name: archive[name] for name in names}
-                arrays |= {name: archive[name] for name in GROUPS if name in archive.files}
+                arrays |= {
+                    name: archive[name] for name in (*GROUPS, *NODES) if name in archive.files
+                }
             newer = int(about["format_version"]) > FORMAT_VERSION
         except (*BAD_ARCHIVE, MemoryError):  # a size that the file claims falsely
             raise InputError(f"{path}: is not a split, or is damaged") from None
@@ -189,8 +218,8 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
         raise newer_format(path, about["format_version"], FORMAT_VERSION)
     parsed = _About.parse(about, where=str(path))
     for name, pairs in arrays.items():
-        if name in GROUPS:
-            continue  # HeldOut checks them
+        if name in GROUPS or name in NODES:
+            continue  # HeldOut and Graph check them
         if pairs.dtype != np.int64 or pairs.ndim != 2 or pairs.shape[1] != 2:
             raise InputError(f"{path}: {name} are not pairs of node indices")
         if pairs.size and (pairs.min() < 0 or pairs.max() >= parsed.n_nodes):

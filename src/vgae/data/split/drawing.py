@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from vgae.data.adjacency import count
 from vgae.data.graph import Graph
 from vgae.data.split.held_out import HeldOut
 from vgae.data.split.negatives import DRAWN, Pairs, sample_non_edges
-from vgae.data.split.settings import PAPER_SPLIT, Negatives, Protocol, SplitSettings
+from vgae.data.split.settings import PAPER_SPLIT, Negatives, Order, Protocol, SplitSettings
 from vgae.data.split.values import Split
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 
 __all__ = ["other_negatives", "split_edges"]
+
+logger = logging.getLogger(__name__)
 
 
 def split_edges(
@@ -24,28 +28,35 @@ def split_edges(
     test: float = PAPER_SPLIT.test,
     protocol: Protocol = PAPER_SPLIT.protocol,
     negatives: Negatives = PAPER_SPLIT.negatives,
+    order: Order | None = None,
 ) -> Split:
     """Hold out edges, and draw one pair without an edge for each of them.
 
-    A negative has no edge in the whole graph, in either direction. No unordered pair is drawn
-    twice, within or across validation and test. Negatives of the kind "two-hop" have a common
-    neighbour in the training graph, not in the whole one: otherwise a validation negative whose two
-    steps are not in the training graph would tell a method that a held-out edge is near.
+    A negative has no edge in the whole graph, and is a pair that can be an edge: of a directed
+    graph an ordered pair, possibly the reverse of an arc; of a bipartite or typed graph a pair of
+    types that edges join. No pair is drawn twice, within or across validation and test. Negatives
+    of the kind "two-hop" have a common neighbour in the training graph, not in the whole one:
+    otherwise a validation negative whose two steps are not in the training graph would tell a
+    method that a held-out edge is near.
 
     Parameters
     ----------
     graph
-        An undirected graph.
+        A graph of any kind. Of a directed one, arcs are held out.
     seed
         Not negative; the same graph, settings and seed give the same split.
     validation, test, protocol, negatives
         Proportions, protocol and kind of negatives; see `SplitSettings`.
+    order
+        "random" holds random edges out. "time" holds the latest out for the test and those before
+        them for validation; at a boundary, chance decides between edges of the same time, which
+        are counted (`Split.n_tied`). By default "time" where the edges have times.
 
     Raises
     ------
     InputError
-        A proportion is not allowed, or the graph is directed, has too few edges to hold out that
-        share, or has too few pairs without an edge of the kind that is asked for.
+        A proportion is not allowed, or the graph has too few edges to hold out that share, has too
+        few pairs without an edge of the kind that is asked for, or has no times to go by.
 
     Examples
     --------
@@ -53,23 +64,34 @@ def split_edges(
     >>> split = split_edges(ring, seed=0)
     >>> split.train.n_edges, len(split.validation.positives), len(split.test.positives)
     (34, 2, 4)
+    >>> timed = Graph.from_edges(ring.edges, times=range(40))
+    >>> timed.times[timed.places(split_edges(timed, seed=0).test.positives)].min()
+    np.float64(36.0)
     """
-    settings = SplitSettings.parse(
-        {"validation": validation, "test": test, "protocol": protocol, "negatives": negatives},
-        where="split",
-    )
-    if negatives not in DRAWN:
-        raise InputError(
-            f"split: negatives: '{negatives}' are not drawn; use one of {', '.join(DRAWN)}, or "
-            "Split.from_pairs with your own"
-        )
     if not isinstance(graph, Graph):
         raise InputError(
             f"split_edges takes a Graph, not {type(graph).__name__}; vgae.as_graph makes one"
         )
-    if graph.directed:
+    if order is None and graph.times is not None:
+        order = "time"
+    settings = SplitSettings.parse(
+        {
+            "validation": validation,
+            "test": test,
+            "protocol": protocol,
+            "negatives": negatives,
+            "order": order,
+        },
+        where="split",
+    )
+    if order == "time" and graph.times is None:
         raise InputError(
-            "a directed graph cannot be split; read it with --undirected (directed=False)"
+            "split: by time, but the edges have no times; name their column (--time, time=)"
+        )
+    if negatives not in DRAWN:
+        raise InputError(
+            f"split: negatives: '{negatives}' are not drawn; use one of {', '.join(DRAWN)}, or "
+            "Split.from_pairs with your own"
         )
     edges = graph.edges
     sizes = settings.sizes(len(edges))
@@ -87,7 +109,12 @@ def split_edges(
             "on; hold out a smaller share (--validation, --test), or none with --no-holdout"
         )
     random = np.random.default_rng(stream_seed(seed, "split"))
-    shuffled = edges[random.permutation(len(edges))]
+    shuffling = random.permutation(len(edges))
+    if order == "time" and graph.times is not None:
+        # The latest edges last in the test: validation, test and training, each with its share.
+        ascending = shuffling[np.argsort(graph.times[shuffling], kind="stable")]
+        shuffling = np.roll(ascending, n_held_out)
+    shuffled = edges[shuffling]
     train = graph.with_edges(shuffled[n_held_out:])
     drawn = sample_non_edges(
         graph,
@@ -98,7 +125,7 @@ def split_edges(
         advice="hold out a smaller share (--validation, --test), or none with --no-holdout",
     )
     cut = sizes["validation"]
-    return Split(
+    split = Split(
         graph=graph,
         train=train,
         validation=HeldOut(shuffled[:cut], drawn[:cut]),
@@ -106,6 +133,24 @@ def split_edges(
         settings=settings,
         seed=seed,
     )
+    _say_what_is_special(split)
+    return split
+
+
+def _say_what_is_special(split: Split) -> None:
+    """Log the edges at the boundaries in time, and the reverses of training arcs."""
+    for name in ("validation", "test"):
+        if split.n_tied[name]:
+            logger.info(
+                "split by time: %s before the %s edges have the time of the earliest of them",
+                count(split.n_tied[name], "edge"),
+                name,
+            )
+        if split.n_reversed[name]:
+            logger.info(
+                "split: the training arcs hold the reverse of %s",
+                count(split.n_reversed[name], f"{name} arc"),
+            )
 
 
 def other_negatives(split: Split, kind: Negatives) -> Pairs:

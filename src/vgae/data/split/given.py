@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vgae.data.adjacency import count, pair_codes, places_of
+from vgae.data.adjacency import count, places_of
 from vgae.data.ends import named_ends
 from vgae.data.graph import Graph
 from vgae.data.ids import IdArray, as_ids, id_columns, unknown_node
@@ -145,7 +145,7 @@ def held_out_parts(
     }
     taken = [graph.edges, *(part.rows for part in negatives.values())]
     drawn = sample_non_edges(
-        Graph.from_edges(np.concatenate(taken), n_nodes=graph.n_nodes),
+        graph.with_pairs(np.concatenate(taken)),
         sum(wanted.values()),
         np.random.default_rng(stream_seed(seed, "negatives")),
         advice="hold out fewer, or give negatives of your own",
@@ -168,7 +168,7 @@ def held_out_parts(
 def _check_edges(graph: Graph, edges: Mapping[str, GivenPairs]) -> None:
     for part in edges.values():
         codes = _codes_between_two(graph, part)
-        strange = np.flatnonzero(places_of(codes, pair_codes(graph.edges, graph.n_nodes)) < 0)
+        strange = np.flatnonzero(places_of(codes, graph.pair_space.codes(graph.edges)) < 0)
         if strange.size:
             row = int(strange[0])
             raise InputError(
@@ -181,12 +181,19 @@ def _check_edges(graph: Graph, edges: Mapping[str, GivenPairs]) -> None:
 def _check_negatives(graph: Graph, negatives: Mapping[str, GivenPairs]) -> None:
     for part in negatives.values():
         codes = _codes_between_two(graph, part)
-        edge = np.flatnonzero(places_of(codes, pair_codes(graph.edges, graph.n_nodes)) >= 0)
+        edge = np.flatnonzero(places_of(codes, graph.pair_space.codes(graph.edges)) >= 0)
         if edge.size:
             row = int(edge[0])
             raise InputError(
                 f"{part.place(row)}: {_ids(graph, part, row)} is an edge of the graph, and so no "
                 "negative"
+            )
+        strange = np.flatnonzero(~graph.pair_space.allows(part.rows))
+        if strange.size:
+            row = int(strange[0])
+            raise InputError(
+                f"{part.place(row)}: {_ids(graph, part, row)} joins types of nodes that no edge of "
+                "the graph joins, and so is no negative"
             )
     shared = {name: part for name, part in negatives.items() if part.groups is None}
     _refuse_repeats(graph, shared, "give each negative once")
@@ -223,14 +230,14 @@ def _codes_between_two(graph: Graph, part: GivenPairs) -> NDArray[np.int64]:
             f"{part.place(row)}: {_ids(graph, part, row)} joins a node with itself, which no edge "
             "of a graph does"
         )
-    return pair_codes(part.rows, graph.n_nodes)
+    return graph.pair_space.codes(part.rows)
 
 
 def _refuse_repeats(graph: Graph, parts: Mapping[str, GivenPairs], rule: str) -> None:
     """Refuse a pair that occurs twice, in any of the parts; in groups, twice in one."""
     if not parts:
         return
-    codes = np.concatenate([pair_codes(part.rows, graph.n_nodes) for part in parts.values()])
+    codes = np.concatenate([graph.pair_space.codes(part.rows) for part in parts.values()])
     groups = [np.zeros(len(p.rows), int) if p.groups is None else p.groups for p in parts.values()]
     group = np.concatenate(groups)
     order = np.lexsort((group, codes))  # stable: of equal ones the first given comes first

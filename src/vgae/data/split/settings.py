@@ -9,10 +9,11 @@ from pydantic import Field
 
 from vgae.ground.config import Settings
 
-__all__ = ["PAPER_SPLIT", "Negatives", "Protocol", "SplitSettings"]
+__all__ = ["PAPER_SPLIT", "Negatives", "Order", "Protocol", "SplitSettings"]
 
 Protocol = Literal["T", "TV"]
 Negatives = Literal["uniform", "degree", "two-hop", "given"]
+Order = Literal["random", "time"]
 
 
 class SplitSettings(Settings):
@@ -52,6 +53,12 @@ class SplitSettings(Settings):
         "such pairs alike), degree (in proportion to the product of the two degrees) or two-hop "
         "(all such pairs with a common neighbour in the training graph alike). A split with "
         "negatives of your own says given.",
+    )
+
+    order: Order | None = Field(
+        default=None,
+        description="Which edges are held out: random ones, or, by time, the latest for the test "
+        "and those before them for validation. By default time where the edges have times.",
     )
 
     @property

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vgae.data.adjacency import check_inside, pair_codes, places_of
+from vgae.data.adjacency import check_inside, places_of
 from vgae.data.graph import Graph, count
+from vgae.data.pair_space import PairSpace
 from vgae.data.split.given import given_pairs, held_out_parts
 from vgae.data.split.held_out import HeldOut
 from vgae.data.split.settings import Negatives, Protocol, SplitSettings
@@ -19,8 +20,6 @@ from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 
 __all__ = ["Split", "TrainingView"]
-
-DIRECTED = "split: a directed graph cannot be split; read it with directed=False"
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,10 @@ class Split:
 
     A model is trained on `train` alone. Make a split with `split_edges`, with `Split.from_pairs`
     from held-out pairs of your own, or with `Split.without_holdout` to train on every edge. Every
-    split is checked when it is made: no pair is in two parts, in either direction, and the three
-    parts of edges make up the whole graph.
+    split is checked when it is made: no pair is in two parts, in either direction unless the graph
+    is directed, and the three parts of edges make up the whole graph. Negatives are pairs that can
+    be edges, see `Graph.pair_space`. A split by time holds out no edge that is earlier than one to
+    train on.
 
     Attributes
     ----------
@@ -106,10 +107,12 @@ class Split:
     Raises
     ------
     InputError
-        A pair occurs twice, in any parts and direction; the training, validation and test edges
-        are not exactly those of `graph`; held-out edges have no negatives, or another number than
-        one each that the settings do not call given; or the nodes, weights or proportions do not
-        agree. Positives with negatives of their own may share some.
+        A pair occurs twice, in any parts and, unless directed, any direction; the training,
+        validation and test edges are not exactly those of `graph`; held-out edges have no
+        negatives, or another number than one each that the settings do not call given; or the
+        nodes, weights or proportions do not
+        agree; a negative cannot be an edge; or, split by time, a part is not the latest. Positives
+        with negatives of their own may share some.
 
     Examples
     --------
@@ -120,6 +123,8 @@ class Split:
     (36, 34)
     >>> Split.without_holdout(ring).train.n_edges
     40
+    >>> split.n_reversed, split.n_tied
+    ({'validation': 0, 'test': 0}, {'validation': 0, 'test': 0})
     """
 
     graph: Graph
@@ -151,6 +156,59 @@ class Split:
                 f"{n_edges:,} are not the {shares['validation']:.3g} and {shares['test']:.3g} of "
                 "the settings; SplitSettings.of_sizes computes the true proportions"
             )
+
+        if self.settings.order == "time":
+            self._check_times()
+
+    def _check_times(self) -> None:
+        """Refuse a split by time in which a part is not later than the one before it."""
+        if self.graph.times is None:
+            raise InputError("split: by time, but the edges of the graph have no times")
+        latest = -np.inf
+        for name, edges in self._parts.items():
+            times = self.graph.times[self.graph.places(edges)]
+            if times.size and times.min() < latest:
+                raise InputError(
+                    f"split: by time, but {name} holds an edge of time {times.min():g}, earlier "
+                    f"than {latest:g} before it"
+                )
+            latest = times.max(initial=latest)
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        """The edges of the three parts, in the order of time."""
+        held_out = {"validation": self.validation.positives, "test": self.test.positives}
+        return {"train": self.train.edges, **held_out}
+
+    @cached_property
+    def n_reversed(self) -> dict[str, int]:
+        """Number of held-out arcs whose reverse is a training arc, by part; 0 unless directed.
+
+        They are no leak: in a directed graph the two arcs are two pairs. They can be easy, though.
+        """
+        if not self.graph.directed:
+            return {"validation": 0, "test": 0}
+        return {
+            name: int((self.train.places(self._parts[name][:, ::-1]) >= 0).sum())
+            for name in ("validation", "test")
+        }
+
+    @cached_property
+    def n_tied(self) -> dict[str, int]:
+        """Number of edges before a part with the time of its earliest edge; 0 without times.
+
+        Chance decides which of the edges of that time are held out.
+        """
+        found, earlier = {}, [self.train.edges]
+        for name in ("validation", "test"):
+            edges = self._parts[name]
+            found[name] = 0
+            if self.settings.order == "time" and self.graph.times is not None and len(edges):
+                first = self.graph.times[self.graph.places(edges)].min()
+                before = self.graph.times[self.graph.places(np.concatenate(earlier))]
+                found[name] = int((before == first).sum())
+            earlier.append(edges)
+        return found
 
     @classmethod
     def without_holdout(cls, graph: Graph) -> Split:
@@ -209,8 +267,6 @@ class Split:
         vgae.InputError: test, row 0: ('a', 'c') is not an edge of the graph, ...
         """
         _check_graph(graph, "graph")
-        if graph.directed:
-            raise InputError(DIRECTED)
         positives = {"validation": validation, "test": test}
         negatives = {"validation": validation_negatives, "test": test_negatives}
         edges = {
@@ -313,11 +369,13 @@ def _check_kinds(whole: Graph, train: Graph, held_out: Mapping[str, HeldOut]) ->
             )
     if whole is train:
         return
-    if whole.directed or train.directed:
-        raise InputError(DIRECTED)
+    if whole.kind != train.kind:
+        raise InputError(
+            f"split: the training graph is {train.kind}, but the whole graph is {whole.kind}"
+        )
     if not train.same_nodes(whole):
         raise InputError(
-            "split: the training graph has other nodes or features than the whole graph"
+            "split: the training graph has other nodes, types or features than the whole graph"
         )
 
 
@@ -330,14 +388,15 @@ def _check_parts(whole: Graph, train: Graph, held_out: Mapping[str, HeldOut]) ->
     parts |= {f"{name} edges": pairs.positives for name, pairs in held_out.items()}
     n_edge_parts = len(parts)
     parts |= {f"{name} negatives": pairs.negatives for name, pairs in held_out.items()}
-    known = pair_codes(whole.edges, whole.n_nodes)
+    space = whole.pair_space
+    known = space.codes(whole.edges)
     owner = np.full(whole.n_edges, -1, dtype=np.int8)  # the part that holds each edge
     found = []
     for part, (name, rows) in enumerate(parts.items()):
         check_inside(rows, whole.n_nodes, f"split: {name}")
         if (rows[:, 0] == rows[:, 1]).any():
             raise InputError(f"split: the {name} contain a self loop")
-        places = places_of(pair_codes(rows, whole.n_nodes), known)
+        places = places_of(space.codes(rows), known)
         shared = owner[places[places >= 0]].max(initial=-1)
         if shared >= 0:
             raise InputError(f"split: a pair is in both the {list(parts)[shared]} and the {name}")
@@ -358,20 +417,28 @@ def _check_parts(whole: Graph, train: Graph, held_out: Mapping[str, HeldOut]) ->
             f"split: the edge {pair} of the whole graph is in no part "
             f"({count(int(np.count_nonzero(owner < 0)), 'such edge')})"
         )
-    _check_negatives(whole.n_nodes, held_out)
+    _check_negatives(space, held_out)
     if not np.array_equal(_weights(train), _weights(whole)[found[0]]):
         raise InputError("split: the training graph has other edge weights than the whole graph")
 
 
-def _check_negatives(n_nodes: int, held_out: Mapping[str, HeldOut]) -> None:
-    """Refuse a negative that occurs twice; those of one positive may be those of another too."""
+def _check_negatives(space: PairSpace, held_out: Mapping[str, HeldOut]) -> None:
+    """Refuse a negative that cannot be an edge, or occurs twice other than in two groups."""
+    for name, pairs in held_out.items():
+        strange = np.flatnonzero(~space.allows(pairs.negatives))
+        if strange.size:
+            pair = tuple(pairs.negatives[strange[0]].tolist())
+            raise InputError(
+                f"split: {name} negatives, row {strange[0]}: {pair} joins types of nodes that no "
+                "edge of the graph joins"
+            )
     shared = [pairs.negatives for pairs in held_out.values() if pairs.groups is None]
-    codes = pair_codes(np.concatenate([np.empty((0, 2), np.int64), *shared]), n_nodes)
+    codes = space.codes(np.concatenate([np.empty((0, 2), np.int64), *shared]))
     if np.unique(codes).size < codes.size:
         raise InputError("split: a pair occurs twice among the negatives")
     for name, pairs in held_out.items():
         if pairs.groups is not None:
-            both = np.stack([pairs.groups, pair_codes(pairs.negatives, n_nodes)])
+            both = np.stack([pairs.groups, space.codes(pairs.negatives)])
             ordered = both[:, np.lexsort(both)]
             if (np.diff(ordered) == 0).all(axis=0).any():
                 raise InputError(f"split: a {name} positive has the same negative twice")

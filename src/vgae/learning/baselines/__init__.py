@@ -15,14 +15,18 @@ from vgae.learning.baselines.factorization import Gsvd
 from vgae.learning.baselines.heuristics import (
     AdamicAdar,
     CommonNeighbors,
+    DirectedCommonNeighbors,
+    DirectedResourceAllocation,
     Katz,
     PersonalizedPageRank,
     PreferentialAttachment,
     ResourceAllocation,
 )
+from vgae.learning.baselines.popularity import Popularity
 from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection
 from vgae.learning.baselines.sdne import Sdne
 from vgae.learning.baselines.spectral import Spectral
+from vgae.learning.baselines.strap import Strap
 from vgae.learning.baselines.vae import Vae
 
 __all__ = ["BASELINES", "Baseline", "baseline"]
@@ -33,13 +37,17 @@ _KINDS: tuple[type[Baseline], ...] = (
     Spectral,
     Gsvd,
     Als,
+    Strap,
     DeepWalk,
     Sdne,
     Vae,
     CommonNeighbors,
     AdamicAdar,
     ResourceAllocation,
+    DirectedCommonNeighbors,
+    DirectedResourceAllocation,
     PreferentialAttachment,
+    Popularity,
     Katz,
     PersonalizedPageRank,
 )

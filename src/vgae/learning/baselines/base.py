@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 from vgae.data.graph import Graph
 from vgae.data.interop import as_training_view
+from vgae.data.kinds import Kind
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError
 from vgae.learning.scores import Scores
 
 __all__ = ["Baseline"]
+
+logger = logging.getLogger(__name__)
 
 
 class Baseline(Settings, ABC):
@@ -35,6 +39,9 @@ class Baseline(Settings, ABC):
     """Whether it reads node features; otherwise it reads the edges alone."""
     single_threaded: ClassVar[bool] = False
     """Whether a fit uses one thread, so that several fits can run in parallel."""
+    kinds: ClassVar[tuple[Kind, ...]] = ("undirected", "bipartite")
+    """Kinds of graphs that it reads as they are. Of a directed graph, a method that does not name
+    it reads the edges without their directions, and scores both directions of a pair alike."""
 
     def fit(self, data: Any, *, seed: int = 0) -> Scores:
         """Learn from a graph, and score every pair of its nodes.
@@ -51,7 +58,7 @@ class Baseline(Settings, ABC):
         Raises
         ------
         InputError
-            The graph is directed, has no edges, or lacks what the method needs.
+            The graph is signed, has no edges, or lacks what the method needs.
 
         Examples
         --------
@@ -61,7 +68,11 @@ class Baseline(Settings, ABC):
         """
         view = as_training_view(data)
         self.check(view.train)
-        return self.on(view.train)._fit(view.train, view.messages, seed)
+        train, messages = view.train, view.messages
+        if train.directed and "directed" not in self.kinds:
+            logger.info("%s: scores both directions of a pair alike", self.name)
+            train, messages = train.undirected(), messages.undirected()
+        return self.on(train)._fit(train, messages, seed)
 
     def on(self, graph: Graph) -> Self:  # noqa: ARG002
         """These settings, with those filled in or capped that depend on the graph.
@@ -76,12 +87,9 @@ class Baseline(Settings, ABC):
         Raises
         ------
         InputError
-            The graph is directed, has no edges, or lacks what the method needs.
+            The graph is signed, has no edges, or lacks what the method needs.
         """
-        if graph.directed:
-            raise InputError(
-                f"{self.name}: takes undirected graphs; read it with --undirected (directed=False)"
-            )
+        graph.require(self.name, dict.fromkeys([*self.kinds, "directed"]))
         if graph.n_edges == 0:
             raise InputError(
                 f"{self.name}: the training graph has no edges: there is nothing to learn from"

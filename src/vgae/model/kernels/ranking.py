@@ -17,6 +17,7 @@ from scipy import sparse
 from torch import Tensor
 
 from vgae.data.graph import FloatCSR
+from vgae.data.pair_space import PairSpace
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.threads import n_threads, run_items
@@ -48,11 +49,19 @@ with more than MOST_STEPS levels, they are found by bisection."""
 MOST_STEPS = 8
 
 
-def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None = None) -> Found:
-    """Find the k unordered pairs i < j with the largest factor_i . right_j, without known edges.
+def top_pairs(
+    factor: Tensor,
+    k: int,
+    *,
+    known: FloatCSR,
+    right: Tensor | None = None,
+    space: PairSpace | None = None,
+) -> Found:
+    """Find the k pairs (i, j) with the largest factor_i . right_j, without known edges.
 
-    The search covers every pair. On top of the factor, each thread needs memory for eight times k
-    pairs, or for its share of 2^26 pairs if that is less. Of equal pairs, the first by (i, j) wins.
+    The search covers every pair that can be an edge. On top of the factor, each thread needs memory
+    for eight times k pairs, or for its share of 2^26 pairs if that is less. Of equal pairs, the
+    first by (i, j) wins.
 
     Parameters
     ----------
@@ -61,9 +70,12 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None =
     k
         Number of pairs; fewer are returned if there are fewer.
     known
-        Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
+        Adjacency of the pairs to omit, shape (n_nodes, n_nodes); symmetric for unordered pairs.
     right
-        Of the same shape as `factor`, such that logits are symmetric; None means `factor`.
+        Of the same shape as `factor`, such that logits of unordered pairs are symmetric; None means
+        `factor`.
+    space
+        The pairs that can be edges; by default all pairs i < j.
 
     Returns
     -------
@@ -78,12 +90,13 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None =
     ([[0, 2]], [3.0])
     """
     n_nodes = factor.shape[0]
-    k = max(0, min(k, n_nodes * (n_nodes - 1) // 2))
+    space = space or PairSpace(n_nodes)
+    k = max(0, min(k, space.n_pairs))
     codes, values = np.empty(0, np.int64), np.empty(0, np.float32)
     rows, by_dimension = _sides(factor, right, known)
     n_shares = SHARES * n_threads()
-    for first, stop in _rounds(n_nodes) if k else ():
-        cuts = _equal_shares(n_nodes, first, stop, n_shares)
+    for first, stop in _rounds(n_nodes, ordered=space.ordered) if k else ():
+        cuts = _equal_shares(n_nodes, first, stop, n_shares, ordered=space.ordered)
         largest_share = int(np.diff(cuts).max()) * n_nodes
         found_codes = np.empty((n_shares, min(2 * k + SPARE_CANDIDATES, largest_share)), np.int64)
         found_values = np.empty(found_codes.shape, np.float32)
@@ -92,7 +105,7 @@ def top_pairs(factor: Tensor, k: int, *, known: FloatCSR, right: Tensor | None =
         run_items(
             _best_of_rows,
             n_shares,
-            *(rows, by_dimension, known.indptr, known.indices, cuts),
+            *(rows, by_dimension, known.indptr, known.indices, *_types(space), cuts),
             *(k, bar, found_codes, found_values, n_found),
             work=_work(rows, (stop - first) * n_nodes / 2),
         )
@@ -111,6 +124,7 @@ def top_partners(
     *,
     known: FloatCSR,
     right: Tensor | None = None,
+    space: PairSpace | None = None,
 ) -> Found:
     """Find the k best partners j of each node by factor_i . right_j, without known edges.
 
@@ -126,6 +140,7 @@ def top_partners(
     ([[2, 1], [0, 2]], [6.0, 3.0])
     """
     k = min(k, factor.shape[0])
+    space = space or PairSpace(factor.shape[0])
     rows, by_dimension = _sides(factor, right, known)
     if len(nodes) and not 0 <= min(nodes) <= max(nodes) < len(rows):
         raise IndexError(f"nodes: not all of them are below {len(rows)}")
@@ -135,7 +150,8 @@ def top_partners(
     run_items(
         _best_of_nodes,
         len(nodes),
-        *(rows, by_dimension, known.indptr, known.indices, np.asarray(nodes, np.int64)),
+        *(rows, by_dimension, known.indptr, known.indices, *_types(space)[1:]),
+        np.asarray(nodes, np.int64),
         *(k, partners, values, n_found),
         work=_work(rows, len(nodes) * len(rows)),
     )
@@ -152,10 +168,11 @@ def count_reaching(
     *,
     known: FloatCSR,
     right: Tensor | None = None,
+    space: PairSpace | None = None,
 ) -> NDArray[np.int64]:
-    """Count the pairs i < j, without known edges, that reach exactly 0, 1, 2, ... of the levels.
+    """Count the open pairs that reach exactly 0, 1, 2, ... of the levels.
 
-    A pair reaches a level if its logit is not below it.
+    Open pairs can be edges and are not known. A pair reaches a level if its logit is not below it.
 
     Parameters
     ----------
@@ -163,9 +180,7 @@ def count_reaching(
         Vectors whose inner products with those of `right` are the logits, shape (n_nodes, dim).
     levels
         Ascending and distinct, shape (n_levels,), at least one.
-    known
-        Symmetric adjacency of the pairs to omit, shape (n_nodes, n_nodes).
-    right
+    known, right, space
         As in `top_pairs`.
 
     Returns
@@ -179,14 +194,15 @@ def count_reaching(
     >>> count_reaching(factor, np.array([2.5, 5.0], np.float32), known=known).tolist()
     [1, 1, 1]
     """
+    space = space or PairSpace(factor.shape[0])
     rows, by_dimension = _sides(factor, right, known)
     n_shares = SHARES * n_threads()
     counts = np.zeros((n_shares, len(levels) + 1), np.int64)
-    cuts = _equal_shares(len(rows), 0, len(rows), n_shares)
+    cuts = _equal_shares(len(rows), 0, len(rows), n_shares, ordered=space.ordered)
     run_items(
         _count_rows,
         n_shares,
-        *(rows, by_dimension, known.indptr, known.indices, cuts),
+        *(rows, by_dimension, known.indptr, known.indices, *_types(space), cuts),
         *(np.ascontiguousarray(levels, np.float32), counts),
         work=_work(rows, len(rows) ** 2 / 2),
     )
@@ -200,10 +216,12 @@ def count_rivals(
     *,
     known: FloatCSR,
     right: Tensor | None = None,
+    space: PairSpace | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Count for each pair (i, j) the open partners of i whose logit with i exceeds that of j.
 
-    Open partners of i are all nodes but i, j and the known neighbours of i.
+    Open partners of i are all nodes that can be the other end of an edge from i, but j and the
+    known neighbours of i.
 
     Parameters
     ----------
@@ -211,9 +229,7 @@ def count_rivals(
         Vectors whose inner products with those of `right` are the logits, shape (n_nodes, dim).
     pairs
         Row indices, shape (n_pairs, 2).
-    known
-        Symmetric adjacency of the partners to omit, shape (n_nodes, n_nodes).
-    right
+    known, right, space
         As in `top_pairs`.
 
     Returns
@@ -229,14 +245,16 @@ def count_rivals(
     ([1, 0], [0, 0], [1, 1])
     """
     rows, by_dimension = _sides(factor, right, known)
+    types = _types(space or PairSpace(len(rows)))
     order = np.argsort(pairs[:, 0], kind="stable")
     nodes, starts = np.unique(pairs[order, 0], return_index=True)
     counts = np.zeros((len(pairs), 3), np.int64)
     run_items(
         _count_rivals,
         -(-len(nodes) // TILE_ROWS),
-        *(rows, by_dimension, known.indptr, known.indices, nodes.astype(np.int64)),
-        *(np.append(starts, len(pairs)).astype(np.int64), pairs[order, 1].astype(np.int64), counts),
+        *(rows, by_dimension, known.indptr, known.indices, *types[1:]),
+        *(nodes.astype(np.int64), np.append(starts, len(pairs)).astype(np.int64)),
+        *(pairs[order, 1].astype(np.int64), counts),
         work=_work(rows, len(nodes) * len(rows)),
     )
     found = np.empty_like(counts)
@@ -257,6 +275,16 @@ def _sides(
     return rows, np.ascontiguousarray((rows if right is None else _padded(right)).T)
 
 
+def _types(space: PairSpace) -> tuple[bool, NDArray[np.int64], NDArray[np.bool_]]:
+    """Whether pairs are ordered, and the types of nodes and which can be joined, for the loops.
+
+    The arrays are copies of one kind, so that loops are compiled once. Without types there are
+    none, and the loops do not ask.
+    """
+    types = np.empty(0, np.int64) if space.node_types is None else np.array(space.node_types)
+    return space.ordered, types, np.array(space.type_table)
+
+
 def _padded(factor: Tensor) -> NDArray[np.float64]:
     n_nodes, dim = factor.shape
     rows = np.zeros((n_nodes, max(1, -(-dim // 4)) * 4))
@@ -269,16 +297,18 @@ def _work(rows: NDArray[np.float64], n_logits: float) -> float:
     return n_logits * (WORK_OF_A_LOGIT + len(rows.T) * WORK_OF_A_DIMENSION)
 
 
-def _rounds(n_nodes: int) -> list[tuple[int, int]]:
-    """Ranges of rows with about ROUND_LOGITS logits each to the right of the diagonal."""
-    n_rounds = max(1, n_nodes * n_nodes // (2 * ROUND_LOGITS))
-    cuts = _equal_shares(n_nodes, 0, n_nodes, n_rounds)
+def _rounds(n_nodes: int, *, ordered: bool) -> list[tuple[int, int]]:
+    """Ranges of rows with about ROUND_LOGITS logits each, of unordered pairs i < j."""
+    n_rounds = max(1, n_nodes * n_nodes // ((1 if ordered else 2) * ROUND_LOGITS))
+    cuts = _equal_shares(n_nodes, 0, n_nodes, n_rounds, ordered=ordered)
     return list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
 
 
-def _equal_shares(n_nodes: int, first: int, stop: int, n_shares: int) -> NDArray[np.int64]:
-    """Cut a range of rows into shares with equally many pairs to the right of the diagonal."""
-    reached = np.cumsum(n_nodes - np.arange(first, stop))
+def _equal_shares(
+    n_nodes: int, first: int, stop: int, n_shares: int, *, ordered: bool = False
+) -> NDArray[np.int64]:
+    """Cut a range of rows into shares of equally many pairs, of unordered ones those i < j."""
+    reached = np.cumsum(n_nodes - (0 if ordered else 1) * np.arange(first, stop))
     wanted = np.arange(1, n_shares)[:, None] / n_shares * reached[-1:]
     inner = first + np.searchsorted(reached, wanted.ravel())
     return np.concatenate([[first], inner, np.full(n_shares - len(inner), stop)]).astype(np.int64)
@@ -295,6 +325,9 @@ def _best_of_rows(
     by_dimension: Any,
     known_starts: Any,
     known: Any,
+    ordered: Any,
+    types: Any,
+    joined: Any,
     cuts: Any,
     k: Any,
     bar: Any,
@@ -302,16 +335,21 @@ def _best_of_rows(
     found_values: Any,
     n_found: Any,
 ) -> None:
-    """Find the best pairs i < j of each share of rows, as codes i * n_nodes + j."""
+    """Find the best pairs of each share of rows, as codes i * n_nodes + j."""
     n_nodes = len(rows)
     for task in items(turn, size, len(n_found)):
         logits = np.empty(TILE_COLUMNS, np.float32)
         sums = np.empty(TILE_COLUMNS, np.float64)
         codes, values = found_codes[task], found_values[task]
         count, own_bar = 0, bar
-        for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes):
-            first, stop = max(left, row + 1), min(left + TILE_COLUMNS, n_nodes)
-            _open_logits(rows, by_dimension, known_starts, known, row, first, stop, sums, logits)
+        for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes, ordered):
+            first, stop = left, min(left + TILE_COLUMNS, n_nodes)
+            if not ordered:
+                first = max(left, row + 1)
+            _open_logits(
+                *(rows, by_dimension, known_starts, known, types, joined),
+                *(row, first, stop, sums, logits),
+            )
             for place in range(stop - first):
                 if logits[place] >= own_bar and logits[place] > -np.inf:
                     if count == len(codes):
@@ -331,6 +369,8 @@ def _best_of_nodes(
     by_dimension: Any,
     known_starts: Any,
     known: Any,
+    types: Any,
+    joined: Any,
     nodes: Any,
     k: Any,
     partners: Any,
@@ -343,8 +383,10 @@ def _best_of_nodes(
         node = nodes[task]
         logits = np.empty(n_nodes, np.float32)
         sums = np.empty(n_nodes, np.float64)
-        _open_logits(rows, by_dimension, known_starts, known, node, 0, n_nodes, sums, logits)
-        logits[node] = -np.inf
+        _open_logits(
+            *(rows, by_dimension, known_starts, known, types, joined),
+            *(node, 0, n_nodes, sums, logits),
+        )
         candidates, chosen, count = np.empty(n_nodes, np.int64), np.empty(n_nodes, np.float32), 0
         for other in range(n_nodes):
             if logits[other] > -np.inf:
@@ -364,6 +406,9 @@ def _count_rows(
     by_dimension: Any,
     known_starts: Any,
     known: Any,
+    ordered: Any,
+    types: Any,
+    joined: Any,
     cuts: Any,
     levels: Any,
     counts: Any,
@@ -376,10 +421,13 @@ def _count_rows(
         sums = np.empty(TILE_COLUMNS, np.float64)
         bins = np.empty(TILE_COLUMNS, np.int32)
         own_counts = counts[task]
-        for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes):
-            first, stop = max(left, row + 1), min(left + TILE_COLUMNS, n_nodes)
-            n_known = _open_logits(
-                rows, by_dimension, known_starts, known, row, first, stop, sums, logits
+        for left, row in _tiles(cuts[task], cuts[task + 1], n_nodes, ordered):
+            first, stop = left, min(left + TILE_COLUMNS, n_nodes)
+            if not ordered:
+                first = max(left, row + 1)
+            n_closed = _open_logits(
+                *(rows, by_dimension, known_starts, known, types, joined),
+                *(row, first, stop, sums, logits),
             )
             for place in range(stop - first):
                 bins[place] = _bin(logits[place], lowest, scale)
@@ -391,8 +439,8 @@ def _count_rows(
                 elif logits[place] >= lowest:
                     reached = np.searchsorted(levels, logits[place], side="right")
                 own_counts[reached] += 1
-            # Known pairs, at minus infinity, were counted as pairs that reach no level.
-            own_counts[0] -= n_known
+            # Closed pairs, at minus infinity, were counted as pairs that reach no level.
+            own_counts[0] -= n_closed
 
 
 @compiled()
@@ -403,6 +451,8 @@ def _count_rivals(
     by_dimension: Any,
     known_starts: Any,
     known: Any,
+    types: Any,
+    joined: Any,
     nodes: Any,
     starts: Any,
     partners: Any,
@@ -411,6 +461,7 @@ def _count_rivals(
     """Count rivals for TILE_ROWS nodes at a time; `starts` are the places of each node's pairs."""
     n_nodes = len(rows)
     nothing = np.zeros(n_nodes + 1, np.int64)
+    untyped = types[:0]
     for task in items(turn, size, -(-len(nodes) // TILE_ROWS)):
         first_node, stop_node = task * TILE_ROWS, min((task + 1) * TILE_ROWS, len(nodes))
         start = starts[first_node]
@@ -421,7 +472,7 @@ def _count_rivals(
             for place in range(starts[number], starts[number + 1]):
                 partner = partners[place]
                 _open_logits(
-                    *(rows, by_dimension, nothing, known),
+                    *(rows, by_dimension, nothing, known, untyped, joined),
                     *(nodes[number], partner, partner + 1, sums, logits),
                 )
                 levels[place - start] = logits[0]
@@ -429,12 +480,10 @@ def _count_rivals(
             stop = min(left + TILE_COLUMNS, n_nodes)
             for number in range(first_node, stop_node):
                 node = nodes[number]
-                n_known = _open_logits(
-                    *(rows, by_dimension, known_starts, known, node, left, stop, sums, logits)
+                n_closed = _open_logits(
+                    *(rows, by_dimension, known_starts, known, types, joined),
+                    *(node, left, stop, sums, logits),
                 )
-                itself = left <= node < stop
-                if itself:
-                    logits[node - left] = -np.inf
                 for place in range(starts[number], starts[number + 1]):
                     level, partner = levels[place - start], partners[place]
                     # An open partner equals itself, and is no rival of its own.
@@ -445,7 +494,7 @@ def _count_rivals(
                         tied += logits[column] == level
                     counts[place, 0] += above
                     counts[place, 1] += tied - own
-                    counts[place, 2] += stop - left - n_known - itself - own
+                    counts[place, 2] += stop - left - n_closed - own
 
 
 @rehearsal
@@ -461,10 +510,10 @@ def _rehearse() -> None:
 
 
 @numba.njit
-def _tiles(start: Any, stop: Any, n_nodes: Any) -> Any:
-    """Yield the left edge and the row for every row of every tile right of the diagonal."""
+def _tiles(start: Any, stop: Any, n_nodes: Any, ordered: Any) -> Any:
+    """Yield the left edge and the row for every row of every tile, of unordered pairs i < j."""
     for top in range(start, stop, TILE_ROWS):
-        for left in range(top + 1, n_nodes, TILE_COLUMNS):
+        for left in range(0 if ordered else top + 1, n_nodes, TILE_COLUMNS):
             for row in range(top, min(top + TILE_ROWS, stop)):
                 yield left, row
 
@@ -503,15 +552,17 @@ def _open_logits(
     by_dimension: Any,
     known_starts: Any,
     known: Any,
+    types: Any,
+    joined: Any,
     row: Any,
     first: Any,
     stop: Any,
     sums: Any,
     logits: Any,
 ) -> Any:
-    """Compute the logits of a row from column `first` to `stop`; known pairs get minus infinity.
+    """Compute the logits of a row from column `first` to `stop`; closed pairs get minus infinity.
 
-    Returns the number of known pairs.
+    They are known edges, the row with itself and what cannot be an edge. Returns their number.
     """
     width = stop - first
     for d in range(0, len(by_dimension), 4):
@@ -530,7 +581,17 @@ def _open_logits(
     inside = neighbors[np.searchsorted(neighbors, first) : np.searchsorted(neighbors, stop)]
     for neighbor in inside:
         logits[neighbor - first] = -np.inf
-    return len(inside)
+    n_closed = len(inside)
+    if first <= row < stop:
+        logits[row - first] = -np.inf
+        n_closed += 1
+    if len(types):
+        possible = joined[types[row]]
+        for place in range(width):
+            if not possible[types[first + place]]:
+                logits[place] = -np.inf
+                n_closed += first + place != row
+    return n_closed
 
 
 @numba.njit
