@@ -249,7 +249,8 @@ def hidden_edge_evidence(
     Returns
     -------
     What there is, and tables: of hidden edges, of pairs without an edge and, in a directed graph,
-    of reverses, as `fit_combiner` takes them. None where the graph is too small to hide edges and find pairs without one.
+    of reverses, as `fit_combiner` takes them. None where the graph is too small to hide edges and
+    find pairs without one.
 
     Examples
     --------
