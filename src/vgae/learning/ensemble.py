@@ -95,6 +95,8 @@ def evidence_about(
     messages: Graph,
     latents: Sequence[Latent],
     settings: ModelSettings,
+    *,
+    seed: int = 0,
 ) -> Evidence:
     """The evidence of a graph, with the vectors of all members.
 
@@ -106,6 +108,8 @@ def evidence_about(
         The posterior of each member, over the same nodes.
     settings
         What the members consist of; with features="none" those of the graph are no evidence.
+    seed
+        Seed of the matrix factorisation.
 
     Examples
     --------
@@ -121,7 +125,7 @@ def evidence_about(
     scale = np.float32(1.0 / np.sqrt(len(parts)))
     hops = [np.concatenate(hop, axis=1) * scale for hop in zip(*parts, strict=True)]
     used = None if settings.features == "none" else messages.features
-    return evidence_of(messages, hops=hops, features=used)
+    return evidence_of(messages, hops=hops, features=used, seed=seed)
 
 
 def _hops(mean: Vectors, settings: ModelSettings) -> list[Vectors]:
@@ -138,6 +142,7 @@ def scores_of_members(
     *,
     messages: Graph,
     combiner: Combiner | None,
+    seed: int = 0,
 ) -> Scores:
     """The scores of one or several models, with the combiner's evidence if there is one.
 
@@ -149,6 +154,8 @@ def scores_of_members(
         The graph whose links count.
     combiner
         Weights of the evidence, or None.
+    seed
+        Seed of the evidence.
 
     Examples
     --------
@@ -163,7 +170,7 @@ def scores_of_members(
     [0.0]
     """
     if combiner is not None:
-        evidence = evidence_about(messages, latents, networks[0].settings)
+        evidence = evidence_about(messages, latents, networks[0].settings, seed=seed)
         return CombinedScores(evidence, combiner, latents[0].mean.detach().cpu().numpy())
     members = [
         ModelScores.of(network, latent) for network, latent in zip(networks, latents, strict=True)

@@ -12,6 +12,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Features, FloatCSR, Graph
+from vgae.learning.baselines.als import Als
 from vgae.learning.baselines.heuristics import NeighborhoodScores
 from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
@@ -30,6 +31,7 @@ GROUPS = {
     "features": "feature similarity",
     "walks": "random walks",
     "paths": "common neighbours and paths",
+    "factorisation": "matrix factorisation",
     "components": "connected components",
     "degree": "degrees",
 }
@@ -42,6 +44,8 @@ MOST_FEATURES = 2e7
 DENSE = 0.2
 """Share of numbers that are not zero from which on a sparse matrix is slower than a dense one."""
 LEAST_WALK = 1e-9
+LEAST_PRODUCT = 1e-4
+"""Where walks and factorised products count as zero, before their logarithm."""
 PATH_SCALE = 10.0
 """Paths count log(1 + 10 x): their sums are far below one."""
 
@@ -198,6 +202,7 @@ def evidence_of(
     *,
     hops: Sequence[NDArray[np.float32]],
     features: Features | None = None,
+    seed: int = 0,
 ) -> Evidence:
     """The evidence that a graph gives, with that of a model's embeddings.
 
@@ -210,13 +215,15 @@ def evidence_of(
         by the square root of their number: shape (n_nodes, dim) each.
     features
         Features of the nodes, or None. They are weighted by inverse document frequency.
+    seed
+        Seed of the matrix factorisation.
 
     Examples
     --------
     >>> graph = Graph.from_edges([(0, 1), (1, 2)], features=np.eye(3))
     >>> columns = evidence_of(graph, hops=[np.eye(3)], features=graph.features).columns
     >>> sorted({column.group for column in columns})
-    ['components', 'degree', 'features', 'learned', 'paths', 'walks']
+    ['components', 'degree', 'factorisation', 'features', 'learned', 'paths', 'walks']
     """
     terms = [
         Term(Similarity(vectors), (Column(_hop_name(hop), "learned", _itself),))
@@ -227,7 +234,8 @@ def evidence_of(
     adjacency, degrees = messages.adjacency, messages.degrees.astype(np.float64)
     if messages.n_nodes * float(adjacency.nnz) <= MOST_WALK_WORK:
         terms.append(_walk_term(adjacency, degrees))
-    terms += [*_path_terms(adjacency, degrees), _component_term(adjacency), *_degree_terms(degrees)]
+    terms += [*_path_terms(adjacency, degrees), _factor_term(messages, seed)]
+    terms += [_component_term(adjacency), _degree_term(degrees)]
     return Evidence(terms, messages.n_nodes)
 
 
@@ -313,6 +321,22 @@ def _path_terms(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> list[Term]
     ]
 
 
+def _factor_term(messages: Graph, seed: int) -> Term:
+    """Products of factors that alternating least squares finds, and their logarithms."""
+
+    def log_of(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
+        found: Values = np.log(np.maximum(scores, LEAST_PRODUCT) / LEAST_PRODUCT)
+        return found
+
+    return Term(
+        Als(latent_dim=Als.default_dim(messages.n_nodes)).fit(messages, seed=seed),
+        (
+            Column("factorised adjacency", "factorisation", _itself),
+            Column("logarithm of the factorised adjacency", "factorisation", log_of),
+        ),
+    )
+
+
 def _component_term(adjacency: FloatCSR) -> Term:
     component = sparse.csgraph.connected_components(adjacency, directed=False)[1]
     log_size = np.log(np.bincount(component)[component])
@@ -329,7 +353,7 @@ def _component_term(adjacency: FloatCSR) -> Term:
     )
 
 
-def _degree_terms(degrees: NDArray[np.float64]) -> list[Term]:
+def _degree_term(degrees: NDArray[np.float64]) -> Term:
     import torch
 
     classes = degree_classes(torch.from_numpy(degrees.astype(np.int64))).numpy()
@@ -337,8 +361,27 @@ def _degree_terms(degrees: NDArray[np.float64]) -> list[Term]:
         Column(f"degree of class {number}", "degree", _sum_of((classes == number).astype(float)))
         for number in range(N_DEGREE_CLASSES)
     ]
-    columns.append(Column("logarithm of degrees", "degree", _sum_of(np.log1p(degrees))))
-    return [Term(None, tuple(columns))]
+    logarithm = np.log1p(degrees)
+
+    def smaller(_: Any, ends: Ends) -> Values:
+        return np.minimum(logarithm[ends[0]], logarithm[ends[1]])
+
+    def product(_: Any, ends: Ends) -> Values:
+        return logarithm[ends[0]] * logarithm[ends[1]]
+
+    def without_links(_: Any, ends: Ends) -> Values:
+        return np.asarray((degrees[ends[0]] == 0) & (degrees[ends[1]] == 0), dtype=np.float32)
+
+    return Term(
+        None,
+        (
+            *columns,
+            Column("logarithm of degrees", "degree", _sum_of(logarithm)),
+            Column("logarithm of the smaller degree", "degree", smaller),
+            Column("product of the logarithms", "degree", product),
+            Column("neither has links", "degree", without_links),
+        ),
+    )
 
 
 def _sum_of(values: NDArray[np.floating]) -> Callable[[Any, Ends], Values]:

@@ -97,7 +97,7 @@ class Scores(ABC):
         InputError
             They have another shape or type, or a node is not in the graph.
         """
-        checked = index_pairs(pairs, "pairs").astype(np.int64, copy=False)
+        checked = np.ascontiguousarray(index_pairs(pairs, "pairs"), dtype=np.int64)
         check_inside(checked, self.n_nodes, "pairs")
         return self._pairs(checked)
 

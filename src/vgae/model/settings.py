@@ -40,6 +40,9 @@ DECODERS = ("inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp")
 LIKELIHOODS = ("bernoulli", "bernoulli-poisson", "poisson", "squared")
 """The parts that come with the package, by name."""
 
+MOST_NUMBERS = 10_000_000
+"""Numbers in the embedding of multi-hop, at most."""
+
 N_DEGREE_CLASSES = 8
 """Classes of degrees that the encoder multi-hop tells apart: 0, 1, 2, 3-4, 5-8, ..., 33 or more."""
 
@@ -64,8 +67,10 @@ class ModelSettings(Settings):
     >>> ModelSettings(features="none").features_used(5), ModelSettings().has_inputs(5)
     (0, True)
     >>> hops = ModelSettings(encoder="multi-hop", latent_dim=68)
-    >>> hops.on(5).n_hops, hops.on(0).n_hops
+    >>> hops.on(5, n_nodes=9).n_hops, hops.on(0, n_nodes=9).n_hops
     (3, 5)
+    >>> hops.on(5, n_nodes=10**6).latent_dim
+    17
     """
 
     latent: Literal["gaussian", "point"] = Field(
@@ -182,11 +187,22 @@ class ModelSettings(Settings):
         """The number of layers, with the default of the encoder filled in."""
         return self.layers or (10 if self.encoder == "appnp" else 2)
 
-    def on(self, n_features: int) -> ModelSettings:
-        """These settings, with those filled in that depend on the graph."""
-        if self.encoder != "multi-hop" or self.layers or self.has_inputs(n_features):
+    def on(self, n_features: int, *, n_nodes: int) -> ModelSettings:
+        """These settings, with those filled in or capped that depend on the graph.
+
+        Without inputs, the encoder multi-hop reaches further. Its embedding, a part per hop, has at
+        most ten million numbers: the large graphs that this concerns have many links to learn from,
+        and time and memory grow with each number.
+        """
+        if self.encoder != "multi-hop":
             return self
-        return ModelSettings.parse(self.model_dump() | {"layers": 4})
+        layers = self.layers or (2 if self.has_inputs(n_features) else 4)
+        width = (self.latent_dim - N_DEGREE_CLASSES) // (layers + 1)
+        most = max(1, MOST_NUMBERS // (n_nodes * (layers + 1)))
+        if width <= most and layers == self.layers_used:
+            return self
+        latent_dim = (layers + 1) * max(1, min(width, most)) + N_DEGREE_CLASSES
+        return ModelSettings.parse(self.model_dump() | {"layers": layers, "latent_dim": latent_dim})
 
     @property
     def n_hops(self) -> int:
