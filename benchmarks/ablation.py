@@ -46,7 +46,7 @@ def variants(split: Split, seed: int) -> Iterator[tuple[str, Scores]]:
     found = hidden_edge_evidence(split.train, settings.on(split.train))
     assert isinstance(scores, CombinedScores)
     assert found is not None
-    columns, tables = found
+    columns, hidden, others, _ = found
     for group, words in GROUPS.items():
         kept = np.array([column.group != group for column in columns])
         if kept.all():
@@ -56,7 +56,7 @@ def variants(split: Split, seed: int) -> Iterator[tuple[str, Scores]]:
             for term in scores.evidence.terms
         ]
         evidence = Evidence([term for term in terms if term.columns], split.train.n_nodes)
-        combiner = fit_combiner(evidence.columns, *(table[:, kept] for table in tables))
+        combiner = fit_combiner(evidence.columns, hidden[:, kept], others[:, kept])
         yield words, CombinedScores(evidence, combiner, scores.vectors)
 
 

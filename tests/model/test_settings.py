@@ -163,6 +163,8 @@ def test_on_a_directed_graph_parts_become_those_of_sources_and_targets() -> None
     assert found.on(3, n_nodes=9, directed=True) == found
     narrow = ModelSettings.parse(hops | {"latent_dim": 11}).on(3, n_nodes=9, directed=True)
     assert narrow.hop_width == 1
+    large = ModelSettings.parse(hops).on(3, n_nodes=50_000, directed=True)
+    assert large.hop_width == MOST_NUMBERS // 150_000 // 2
     other = ModelSettings.parse(hops | {"decoder": "inner"})
     assert other.on(3, n_nodes=9, directed=True) == other
     plain = ModelSettings().on(0, n_nodes=9, directed=True)

@@ -124,7 +124,8 @@ def evidence_about(
     means = [latent.mean.detach().cpu().numpy() for latent in latents]
     used = None if settings.features == "none" else messages.features
     if settings.decoder not in HALVES:
-        return evidence_of(messages, hops=_members_hops(means, settings), features=used, seed=seed)
+        hops = _members_hops(means, settings)
+        return evidence_of(messages, hops=hops, features=used, seed=seed)
     halves = zip(*(np.split(mean, 2, axis=1) for mean in means), strict=True)
     sources, targets = (_members_hops(half, settings) for half in halves)
     return evidence_of(messages, hops=sources, targets=targets, features=used, seed=seed)

@@ -138,13 +138,7 @@ def fit(
     """
     view = split.training
     view.train.require("a graph auto-encoder", TAKES)
-    given, settings = settings, settings.on(view.train)
-    if settings.network.decoder != given.network.decoder:
-        logger.info(
-            "the graph is directed: encoder %s and decoder %s",
-            settings.network.encoder,
-            settings.network.decoder,
-        )
+    settings = settings.on(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
@@ -175,7 +169,7 @@ def fit(
     combiner = None
     if settings.combining.combiner != "none" and not interrupt.pressed:
         found = hidden_edge_evidence(view.train, settings, parts, interrupt)
-        combiner = None if found is None else fit_combiner(found[0], *found[1])
+        combiner = None if found is None else fit_combiner(*found)
     network, graph = members[0], split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
@@ -228,7 +222,7 @@ def hidden_edge_evidence(
     settings: FitSettings,
     parts: Parts | None = None,
     interrupt: Interrupt | None = None,
-) -> tuple[tuple[Column, ...], list[Table]] | None:
+) -> tuple[tuple[Column, ...], Table, Table, Table | None] | None:
     """The evidence about training edges that were hidden from models made for this purpose.
 
     Each fold hides a tenth of the training edges, fits new members to the others, and gathers the
@@ -248,17 +242,17 @@ def hidden_edge_evidence(
 
     Returns
     -------
-    What there is, and tables: of hidden edges, of pairs without an edge and, in a directed graph,
-    of reverses, as `fit_combiner` takes them. None where the graph is too small to hide edges and
-    find pairs without one.
+    What there is, and the tables of hidden edges, of pairs without an edge, and of reverses of
+    hidden arcs (None unless directed): what `fit_combiner` takes. None where the graph is too small
+    to hide edges and find pairs without one.
 
     Examples
     --------
     >>> ring = Graph.from_edges([(i, (i + 1) % 30) for i in range(30)])
     >>> settings = FitSettings.of("gae", steps=1, combiner="logistic")
-    >>> columns, (hidden, others) = hidden_edge_evidence(ring, settings)
-    >>> len(hidden), len(others), hidden.shape[1] == len(columns)
-    (6, 30, True)
+    >>> columns, hidden, others, reverse = hidden_edge_evidence(ring, settings)
+    >>> len(hidden), len(others), hidden.shape[1] == len(columns), reverse
+    (6, 30, True, None)
     """
     interrupt = interrupt or Interrupt()
     random = np.random.default_rng(stream_seed(settings.seed, "combiner"))
@@ -283,7 +277,8 @@ def hidden_edge_evidence(
             pairs.append(reverse[graph.places(reverse) < 0])
         tables.append([evidence.table(part) for part in pairs])
         columns = evidence.columns
-    return columns, [np.concatenate(part) for part in zip(*tables, strict=True)]
+    edges, without, *reverses = (np.concatenate(part) for part in zip(*tables, strict=True))
+    return columns, edges, without, reverses[0] if reverses else None
 
 
 def _latents_of_fold(

@@ -225,6 +225,10 @@ class FitSettings(Settings):
         True
         """
         network = self.network.on(graph.n_features, n_nodes=graph.n_nodes, directed=graph.directed)
+        if network.decoder != self.network.decoder:
+            logger.info(
+                "the graph is directed: encoder %s and decoder %s", network.encoder, network.decoder
+            )
         if network.latent_dim < self.network.latent_dim - network.n_hops:
             logger.info(
                 "latent_dim %d in place of %d: the graph has %s nodes",
