@@ -43,17 +43,17 @@ GRAPHS = (
 ONE_SPLIT = ("email-enron", "ego-twitter")
 
 
-def graph_of(name: str) -> Graph:
+def graph_of(name: str, *, directed: bool = False) -> Graph:
     """A graph by name, from vgae's data sets or the folder of real graphs."""
     plain = name.removesuffix("-links")
     folder = Path(os.environ.get("VGAE_DATA", ""))
-    for path in (folder / "large" / f"{plain}.npz", folder / "attributed" / f"{plain}.npz"):
+    for path in (folder / part / f"{plain}.npz" for part in ("large", "attributed", "directed")):
         if not path.exists():
             continue
         with np.load(path, allow_pickle=False) as found:
             if "src" in found:
                 pairs = np.stack([found["src"], found["dst"]], axis=1)
-                return Graph.from_edges(pairs, n_nodes=int(found["n"]))
+                return Graph.from_edges(pairs, n_nodes=int(found["n"]), directed=directed)
             sources = np.repeat(
                 np.arange(len(found["adj_indptr"]) - 1), np.diff(found["adj_indptr"])
             )
@@ -66,7 +66,8 @@ def graph_of(name: str) -> Graph:
                 ),
                 shape=tuple(found["attr_shape"]),
             )
-            return Graph.from_edges(pairs, n_nodes=int(found["adj_shape"][0]), features=attributes)
+            n_nodes = int(found["adj_shape"][0])
+            return Graph.from_edges(pairs, n_nodes=n_nodes, features=attributes, directed=directed)
     graph = vgae.load_dataset(plain)
     if name.endswith("-links"):
         graph = Graph.from_edges(graph.edges, n_nodes=graph.n_nodes)

@@ -15,13 +15,17 @@ Weights = Mapping[str, Tensor]
 
 
 def mixing(adjacency: Tensor, encoder: str) -> Tensor:
-    """The matrix with which this encoder multiplies states, for a dense adjacency."""
+    """The matrix with which this encoder multiplies states, for a dense adjacency.
+
+    For an encoder of directed graphs, the one along the arcs; its transpose is the other.
+    """
     if encoder == "sage":
         degrees = adjacency.sum(dim=1, keepdim=True)
         return adjacency / torch.where(degrees > 0, degrees, 1.0)
     loops = adjacency + torch.eye(len(adjacency), dtype=adjacency.dtype)
-    scale = loops.sum(dim=1) ** -0.5
-    return scale[:, None] * loops * scale[None, :]
+    if not encoder.startswith("directed") and not torch.equal(adjacency, adjacency.T):
+        return loops / loops.sum(dim=1, keepdim=True)
+    return loops.sum(dim=1)[:, None] ** -0.5 * loops * loops.sum(dim=0)[None, :] ** -0.5
 
 
 def _hidden_names(n_hidden: int) -> list[str]:
@@ -77,22 +81,63 @@ def multi_hop(
 ) -> Tensor:
     """[unit(H), unit(A H), ..., degree class] of H = unit(X W); log_std is linear in the last."""
 
-    def unit(rows: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-        return rows / torch.where(length > 0, length, 1.0)
-
-    first = x @ weights["weight.projection"]
-    states = [unit(first)]
+    states = [_unit(x @ weights["weight.projection"])]
     for _ in range(settings.layers_used):
         states.append(mix @ states[-1])
     if output != "mean":
         return _biased(weights, output, states[-1] @ weights[f"weight.{output}"] - 4.0)
-    degrees = (mix != 0).sum(dim=1) - 1
-    classes = torch.zeros(len(x), 8, dtype=x.dtype)
+    return torch.cat([*map(_unit, states), _classes(mix)], dim=1)
+
+
+def _unit(rows: Tensor) -> Tensor:
+    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / torch.where(length > 0, length, 1.0)
+
+
+def _classes(mix: Tensor) -> Tensor:
+    """The class of the number of links of each row, as a one among zeros."""
+    classes = torch.zeros(len(mix), 8, dtype=mix.dtype)
     bounds = [0, 1, 2, 4, 8, 16, 32]
-    for node, degree in enumerate(degrees.tolist()):
+    for node, degree in enumerate(((mix != 0).sum(dim=1) - 1).tolist()):
         classes[node, sum(degree > bound for bound in bounds)] = 1.0
-    return torch.cat([*map(unit, states), classes], dim=1)
+    return classes
+
+
+def directed(
+    settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str
+) -> Tensor:
+    """S <- ReLU(N T V), T <- ReLU(N^T S W) layer by layer; the last layers without ReLU."""
+
+    def layer(name: str, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            _biased(weights, f"{name}_source", mix @ target @ weights[f"weight.{name}_target"]),
+            _biased(weights, f"{name}_target", mix.T @ source @ weights[f"weight.{name}_source"]),
+        )
+
+    state = x, x
+    for place, name in enumerate(_hidden_names(settings.layers_used - 1)):
+        hidden = [torch.relu(half) for half in layer(name, *state)]
+        added = settings.residual and place
+        first, second = (h + s if added else h for h, s in zip(hidden, state, strict=True))
+        state = first, second
+    return torch.cat(layer(output, *state), dim=1)
+
+
+def directed_multi_hop(
+    settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str
+) -> Tensor:
+    """Both halves are like the embedding of multi-hop, with S <- N T and T <- N^T S."""
+    sources = [_unit(x @ weights["weight.source"])]
+    targets = [_unit(x @ weights["weight.target"])]
+    for _ in range(settings.layers_used):
+        source, target = mix @ targets[-1], mix.T @ sources[-1]
+        sources.append(source)
+        targets.append(target)
+    if output != "mean":
+        last = torch.cat([sources[-1], targets[-1]], dim=1)
+        return _biased(weights, output, last @ weights[f"weight.{output}"] - 4.0)
+    halves = (sources, _classes(mix)), (targets, _classes(mix.T))
+    return torch.cat([torch.cat([*map(_unit, own), cls], dim=1) for own, cls in halves], dim=1)
 
 
 Formula = Callable[[ModelSettings, Weights, Tensor, Tensor, str], Tensor]
@@ -103,6 +148,8 @@ FORMULAS: dict[str, Formula] = {
     "appnp": appnp,
     "sage": sage,
     "multi-hop": multi_hop,
+    "directed": directed,
+    "directed-multi-hop": directed_multi_hop,
 }
 """One per encoder, by its name in `ModelSettings.encoder`."""
 

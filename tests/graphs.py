@@ -20,6 +20,13 @@ def random_graph(n_nodes: int, density: float, seed: int) -> Graph:
     return Graph.from_edges(np.stack([source[kept], target[kept]], axis=1), n_nodes=n_nodes)
 
 
+def random_arcs(n_nodes: int, density: float, seed: int) -> Graph:
+    """A directed graph with about this density; nodes may be isolated."""
+    random = np.random.default_rng(seed)
+    arcs = np.argwhere((random.random((n_nodes, n_nodes)) < density) & ~np.eye(n_nodes, dtype=bool))
+    return Graph.from_edges(arcs, n_nodes=n_nodes, directed=True)
+
+
 def dense(graph: Graph) -> NDArray[np.float64]:
     """The adjacency as a dense array: for tests only."""
     array: NDArray[np.float64] = graph.adjacency.toarray().astype(np.float64)

@@ -70,3 +70,24 @@ def test_scores_by_pairs_and_rows_are_the_logits() -> None:
     assert best[0] == pytest.approx(scores.pairs(pairs[is_open]).max(), abs=1e-4)
     assert not any(graph.adjacency[a, b] for a, b in found)
     assert len(scores.reasons(found)) == 5
+
+
+def test_reversed_arcs_teach_the_direction_and_weigh_little() -> None:
+    random = np.random.default_rng(0)
+    edges, others, reverse = (random.normal(size=(n, 3)) for n in (300, 900, 280))
+    edges[:, 0] += 2.0  # close to each other, and so are the reversed arcs
+    reverse[:, 0] += 2.0
+    reverse[:, 1] -= 2.0  # the direction, which random pairs do not tell
+    plain, told = (
+        fit_combiner(COLUMNS, edges, others),
+        fit_combiner(COLUMNS, edges, others, reverse),
+    )
+    assert abs(plain.weights[1]) < 0.1
+    assert told.weights[1] > 0.2
+    assert told.weights[0] > 0.7 * plain.weights[0]
+    assert told.n_edges == plain.n_edges
+    # The reversed arcs together have their share of the weight, however many there are.
+    twice = fit_combiner(COLUMNS, edges, others, np.concatenate([reverse, reverse]))
+    for one, other in ((told.weights[0], twice.weights[0]), (told.weights[1], twice.weights[1])):
+        assert one == pytest.approx(other, rel=0.1)
+    assert fit_combiner(COLUMNS, edges, others, reverse[:0]) == plain

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from graphs import random_graph
+from graphs import random_arcs, random_graph
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from vgae.learning.evaluation import (
     evaluate_runs,
     full_average_precision,
     link_scores,
+    metrics_asked,
 )
 from vgae.learning.scores import Scores, VectorScores
 
@@ -244,3 +245,21 @@ def test_a_metric_of_a_task_is_no_metric_to_choose(karate: Graph) -> None:
     protocol = Protocol(SplitSettings(), tasks=("links", "nodes"), metrics=("auc", "accuracy"))
     with pytest.raises(InputError, match="metric accuracy: belongs to a task"):
         protocol.check(karate)
+
+
+def test_what_links_are_asked_for_gives_the_metrics() -> None:
+    general = ("auc", "hits@10", "ece")
+    assert metrics_asked(["general"], general) == general
+    assert metrics_asked(["biased"], general) == ("auc_biased", "hits_biased@10")
+    assert metrics_asked(["bidirectional", "general"], ["mrr"]) == ("mrr_bidirectional", "mrr")
+    with pytest.raises(InputError, match="task 'direction'|task.*direction"):
+        metrics_asked(["direction"], general)
+    with pytest.raises(InputError, match="task biased: name at least one of the metrics auc"):
+        metrics_asked(["biased"], ["ece"])
+
+
+def test_metrics_of_arcs_need_a_directed_graph(karate: Graph) -> None:
+    plan = Protocol(SplitSettings(), metrics=("auc_biased",))
+    with pytest.raises(InputError, match="metric auc_biased: .*directed"):
+        plan.check(karate)
+    plan.check(random_arcs(20, 0.2, 0))

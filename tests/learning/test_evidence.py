@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import random_graph
+from graphs import dense, random_arcs, random_graph
 from scipy import sparse
 
 from vgae.data.graph import Graph
@@ -60,3 +60,58 @@ def test_similarities_are_inner_products() -> None:
     scores = Similarity(vectors)
     np.testing.assert_allclose(scores.rows(np.arange(7)), vectors @ vectors.T, rtol=1e-5)
     np.testing.assert_allclose(scores.pairs([(2, 5)]), [vectors[2] @ vectors[5]], rtol=1e-5)
+
+
+# ---------------------------------------------------------------------------- arcs
+
+
+@pytest.mark.parametrize("features", [FEATURES, None], ids=type)
+def test_rows_of_arcs_are_the_weighted_sums_of_the_table(features: object) -> None:
+    graph = random_arcs(30, 0.08, seed=3)
+    graph = graph if features is None else graph.with_features(features)
+    hops, targets = (
+        [np.random.default_rng(seed).normal(size=(30, 4)).astype(np.float32)] for seed in (1, 2)
+    )
+    found = evidence_of(graph, hops=hops, targets=targets, features=graph.features)
+    weights = np.random.default_rng(2).normal(size=len(found.columns))
+    pairs = np.argwhere(np.ones((30, 30)))
+    table = found.table(pairs)
+    np.testing.assert_allclose(
+        found.weighted_rows(np.arange(30), weights).ravel(), table @ weights, rtol=1e-4, atol=1e-4
+    )
+    assert {column.group for column in found.columns} <= set(GROUPS)
+
+
+def test_columns_of_arcs_are_what_the_direction_adds() -> None:
+    graph = random_arcs(30, 0.12, seed=5)
+    source, target = (
+        np.random.default_rng(seed).normal(size=(30, 4)).astype(np.float32) for seed in (1, 2)
+    )
+    found = evidence_of(graph, hops=[source], targets=[target])
+    pairs = np.argwhere(~np.eye(30, dtype=bool))
+    table = dict(zip([column.name for column in found.columns], found.table(pairs).T, strict=True))
+    arcs = dense(graph)
+    out, into = arcs.sum(axis=1), arcs.sum(axis=0)
+    weight = np.diag(1.0 / np.maximum(np.count_nonzero(arcs + arcs.T, axis=1), 2))
+    i, j = pairs.T
+    expected = {
+        "learned similarity, 0 hops": (source @ target.T)[i, j],
+        "learned similarity, 0 hops, reversed": (source @ target.T)[j, i],
+        "the reverse arc is there": arcs[j, i],
+        "paths of two arcs, weighted": np.log1p(10 * (arcs @ weight @ arcs)[i, j]),
+        "paths of two arcs, reversed, weighted": np.log1p(10 * (arcs @ weight @ arcs)[j, i]),
+        "common targets, any": (arcs @ arcs.T)[i, j] > 0,
+        "common sources, any": (arcs.T @ arcs)[i, j] > 0,
+        "logarithm of out-degree of the source": np.log1p(out[i]),
+        "logarithm of out-degree of the target": np.log1p(out[j]),
+        "logarithm of in-degree of the source": np.log1p(into[i]),
+        "in-degree of the target of class 2": into[j] == 2,
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(table[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+    plain = evidence_of(graph.undirected(), hops=[])
+    without = dict(
+        zip([column.name for column in plain.columns], plain.table(pairs).T, strict=True)
+    )
+    for name, values in without.items():
+        np.testing.assert_allclose(table[name], values, rtol=1e-5, atol=1e-6, err_msg=name)

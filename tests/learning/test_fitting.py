@@ -5,16 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import random_graph
+from graphs import random_arcs, random_graph
 
 from vgae import GAE, VGAE, load
 from vgae.data.graph import Graph
 from vgae.data.split import Split, TrainingView, split_edges
+from vgae.ground.errors import InputError
 from vgae.learning.fitting import fit, untrained
 from vgae.learning.judge import link_scores
 from vgae.learning.scores import ModelScores
 from vgae.learning.settings import FitSettings
 from vgae.model.kernels import choose_engine
+from vgae.people.estimators import make_model
 
 PLAIN: dict[str, dict[str, Any]] = {
     "constant": {"offset": "constant"},
@@ -135,3 +137,65 @@ def test_probabilities_are_summed_by_any_engine_alike(split: Split) -> None:
         for name in ("numba", "tiles", "reference")
     ]
     assert sums == pytest.approx([sums[0]] * 3, rel=1e-5)
+
+
+# ---------------------------------------------------------------------------- arcs
+
+ARCS: dict[str, dict[str, Any]] = {
+    "directed": {"encoder": "directed", "decoder": "directed-inner", "offset": "constant"},
+    "per node": {"decoder": "directed-inner", "offset": "node"},
+    "gravity": {"decoder": "gravity-squared"},
+    "rates": {"decoder": "directed-inner", "likelihood": "bernoulli-poisson", "rate_link": "exp"},
+}
+
+
+@pytest.mark.parametrize("name", ARCS)
+def test_probabilities_of_arcs_sum_to_their_number(name: str) -> None:
+    for seed, (n_nodes, density) in enumerate(SIZES[:4]):
+        graph = random_arcs(n_nodes, density, seed)
+        model = GAE(objective="elbo", steps=40, seed=seed, **ARCS[name]).fit(graph)
+        probabilities = model.fitted_.probabilities(model.scores().rows(np.arange(n_nodes)))
+        found = probabilities.sum() - np.trace(probabilities)
+        assert found == pytest.approx(graph.n_edges, rel=2e-3)
+        assert model.expected_edges_ == pytest.approx(found, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *ARCS.values(),
+        {"decoder": "gravity", "pairs": "sampled"},
+        {"decoder": "directed-inner", "combiner": "logistic", "ensemble": 2, "mask": 0.3}
+        | {"pairs": "sampled"},
+    ],
+    ids=str,
+)
+def test_a_model_of_arcs_answers_as_before_once_it_is_loaded(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    split = split_edges(random_arcs(60, 0.08, 0), seed=0, validation=0.1, test=0.1)
+    model = GAE(steps=4, **settings).fit(split)
+    model.save(tmp_path / "run")
+    back = load(tmp_path / "run")
+    pairs = np.argwhere(~np.eye(60, dtype=bool))
+    found = model.scores().pairs(pairs)
+    np.testing.assert_allclose(back.scores().pairs(pairs), found, rtol=1e-5, atol=1e-5)
+    table = np.zeros((60, 60))
+    table[tuple(pairs.T)] = found
+    assert not np.allclose(table, table.T)
+    links = model.recommend(k=5)
+    assert all(split.graph.places([(link.source, link.target)])[0] < 0 for link in links)
+    with pytest.raises(InputError, match="cannot place new nodes"):
+        model.with_nodes(edges=[(0, 99)])
+    np.testing.assert_array_equal(back.embed(split.train), model.embedding_)
+
+
+def test_the_strong_preset_takes_a_directed_graph() -> None:
+    features = (np.random.default_rng(0).random((60, 20)) < 0.2).astype(np.float32)
+    graph = random_arcs(60, 0.08, 0).with_features(features)
+    model = make_model("gae", preset="strong", latent_dim=68, steps=3, seed=0)
+    fitted = model.fit(split_edges(graph, seed=0, validation=0.1, test=0.1)).fitted_
+    network = fitted.settings.network
+    assert (network.encoder, network.decoder) == ("directed-multi-hop", "directed-hops")
+    assert fitted.combiner is not None
+    assert "the reverse arc" in fitted.combiner.shares()

@@ -2,14 +2,23 @@
 
 import numpy as np
 import pytest
-from graphs import random_graph
+from graphs import random_arcs, random_graph
 from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
-from vgae.data.split import HeldOut, Split, other_negatives, split_edges
+from vgae.data.split import (
+    ARC_TASKS,
+    ArcTask,
+    HeldOut,
+    Split,
+    arc_task_pairs,
+    other_negatives,
+    split_edges,
+)
 from vgae.ground.errors import InputError
 from vgae.learning.judge import (
     LINK_METRICS,
+    arc_metrics,
     auc_by_node,
     check_metric,
     link_scores,
@@ -278,3 +287,43 @@ def test_of_many_test_edges_some_are_ranked_and_all_methods_share_them(
     n_test = len(split.test.positives)
     said = f"mrr_open: ranks are those of 10 test edges, drawn from {n_test} with the seed"
     assert caplog.text.count(said) == 1
+
+
+# ---------------------------------------------------------------------------- arcs
+
+
+@pytest.mark.parametrize("task", ARC_TASKS)
+def test_metrics_of_arcs_are_those_of_the_pairs_of_the_task(task: ArcTask) -> None:
+    arcs = random_arcs(40, 0.06, 1).edges
+    graph = Graph.from_edges(np.concatenate([arcs, arcs[::3, ::-1]]), directed=True)
+    split = split_edges(graph, seed=0, validation=0.1, test=0.4)
+    values = np.random.default_rng(0).integers(9, size=(40, 40)).astype(float)
+    scores = FunctionScores(lambda pairs: values[pairs[:, 0], pairs[:, 1]], 40, ordered=True)
+    names = arc_metrics(task, ("auc", "average_precision", "hits@3", "mrr"))
+    assert names[2] == f"hits_{task}@3"
+    found = link_scores(split, scores, names)
+    pairs = arc_task_pairs(split, task)
+    sides = (values[tuple(part.T)] for part in (pairs.positives, pairs.negatives))
+    expected = link_metrics(*sides, names=["auc", "average_precision", "hits@3", "mrr"])
+    assert list(found.values()) == list(expected.values())
+    alike = FunctionScores(lambda pairs: values[pairs[:, 0], pairs[:, 1]], 40)
+    if task == "biased":
+        assert link_scores(split, alike, ["auc_biased"]) == {"auc_biased": 0.5}
+
+
+def test_where_no_arc_has_one_back_the_metric_is_undefined() -> None:
+    ring = Graph.from_edges([(i, (i + 1) % 30) for i in range(30)], directed=True)
+    scores = VectorScores(np.ones((30, 1)))
+    assert link_scores(split_edges(ring, seed=0), scores, ["auc_bidirectional"]) == {
+        "auc_bidirectional": None
+    }
+    assert may_be_undefined("auc_bidirectional")
+    assert may_be_undefined("hits_biased@3")
+
+
+def test_names_of_metrics_of_arcs_are_checked() -> None:
+    for name in ("auc_biased", "hits_bidirectional@7"):
+        check_metric(name)
+    for name in ("auc_byased", "precision_biased@3", "hits_biased@0"):
+        with pytest.raises(InputError, match="metric"):
+            check_metric(name)

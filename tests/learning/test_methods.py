@@ -22,6 +22,8 @@ HEURISTICS = (
     "common-neighbors",
     "adamic-adar",
     "resource-allocation",
+    "directed-common-neighbors",
+    "directed-resource-allocation",
     "preferential-attachment",
     "degree",
     "popularity",
@@ -80,7 +82,9 @@ def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     np.testing.assert_allclose(rows[pairs[:, 0], pairs[:, 1]], found, **close)
     assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
     if scores.vectors is not None:
-        dim = {"als": 2, "propagated-features": 6}.get(name, 1)  # two vectors; the features
+        dim = {"als": 2, "strap": 2, "propagated-features": 6}.get(
+            name, 1
+        )  # two vectors; the features
         assert scores.vectors.shape == (n_nodes, dim)
         assert scores.vectors.dtype == np.float32
     assert np.array_equal(method.method(view, 3).pairs(pairs), found)

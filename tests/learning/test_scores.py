@@ -3,12 +3,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from graphs import dense, random_graph
+from graphs import dense, random_arcs, random_graph
+from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.learning import scores as module
-from vgae.learning.scores import FunctionScores, ModelScores, VectorScores
+from vgae.learning.scores import FunctionScores, ModelScores, RowProducts, VectorScores
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.settings import DECODERS, ModelSettings
 
@@ -150,29 +151,41 @@ def test_every_way_to_ask_a_model_gives_the_scores_of_its_decoder(
 ) -> None:
     monkeypatch.setattr(module, "block_rows", lambda _: 7)
     given = {"decoder": decoder, "offset": offset, "latent_dim": 11, "pairs": "sampled"}
-    given |= {"encoder": "multi-hop"} if decoder == "hops" else {}
-    settings = ModelSettings.parse(given)
+    by_decoder: dict[str, dict[str, Any]] = {
+        "hops": {"encoder": "multi-hop"},
+        "directed-inner": {"latent_dim": 12},
+        "directed-hops": {"encoder": "directed-multi-hop", "latent_dim": 22},
+    }
+    settings = ModelSettings.parse(given | by_decoder.get(decoder, {}))
     network = GraphAutoEncoder(settings, n_inputs=30, density=0.1, seed=0)
     if network.offsets is not None:
         with torch.no_grad():
             shape = network.offsets.value.shape
             network.offsets.value.add_(torch.randn(shape, generator=torch.Generator()))
-    mean = torch.randn(30, 11, generator=torch.Generator().manual_seed(0))
-    scores, graph = ModelScores(network, mean, None), random_graph(30, 0.2, seed=0)
-    source, target = np.triu_indices(30, k=1)
+    generator = torch.Generator().manual_seed(0)
+    mean, ordered = (
+        torch.randn(30, settings.latent_dim, generator=generator),
+        network.decoder.ordered,
+    )
+    scores = ModelScores(network, mean, None)
+    graph = random_arcs(30, 0.2, seed=0) if ordered else random_graph(30, 0.2, seed=0)
+    source, target = np.nonzero(~np.eye(30, dtype=bool)) if ordered else np.triu_indices(30, k=1)
     every = np.stack([source, target], axis=1)
     with torch.no_grad():
         expected = network.pair_scores(mean, torch.tensor(every)).numpy()
     close: Any = {"rtol": 1e-5, "atol": 5e-6}  # steps sum in float32, searches in float64
     np.testing.assert_allclose(scores.pairs(every), expected, **close)
-    np.testing.assert_allclose(scores.pairs(every[:, ::-1].copy()), expected, **close)
+    turned = scores.pairs(every[:, ::-1])
+    assert np.allclose(turned, expected, **close) != ordered
     np.testing.assert_allclose(scores.rows(np.arange(30))[source, target], expected, **close)
     assert np.array_equal(scores.vectors, mean)
     assert scores.n_nodes == 30
-    assert (scores.factors is None) == (decoder == "mlp")
+    assert (scores.factors is None) == (decoder in ("mlp", "gravity"))
 
     table = np.full((30, 30), -np.inf)
-    table[source, target] = table[target, source] = expected
+    table[source, target] = expected
+    if not ordered:
+        table[target, source] = expected
     table[dense(graph) > 0] = -np.inf
     pairs, values = scores.top(50, graph)
     np.testing.assert_allclose(values, np.sort(table[source, target])[::-1][:50], **close)
@@ -197,3 +210,20 @@ def test_scores_of_a_distribution_are_those_of_expected_rates() -> None:
     expected = factors @ factors.T + constant
     found = ModelScores(network, mean, std).rows(np.arange(5))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_reversed_views_of_pairs_are_scored() -> None:
+    pairs = np.array([[0, 1], [2, 3]])[:, ::-1]
+    assert VectorScores(np.arange(4.0)[:, None]).pairs(pairs).tolist() == [0.0, 6.0]
+
+
+def test_products_of_two_sparse_matrices_have_a_direction() -> None:
+    random = np.random.default_rng(0)
+    left, right = (
+        sparse.random_array((9, 5), density=0.4, rng=random, format="csr") for _ in range(2)
+    )
+    scores = RowProducts(left, right)
+    table = (left @ right.T).toarray()
+    pairs = np.argwhere(np.ones((9, 9)))
+    np.testing.assert_allclose(scores.pairs(pairs).reshape(9, 9), table, rtol=1e-6)
+    np.testing.assert_allclose(scores.rows(np.arange(9)), table, rtol=1e-6)

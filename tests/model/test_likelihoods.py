@@ -371,3 +371,19 @@ def test_expected_edges_are_the_sum_of_all_probabilities(
         table = likelihood.probability(scores.detach().numpy())
         found = likelihood.expected_edges(*factors.joined(), choose_engine("auto"))
         assert found == pytest.approx(np.triu(table, k=1).sum(), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_expected_arcs_are_the_sum_over_all_ordered_pairs(
+    name: str, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vgae.model.likelihoods, "TILE", 7)
+    likelihood = own_likelihood(name) if own else LIKELIHOODS[name]()
+    for n_nodes in (1, 2, 30):
+        generator = torch.Generator().manual_seed(0)
+        left, right = (torch.rand(n_nodes, 3, generator=generator) for _ in range(2))
+        table = likelihood.probability((left.double() @ right.double().T).numpy())
+        found = likelihood.expected_edges(left, right, choose_engine("auto"), ordered=True)
+        expected = table.sum() - np.trace(table)
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from formulas import propagation
-from graphs import random_graph
+from graphs import random_arcs, random_graph
 from noises import GivenNoise
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vgae.data.datasets import load_dataset
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
-from vgae.model.decoders import CosineDecoder, MLPDecoder
+from vgae.model.decoders import CosineDecoder, Decoder, Factors, MLPDecoder
 from vgae.model.encoders import EncoderInput
 from vgae.model.kernels import choose_engine
 from vgae.model.latents import Gaussian, Latent
@@ -300,3 +300,96 @@ def test_multiplied_odds_raise_all_scores_alike(decoder: str, offset: str) -> No
     kept = {name: value.copy() for name, value in plain.arrays().items()}
     plain.multiply_odds(1.7)
     assert all(np.array_equal(value, kept[name]) for name, value in plain.arrays().items())
+
+
+# ---------------------------------------------------------------------------- arcs
+
+ARC_MODELS: dict[str, dict[str, object]] = {
+    "directed": {"encoder": "directed", "decoder": "directed-inner"},
+    "directed gcn": {"decoder": "directed-inner", "offset": "node"},
+    "gravity": {"decoder": "gravity", "pairs": "sampled"},
+    "gravity squared": {"decoder": "gravity-squared"},
+    "hops": {"encoder": "directed-multi-hop", "decoder": "directed-hops", "latent_dim": 28},
+    "rates": {
+        **{"encoder": "directed", "decoder": "directed-inner"},
+        **{"likelihood": "bernoulli-poisson", "rate_link": "exp"},
+    },
+}
+
+
+@pytest.mark.parametrize("name", ARC_MODELS)
+@pytest.mark.parametrize("latent", ["gaussian", "point"])
+def test_the_loss_of_arcs_reaches_every_weight(name: str, latent: str) -> None:
+    graph = random_arcs(14, 0.2, seed=0)
+    settings = ModelSettings.parse({"latent_dim": 6, "latent": latent} | ARC_MODELS[name])
+    model = GraphAutoEncoder(settings, n_inputs=14, density=0.2, seed=0)
+    targets = model.targets(graph)
+    assert targets.ordered
+    assert not targets.self_pairs
+    noise = CounterNoise(0, torch.device("cpu"))
+    loss = model.loss(
+        model.prepare(graph, None), targets, noise=noise, engine=choose_engine("auto")
+    )
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    for weight, parameter in model.named_parameters():
+        assert parameter.grad is not None, weight
+        assert torch.isfinite(parameter.grad).all(), weight
+        assert parameter.grad.any(), weight
+    vectors = torch.randn(14, settings.latent_dim, generator=torch.Generator().manual_seed(0))
+    pairs = torch.tensor([[0, 1], [1, 0]])
+    one, other = model.pair_scores(model.linked(vectors), pairs).tolist()
+    assert one != other
+
+
+def test_a_decoder_and_a_graph_of_different_kinds_are_refused_in_one_line() -> None:
+    arcs, edges = random_arcs(5, 0.4, seed=0), random_graph(5, 0.4, seed=0)
+    symmetric = GraphAutoEncoder(ModelSettings(), n_inputs=5, seed=0)
+    ordered = GraphAutoEncoder(
+        ModelSettings(encoder="directed", decoder="directed-inner"), n_inputs=5, seed=0
+    )
+    said = "decoder inner: scores a pair the same in both .* directed-inner .*--undirected"
+    with pytest.raises(InputError, match=said):
+        symmetric.prepare(arcs, None)
+    with pytest.raises(InputError, match="directed-inner: scores arcs, .* --directed"):
+        ordered.prepare(edges, None)
+    own = GraphAutoEncoder(
+        ModelSettings(decoder="own"), n_inputs=5, seed=0, parts=Parts(decoder=CosineDecoder())
+    )
+    with pytest.raises(InputError, match="decoder CosineDecoder: scores a pair the same"):
+        own.prepare(arcs, None)
+
+
+def test_an_own_decoder_of_arcs_may_have_equal_factors() -> None:
+    """Its gradient is that of sources and of targets: the arcs are not a symmetric pattern."""
+
+    class Plain(Decoder):
+        ordered = True
+
+        def factors(self, latent: Tensor) -> Factors:
+            return Factors(latent)
+
+    graph = random_arcs(6, 0.3, seed=1)
+    settings = ModelSettings(decoder="own", latent="point", latent_dim=3)
+    model = GraphAutoEncoder(settings, n_inputs=6, seed=0, parts=Parts(decoder=Plain())).double()
+    targets = model.targets(graph)
+    generator = torch.Generator().manual_seed(0)
+    latent = torch.randn(6, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+
+    def loss(vectors: Tensor) -> Tensor:
+        factors = model.factors(vectors)
+        assert factors is not None
+        return reconstruction(Bernoulli(), factors.joined(), targets, engine=choose_engine("tiles"))
+
+    assert torch.autograd.gradcheck(loss, latent)
+
+
+def test_multiplied_odds_of_arcs_raise_all_scores_alike() -> None:
+    settings = ModelSettings(decoder="directed-inner", offset="node", latent_dim=4)
+    model = GraphAutoEncoder(settings, n_inputs=8, density=0.2, seed=0)
+    assert model.arrays()["offsets.value"].shape == (2, 8)
+    mean, pairs = torch.ones(8, 4), torch.tensor([[0, 1], [1, 0]])
+    with torch.no_grad():
+        before = model.pair_scores(mean, pairs)
+        model.multiply_odds(1.7)
+        after = model.pair_scores(mean, pairs)
+    torch.testing.assert_close(after, before + np.log(1.7))

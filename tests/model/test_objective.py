@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from graphs import dense, graphs, random_graph
+from graphs import dense, graphs, random_arcs, random_graph
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -218,3 +218,127 @@ def test_random_pairs_are_any_two_different_nodes_and_equally_often() -> None:
     assert (np.diag(counts) == 0).all()
     open_pairs = counts[~np.eye(7, dtype=bool)]
     assert ((open_pairs - 1000) ** 2 / 1000).sum() < 90  # chi-square, 41 degrees of freedom
+
+
+# ---------------------------------------------------------------------------- arcs
+
+
+def dense_loss_of_arcs(
+    left: NDArray[Any], right: NDArray[Any], graph: Graph, objective: ObjectiveName, name: str
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Value and gradients over all ordered pairs of different nodes."""
+    left, right, arcs = left.astype(np.float64), right.astype(np.float64), dense(graph) > 0
+    n_pairs, positive = graph.n_nodes**2, arcs.sum()
+    w = (n_pairs - positive) / positive if objective == "paper" else 1.0
+    norm = n_pairs / (2 * (n_pairs - positive)) if objective == "paper" else 1.0
+    s = left @ right.T
+    if name == "bernoulli":
+        value = np.where(arcs, w * np.logaddexp(0, -s), np.logaddexp(0, s))
+        sigmoid = np.exp(-np.logaddexp(0, -s))
+        slope = np.where(arcs, w * (sigmoid - 1), sigmoid)
+    elif name == "squared":
+        value = np.where(arcs, w * (1 - s) ** 2, s**2)
+        slope = np.where(arcs, -2 * w * (1 - s), 2 * s)
+    else:
+        with np.errstate(all="ignore"):
+            value = np.where(arcs, -w * np.log(-np.expm1(-s)), s)
+            slope = np.where(arcs, -w * np.exp(-s) / -np.expm1(-s), 1.0)
+    apart = ~np.eye(graph.n_nodes, dtype=bool)
+    value, slope = value * apart, slope * apart
+    scale = norm / n_pairs
+    return scale * value.sum(), scale * slope @ right, scale * slope.T @ left
+
+
+@pytest.mark.parametrize("engine", ["numba", "tiles", "reference"])
+@pytest.mark.parametrize("name", ["bernoulli", "squared", "bernoulli-poisson"])
+@pytest.mark.parametrize("objective", ["paper", "elbo"])
+@settings(deadline=None, max_examples=15)
+@given(
+    st.integers(2, 150),
+    st.sampled_from([0.02, 0.3, 1.0]),
+    st.sampled_from([1e-2, 1.0, 30.0, 1e3]),
+    st.integers(0, 2**16),
+)
+def test_the_loss_of_arcs_and_both_gradients_are_the_formula(
+    engine: str,
+    name: str,
+    objective: ObjectiveName,
+    n_nodes: int,
+    density: float,
+    largest: float,
+    seed: int,
+) -> None:
+    graph = random_arcs(n_nodes, density, seed)
+    positive = graph.n_edges
+    assume(positive > 0 and (objective == "elbo" or 2 * positive < n_nodes**2))
+    random = np.random.default_rng(seed)
+    sides = [random.normal(size=(n_nodes, 6)) for _ in range(2)]
+    if name == "bernoulli-poisson":
+        sides = [np.abs(side) + 1e-2 for side in sides]
+    longest = np.sqrt([np.square(side).sum(axis=1).max() for side in sides]).prod()
+    left, right = (
+        torch.tensor(side * np.sqrt(largest / longest), dtype=torch.float32, requires_grad=True)
+        for side in sides
+    )
+    value, by_left, by_right = dense_loss_of_arcs(
+        left.detach().numpy(), right.detach().numpy(), graph, objective, name
+    )
+    targets = Targets.from_graph(graph, objective, self_pairs=False)
+    likelihood = LIKELIHOODS[name]()
+    loss = reconstruction(likelihood, (left, right), targets, engine=choose_engine(engine))
+    loss.backward()  # type: ignore[no-untyped-call]
+    size = largest**2 if name == "squared" else largest  # of a term, from which another is taken
+    assert loss.item() == pytest.approx(value, rel=2e-5, abs=2e-6 * size * targets.norm)
+    for side, exact in ((left, by_left), (right, by_right)):
+        assert side.grad is not None
+        scale = np.linalg.norm(exact) + max(1.0, size / largest) * targets.norm / n_nodes * (
+            np.linalg.norm(left.detach()) + np.linalg.norm(right.detach())
+        )
+        assert np.linalg.norm(side.grad.numpy() - exact) <= 1e-5 * scale
+
+
+def test_arcs_are_targets_in_their_direction_alone() -> None:
+    graph = Graph.from_edges([(0, 1), (1, 0), (2, 1)], n_nodes=4, directed=True)
+    targets = Targets.from_graph(graph, "paper", self_pairs=False)
+    assert targets.ordered
+    assert targets.pairs().tolist() == [[0, 1], [1, 0], [2, 1]]
+    assert (targets.pos_weight, targets.norm) == ((16 - 3) / 3, 16 / (2 * (16 - 3)))
+    counted = Graph.from_edges([(1, 0), (2, 1)], weights=[3.0, 2.0], directed=True)
+    counts = Targets.from_graph(counted, "elbo", self_pairs=False, counts=True).pair_counts()
+    assert counts is not None
+    assert counts.tolist() == [3.0, 2.0]
+
+
+def test_counts_of_arcs_reach_both_gradients() -> None:
+    """Targets of the transposed pattern are in another order."""
+    graph = Graph.from_edges(
+        [(0, 1), (0, 2), (2, 1), (3, 0)], weights=[1.0, 5.0, 2.0, 7.0], directed=True
+    )
+    targets = Targets.from_graph(graph, "elbo", self_pairs=False, counts=True)
+    random = np.random.default_rng(0)
+    left, right = (torch.tensor(random.random((4, 2)) + 0.5, requires_grad=True) for _ in range(2))
+
+    def total(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return reconstruction(
+            LIKELIHOODS["poisson"](), (left, right), targets, engine=choose_engine("tiles")
+        )
+
+    assert torch.autograd.gradcheck(total, (left, right))
+    s, counts = (left @ right.T).detach().numpy(), dense(graph)
+    terms = np.where(counts > 0, s - counts * np.log(s), s) * ~np.eye(4, dtype=bool)
+    assert total(left, right).item() == pytest.approx(terms.sum() / 16)
+
+
+def test_sampled_pairs_estimate_the_loss_of_arcs_without_bias() -> None:
+    graph = random_arcs(12, 0.2, seed=1)
+    targets = Targets.from_graph(graph, "paper", self_pairs=False)
+    random = np.random.default_rng(0)
+    left, right = (torch.tensor(random.normal(size=(12, 3))) for _ in range(2))
+    every = torch.tensor(np.argwhere(~np.eye(12, dtype=bool)))
+
+    def scores(pairs: torch.Tensor) -> torch.Tensor:
+        return (left[pairs[:, 0]] * right[pairs[:, 1]]).sum(dim=1)
+
+    exact = reconstruction(Bernoulli(), (left, right), targets, engine=choose_engine("reference"))
+    found = sampled_reconstruction(Bernoulli(), scores, targets, every)
+    assert found.item() == pytest.approx(exact.item())

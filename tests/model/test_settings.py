@@ -51,6 +51,9 @@ def test_the_defaults_are_the_papers_model() -> None:
         ({"decoder": "own"}, "none"),
         ({"likelihood": "poisson", "offset": "none"}, "none"),
         ({"offset": "node"}, "node"),
+        ({"decoder": "directed-inner"}, "none"),
+        ({"decoder": "gravity", "pairs": "sampled"}, "constant"),
+        ({"decoder": "gravity-squared"}, "constant"),
     ],
 )
 def test_the_default_offset_is_that_of_the_parts(given: dict[str, Any], offset: str) -> None:
@@ -58,21 +61,21 @@ def test_the_default_offset_is_that_of_the_parts(given: dict[str, Any], offset: 
 
 
 def test_the_default_number_of_layers_is_that_of_the_encoder() -> None:
-    expected = {"gcn": 2, "linear": 2, "appnp": 10, "sage": 2, "multi-hop": 2}
-    assert set(expected) == set(ENCODERS)
+    expected = dict.fromkeys(ENCODERS, 2) | {"appnp": 10}
     for encoder, layers in expected.items():
-        assert ModelSettings.parse({"encoder": encoder, "latent_dim": 14}).layers_used == layers
-        assert (
-            ModelSettings.parse({"encoder": encoder, "layers": 5, "latent_dim": 14}).layers_used
-            == 5
-        )
+        dim = 28 if encoder == "directed-multi-hop" else 14
+        given = {"encoder": encoder, "latent_dim": dim}
+        assert ModelSettings.parse(given).layers_used == layers
+        assert ModelSettings.parse(given | {"layers": 5}).layers_used == 5
 
 
 @pytest.mark.parametrize(("decoder", "likelihood"), [*product(DECODERS, LIKELIHOODS)])
 def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -> None:
     given = {"decoder": decoder, "likelihood": likelihood, "latent_dim": 14}
     given |= {"encoder": "multi-hop"} if decoder == "hops" else {}
-    positive = ("inner", "bilinear-diagonal")
+    if decoder == "directed-hops":
+        given |= {"encoder": "directed-multi-hop", "latent_dim": 28}
+    positive = ("inner", "bilinear-diagonal", "directed-inner")
     negative = decoder not in positive and likelihood in ("bernoulli-poisson", "poisson")
     for pairs in ("all", "sampled"):
         if negative:
@@ -80,8 +83,9 @@ def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -
                 f"decoder {decoder} can give negative scores, and {likelihood} needs rates: "
                 "use inner"
             )
-        elif decoder == "mlp" and pairs == "all":
-            said = "decoder mlp scores pairs one by one .*: use inner, .*, or sample pairs"
+        elif decoder in ("mlp", "gravity") and pairs == "all":
+            other = {"mlp": "inner, ", "gravity": "gravity-squared"}[decoder]
+            said = f"decoder {decoder} scores pairs one by one .*: use {other}.*, or sample pairs"
         else:
             assert ModelSettings.parse(given | {"pairs": pairs}).decoder == decoder
             continue
@@ -116,12 +120,17 @@ def test_bad_settings_are_one_clear_line(given: dict[str, Any], said: str) -> No
     ("given", "said"),
     [
         ({"decoder": "hops"}, "weighs the hops of the encoder multi-hop"),
+        ({"decoder": "directed-hops"}, "weighs the hops of the encoder directed-multi-hop"),
+        ({"encoder": "directed-multi-hop", "latent_dim": 30}, "twice, .* 3 hops .*: use 28"),
+        ({"encoder": "directed", "latent_dim": 5}, "latent_dim 5 is odd, .*: use 6"),
+        ({"decoder": "directed-inner", "latent_dim": 5}, "latent_dim 5 is odd, .*: use 6"),
+        ({"decoder": "gravity-squared", "latent_dim": 1}, "the mass of a node, .* at least 2"),
         ({"encoder": "multi-hop"}, "latent_dim 16 does not suit .*: use 14"),
         ({"encoder": "multi-hop", "layers": 4, "latent_dim": 9}, "use 13"),
         ({"mask": 0.3}, "sample pairs"),
     ],
 )
-def test_hops_and_masks_say_what_they_need(given: dict[str, Any], said: str) -> None:
+def test_parts_say_what_width_and_pairs_they_need(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         ModelSettings.parse(given)
 
@@ -132,3 +141,20 @@ def test_the_number_of_hops_depends_on_whether_nodes_have_inputs() -> None:
     assert settings.on(0).n_hops == 5
     assert settings.model_copy(update={"layers": 1}).on(0).n_hops == 2
     assert ModelSettings().on(0) == ModelSettings()
+
+
+def test_on_a_directed_graph_parts_become_those_of_sources_and_targets() -> None:
+    hops = {"encoder": "multi-hop", "decoder": "hops", "latent_dim": 1508}
+    found = ModelSettings.parse(hops).on(3, directed=True)
+    assert (found.encoder, found.decoder) == ("directed-multi-hop", "directed-hops")
+    assert (found.n_hops, found.hop_width, found.latent_dim) == (3, 250, 1516)
+    assert ModelSettings.parse(hops).on(0, directed=True).n_hops == 3
+    assert found.on(3, directed=True) == found
+    narrow = ModelSettings.parse(hops | {"latent_dim": 11}).on(3, directed=True)
+    assert narrow.hop_width == 1
+    other = ModelSettings.parse(hops | {"decoder": "inner"})
+    assert other.on(3, directed=True) == other
+    plain = ModelSettings().on(0, directed=True)
+    assert (plain.encoder, plain.decoder, plain.latent_dim) == ("directed", "directed-inner", 16)
+    with pytest.raises(InputError, match="latent_dim 5 is odd"):
+        ModelSettings(latent_dim=5).on(0, directed=True)

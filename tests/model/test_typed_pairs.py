@@ -54,7 +54,8 @@ def dense_loss(
     counts = torch.tensor(table)[edges] if likelihood.counts else None
     total = pos_weight * likelihood.edge(scores[edges], counts).sum()
     total = total + likelihood.nonedge(scores[torch.tensor(possible) & ~edges]).sum()
-    return norm / n_pairs * total
+    loss: torch.Tensor = norm / n_pairs * total
+    return loss
 
 
 @pytest.mark.parametrize("offset", [False, True])

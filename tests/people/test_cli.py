@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from command import Caller, listing, refused
+from graphs import random_arcs
 from scipy import sparse
 
 import vgae
@@ -606,7 +607,7 @@ def test_bad_arguments(
         ("fit GRAPH --out new --device tpu", "--device tpu: must be cpu"),
         ("fit GRAPH --out new --encoder sge", "--encoder sge: input should be 'gcn', 'linear', "),
         ("fit GRAPH --out new --encoder sge", "did you mean 'sage'?"),
-        ("fit GRAPH --out new --encoder gat", "'appnp', 'sage' or 'multi-hop'"),
+        ("fit GRAPH --out new --encoder gat", "'multi-hop', 'directed' or 'directed-multi-hop'"),
         ("fit GRAPH --out new --encoder own", "own: encoders of your own are for Python"),
         ("fit GRAPH --out new --offset nod", "'constant' or 'node'; did you mean 'node'?"),
         ("fit GRAPH --out new --scale-features units", "did you mean 'unit'?"),
@@ -663,24 +664,27 @@ def test_nothing_is_read_before_all_else_is_checked(
     assert said in refused(call, folder, *(named.get(word, word) for word in arguments.split()))
 
 
-def test_a_directed_graph_is_shown_and_not_fitted(call: Caller, folder: Path) -> None:
+def test_a_directed_graph_is_shown_and_fitted(call: Caller, folder: Path) -> None:
     (folder / "e.csv").write_text("source,target\na,b\nb,a\nb,c\n")
     (folder / "arrows.txt").write_text("a -> b\nb -> a\n")
     assert "edges\t2 (undirected)" in call("inspect", "e.csv").out
     shown = call("inspect", "e.csv", "--directed").out
     assert "edges\t3 (directed)" in shown
-    assert "fit\tmodels take no directed graph; read it with --undirected (direct" in shown
-    assert json.loads(call("inspect", "e.csv", "--directed", "--json").out)["plan"] is None
+    assert "preset\tpaper" in shown
+    assert json.loads(call("inspect", "e.csv", "--directed", "--json").out)["plan"]["steps"] == 200
     assert "--directed (directed=True) keeps it" in call("inspect", "arrows.txt").err
     assert "edges\t2 (directed)" in call("inspect", "arrows.txt", "--directed").out
-    advice = "read it with --undirected (directed=False)"
     rows = [f"{i},{(i + step) % 40}" for i in range(40) for step in (1, 3)]
     (folder / "ring.csv").write_text("source,target\n" + "\n".join(rows))
-    for options in ((), ("--no-holdout",)):
-        line = refused(call, folder, "fit", "ring.csv", "--directed", "--out", "new", *options)
-        assert line.endswith(advice)
-    assert refused(call, folder, "evaluate", "ring.csv", "--directed").endswith(advice)
-    methods = ("--models", "katz,degree", "--runs", 2, "--json")
+    asked = ("fit", "ring.csv", "--directed", "--out", "new", "--steps", 3)
+    said = refused(call, folder, *asked, "--decoder", "cosine")
+    assert "decoder cosine: scores a pair the same in both directions" in said
+    assert said.endswith("(--undirected, directed=False)")
+    result = call(*asked)
+    assert result.status == 0, result.err
+    assert "the graph is directed: encoder directed and decoder directed-inner" in result.err
+    assert call("recommend", "new", "--top", 3).out.count("\n") == 4
+    methods = ("--models", "gae,katz,degree", "--steps", 3, "--runs", 2, "--json")
     result = call("evaluate", "ring.csv", "--directed", *methods)
     assert result.status == 0, result.err
 
@@ -868,3 +872,22 @@ def test_what_means_little_is_said(call: Caller, folder: Path, run: Path) -> Non
 def test_a_suffix_that_is_not_written_is_named(call: Caller, folder: Path) -> None:
     line = refused(call, folder, "evaluate", "karate", "--out", "scores.json")
     assert line.startswith("Error: scores.json: cannot write '.json'; use one of ")
+
+
+def test_evaluate_asks_for_the_direction_of_arcs(call: Caller, folder: Path) -> None:
+    arcs = random_arcs(40, 0.08, 0).edges
+    rows = np.concatenate([arcs, arcs[::3, ::-1]])
+    (folder / "arcs.csv").write_text("".join(f"{i},{j}\n" for i, j in rows))
+    asked = (
+        "evaluate", folder / "arcs.csv", "--models", "gae,degree", "--runs", 2, "--steps", 3,
+        "--task", "general,biased,bidirectional", "--metrics", "auc,mrr,hits@3", "--test", 0.3,
+    )  # fmt: skip
+    result = call(*asked, "--directed")
+    assert result.status == 0, result.err
+    assert result.out.splitlines()[0].split("\t")[1:] == [
+        "AUC", "MRR", "Hits@3", "AUC biased", "MRR biased", "Hits biased@3",
+        "AUC bidir.", "MRR bidir.", "Hits bidirectional@3",
+    ]  # fmt: skip
+    assert refused(call, folder, *asked).endswith("read it with --directed (directed=True)")
+    unknown = (*asked[:-6], "--task", "reverse")
+    assert "unknown task 'reverse'" in refused(call, folder, *unknown)

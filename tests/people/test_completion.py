@@ -19,6 +19,7 @@ def test_names_to_complete_are_those_that_exist() -> None:
     assert (*evaluation.LINK_METRICS, *evaluation.PER_USER) == completion.METRICS
     assert completion.NEGATIVES == DRAWN
     assert completion.TASKS == evaluation.TASKS
+    assert completion.QUESTIONS == evaluation.QUESTIONS
 
 
 def complete(*words: str, cwd: Path | None = None) -> list[str]:
@@ -51,7 +52,7 @@ def complete(*words: str, cwd: Path | None = None) -> list[str]:
         (("fit", "karate", "--preset", "u"), ["unit"]),
         (("fit", "karate", "--learn"), ["--learning-rate"]),
         (("fit", "karate", "--engine", "triton-"), ["triton-tf32", "triton-bf16"]),
-        (("fit", "karate", "--encoder", ""), ["gcn", "linear", "appnp", "sage", "multi-hop"]),
+        (("fit", "karate", "--encoder", "multi"), ["multi-hop"]),
         (("evaluate", "karate", "--device", "cu"), ["cuda"]),
         (("evaluate", "karate", "--tasks", "links,"), ["links,nodes", "links,clusters"]),
     ],

@@ -317,9 +317,9 @@ def simple_adjacency(
         if signed and (sums == 0).any():
             code = codes[np.argmax(sums == 0)] >> (not directed)
             names: Any = np.arange(n_nodes) if ids is None else ids
-            first, second = (shown(names[end]) for end in divmod(int(code), n_nodes))
+            one, other = (shown(names[end]) for end in divmod(int(code), n_nodes))
             raise InputError(
-                f"weights: the rows of {first} and {second} add up to 0, which has no sign; remove "
+                f"weights: the rows of {one} and {other} add up to 0, which has no sign; remove "
                 "them"
             )
         values = _as_float32(sums)

@@ -97,7 +97,10 @@ def misfit(who: str, kind: str, takes: Sequence[str] = ("undirected",)) -> Input
     (directed=False)
     """
     words = f"{', '.join(takes[:-1])} and {takes[-1]}" if len(takes) > 1 else takes[0]
-    return InputError(f"{who}: takes {words} graphs, and this one is {kind}{INSTEAD[kind]}")
+    advice = INSTEAD[kind]
+    if kind == "undirected" and "directed" in takes:
+        advice = "; read it with --directed (directed=True)"
+    return InputError(f"{who}: takes {words} graphs, and this one is {kind}{advice}")
 
 
 def checked_types(

@@ -17,7 +17,7 @@ __all__ = ["PairSpace"]
 class PairSpace:
     """The pairs of nodes that can be edges of a graph; no node is paired with itself.
 
-    `Graph.pair_space` makes one. All code that counts, draws, ranks or sums over "all pairs" asks it.
+    `Graph.pair_space` makes one. All code that counts, draws or ranks "all pairs" asks it.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ from vgae.model.inputs import InputScaling, node_inputs
 from vgae.model.latents import Latent
 from vgae.model.lengths import unit_rows
 from vgae.model.network import GraphAutoEncoder
-from vgae.model.settings import N_DEGREE_CLASSES, ModelSettings
+from vgae.model.settings import HALVES, N_DEGREE_CLASSES, ModelSettings
 
 __all__ = ["MeanScores", "evidence_about", "inputs_of", "member_seed", "scores_of_members"]
 
@@ -117,18 +117,27 @@ def evidence_about(
     >>> round(float(evidence.table([(0, 0)])[0, 0]), 4)  # the cosine of a node with itself
     1.0
     """
-    parts = [_hops(latent.mean.detach().cpu().numpy(), settings) for latent in latents]
-    scale = np.float32(1.0 / np.sqrt(len(parts)))
-    hops = [np.concatenate(hop, axis=1) * scale for hop in zip(*parts, strict=True)]
+    means = [latent.mean.detach().cpu().numpy() for latent in latents]
     used = None if settings.features == "none" else messages.features
-    return evidence_of(messages, hops=hops, features=used)
+    if settings.decoder not in HALVES:
+        return evidence_of(messages, hops=_members_hops(means, settings), features=used)
+    halves = zip(*(np.split(mean, 2, axis=1) for mean in means), strict=True)
+    sources, targets = (_members_hops(half, settings) for half in halves)
+    return evidence_of(messages, hops=sources, targets=targets, features=used)
 
 
-def _hops(mean: Vectors, settings: ModelSettings) -> list[Vectors]:
-    """Vectors of unit length: those of each hop, or the directions of the whole embedding."""
-    if settings.encoder == "multi-hop":
-        return np.split(mean[:, :-N_DEGREE_CLASSES], settings.n_hops, axis=1)
-    unit: Vectors = unit_rows(torch.from_numpy(mean)).numpy()
+def _members_hops(parts: Sequence[Vectors], settings: ModelSettings) -> list[Vectors]:
+    """Vectors of each hop, of all members side by side, whose products are means of cosines."""
+    members = [_hops(part, settings) for part in parts]
+    scale = np.float32(1.0 / np.sqrt(len(members)))
+    return [np.concatenate(hop, axis=1) * scale for hop in zip(*members, strict=True)]
+
+
+def _hops(part: Vectors, settings: ModelSettings) -> list[Vectors]:
+    """Vectors of unit length: those of each hop, or the directions of the whole part."""
+    if settings.encoder in ("multi-hop", "directed-multi-hop"):
+        return np.split(part[:, :-N_DEGREE_CLASSES], settings.n_hops, axis=1)
+    unit: Vectors = unit_rows(torch.from_numpy(part)).numpy()
     return [unit]
 
 

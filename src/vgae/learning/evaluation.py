@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
 from vgae.data.split import (
+    ARC_TASKS,
     PAPER_SPLIT,
     NodeSplit,
     Split,
@@ -28,11 +29,13 @@ from vgae.learning.judge import (
     LINK_METRICS,
     MOST_RANKED,
     PER_USER,
+    arc_metrics,
     check_metric,
     full_average_precision,
     is_per_user,
     link_scores,
     metrics_of,
+    of_arcs,
     ranks_all_partners,
     takes_all_pairs,
 )
@@ -43,6 +46,7 @@ __all__ = [
     "FULL_AP",
     "LINK_METRICS",
     "PER_USER",
+    "QUESTIONS",
     "TASKS",
     "Method",
     "Protocol",
@@ -52,6 +56,7 @@ __all__ = [
     "evaluate_runs",
     "full_average_precision",
     "link_scores",
+    "metrics_asked",
 ]
 
 Method = Callable[[TrainingView, int], Scores]
@@ -61,6 +66,9 @@ logger = logging.getLogger(__name__)
 
 TASKS = ("links", *TASK_METRICS)
 """Held-out links, and what an embedding tells of the nodes' labels: `nodes` and `clusters`."""
+
+QUESTIONS = ("general", *ARC_TASKS)
+"""What held-out links are asked for: whether they are links, or, of arcs, their direction."""
 
 MOST_NODES_FOR_ALL_PAIRS = 50_000
 """Scoring every pair of more nodes takes minutes per run: only where it is asked for."""
@@ -126,9 +134,13 @@ class Protocol:
         Raises
         ------
         InputError
-            A name is unknown, labels are missing or of one class, or nodes are not the graph's.
+            A name is unknown, labels are missing or of one class, nodes are not the graph's, or a
+            metric is about arcs and the graph is not directed.
         """
         self.check_names()
+        for name in self.metrics if "links" in self.tasks else ():
+            if of_arcs(name) is not None:
+                graph.require(f"metric {name}", ["directed"])
         if set(self.tasks) - {"links"} and graph.labels is None:
             asked = next(task for task in self.tasks if task != "links")
             raise InputError(
@@ -143,6 +155,40 @@ class Protocol:
         for part in () if self.nodes is None else (self.nodes.train, self.nodes.test):
             if len(part) == 0 or np.min(part) < 0 or np.max(part) >= graph.n_nodes:
                 raise InputError("nodes: training and test nodes must be some of the graph's")
+
+
+def metrics_asked(questions: Sequence[str], metrics: Sequence[str]) -> tuple[str, ...]:
+    """The metrics of what held-out links are asked for.
+
+    Parameters
+    ----------
+    questions
+        Names in `QUESTIONS`.
+    metrics
+        Metrics of links. For the direction of arcs, those are taken that rank the pairs of a task.
+
+    Raises
+    ------
+    InputError
+        A name is unknown, or no metric is left.
+
+    Examples
+    --------
+    >>> metrics_asked(["general", "biased"], ["auc", "mrr_open"])
+    ('auc', 'mrr_open', 'auc_biased')
+    """
+    found: list[str] = []
+    for name in questions:
+        if name not in QUESTIONS:
+            raise unknown_name("task", name, QUESTIONS)
+        task = next((task for task in ARC_TASKS if task == name), None)
+        found += metrics if task is None else arc_metrics(task, metrics)
+    if not found:
+        raise InputError(
+            f"task {', '.join(questions) or 'none'}: name at least one of the metrics auc, "
+            "average_precision, hits@K and mrr"
+        )
+    return tuple(dict.fromkeys(found))
 
 
 def check_runs(runs: Any, seed: Any) -> None:

@@ -24,9 +24,12 @@ __all__ = ["GROUPS", "Column", "Evidence", "Similarity", "Term", "evidence_of"]
 Values = NDArray[np.floating]
 Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Nodes at the two ends, of shapes that broadcast: (n,) each, or (n_rows, 1) and (1, n_nodes)."""
+ByNode = Callable[[NDArray[np.floating]], Callable[[Any, Ends], Values]]
+"""From a value per node to the value of a column."""
 
 GROUPS = {
     "learned": "learned similarity",
+    "reverse": "the reverse arc",
     "features": "feature similarity",
     "walks": "random walks",
     "paths": "common neighbours and paths",
@@ -93,6 +96,8 @@ class Similarity(Scores):
     ----------
     vectors
         Shape (n_nodes, dim), float32.
+    others
+        The same of the second ends of pairs; None where they are the same.
 
     Examples
     --------
@@ -101,9 +106,14 @@ class Similarity(Scores):
     ([0.0], [[0.0, 1.0]], (2, 2))
     """
 
-    def __init__(self, vectors: NDArray[np.float32]) -> None:
+    def __init__(
+        self, vectors: NDArray[np.float32], others: NDArray[np.float32] | None = None
+    ) -> None:
         self.n_nodes = len(vectors)
         self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._others = self._vectors
+        if others is not None:
+            self._others = np.ascontiguousarray(others, dtype=np.float32)
 
     @property
     def vectors(self) -> NDArray[np.float32]:
@@ -113,13 +123,13 @@ class Similarity(Scores):
     def _pairs(self, pairs: NDArray[np.int64]) -> Values:
         found = np.empty(len(pairs), np.float32)
         for chosen in blocks(np.arange(len(pairs)), block_rows(self._vectors.shape[1], 2**22)):
-            first, second = (self._vectors[pairs[chosen, side]] for side in (0, 1))
+            first, second = self._vectors[pairs[chosen, 0]], self._others[pairs[chosen, 1]]
             found[chosen] = np.einsum("ij,ij->i", first, second)
         return found
 
     def _rows(self, rows: NDArray[np.int64]) -> Values:
         with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
-            found: NDArray[np.float32] = self._vectors[rows] @ self._vectors.T
+            found: NDArray[np.float32] = self._vectors[rows] @ self._others.T
         return found
 
 
@@ -197,9 +207,13 @@ def evidence_of(
     messages: Graph,
     *,
     hops: Sequence[NDArray[np.float32]],
+    targets: Sequence[NDArray[np.float32]] | None = None,
     features: Features | None = None,
 ) -> Evidence:
     """The evidence that a graph gives, with that of a model's embeddings.
+
+    What is known of an arc of a directed graph is what is known of the pair without its direction,
+    and what the direction adds.
 
     Parameters
     ----------
@@ -208,6 +222,9 @@ def evidence_of(
     hops
         Vectors of unit length for each hop, of all members of an ensemble side by side, and divided
         by the square root of their number: shape (n_nodes, dim) each.
+    targets
+        The same of nodes as targets, where `hops` are those of nodes as sources; None where there
+        is no difference.
     features
         Features of the nodes, or None. They are weighted by inverse document frequency.
 
@@ -218,16 +235,24 @@ def evidence_of(
     >>> sorted({column.group for column in columns})
     ['components', 'degree', 'features', 'learned', 'paths', 'walks']
     """
-    terms = [
-        Term(Similarity(vectors), (Column(_hop_name(hop), "learned", _itself),))
-        for hop, vectors in enumerate(hops)
-    ]
+    terms = []
+    for hop, vectors in enumerate(hops):
+        others = None if targets is None else targets[hop]
+        terms.append(
+            Term(Similarity(vectors, others), (Column(_hop_name(hop), "learned", _itself),))
+        )
+        if others is not None:
+            column = Column(f"{_hop_name(hop)}, reversed", "reverse", _itself)
+            terms.append(Term(Similarity(others, vectors), (column,)))
+    plain = messages.undirected()
     if features is not None:
-        terms += _feature_terms(messages, features)
-    adjacency, degrees = messages.adjacency, messages.degrees.astype(np.float64)
+        terms += _feature_terms(plain, features)
+    adjacency, degrees = plain.adjacency, plain.degrees.astype(np.float64)
     if messages.n_nodes * float(adjacency.nnz) <= MOST_WALK_WORK:
         terms.append(_walk_term(adjacency, degrees))
     terms += [*_path_terms(adjacency, degrees), _component_term(adjacency), *_degree_terms(degrees)]
+    if messages.directed:
+        terms += _arc_terms(messages.adjacency, degrees)
     return Evidence(terms, messages.n_nodes)
 
 
@@ -292,6 +317,16 @@ def _walk_term(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> Term:
 
 
 def _path_terms(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> list[Term]:
+    common = NeighborhoodScores(adjacency, 1.0 / np.maximum(degrees, 2.0))
+    return [
+        _paths("common neighbours", common),
+        _paths("paths of length three", LengthThreeScores(adjacency)),
+    ]
+
+
+def _paths(name: str, scores: Scores) -> Term:
+    """The logarithm of sums over paths, and whether there is one."""
+
     def log_of(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
         found: Values = np.log1p(PATH_SCALE * scores)
         return found
@@ -299,18 +334,35 @@ def _path_terms(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> list[Term]
     def exists(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
         return np.asarray(scores > 0, dtype=np.float32)
 
-    common = NeighborhoodScores(adjacency, 1.0 / np.maximum(degrees, 2.0))
-    named = (("common neighbours", common), ("paths of length three", LengthThreeScores(adjacency)))
-    return [
-        Term(
-            scores,
-            (
-                Column(f"{name}, weighted", "paths", log_of),
-                Column(f"{name}, any", "paths", exists),
-            ),
-        )
-        for name, scores in named
-    ]
+    return Term(
+        scores,
+        (Column(f"{name}, weighted", "paths", log_of), Column(f"{name}, any", "paths", exists)),
+    )
+
+
+def _arc_terms(arcs: FloatCSR, degrees: NDArray[np.float64]) -> Iterator[Term]:
+    """What the direction adds: the reverse arc, paths of two arcs, and degrees out and in."""
+    pattern = sparse.csr_array((np.ones(arcs.nnz), arcs.indices, arcs.indptr), shape=arcs.shape)
+    into = sparse.csr_array(pattern.T)
+    is_there = Column("the reverse arc is there", "reverse", _itself)
+    yield Term(RowProducts(into, sparse.eye_array(len(degrees), format="csr")), (is_there,))
+    weight = sparse.diags_array(1.0 / np.sqrt(np.maximum(degrees, 2.0)))
+    out, into = sparse.csr_array(pattern @ weight), sparse.csr_array(into @ weight)
+    yield _paths("paths of two arcs", RowProducts(out, into))
+    yield _paths("paths of two arcs, reversed", RowProducts(into, out))
+    yield _paths("common targets", RowProducts(out))
+    yield _paths("common sources", RowProducts(into))
+    columns: list[Column] = []
+    for kind, matrix in (("out-degree", pattern), ("in-degree", pattern.T)):
+        found = np.asarray(matrix.sum(axis=1))
+        for place, end in enumerate(("source", "target")):
+            columns += _degree_columns(f"{kind} of the {end}", found, _at(place))
+    yield Term(None, tuple(columns))
+
+
+def _at(place: int) -> ByNode:
+    """The values of one end of a pair."""
+    return lambda values: lambda _, ends: values[ends[place]]
 
 
 def _component_term(adjacency: FloatCSR) -> Term:
@@ -330,15 +382,19 @@ def _component_term(adjacency: FloatCSR) -> Term:
 
 
 def _degree_terms(degrees: NDArray[np.float64]) -> list[Term]:
+    return [Term(None, tuple(_degree_columns("degree", degrees, _sum_of)))]
+
+
+def _degree_columns(name: str, degrees: NDArray[np.float64], of_ends: ByNode) -> Iterator[Column]:
+    """The class of a degree, and its logarithm."""
     import torch
 
     classes = degree_classes(torch.from_numpy(degrees.astype(np.int64))).numpy()
-    columns = [
-        Column(f"degree of class {number}", "degree", _sum_of((classes == number).astype(float)))
-        for number in range(N_DEGREE_CLASSES)
-    ]
-    columns.append(Column("logarithm of degrees", "degree", _sum_of(np.log1p(degrees))))
-    return [Term(None, tuple(columns))]
+    for number in range(N_DEGREE_CLASSES):
+        is_there = (classes == number).astype(float)
+        yield Column(f"{name} of class {number}", "degree", of_ends(is_there))
+    plural = "degrees" if name == "degree" else name
+    yield Column(f"logarithm of {plural}", "degree", of_ends(np.log1p(degrees)))
 
 
 def _sum_of(values: NDArray[np.floating]) -> Callable[[Any, Ends], Values]:

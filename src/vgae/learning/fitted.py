@@ -23,7 +23,7 @@ from vgae.ground.errors import InputError
 from vgae.learning.combiner import Combiner
 from vgae.learning.ensemble import inputs_of, scores_of_members
 from vgae.learning.fitted_scores import FittedScores, HeldOutScores
-from vgae.learning.inductive import NewNodes, States, encode_graph, encode_new
+from vgae.learning.inductive import NewNodes, States, can_place, encode_graph, encode_new
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
 from vgae.model.inputs import InputScaling
@@ -249,11 +249,11 @@ class Fitted(FittedScores):
         """
         self._check_inductive("place new nodes")
         if self.states is None:
-            if not self.network.encoder.places_new_nodes:
-                raise InputError(
-                    f"encoder {self.settings.network.encoder}: cannot place new nodes; fit again "
-                    "with them"
-                )
+            if not can_place(self.network.encoder, self.network.decoder):
+                cause = f"encoder {self.settings.network.encoder}"
+                if self.network.decoder.ordered:
+                    cause = "a model of a directed graph"
+                raise InputError(f"{cause}: cannot place new nodes; fit again with them")
             raise InputError(
                 "this run was stored by an earlier version, without what new nodes need; fit again"
             )

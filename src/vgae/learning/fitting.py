@@ -44,7 +44,7 @@ from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.objective import expected_edges
 
-__all__ = ["Callback", "fit", "fit_baseline", "hidden_edge_combiner", "untrained"]
+__all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_combiner", "untrained"]
 
 logger = logging.getLogger(__name__)
 
@@ -124,8 +124,9 @@ def fit(
     Raises
     ------
     InputError
-        The graph is directed or signed or has no edges, engine or device cannot be used here, the
-        loss is no longer finite, or the settings ask for what the graph lacks.
+        The graph is signed or has no edges, or it is directed and the decoder does not score arcs;
+        engine or device cannot be used here, the loss is no longer finite, or the settings ask for
+        what the graph lacks.
 
     Examples
     --------
@@ -134,8 +135,14 @@ def fit(
     (3, 16)
     """
     view = split.training
-    view.train.require(f"a model with encoder {settings.network.encoder}")
-    settings = settings.on(view.train.n_features)
+    view.train.require("a graph auto-encoder", TAKES)
+    given, settings = settings, settings.on(view.train.n_features, directed=view.train.directed)
+    if settings.network.decoder != given.network.decoder:
+        logger.info(
+            "the graph is directed: encoder %s and decoder %s",
+            settings.network.encoder,
+            settings.network.decoder,
+        )
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
@@ -215,8 +222,8 @@ def hidden_edge_combiner(
     """Fit a combiner to training edges that were hidden from models made for this purpose.
 
     Each fold hides a tenth of the training edges, fits new members to the others, and gathers the
-    evidence about the hidden edges and about random pairs without an edge. Validation and test
-    pairs are not seen.
+    evidence about the hidden edges and about random pairs without an edge; in a directed graph,
+    also about the reverses of hidden arcs that are no arcs. Validation and test pairs are not seen.
 
     Parameters
     ----------
@@ -252,11 +259,13 @@ def hidden_edge_combiner(
         others = sample_non_edges(graph, n_others, random, advice="")
         latents = _latents_of_fold(kept, settings, fold, parts, interrupt)
         evidence = evidence_about(kept, latents, settings.network)
-        pairs = (hidden[:MOST_HIDDEN], others)
+        pairs = [hidden[:MOST_HIDDEN], others]
+        if graph.directed:
+            reverse = hidden[:MOST_HIDDEN, ::-1]
+            pairs.append(reverse[graph.places(reverse) < 0])
         tables.append([evidence.table(part) for part in pairs])
         columns = evidence.columns
-    edges, without = (np.concatenate(part) for part in zip(*tables, strict=True))
-    return fit_combiner(columns, edges, without)
+    return fit_combiner(columns, *(np.concatenate(part) for part in zip(*tables, strict=True)))
 
 
 def _latents_of_fold(
@@ -407,6 +416,9 @@ def _trained(
     network.cpu()
     return history
 
+
+TAKES = ("undirected", "bipartite", "directed")
+"""Kinds of graphs that models are made for; the decoder says whether for directed ones."""
 
 OTHERS_PER_EDGE, MOST_HIDDEN = 5, 2000
 """Pairs without an edge per hidden edge; hidden edges of a fold whose evidence is computed."""

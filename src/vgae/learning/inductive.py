@@ -31,13 +31,14 @@ from vgae.data.ids import IdArray, NodeId, as_ids, canonical_int, unique_ids
 from vgae.data.interop import as_pairs
 from vgae.data.io import check_vectors
 from vgae.ground.errors import InputError
-from vgae.model.encoders import EncoderInput, Propagation
+from vgae.model.decoders import Decoder
+from vgae.model.encoders import Encoder, EncoderInput, Propagation
 from vgae.model.inputs import InputScaling
 from vgae.model.kernels import SparseMatrix
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
 
-__all__ = ["NewNodes", "States", "encode_graph", "encode_new", "new_nodes"]
+__all__ = ["NewNodes", "States", "can_place", "encode_graph", "encode_new", "new_nodes"]
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class States:
         prepared: EncoderInput,
         inputs: Features | None,
     ) -> Self | None:
-        """The states of the nodes of a message graph, or None if the encoder has none.
+        """The states of the nodes of a message graph; None if new nodes cannot be placed in it.
 
         Parameters
         ----------
@@ -98,7 +99,7 @@ class States:
             Inputs of the nodes, or None.
         """
         encoder = network.encoder
-        if not isinstance(encoder, Propagation):
+        if not isinstance(encoder, Propagation) or not can_place(encoder, network.decoder):
             return None
         with torch.no_grad():
             levels = encoder.states(prepared)[:-1]
@@ -227,6 +228,19 @@ class NewNodes:
         rows = np.concatenate([self.near, n_known + np.arange(n_new)])
         found: NDArray[np.int64] = rows[self.links.edges]
         return found
+
+
+def can_place(encoder: Encoder, decoder: Decoder) -> bool:
+    """Whether new nodes can join a graph: where messages go both ways, and the encoder works so.
+
+    Examples
+    --------
+    >>> from vgae.model.settings import ModelSettings
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=2, seed=0)
+    >>> can_place(network.encoder, network.decoder)
+    True
+    """
+    return encoder.places_new_nodes and not decoder.ordered
 
 
 def new_nodes(
@@ -442,7 +456,7 @@ def encode_graph(
     network
         The fitted model.
     graph
-        An undirected or bipartite graph.
+        A directed graph if the decoder scores arcs, otherwise an undirected or bipartite one.
     known
         The graph of the training nodes, followed by nodes added later. A model without features
         recognises nodes by these ids.
@@ -454,9 +468,9 @@ def encode_graph(
     Raises
     ------
     InputError
-        The graph is directed or signed, or has another number of features; without features, a
-        node has no link to a node that has weights, nor to a neighbour of one; or the embedding is
-        not finite.
+        The graph is of another kind than the training graph, or has another number of features;
+        without features, a node has no link to a node that has weights, nor to a neighbour of one;
+        or the embedding is not finite.
 
     Examples
     --------
@@ -471,7 +485,8 @@ def encode_graph(
     (3, 16)
     """
     encoder, use = network.encoder, network.settings.features
-    graph.require(f"a model with encoder {encoder.name}")
+    takes = ("directed",) if network.decoder.ordered else ("undirected", "bipartite")
+    graph.require("this model", takes)
     if n_features:
         if graph.features is None:
             raise InputError(
@@ -493,7 +508,7 @@ def encode_graph(
         rows[rows >= n_weights] = -1
         prepared = EncoderInput.from_own_weights(adjacency, rows, n_weights)
         with_loops = sparse.csr_array(
-            graph.adjacency + sparse.eye_array(graph.n_nodes, format="csr")
+            graph.undirected().adjacency + sparse.eye_array(graph.n_nodes, format="csr")
         )
         _check_placed(graph.ids, with_loops, [rows >= 0] * encoder.n_rounds, all_new=True)
     with torch.no_grad():

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae.data.split import (
+    ARC_TASKS,
     DRAWN,
+    ArcTask,
     Negatives,
     Pairs,
     Split,
+    arc_task_pairs,
     count_non_edges,
     other_negatives,
     sample_non_neighbors,
@@ -30,6 +33,7 @@ from vgae.learning.metrics import (
 from vgae.learning.scores import Scores
 
 __all__ = [
+    "ARC_METRICS",
     "AUC_BY_NODE",
     "ECE",
     "FULL_AP",
@@ -38,6 +42,7 @@ __all__ = [
     "MRR_BY_USER",
     "MRR_OPEN",
     "PER_USER",
+    "arc_metrics",
     "auc_by_node",
     "calibration_error",
     "check_metric",
@@ -46,6 +51,7 @@ __all__ = [
     "link_scores",
     "may_be_undefined",
     "metrics_of",
+    "of_arcs",
     "open_ranks",
     "precision_at",
     "ranks_all_partners",
@@ -64,6 +70,12 @@ _AGAINST: dict[str, tuple[str, Negatives]] = {
     f"{metric}_{kind}": (metric, kind) for kind in DRAWN for metric in ("auc", "average_precision")
 }
 """Metrics against negatives of one kind, on splits with negatives of any kind."""
+
+ARC_METRICS = tuple(
+    f"{metric}_{task}" for task in ARC_TASKS for metric in ("auc", "average_precision", "mrr")
+)
+"""Metrics of the pairs that ask for the direction of arcs, next to hits_biased@K and
+hits_bidirectional@K. See `vgae.data.split.arc_task_pairs`."""
 
 NEGATIVES_PER_NODE = 20
 
@@ -114,7 +126,7 @@ def check_metric(name: str) -> None:
     Traceback (most recent call last):
     vgae.InputError: metric hits@ten: K must be a whole number from 1, as in hits@10
     """
-    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER)
+    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS)
     if cut_off(name) is None and name not in known:
         raise unknown_name("metric", name, dict.fromkeys(known))
 
@@ -152,6 +164,42 @@ def is_per_user(name: str) -> bool:
     return name == MRR_BY_USER or name.startswith(("recall@", "ndcg@"))
 
 
+def of_arcs(name: str) -> tuple[str, ArcTask] | None:
+    """The metric and the task that a name such as auc_biased or hits_biased@10 stands for.
+
+    Examples
+    --------
+    >>> of_arcs("auc_biased"), of_arcs("hits_bidirectional@7"), of_arcs("auc")
+    (('auc', 'biased'), ('hits@7', 'bidirectional'), None)
+    """
+    family, at, k = name.partition("@")
+    metric, _, task = family.rpartition("_")
+    found = next((known for known in ARC_TASKS if known == task), None)
+    return None if found is None else (f"{metric}{at}{k}", found)
+
+
+def arc_metrics(task: ArcTask, metrics: Sequence[str] = RANKING_METRICS) -> tuple[str, ...]:
+    """The names of metrics of a task about the direction of arcs.
+
+    Metrics that take more than the scores of the pairs have none, and are omitted.
+
+    Examples
+    --------
+    >>> arc_metrics("biased", ["auc", "hits@7", "mrr_open"])
+    ('auc_biased', 'hits_biased@7')
+    """
+    return tuple(
+        _named(name, task)
+        for name in metrics
+        if name in RANKING_METRICS or name.startswith("hits@")
+    )
+
+
+def _named(metric: str, task: ArcTask) -> str:
+    family, at, k = metric.partition("@")
+    return f"{family}_{task}{at}{k}"
+
+
 def may_be_undefined(name: str) -> bool:
     """Whether a metric of links has no value on some splits.
 
@@ -160,7 +208,9 @@ def may_be_undefined(name: str) -> bool:
     >>> may_be_undefined("hits@10"), may_be_undefined("auc")
     (True, False)
     """
-    return name in (AUC_BY_NODE, ECE) or (cut_off(name) is not None and not is_per_user(name))
+    if name in (AUC_BY_NODE, ECE, *ARC_METRICS):
+        return True
+    return cut_off(name) is not None and not is_per_user(name)
 
 
 def link_scores(
@@ -415,6 +465,14 @@ class _Judged:
             metric, kind = _AGAINST[name]
             return link_metrics(*self._against(kind), names=[metric])[metric]
         check_metric(name)
+        arcs = of_arcs(name)
+        if arcs is not None:
+            metric, task = arcs
+            pairs = arc_task_pairs(self._split, task)
+            if not len(pairs.positives) or not len(pairs.negatives):
+                return None
+            scored = _scored(self._scores, pairs.positives, pairs.negatives)
+            return link_metrics(*scored, names=[metric])[metric]
         at = cut_off(name)
         if name == MRR_BY_USER:
             return self._lists.mean_reciprocal_rank()

@@ -30,7 +30,7 @@ __all__ = [
 HITS_AT = (10, 50, 100)
 """The cut-offs of Hits@K that every evaluation reports."""
 
-AT_K = ("hits", "precision", "hits_open", "recall", "ndcg")
+AT_K = ("hits", "precision", "hits_open", "hits_biased", "hits_bidirectional", "recall", "ndcg")
 """The families of metrics that are named with a K, such as hits@10."""
 
 RANKING_METRICS = ("auc", "average_precision", *(f"hits@{k}" for k in HITS_AT), "mrr")

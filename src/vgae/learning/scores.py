@@ -97,7 +97,8 @@ class Scores(ABC):
         InputError
             They have another shape or type, or a node is not in the graph.
         """
-        checked = index_pairs(pairs, "pairs").astype(np.int64, copy=False)
+        # Contiguous, because torch takes no reversed views.
+        checked = np.ascontiguousarray(index_pairs(pairs, "pairs"), dtype=np.int64)
         check_inside(checked, self.n_nodes, "pairs")
         return self._pairs(checked)
 
@@ -409,14 +410,14 @@ NUMBERS_AT_ONCE = 2**22
 
 @final
 class RowProducts(Scores):
-    """Inner products of the rows of a sparse matrix, which stays sparse.
+    """Inner products of the rows of sparse matrices, which stay sparse.
 
     Sums are computed in float64 and returned in float32, so that equal sums in another order tie.
 
     Parameters
     ----------
-    matrix
-        CSR array, shape (n_nodes, n_columns).
+    left, right
+        CSR arrays, shape (n_nodes, n_columns) each; `right` is None where it equals `left`.
 
     Examples
     --------
@@ -428,23 +429,22 @@ class RowProducts(Scores):
 
     vectors: ClassVar[None] = None
 
-    def __init__(self, matrix: FloatCSR) -> None:
-        self.n_nodes = matrix.shape[0]
-        self._matrix = sparse.csr_array(matrix, dtype=np.float64)
-        self._columns = sparse.csr_array(self._matrix.T)
+    def __init__(self, left: FloatCSR, right: FloatCSR | None = None) -> None:
+        self.n_nodes = left.shape[0]
+        self._left = sparse.csr_array(left, dtype=np.float64)
+        self._right = self._left if right is None else sparse.csr_array(right, dtype=np.float64)
+        self._columns = sparse.csr_array(self._right.T)
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         scores = np.empty(len(pairs), np.float32)
-        per_row = 1 + self._matrix.nnz // max(self.n_nodes, 1)
+        per_row = 1 + max(self._left.nnz, self._right.nnz) // max(self.n_nodes, 1)
         for chosen in blocks(np.arange(len(pairs)), block_rows(per_row, NUMBERS_AT_ONCE)):
-            first, second = (self._matrix[pairs[chosen, end]] for end in (0, 1))
+            first, second = self._left[pairs[chosen, 0]], self._right[pairs[chosen, 1]]
             scores[chosen] = first.multiply(second).sum(axis=1)
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        found: NDArray[np.float32] = (
-            (self._matrix[rows] @ self._columns).toarray().astype(np.float32)
-        )
+        found: NDArray[np.float32] = (self._left[rows] @ self._columns).toarray().astype(np.float32)
         return found
 
 
@@ -584,7 +584,7 @@ class ModelScores(Scores):
                 None if factors is None else factors.joined()
             )
         self._scores: Scores = (
-            FunctionScores(self._of_decoder, self.n_nodes)
+            FunctionScores(self._of_decoder, self.n_nodes, ordered=network.decoder.ordered)
             if self.factors is None
             else FactorScores(*(_array(part) for part in self.factors))
         )

@@ -202,15 +202,16 @@ class FitSettings(Settings):
                     stages[stage][name] = rest.pop(name)
         return cls.parse({"model": model, **stages, **rest})
 
-    def on(self, n_features: int) -> Self:
-        """These settings, with those filled in that depend on a graph's number of features.
+    def on(self, n_features: int, *, directed: bool = False) -> Self:
+        """These settings, with those filled in that depend on the graph; see `ModelSettings.on`.
 
         Examples
         --------
         >>> FitSettings.of("gae").on(0).network.layers is None
         True
         """
-        return self.model_copy(update={"network": self.network.on(n_features)})
+        network = self.network.on(n_features, directed=directed)
+        return self.model_copy(update={"network": network})
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
@@ -251,7 +252,8 @@ def choices(field: FieldInfo) -> tuple[str, ...]:
     --------
     >>> fields = FitSettings.fields()
     >>> choices(fields["encoder"]), choices(fields["offset"]), choices(fields["steps"])
-    (('gcn', 'linear', 'appnp', 'sage', 'multi-hop'), ('none', 'constant', 'node'), ())
+    (('gcn', 'linear', 'appnp', 'sage', 'multi-hop', 'directed', 'directed-multi-hop'),
+     ('none', 'constant', 'node'), ())
     """
     kind = value_type(field)
     names = get_args(kind) if get_origin(kind) is Literal else ()
@@ -332,7 +334,7 @@ def presets() -> dict[str, Preset]:
     Examples
     --------
     >>> sorted(presets())
-    ['paper', 'strong', 'unit']
+    ['digae', 'paper', 'strong', 'unit']
     """
     found = {}
     for item in resources.files("vgae.model").joinpath("presets").iterdir():

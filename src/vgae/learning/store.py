@@ -42,7 +42,6 @@ from vgae.learning.inductive import States
 from vgae.learning.settings import FitSettings
 from vgae.model.inputs import InputScaling
 from vgae.model.network import GraphAutoEncoder, Parts
-from vgae.model.settings import N_DEGREE_CLASSES
 
 __all__ = ["FORMAT_VERSION", "check_run_place", "load_fitted", "save_fitted", "staged_run"]
 
@@ -74,7 +73,10 @@ DAMAGE = (
 )
 """The errors that the readers of JSON, Parquet and safetensors raise on a damaged file."""
 
-FIRST_WEIGHTS = ("encoder.weight.hidden", "encoder.weight.mean", "encoder.weight.projection")
+FIRST_WEIGHTS = tuple(
+    f"encoder.weight.{name}"
+    for name in ("hidden", "mean", "projection", "hidden_source", "mean_source", "source")
+)
 MEMBER = "member"
 """What the names of weights of the other members of an ensemble start with."""
 
@@ -447,9 +449,8 @@ def _network(
         # How many inputs a graph allows is not stored; a row of the first weight belongs to each.
         first = next((array for name, array in weights.items() if name in FIRST_WEIGHTS), None)
         n_inputs = n_inputs if first is None or first.ndim < 2 else len(first)
-    if shape.encoder == "multi-hop":
-        own_width = (shape.latent_dim - N_DEGREE_CLASSES) // shape.n_hops
-        if not own and n_stored < n_inputs * own_width:
+    if shape.encoder in ("multi-hop", "directed-multi-hop"):
+        if not own and n_stored < n_inputs * shape.hop_width:
             raise wrong
         own = True
     narrow = shape.encoder == "linear" or (shape.encoder != "appnp" and shape.layers_used == 1)

@@ -28,6 +28,7 @@ __all__ = [
     "structural_inputs",
     "unit_rows",
     "used_features",
+    "walk_shares",
 ]
 
 StructureKind = Literal["svd", "spectral", "ppr"]
@@ -370,6 +371,33 @@ def _scaled(product: Product, scale: NDArray[np.float32]) -> Product:
 
 
 def _walks(adjacency: FloatCSR) -> Product:
+    shares = walk_shares(adjacency, SMALLEST)
+    shares.data = np.log(np.maximum(shares.data / SMALLEST, 1.0))
+    shares.eliminate_zeros()
+    there_and_back = sparse.csr_array(shares + shares.T)
+    return lambda vectors: there_and_back @ vectors
+
+
+def walk_shares(adjacency: FloatCSR, smallest: float) -> FloatCSR:
+    """Probabilities that walks from each node end at others, personalised PageRank.
+
+    In each step, only probabilities of at least `smallest` per link are passed on (Andersen,
+    Chung & Lang 2006). So a walk passes at most 1 / smallest entries on, for any degrees. A walk
+    from a node that has no links on ends there or is lost.
+
+    Parameters
+    ----------
+    adjacency
+        Weights of the links, float32, shape (n_nodes, n_nodes); need not be symmetric.
+    smallest
+        Above 0. Smaller probabilities are omitted.
+
+    Examples
+    --------
+    >>> arc = sparse.csr_array(np.array([[0.0, 1.0], [0.0, 0.0]], np.float32))
+    >>> walk_shares(arc, 1e-3).toarray().tolist()
+    [[0.5, 0.25], [0.0, 0.5]]
+    """
     n_nodes = adjacency.shape[0]
     sources = [range(first, min(first + SOURCES, n_nodes)) for first in range(0, n_nodes, SOURCES)]
     degrees = adjacency.sum(axis=1, dtype=np.float64)
@@ -377,17 +405,12 @@ def _walks(adjacency: FloatCSR) -> Product:
         sparse.diags_array(_single(1.0 / np.maximum(degrees, np.finfo(np.float32).tiny)))
         @ adjacency
     )
-    shares = sparse.vstack([_log_shares(steps, rows) for rows in sources], format="csr")
-    there_and_back = sparse.csr_array(shares + shares.T)
-    return lambda vectors: there_and_back @ vectors
+    found = sparse.vstack([_shares(steps, rows, smallest) for rows in sources], format="csr")
+    return sparse.csr_array(found)
 
 
-def _log_shares(steps: FloatCSR, sources: range) -> FloatCSR:
-    """log(p / SMALLEST) of the probabilities p that walks from these nodes end at others.
-
-    In each step, only probabilities of at least `SMALLEST` per link are passed on (Andersen,
-    Chung & Lang 2006). So a walk passes at most 1 / SMALLEST entries on, for any degrees.
-    """
+def _shares(steps: FloatCSR, sources: range, smallest: float) -> FloatCSR:
+    """The probabilities of walks from these nodes."""
     n_links = np.diff(steps.indptr).astype(np.float32)
     here = sparse.eye_array(len(sources), steps.shape[0], k=sources.start, format="csr").astype(
         np.float32
@@ -395,11 +418,11 @@ def _log_shares(steps: FloatCSR, sources: range) -> FloatCSR:
     ended = RESTART * here
     for step in range(WALK_STEPS):
         if step > 0:
-            here.data[here.data < SMALLEST * n_links[here.indices]] = 0.0
+            here.data[here.data < smallest * n_links[here.indices]] = 0.0
             here.eliminate_zeros()
         here = sparse.csr_array((1.0 - RESTART) * (here @ steps))
         ended = ended + RESTART * here
-    ended.data = np.log(np.maximum(ended.data / SMALLEST, 1.0))
+    ended.data[ended.data < smallest] = 0.0
     ended.eliminate_zeros()
     return sparse.csr_array(ended)
 

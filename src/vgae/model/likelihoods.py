@@ -137,17 +137,31 @@ class Likelihood(ABC):
         return _tiled_sum(self, left, right)
 
     @torch.no_grad()
-    def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:  # noqa: ARG002
+    def expected_edges(
+        self,
+        left: Tensor,
+        right: Tensor | None,
+        engine: Engine,  # noqa: ARG002
+        *,
+        ordered: bool = False,
+    ) -> float:
         """Sum the probabilities of all pairs i < j, in linear memory and quadratic time.
 
-        Parameters are those of `everywhere`.
+        Parameters
+        ----------
+        left, right, engine
+            As in `everywhere`.
+        ordered
+            Whether to sum over all ordered pairs i != j instead, as for arcs.
         """
         rows, columns = (part.double().numpy() for part in (left, left if right is None else right))
         total = 0.0
         for top in range(0, len(rows), TILE):
-            for start in range(top, len(columns), TILE):
+            for start in range(0 if ordered else top, len(columns), TILE):
                 tile = self.probability(rows[top : top + TILE] @ columns[start : start + TILE].T)
-                total += float((np.triu(tile, k=1) if start == top else tile).sum())
+                if start == top and ordered:
+                    np.fill_diagonal(tile, 0.0)
+                total += float((np.triu(tile, k=1) if start == top and not ordered else tile).sum())
         return total
 
     @torch.no_grad()
@@ -244,11 +258,14 @@ class Bernoulli(Likelihood):
         return engine.sweep(left.detach(), None if right is None else right.detach())
 
     @torch.no_grad()
-    def expected_edges(self, left: Tensor, right: Tensor | None, engine: Engine) -> float:
+    def expected_edges(
+        self, left: Tensor, right: Tensor | None, engine: Engine, *, ordered: bool = False
+    ) -> float:
         """See `Likelihood.expected_edges`."""
         right = left if right is None else right
         own = torch.sigmoid((left.double() * right.double()).sum(dim=1)).sum()
-        return (self.expected_between(left, right, engine) - float(own)) / 2.0
+        total = self.expected_between(left, right, engine) - float(own)
+        return total if ordered else total / 2.0
 
     @torch.no_grad()
     def expected_between(self, left: Tensor, right: Tensor, engine: Engine) -> float:

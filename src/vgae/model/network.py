@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -147,11 +147,34 @@ class GraphAutoEncoder(nn.Module):
                 n_nodes=n_inputs if n_nodes is None else n_nodes,
                 initial=_first_offset(self.likelihood, settings, density),
                 positive=self.likelihood.rates,
+                ordered=self.decoder.ordered,
             )
 
     def prepare(self, graph: Graph, inputs: Features | None) -> Any:
-        """The graph in the encoder's form; see `Encoder.prepare`."""
+        """The graph in the encoder's form; see `Encoder.prepare`.
+
+        Raises
+        ------
+        InputError
+            The graph is directed and the decoder scores a pair the same in both directions, or the
+            reverse; or the encoder cannot take this graph.
+        """
+        self._check_direction(graph)
         return self.encoder.prepare(graph, inputs)
+
+    def _check_direction(self, graph: Graph) -> None:
+        called = type(self.decoder).__name__ if self.settings.decoder == OWN else self.decoder.name
+        if graph.directed and not self.decoder.ordered:
+            raise InputError(
+                f"decoder {called}: scores a pair the same in both directions, and the graph is "
+                "directed; use directed-inner or gravity-squared (--decoder), or read the graph "
+                "without direction (--undirected, directed=False)"
+            )
+        if self.decoder.ordered and not graph.directed:
+            raise InputError(
+                f"decoder {called}: scores arcs, and the graph is undirected; read it with "
+                "--directed (directed=True), or use another decoder (--decoder inner)"
+            )
 
     def encode(self, prepared: Any, noise: Noise | None = None) -> Latent:
         """Compute the posterior q(Z | X, A) (Kipf & Welling 2016, eq. 1).
@@ -188,7 +211,7 @@ class GraphAutoEncoder(nn.Module):
 
         A node and itself are a positive pair where the paper's model is used: an inner product
         without an offset, which cannot tell such pairs apart. Otherwise they are left out, and
-        always where types rule pairs out, as in bipartite graphs.
+        always in directed graphs and where types rule pairs out, as in bipartite graphs.
 
         Raises
         ------
@@ -202,7 +225,8 @@ class GraphAutoEncoder(nn.Module):
         True
         """
         settings = self.settings
-        paper = settings.likelihood == "bernoulli" and settings.offset_used == "none"
+        plain = settings.likelihood == "bernoulli" and settings.offset_used == "none"
+        paper = plain and not self.decoder.ordered
         return Targets.from_graph(
             graph,
             settings.objective,
@@ -243,6 +267,8 @@ class GraphAutoEncoder(nn.Module):
             What the decoder gets: see `linked` and `linked_mean`.
         """
         factors = self.decoder.factors(vectors)
+        if factors is not None and self.decoder.ordered and factors.right is None:
+            factors = replace(factors, right=factors.left)  # sources and targets have gradients
         if factors is None or self.offsets is None:
             return factors
         return self.offsets.added_to(factors)

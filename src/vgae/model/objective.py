@@ -79,6 +79,8 @@ class Targets:
         The count of each positive pair, shape (n_pairs,); None if every one is 1.
     typed
         The pairs that can be edges, where types rule others out.
+    ordered
+        Whether the pairs are arcs. Otherwise every edge is there in both directions.
 
     Examples
     --------
@@ -100,6 +102,7 @@ class Targets:
     self_pairs: bool = True
     counts: Tensor | None = None
     typed: TypedPairs | None = None
+    ordered: bool = False
 
     @classmethod
     def from_graph(
@@ -119,9 +122,9 @@ class Targets:
         objective
             "paper", the class-weighted loss: positives are weighted by (N^2 - S) / S and the mean
             by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
-            published program. "elbo": both weights are 1, so that the loss is the negative
-            evidence lower bound (Kipf & Welling 2016, eq. 3) divided by N^2. Where types rule pairs
-            out, N^2 is the number of ordered pairs that can be edges.
+            published program, or the arcs of a directed graph. "elbo": both weights are 1, so that
+            the loss is the negative evidence lower bound (Kipf & Welling 2016, eq. 3) divided by
+            N^2. Where types rule pairs out, N^2 is the number of ordered pairs that can be edges.
         self_pairs
             Whether every node is also a positive pair with itself; never where types rule pairs
             out.
@@ -163,6 +166,7 @@ class Targets:
             self_pairs=self_pairs,
             counts=_counts(graph) if counts else None,
             typed=typed,
+            ordered=graph.directed,
         )
 
     @property
@@ -177,24 +181,26 @@ class Targets:
         return replace(self, positive=self.positive.to(device), counts=counts, typed=typed)
 
     def pairs(self) -> Tensor:
-        """The positive pairs i < j as node indices, shape (n_edges, 2), int64."""
-        upper = self._upper()
+        """The edges i < j, or the arcs (i, j), as node indices, shape (n_edges, 2), int64."""
+        upper = self._once()
         return torch.stack([self._rows()[upper], self.positive.columns[upper].long()], dim=1)
 
     def pair_counts(self) -> Tensor | None:
         """The counts of `pairs`, or None."""
-        return None if self.counts is None else self.counts[self._upper()]
+        return None if self.counts is None else self.counts[self._once()]
 
     def _rows(self) -> Tensor:
         nodes = torch.arange(self.n_nodes, device=self.positive.columns.device)
         return torch.repeat_interleave(nodes, self.positive.row_starts.diff())
 
-    def _upper(self) -> Tensor:
-        return self._rows() < self.positive.columns
+    def _once(self) -> Tensor:
+        """Which of the positive pairs, self pairs omitted, stand for an edge or an arc."""
+        rows, columns = self._rows(), self.positive.columns
+        return rows != columns if self.ordered else rows < columns
 
 
 def _counts(graph: Graph) -> Tensor | None:
-    """The weights of both directions of every edge, which must be whole numbers."""
+    """The weights of all positive pairs, which must be whole numbers."""
     if graph.weights is None:
         return None
     wrong = np.flatnonzero((graph.weights < 1) | (graph.weights != np.round(graph.weights)))
@@ -305,7 +311,7 @@ def expected_edges(
     """
     typed = TypedPairs.of(space)
     if typed is None:
-        return likelihood.expected_edges(*factors, engine)
+        return likelihood.expected_edges(*factors, engine, ordered=space.ordered)
 
     def summed(left: Tensor, right: Tensor | None) -> Tensor:
         found = likelihood.expected_between(left, left if right is None else right, engine)
@@ -385,6 +391,7 @@ def sampled_reconstruction(
     elsewhere, at_edges = found[: len(drawn)], found[len(drawn) :]
     everywhere = likelihood.nonedge(elsewhere).mean(dtype=torch.float64) * n_pairs
     terms = targets.pos_weight * likelihood.edge(at_edges, targets.pair_counts())
-    edges = 2.0 * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
+    directions = 1.0 if targets.ordered else 2.0
+    edges = directions * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
     _check_possible(likelihood, edges)
     return targets.norm / targets.n_cells * (everywhere + edges)

@@ -15,6 +15,7 @@ from vgae.ground.config import Dimension, Settings
 __all__ = [
     "DECODERS",
     "ENCODERS",
+    "HALVES",
     "LIKELIHOODS",
     "N_DEGREE_CLASSES",
     "OWN",
@@ -35,13 +36,31 @@ Offset = Literal["none", "constant", "node"]
 RateLink = Literal["relu", "square", "exp"]
 Structure = Literal["none", "svd", "spectral", "ppr"]
 
-ENCODERS = ("gcn", "linear", "appnp", "sage", "multi-hop")
-DECODERS = ("inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp")
+ENCODERS = ("gcn", "linear", "appnp", "sage", "multi-hop", "directed", "directed-multi-hop")
+DECODERS = (
+    *("inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp"),
+    *("directed-inner", "gravity", "gravity-squared", "directed-hops"),
+)
 LIKELIHOODS = ("bernoulli", "bernoulli-poisson", "poisson", "squared")
 """The parts that come with the package, by name."""
 
 N_DEGREE_CLASSES = 8
 """Classes of degrees that the encoder multi-hop tells apart: 0, 1, 2, 3-4, 5-8, ..., 33 or more."""
+
+ARC_PARTS = {
+    ("gcn", "inner"): ("directed", "directed-inner"),
+    ("multi-hop", "hops"): ("directed-multi-hop", "directed-hops"),
+}
+"""The encoder and decoder that take the place of these in a directed graph."""
+
+PRODUCTS = ("inner", "bilinear-diagonal", "directed-inner")
+"""The decoders whose scores are not negative where no coordinate of the embedding is."""
+
+HALVES = ("directed-inner", "directed-hops")
+"""The decoders that read half of the embedding as sources and half as targets."""
+
+DISTANCES = ("distance", "gravity", "gravity-squared")
+"""The decoders whose scores fall with a distance, so that a logit needs an offset."""
 
 RATES = ("bernoulli-poisson", "poisson")
 """The likelihoods whose scores are rates, which cannot be negative."""
@@ -64,8 +83,10 @@ class ModelSettings(Settings):
     >>> ModelSettings(features="none").features_used(5), ModelSettings().has_inputs(5)
     (0, True)
     >>> hops = ModelSettings(encoder="multi-hop", latent_dim=68)
-    >>> hops.on(5).n_hops, hops.on(0).n_hops
-    (3, 5)
+    >>> hops.on(5).n_hops, hops.on(0).n_hops, hops.hop_width
+    (3, 5, 20)
+    >>> hops.model_copy(update={"decoder": "hops"}).on(5, directed=True).encoder
+    'directed-multi-hop'
     """
 
     latent: Literal["gaussian", "point"] = Field(
@@ -73,21 +94,38 @@ class ModelSettings(Settings):
         description="gaussian for the variational model (VGAE), point for the one without "
         "distributions (GAE).",
     )
-    encoder: Literal["gcn", "linear", "appnp", "sage", "multi-hop", "own"] = Field(
+    encoder: Literal[
+        "gcn", "linear", "appnp", "sage", "multi-hop", "directed", "directed-multi-hop", "own"
+    ] = Field(
         default="gcn",
         description="What computes the embedding: gcn (graph convolutions), linear (propagated "
         "inputs times one matrix), appnp (personalised PageRank of a projection), sage (means "
         "of neighbours next to the node itself) or multi-hop (directions of a projection after "
-        "0, 1, 2, ... propagations, side by side).",
+        "0, 1, 2, ... propagations, side by side). For directed graphs: directed (two graph "
+        "convolutions, one along the arcs and one against them) or directed-multi-hop (hops of a "
+        "source and of a target projection).",
     )
-    decoder: Literal["inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp", "own"] = (
-        Field(
-            default="inner",
-            description="How two embeddings become a score: inner (product), cosine, distance "
-            "(squared, negative), bilinear-diagonal (one weight per dimension), hops (one weight "
-            "per hop of the encoder multi-hop) or mlp (of the products of coordinates; with "
-            "pairs=sampled only).",
-        )
+    decoder: Literal[
+        "inner",
+        "cosine",
+        "distance",
+        "bilinear-diagonal",
+        "hops",
+        "mlp",
+        "directed-inner",
+        "gravity",
+        "gravity-squared",
+        "directed-hops",
+        "own",
+    ] = Field(
+        default="inner",
+        description="How two embeddings become a score: inner (product), cosine, distance "
+        "(squared, negative), bilinear-diagonal (one weight per dimension), hops (one weight per "
+        "hop of the encoder multi-hop) or mlp (of the products of coordinates; with pairs=sampled "
+        "only). For directed graphs: directed-inner (product of a source half and a target half), "
+        "gravity (mass of the target less the logarithm of the distance; with pairs=sampled only), "
+        "gravity-squared (less the squared distance) or directed-hops (one weight per hop of the "
+        "encoder directed-multi-hop).",
     )
     likelihood: Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "own"] = Field(
         default="bernoulli",
@@ -99,8 +137,9 @@ class ModelSettings(Settings):
     offset: Offset | None = Field(
         default=None,
         description="What is added to every score: none, constant (learned, for all pairs) or "
-        "node (learned, for each end). Default: constant, but none with bernoulli unless the "
-        "decoder is distance.",
+        "node (learned, for each end; in a directed graph, for each source and each target). "
+        "Default: constant, but none with bernoulli unless the decoder is distance or one of "
+        "gravity.",
     )
     rate_link: RateLink = Field(
         default="relu",
@@ -144,6 +183,20 @@ class ModelSettings(Settings):
         le=1.0,
         description="Weight of the node itself in each propagation of appnp.",
     )
+    out_power: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=2.0,
+        description="Arcs of the encoders directed and directed-multi-hop are divided by this "
+        "power of the source's out-degree (beta in the paper of DiGAE).",
+    )
+    in_power: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=2.0,
+        description="Arcs of the encoders directed and directed-multi-hop are divided by this "
+        "power of the target's in-degree (alpha in the paper of DiGAE).",
+    )
     objective: ObjectiveName = Field(
         default="paper",
         description="paper (class-weighted: the edges weigh as much as all the pairs without one) "
@@ -182,51 +235,89 @@ class ModelSettings(Settings):
         """The number of layers, with the default of the encoder filled in."""
         return self.layers or (10 if self.encoder == "appnp" else 2)
 
-    def on(self, n_features: int) -> ModelSettings:
-        """These settings, with those filled in that depend on the graph."""
+    def on(self, n_features: int, *, directed: bool = False) -> ModelSettings:
+        """These settings, with those filled in that depend on the graph.
+
+        In a directed graph, gcn with the decoder inner becomes directed with directed-inner, and
+        multi-hop with hops directed-multi-hop with directed-hops, whose hops are half as wide:
+        each is there for sources and for targets.
+        """
+        parts = ARC_PARTS.get((self.encoder, self.decoder))
+        if directed and parts is not None:
+            changes: dict[str, object] = dict(zip(("encoder", "decoder"), parts, strict=True))
+            if self.encoder == "multi-hop":
+                width = max(1, self.hop_width // 2)
+                changes["latent_dim"] = 2 * (self.n_hops * width + N_DEGREE_CLASSES)
+            return ModelSettings.parse(self.model_dump() | changes)
         if self.encoder != "multi-hop" or self.layers or self.has_inputs(n_features):
             return self
         return ModelSettings.parse(self.model_dump() | {"layers": 4})
 
     @property
     def n_hops(self) -> int:
-        """The number of parts of the embedding of multi-hop: nodes themselves and each hop."""
+        """The number of hops of the multi-hop encoders, nodes themselves included."""
         return self.layers_used + 1
 
     @property
     def offset_used(self) -> Offset:
         """The offset, with the default of the likelihood filled in."""
-        plain = self.likelihood in ("bernoulli", OWN) and self.decoder != "distance"
+        plain = self.likelihood in ("bernoulli", OWN) and self.decoder not in DISTANCES
         return self.offset or ("none" if plain else "constant")
+
+    @property
+    def hop_width(self) -> int:
+        """The width of each part of the embedding of multi-hop and directed-multi-hop."""
+        half = self.latent_dim // (2 if self.encoder == "directed-multi-hop" else 1)
+        return max(1, (half - N_DEGREE_CLASSES) // self.n_hops)
+
+    @model_validator(mode="after")
+    def _embedding_divides(self) -> Self:
+        fitting, twice = self.n_hops * self.hop_width + N_DEGREE_CLASSES, ""
+        if self.encoder == "directed-multi-hop":
+            fitting, twice = 2 * fitting, " twice, for sources and targets,"
+        if self.encoder in ("multi-hop", "directed-multi-hop") and self.latent_dim != fitting:
+            raise ValueError(
+                f"latent_dim {self.latent_dim} does not suit the encoder {self.encoder}, which puts"
+                f"{twice} {self.n_hops} hops of equal width and {N_DEGREE_CLASSES} classes of "
+                f"degrees side by side (layers {self.layers_used}): use {fitting}"
+            )
+        has_halves = self.encoder == "directed" or self.decoder in HALVES
+        if has_halves and self.latent_dim % 2:
+            raise ValueError(
+                f"latent_dim {self.latent_dim} is odd, and half of the embedding belongs to "
+                f"sources and half to targets: use {self.latent_dim + 1}"
+            )
+        if self.decoder in ("gravity", "gravity-squared") and self.latent_dim < 2:
+            raise ValueError(
+                f"decoder {self.decoder}: one dimension is the mass of a node, so use a "
+                "latent_dim of at least 2"
+            )
+        return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        width = max(1, (self.latent_dim - N_DEGREE_CLASSES) // self.n_hops)
-        fitting = self.n_hops * width + N_DEGREE_CLASSES
-        if self.encoder == "multi-hop" and self.latent_dim != fitting:
-            raise ValueError(
-                f"latent_dim {self.latent_dim} does not suit the encoder multi-hop, which puts "
-                f"{self.n_hops} hops of equal width and {N_DEGREE_CLASSES} classes of degrees side "
-                f"by side (layers {self.layers_used}): use {fitting}"
-            )
         if self.mask and self.pairs == "all":
             raise ValueError(
                 "mask: edges that carry messages are then neither predicted nor pairs without an "
                 "edge, so not all pairs are in the loss: sample pairs (--pairs sampled)"
             )
-        if self.likelihood in RATES and self.decoder not in ("inner", "bilinear-diagonal", OWN):
+        if self.likelihood in RATES and self.decoder not in (*PRODUCTS, OWN):
             raise ValueError(
                 f"decoder {self.decoder} can give negative scores, and {self.likelihood} needs "
-                "rates: use inner or bilinear-diagonal, or the likelihood bernoulli or squared"
+                "rates: use inner, bilinear-diagonal or directed-inner, or the likelihood "
+                "bernoulli or squared"
             )
-        if self.decoder == "hops" and self.encoder not in ("multi-hop", OWN):
+        weighed = {"hops": "multi-hop", "directed-hops": "directed-multi-hop"}.get(self.decoder)
+        if weighed is not None and self.encoder not in (weighed, OWN):
             raise ValueError(
-                "decoder hops weighs the hops of the encoder multi-hop: use both, or another "
-                "decoder"
+                f"decoder {self.decoder} weighs the hops of the encoder {weighed}: use both, or "
+                "another decoder"
             )
-        if self.decoder == "mlp" and self.pairs == "all":
+        if self.decoder in ("mlp", "gravity") and self.pairs == "all":
+            others = "inner, cosine, distance or bilinear-diagonal"
+            others = "gravity-squared" if self.decoder == "gravity" else others
             raise ValueError(
-                "decoder mlp scores pairs one by one and cannot sum over all of them: use inner, "
-                "cosine, distance or bilinear-diagonal, or sample pairs (--pairs sampled)"
+                f"decoder {self.decoder} scores pairs one by one and cannot sum over all of them: "
+                f"use {others}, or sample pairs (--pairs sampled)"
             )
         return self

@@ -26,6 +26,7 @@ from vgae.learning.evaluation import (
     check_runs,
     default_metrics,
     evaluate_runs,
+    metrics_asked,
 )
 from vgae.learning.judge import metrics_of
 from vgae.learning.kept import KeptRuns, RunMetrics, file_name
@@ -102,6 +103,7 @@ def check_evaluation(
     protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
     negatives: Negatives = PAPER_SPLIT.negatives,
     tasks: Sequence[str] | str = ("links",),
+    task: Sequence[str] | str = ("general",),
     metrics: Sequence[str] | str | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     **overrides: Any,
@@ -137,7 +139,7 @@ def check_evaluation(
     for candidate in made.values():
         check_patience(candidate.settings.get("patience"), split.validation)
     wanted = metrics_of(split.negatives) if metrics is None else tuple(_names(metrics))
-    plan = Protocol(split, _names(tasks), wanted)
+    plan = Protocol(split, _names(tasks), metrics_asked(_names(task), wanted))
     plan.check_names()
     return made, plan
 
@@ -154,6 +156,7 @@ def evaluate(
     protocol: Literal["T", "TV"] = PAPER_SPLIT.protocol,
     negatives: Negatives = PAPER_SPLIT.negatives,
     tasks: Sequence[str] | str = ("links",),
+    task: Sequence[str] | str = ("general",),
     metrics: Sequence[str] | str | None = None,
     nodes: NodeSplit | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -184,6 +187,10 @@ def evaluate(
         See `vgae.data.split.SplitSettings`; a split has its own.
     tasks
         "links"; "nodes" and "clusters" need node labels. See `vgae.learning.tasks`.
+    task
+        What held-out links are asked for, one name or several: "general", whether they are links;
+        in a directed graph also "biased", in which direction they go, and "bidirectional", whether
+        there is an arc back. See `vgae.data.split.arc_task_pairs`.
     metrics
         Names in `vgae.learning.judge.LINK_METRICS`, "hits@K" and "precision@K" for any K; by
         default all in `LINK_METRICS`, those that score all pairs only on graphs of up to 50,000
@@ -235,6 +242,7 @@ def evaluate(
         protocol=protocol,
         negatives=negatives,
         tasks=tasks,
+        task=task,
         metrics=metrics,
         nodes=nodes,
         settings=settings,
@@ -280,7 +288,9 @@ def open_evaluation(
         plan = replace(plan, split=given.settings)
         plan.check_names()
     if options.get("metrics") is None:
-        plan = replace(plan, metrics=default_metrics(graph, plan.split))
+        asked = _names(options.get("task", "general"))
+        wanted = metrics_asked(asked, default_metrics(graph, plan.split))
+        plan = replace(plan, metrics=wanted)
     return OpenEvaluation(
         graph,
         {label: candidate.on(graph) for label, candidate in made.items()},

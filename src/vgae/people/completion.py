@@ -11,6 +11,7 @@ __all__ = [
     "METHODS",
     "METRICS",
     "NEGATIVES",
+    "QUESTIONS",
     "TASKS",
     "graphs",
     "list_of",
@@ -20,10 +21,10 @@ __all__ = [
 
 METHODS = (
     *LATENT_OF,
-    *("propagated-features", "random-projection", "spectral", "gsvd", "als"),
+    *("propagated-features", "random-projection", "spectral", "gsvd", "als", "strap"),
     *("deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
-    *("resource-allocation", "degree", "preferential-attachment", "popularity"),
-    *("katz", "pagerank"),
+    *("resource-allocation", "directed-common-neighbors", "directed-resource-allocation"),
+    *("degree", "preferential-attachment", "popularity", "katz", "pagerank"),
 )
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),
@@ -33,6 +34,7 @@ METRICS = (
 )
 NEGATIVES = ("uniform", "degree", "two-hop")
 TASKS = ("links", "nodes", "clusters")
+QUESTIONS = ("general", "biased", "bidirectional")
 """Closed lists of names, written again here since the rooms that own them import torch."""
 
 

@@ -16,7 +16,7 @@ from scipy import sparse
 from vgae.data.graph import Graph
 from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import PAPER_SPLIT
-from vgae.learning.fitting import untrained
+from vgae.learning.fitting import TAKES, untrained
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import choose_place, train
 from vgae.model.kernels import Engine
@@ -192,7 +192,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
         features=features,
         labels=labels,
-        plan=_plan(graph, features) if graph.kind in ("undirected", "bipartite") else None,
+        plan=_plan(graph, features) if graph.kind in TAKES else None,
         reading=None if graph.reading is None else graph.reading.as_dict(),
     )
 
@@ -271,7 +271,8 @@ def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
     held_out = PAPER_SPLIT.sizes(graph.n_edges)
     if not all(held_out.values()):
         held_out = dict.fromkeys(held_out, 0)
-    steps = model.settings.training.steps
+    settings = model.settings.on(graph.n_features, directed=graph.directed)
+    steps = settings.training.steps
     return Plan(
         preset=preset,
         why=why,
@@ -279,8 +280,8 @@ def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
         test=held_out["test"],
         engine=model.engine_here(),
         steps=steps,
-        seconds=steps * _step_seconds(graph, model.settings),
-        bytes=LIBRARY_BYTES + _training_bytes(graph, model.settings.network),
+        seconds=steps * _step_seconds(graph, settings),
+        bytes=LIBRARY_BYTES + _training_bytes(graph, settings.network),
     )
 
 
@@ -306,7 +307,7 @@ def _step_seconds(graph: Graph, settings: FitSettings) -> float:
     features = graph.features
     if features is not None:
         features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
-    small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features)
+    small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features, directed=graph.directed)
     network, _, inputs = untrained(small, settings)
     prepared = network.prepare(small, inputs)
     step = _median_seconds(

@@ -23,6 +23,7 @@ from vgae.people.completion import (
     METHODS,
     METRICS,
     NEGATIVES,
+    QUESTIONS,
     TASKS,
     graphs,
     list_of,
@@ -138,6 +139,16 @@ TasksOption = Annotated[
         help="links (held-out edges), nodes (logistic regression of labels on the embedding), "
         "clusters (k-means against labels); separated by commas.",
         autocompletion=list_of(*TASKS),
+    ),
+]
+TaskOption = Annotated[
+    str,
+    _scores_option(
+        metavar="NAMES",
+        help="What held-out links are asked for: general (whether they are links); of a directed "
+        "graph also biased (in which direction arcs go) and bidirectional (whether there is an arc "
+        "back); separated by commas.",
+        autocompletion=list_of(*QUESTIONS),
     ),
 ]
 MetricsOption = Annotated[

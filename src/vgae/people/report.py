@@ -71,6 +71,12 @@ METRIC_TITLES = {
     "auc_two-hop": "AUC 2-hop",
     "average_precision_two-hop": "AP 2-hop",
     "auc_by_node": "AUC node",
+    "auc_biased": "AUC biased",
+    "average_precision_biased": "AP biased",
+    "mrr_biased": "MRR biased",
+    "auc_bidirectional": "AUC bidir.",
+    "average_precision_bidirectional": "AP bidir.",
+    "mrr_bidirectional": "MRR bidir.",
     "ece": "ECE",
     "nmi": "NMI",
     "ari": "ARI",
@@ -455,8 +461,8 @@ def _title(metric: str) -> str:
         return metric.replace("precision", "P")
     if metric.startswith("ndcg@"):
         return metric.replace("ndcg", "NDCG")
-    if metric.startswith("hits_open@"):
-        return metric.replace("hits_open", "Hits open")
+    if metric.startswith("hits_"):
+        return metric.replace("hits_", "Hits ")
     return METRIC_TITLES.get(metric, metric.title())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import dense, random_graph
+from graphs import dense, random_arcs, random_graph
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -205,3 +205,31 @@ def test_no_pairs_have_no_scores(name: str) -> None:
     scores = baseline(name).fit(random_graph(20, 0.3, 0))
     assert scores.pairs(np.empty((0, 2), np.int64)).shape == (0,)
     assert scores.rows(np.empty(0, np.int64)).shape == (0, 20)
+
+
+# ---------------------------------------------------------------------------- arcs
+
+
+def test_directed_heuristics_follow_the_arcs() -> None:
+    graph = random_arcs(40, 0.12, 1)
+    arcs = dense(graph)
+    out = np.maximum(arcs.sum(axis=1), 1.0)
+    every, apart = np.arange(40), ~np.eye(40, dtype=bool)
+    expected = {
+        "directed-common-neighbors": arcs @ arcs,
+        "directed-resource-allocation": arcs @ np.diag(1.0 / out) @ arcs,
+        "degree": np.outer(arcs.sum(axis=1), arcs.sum(axis=0)),
+    }
+    for name, table in expected.items():
+        found = baseline(name).fit(graph).rows(every)
+        np.testing.assert_allclose(found[apart], table[apart], rtol=1e-6, err_msg=name)
+
+
+def test_without_directions_they_are_the_undirected_ones() -> None:
+    graph = random_graph(40, 0.15, 0)
+    for name in ("common-neighbors", "resource-allocation"):
+        plain, directed = (
+            baseline(prefix + name).fit(graph).rows(np.arange(40)) for prefix in ("", "directed-")
+        )
+        apart = ~np.eye(40, dtype=bool)  # a node's score with itself means nothing
+        np.testing.assert_allclose(directed[apart], plain[apart], rtol=1e-6)

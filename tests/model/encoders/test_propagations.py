@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from formulas import FORMULAS, by_definition, mixing, wide
-from graphs import dense, random_graph
+from graphs import dense, random_arcs, random_graph
 from scipy import sparse
 
 from vgae.data.graph import Graph
@@ -29,6 +29,11 @@ SHAPES: list[dict[str, Any]] = [
     {"encoder": "sage", "layers": 4, "residual": True},
     {"encoder": "multi-hop", "latent_dim": 14},
     {"encoder": "multi-hop", "layers": 1, "latent_dim": 14},
+    {"encoder": "directed", "layers": 1},
+    {"encoder": "directed"},
+    {"encoder": "directed", "layers": 4, "residual": True},
+    {"encoder": "directed-multi-hop", "latent_dim": 28},
+    {"encoder": "directed-multi-hop", "layers": 1, "latent_dim": 28},
 ]
 GRAPHS = {
     "plain": random_graph(12, 0.3, seed=1),
@@ -38,6 +43,7 @@ GRAPHS = {
     "weights": Graph.from_edges(
         [(0, 1), (1, 2), (2, 3), (3, 0), (4, 1)], weights=[0.1, 5.0, 2.0, 1e3, 1.0]
     ),
+    "arcs": random_arcs(13, 0.15, seed=1),
 }
 assert (GRAPHS["isolated nodes"].degrees == 0).any()
 
@@ -115,10 +121,10 @@ def test_a_gradient_reaches_every_weight(name: str, inputs: str) -> None:
             bias=True,
             unit_norm=unit_norm,
             layers=3,
-            latent_dim=16 if name == "multi-hop" else 4,
+            latent_dim={"multi-hop": 16, "directed-multi-hop": 32}.get(name, 4),
         )
         found = encoder(encoder.prepare(graph, some_inputs(inputs, 12)))
-        (found["mean"][:, 0].sum() + found["log_std"].exp().sum()).backward()
+        (found["mean"][:, :3].sum() + found["log_std"].exp().sum()).backward()
         for weight, parameter in encoder.named_parameters():
             assert parameter.grad is not None, weight
             assert torch.isfinite(parameter.grad).all(), weight
@@ -140,6 +146,17 @@ def test_a_gradient_reaches_every_weight(name: str, inputs: str) -> None:
             {"encoder": "multi-hop", "latent_dim": 14},
             {"projection": (5, 2), "log_std": (2, 14)},
         ),
+        (
+            {"encoder": "directed"},
+            {
+                **{"hidden_source": (5, 6), "hidden_target": (5, 6)},
+                **{"mean_source": (6, 2), "mean_target": (6, 2)},
+            },
+        ),
+        (
+            {"encoder": "directed-multi-hop", "latent_dim": 28},
+            {"source": (5, 2), "target": (5, 2), "log_std": (4, 28)},
+        ),
         ({"encoder": "sage", "layers": 1}, {"mean": (5, 4), "mean_self": (5, 4)}),
         (
             {"encoder": "sage", "layers": 3},
@@ -160,7 +177,8 @@ def test_weights_have_the_names_that_files_hold(
     }
     assert {name: tuple(weight.shape) for name, weight in encoder.weight.items()} == both
     biased = {name: (size[1],) for name, size in both.items() if not name.endswith("_self")}
-    biased.pop("projection", None)
+    for name in ("projection", "source", "target"):
+        biased.pop(name, None)
     assert {name: tuple(bias.shape) for name, bias in encoder.bias.items()} == biased
     assert not encoder_of(5, **shape).bias
 

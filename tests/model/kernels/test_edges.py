@@ -5,7 +5,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from graphs import dense, graphs, random_graph
+from graphs import dense, graphs, random_arcs, random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -300,3 +300,50 @@ def test_the_gradient_of_scores_is_the_derivative(symmetric: bool) -> None:
     if not symmetric:  # a gradient that nobody asks for is not computed
         scores = pair_scores(sides[0].detach(), sides[1], pattern)
         assert torch.autograd.grad(scores.sum(), sides[1])[0].shape == (6, 3)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=20)
+@given(
+    n_nodes=st.integers(1, 200),
+    density=st.sampled_from([0.0, 0.02, 0.3, 1.0]),
+    dim=st.sampled_from([1, 8, 13]),
+    pos_weight=st.sampled_from([0.5, 1.0, 700.0]),
+    seed=st.integers(0, 99),
+)
+def test_value_and_gradients_of_arcs_are_the_formula(
+    way: str, kind: TermKind, n_nodes: int, density: float, dim: int, pos_weight: float, seed: int
+) -> None:
+    """Neither the pattern nor the scores are symmetric."""
+    random = np.random.default_rng(seed)
+    sides = [random.normal(size=(n_nodes, dim)) for _ in range(2)]
+    if kind in ("rate", "count"):
+        sides = [np.abs(side) + 1e-3 for side in sides]
+    left, right = (torch.tensor(side, dtype=torch.float32) for side in sides)
+    mask = of_graph(random_arcs(n_nodes, density, seed), selves=False)
+    targets, given_targets = np.ones(mask.shape), None
+    if kind in ("count", "square"):
+        targets = random.poisson(2.0, size=mask.shape).astype(np.float64)
+        given_targets = torch.tensor(targets[mask > 0], dtype=torch.float32)
+    wide, others = left.double().numpy(), right.double().numpy()
+    value, most, *gradients = dense_terms(wide, others, mask, kind, pos_weight, targets)
+    pattern = pattern_of(mask)
+    found = terms(way, left, right, pattern, PairTerm(kind, pos_weight, given_targets))
+    most += 1e-8 * pos_weight * mask.sum()
+    assert found.total.item() == pytest.approx(value, rel=1e-6, abs=1e-6 * most)
+    for gradient, exact in zip(found[1:], gradients, strict=True):
+        assert isinstance(gradient, Tensor)
+        scale = np.linalg.norm(exact) + np.linalg.norm(wide) + np.linalg.norm(others)
+        assert np.linalg.norm(gradient.double().numpy() - exact) <= 1e-5 * scale
+    left.requires_grad_()
+    right.requires_grad_()
+    slope = torch.tensor(random.normal(size=len(pattern.columns)), dtype=torch.float32)
+    scores = pair_scores(left, right, pattern)
+    np.testing.assert_allclose(scores.detach(), (wide @ others.T)[mask > 0], rtol=1e-5, atol=1e-5)
+    (scores * slope).sum().backward()  # type: ignore[no-untyped-call]
+    table = np.zeros(mask.shape)
+    table[mask > 0] = slope.numpy()
+    for side, exact in ((left, table @ others), (right, table.T @ wide)):
+        assert side.grad is not None
+        np.testing.assert_allclose(side.grad, exact, rtol=1e-4, atol=1e-4)

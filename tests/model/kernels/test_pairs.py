@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from graphs import random_graph
+from graphs import random_arcs, random_graph
 
+from vgae.data.graph import Graph
 from vgae.model.kernels import PairPattern, PairTerm
 
 
@@ -18,17 +19,23 @@ def test_impossible_terms_are_refused() -> None:
         PairTerm("rate", 1.0, torch.ones(2))
 
 
-def test_a_pattern_that_is_not_symmetric_has_no_mirror() -> None:
-    pattern = PairPattern(torch.tensor([0, 1, 1]), torch.tensor([1]))
-    with pytest.raises(ValueError, match="the pattern of pairs is not symmetric"):
-        _ = pattern.mirror
+@pytest.mark.parametrize("graph", [random_graph(40, 0.2, 0), random_arcs(40, 0.1, 0)])
+def test_transposed_pairs_have_their_ends_exchanged(graph: Graph) -> None:
+    starts, columns = graph.adjacency.indptr.copy(), graph.adjacency.indices.copy()
+    pattern = PairPattern(torch.from_numpy(starts), torch.from_numpy(columns))
+    turned, places = pattern.transposed
+    rows = np.repeat(np.arange(40), np.diff(starts))
+    turned_rows = np.repeat(np.arange(40), np.diff(turned.row_starts))
+    assert np.array_equal(turned_rows, columns[places])
+    assert np.array_equal(turned.columns, rows[places])
+    assert (turned.row_starts.dtype, turned.columns.dtype) == (pattern.row_starts.dtype,) * 2
+    again, _ = turned.transposed
+    assert torch.equal(again.columns, pattern.columns)
 
 
-def test_the_mirror_of_a_pair_has_its_ends_exchanged() -> None:
-    adjacency = random_graph(40, 0.2, 0).adjacency
-    pattern = PairPattern(
-        *map(torch.from_numpy, (adjacency.indptr.copy(), adjacency.indices.copy()))
-    )
-    rows = np.repeat(np.arange(40), np.diff(adjacency.indptr))
-    assert np.array_equal(rows[pattern.mirror], pattern.columns)
-    assert np.array_equal(pattern.columns[pattern.mirror], rows)
+def test_a_pattern_without_nodes_can_be_transposed() -> None:
+    turned, places = PairPattern(
+        torch.zeros(1, dtype=torch.int32), torch.zeros(0, dtype=torch.int32)
+    ).transposed
+    assert turned.row_starts.tolist() == [0]
+    assert len(turned.columns) == len(places) == 0

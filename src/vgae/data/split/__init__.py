@@ -2,9 +2,11 @@
 
 `settings` says how edges are held out, `negatives` draws pairs without an edge, `held_out` holds a
 part, `given` reads the parts that people bring, `values` holds a split and checks it, `drawing`
-draws one, `node_splits` splits labelled nodes, `archive` saves and loads splits.
+draws one, `arc_tasks` asks for directions, `node_splits` splits labelled nodes, `archive` saves and
+loads splits.
 """
 
+from vgae.data.split.arc_tasks import ARC_TASKS, ArcTask, arc_task_pairs
 from vgae.data.split.archive import load_split, load_split_edges, save_split
 from vgae.data.split.drawing import other_negatives, split_edges
 from vgae.data.split.given import POSITIVE, GivenPairs, held_out_parts
@@ -21,9 +23,11 @@ from vgae.data.split.settings import PAPER_SPLIT, Negatives, Protocol, SplitSett
 from vgae.data.split.values import Split, TrainingView
 
 __all__ = [
+    "ARC_TASKS",
     "DRAWN",
     "PAPER_SPLIT",
     "POSITIVE",
+    "ArcTask",
     "GivenPairs",
     "HeldOut",
     "Negatives",
@@ -33,6 +37,7 @@ __all__ = [
     "Split",
     "SplitSettings",
     "TrainingView",
+    "arc_task_pairs",
     "count_non_edges",
     "held_out_parts",
     "labelled_nodes",

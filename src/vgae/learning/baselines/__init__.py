@@ -15,6 +15,8 @@ from vgae.learning.baselines.factorization import Gsvd
 from vgae.learning.baselines.heuristics import (
     AdamicAdar,
     CommonNeighbors,
+    DirectedCommonNeighbors,
+    DirectedResourceAllocation,
     Katz,
     PersonalizedPageRank,
     PreferentialAttachment,
@@ -24,6 +26,7 @@ from vgae.learning.baselines.popularity import Popularity
 from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection
 from vgae.learning.baselines.sdne import Sdne
 from vgae.learning.baselines.spectral import Spectral
+from vgae.learning.baselines.strap import Strap
 from vgae.learning.baselines.vae import Vae
 
 __all__ = ["BASELINES", "Baseline", "baseline"]
@@ -34,12 +37,15 @@ _KINDS: tuple[type[Baseline], ...] = (
     Spectral,
     Gsvd,
     Als,
+    Strap,
     DeepWalk,
     Sdne,
     Vae,
     CommonNeighbors,
     AdamicAdar,
     ResourceAllocation,
+    DirectedCommonNeighbors,
+    DirectedResourceAllocation,
     PreferentialAttachment,
     Popularity,
     Katz,

@@ -12,8 +12,9 @@ from pydantic import Field
 from scipy import sparse
 
 from vgae.data.graph import FloatCSR, Graph
+from vgae.data.kinds import Kind
 from vgae.learning.baselines.base import Baseline
-from vgae.learning.scores import Scores
+from vgae.learning.scores import RowProducts, Scores
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.threads import run_items
@@ -21,6 +22,8 @@ from vgae.model.kernels.threads import run_items
 __all__ = [
     "AdamicAdar",
     "CommonNeighbors",
+    "DirectedCommonNeighbors",
+    "DirectedResourceAllocation",
     "Katz",
     "PersonalizedPageRank",
     "PreferentialAttachment",
@@ -118,7 +121,9 @@ class DegreeProducts(Scores):
     Parameters
     ----------
     degrees
-        Shape (n_nodes,).
+        Shape (n_nodes,); of arcs, the out-degrees.
+    others
+        The in-degrees; None where they are the same.
 
     Examples
     --------
@@ -128,16 +133,17 @@ class DegreeProducts(Scores):
 
     vectors: ClassVar[None] = None
 
-    def __init__(self, degrees: NDArray[np.int64]) -> None:
+    def __init__(self, degrees: NDArray[np.int64], others: NDArray[np.int64] | None = None) -> None:
         self.n_nodes = len(degrees)
         self._degrees = degrees.astype(np.float64)
+        self._others = self._degrees if others is None else others.astype(np.float64)
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        products: NDArray[np.float64] = self._degrees[pairs[:, 0]] * self._degrees[pairs[:, 1]]
+        products: NDArray[np.float64] = self._degrees[pairs[:, 0]] * self._others[pairs[:, 1]]
         return products
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        return np.outer(self._degrees[rows], self._degrees)
+        return np.outer(self._degrees[rows], self._others)
 
 
 @final
@@ -306,9 +312,64 @@ class ResourceAllocation(_Neighborhood):
         return 1.0 / degrees
 
 
+class _DirectedNeighborhood(Baseline):
+    """A sum over the paths of two arcs from source to target; edge weights are not used."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("undirected", "bipartite", "directed")
+
+    def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
+        arcs = messages.adjacency
+        out = sparse.csr_array((np.ones(arcs.nnz), arcs.indices, arcs.indptr), shape=arcs.shape)
+        weight = sparse.diags_array(self._weight(np.maximum(np.diff(arcs.indptr), 1)))
+        return RowProducts(sparse.csr_array(out @ weight), sparse.csr_array(out.T))
+
+    @abstractmethod
+    def _weight(self, degrees: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Weight of a node between two others, by its out-degree."""
+
+
+@final
+class DirectedCommonNeighbors(_DirectedNeighborhood):
+    """Number of paths of two arcs, i -> k -> j; in an undirected graph, common neighbours.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2), (0, 3), (3, 2)], directed=True)
+    >>> DirectedCommonNeighbors().fit(graph).pairs([(0, 2), (2, 0)]).tolist()
+    [2.0, 0.0]
+    """
+
+    name: ClassVar[str] = "directed-common-neighbors"
+
+    def _weight(self, degrees: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.ones(len(degrees))
+
+
+@final
+class DirectedResourceAllocation(_DirectedNeighborhood):
+    """Paths of two arcs, i -> k -> j, each counting 1 / out-degree of k.
+
+    What i sends to k is shared among all to which k points, as in resource allocation (Zhou, Lü &
+    Zhang 2009), which it is in an undirected graph.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2), (1, 3)], directed=True)
+    >>> DirectedResourceAllocation().fit(graph).pairs([(0, 2), (2, 0)]).tolist()
+    [0.5, 0.0]
+    """
+
+    name: ClassVar[str] = "directed-resource-allocation"
+
+    def _weight(self, degrees: NDArray[np.int64]) -> NDArray[np.float64]:
+        return 1.0 / degrees
+
+
 @final
 class PreferentialAttachment(Baseline):
     """The product of the two degrees (Barabási & Albert 1999); edge weights are not used.
+
+    In a directed graph, the out-degree of the source times the in-degree of the target.
 
     Examples
     --------
@@ -317,9 +378,14 @@ class PreferentialAttachment(Baseline):
     """
 
     name: ClassVar[str] = "preferential-attachment"
+    kinds: ClassVar[tuple[Kind, ...]] = ("undirected", "bipartite", "directed")
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
-        return DegreeProducts(messages.degrees)
+        if not messages.directed:
+            return DegreeProducts(messages.degrees)
+        arcs = messages.adjacency
+        n_into = np.bincount(arcs.indices, minlength=messages.n_nodes)
+        return DegreeProducts(np.diff(arcs.indptr), n_into)
 
 
 @final

@@ -1,6 +1,7 @@
 """Encoders: a graph and the inputs of its nodes -> the parameters of a distribution."""
 
 from vgae.model.encoders.base import Encoder, EncoderInput, Prepared, Propagation, glorot_uniform
+from vgae.model.encoders.directed import DirectedEncoder, DirectedMultiHopEncoder
 from vgae.model.encoders.hops import MultiHopEncoder
 from vgae.model.encoders.modules import EdgeIndex, ModuleEncoder
 from vgae.model.encoders.propagations import (
@@ -13,6 +14,8 @@ from vgae.model.encoders.propagations import (
 __all__ = [
     "ENCODERS",
     "APPNPEncoder",
+    "DirectedEncoder",
+    "DirectedMultiHopEncoder",
     "EdgeIndex",
     "Encoder",
     "EncoderInput",
@@ -34,6 +37,8 @@ ENCODERS: dict[str, type[Propagation]] = {
         APPNPEncoder,
         SAGEEncoder,
         MultiHopEncoder,
+        DirectedEncoder,
+        DirectedMultiHopEncoder,
     )
 }
 """The encoders by name, as in `ModelSettings.encoder`."""

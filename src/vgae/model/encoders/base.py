@@ -142,8 +142,8 @@ class EncoderInput:
     ([[2.0], [2.0]], [[2.0], [2.0]], 1)
     >>> inputs.to(torch.device("cpu")).thinned(0.0, 0.0, None).n_nodes
     2
-    >>> inputs.n_links(self_loops=True).tolist()
-    [1, 1]
+    >>> inputs.n_links(self_loops=True).tolist(), inputs.n_links_in(self_loops=True).tolist()
+    ([1, 1], [1, 1])
     """
 
     adjacency: SparseMatrix
@@ -156,8 +156,15 @@ class EncoderInput:
         return self.adjacency.shape[0]
 
     def n_links(self, self_loops: bool) -> Tensor:
-        """Number of links of each node, shape (n_nodes,); self loops were added or not."""
+        """Number of links of each node, shape (n_nodes,); self loops were added or not.
+
+        In a directed graph, of the arcs that start there.
+        """
         return self.adjacency.forward.row_starts.diff() - int(self_loops)
+
+    def n_links_in(self, self_loops: bool) -> Tensor:
+        """The same of the arcs that end at each node."""
+        return self.adjacency.transposed.row_starts.diff() - int(self_loops)
 
     @classmethod
     def from_matrices(
@@ -312,10 +319,11 @@ class Propagation(Encoder):
     array([[0.5 , 0.25]])
     >>> encoder.shapes(n_inputs=2), encoder.ahead
     ({'hidden': (2, 4), 'mean': (4, 3)}, 1)
-    >>> sent = encoder.messages(1, states[1])
+    >>> prepared = encoder.prepare(graph, None)
+    >>> sent = encoder.passed(prepared.adjacency, encoder.messages(1, states[1]))
     >>> encoder.update(1, sent, states[1], states[0]).shape
     torch.Size([2, 3])
-    >>> links = torch.tensor([1, 1])
+    >>> links = encoder.links(prepared)
     >>> encoder.read(states, links)["mean"].shape
     torch.Size([2, 3])
     >>> encoder.initial("mean", (2, 3), torch.Generator()).shape
@@ -371,6 +379,10 @@ class Propagation(Encoder):
         """What each node sends in a round; by default, its state."""
         return state
 
+    def passed(self, adjacency: SparseMatrix, sent: Tensor) -> Tensor:
+        """What each node receives of what all nodes sent; by default, the adjacency times it."""
+        return adjacency @ sent
+
     @abstractmethod
     def update(self, level: int, received: Tensor, state: Tensor, first: Tensor) -> Tensor:
         """The next state, from what each node received, its state, and its state before all."""
@@ -392,8 +404,17 @@ class Propagation(Encoder):
         return sparse.csr_array(sparse.diags_array(rows) @ adjacency @ sparse.diags_array(scale))
 
     def adjacency(self, graph: Graph) -> FloatCSR:
-        """The normalised adjacency of a whole graph."""
-        return graph.normalized_adjacency()
+        """The normalised adjacency of a whole graph.
+
+        In a directed graph, by default the means over the targets of each node's arcs and the node
+        itself (Salha et al. 2019).
+        """
+        if not graph.directed:
+            return graph.normalized_adjacency()
+        with_self = graph.adjacency.astype(np.float64) + sparse.eye_array(graph.n_nodes)
+        return sparse.csr_array(
+            sparse.diags_array(1.0 / with_self.sum(axis=1)) @ with_self, dtype=np.float32
+        )
 
     @property
     def ahead(self) -> int:
@@ -427,7 +448,11 @@ class Propagation(Encoder):
 
     def forward(self, prepared: EncoderInput, noise: Noise | None = None) -> dict[str, Tensor]:
         """See `Encoder.forward`."""
-        return self.read_out(self.states(prepared, noise), prepared.n_links(self.self_loops))
+        return self.read_out(self.states(prepared, noise), self.links(prepared))
+
+    def links(self, prepared: EncoderInput) -> Tensor:
+        """The numbers of links that `read` gets, by default shape (n_nodes,)."""
+        return prepared.n_links(self.self_loops)
 
     def states(self, prepared: EncoderInput, noise: Noise | None = None) -> list[Tensor]:
         """The states before the first round and after each; some are skipped if done ahead."""
@@ -442,7 +467,7 @@ class Propagation(Encoder):
             if level < inputs.propagated:
                 received = states[-1]  # the inputs were multiplied by A ahead
             else:
-                received = inputs.adjacency @ self.messages(level, states[-1])
+                received = self.passed(inputs.adjacency, self.messages(level, states[-1]))
             states.append(self.update(level, received, states[-1], states[0]))
         return states
 

@@ -1,14 +1,15 @@
 """Sums over the pairs of a sparse pattern: what edges add to an objective, and their scores.
 
-The gradient of a sum over the pairs of a symmetric pattern is again a sum over the neighbours of
-each node. Each row of the gradient is therefore written by one thread, in an order that depends on
-the pattern alone: unlike the gradient of a gather, it is the same to the bit on any number of
-threads.
+The gradient of a sum over the pairs of a pattern is again a sum over the neighbours of each node:
+over the rows of the pattern for the first end of a pair, and over those of its transpose for the
+second. Each row of the gradient is therefore written by one thread, in an order that depends on the
+pattern alone: unlike the gradient of a gather, it is the same to the bit on any number of threads.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -37,10 +38,9 @@ def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: P
     left
         Shape (n_nodes, dim). The score of a pair is left_i . right_j.
     right
-        Of the same shape and type; scores must be symmetric, left_i . right_j = left_j . right_i,
-        up to rounding. None means `left`.
+        Of the same shape and type; scores need not be symmetric. None means `left`.
     pattern
-        The pairs.
+        The pairs; a symmetric pattern where `right` is None.
     term
         What each pair adds.
 
@@ -76,8 +76,11 @@ def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: P
     if right is None:
         return PairSum(*pull(left, left, pattern, term, 2.0), None)
     total, grad_left = pull(left, others, pattern, term, 1.0)
-    # Scores are symmetric: with the roles swapped, the rows pull the other gradient.
-    return PairSum(total, grad_left, pull(others, left, pattern, term, 1.0)[1])
+    # With the roles swapped, the rows of the transpose pull the other gradient.
+    turned, places = pattern.transposed
+    if term.targets is not None:
+        term = replace(term, targets=term.targets[places])
+    return PairSum(total, grad_left, pull(others, left, turned, term, 1.0)[1])
 
 
 def pair_scores(left: Tensor, right: Tensor | None, pattern: PairPattern) -> Tensor:
@@ -102,7 +105,8 @@ def pair_scores(left: Tensor, right: Tensor | None, pattern: PairPattern) -> Ten
     Raises
     ------
     ValueError
-        The shapes or types do not go together; in the backward pass: the pattern is not symmetric.
+        The shapes or types do not go together; in the backward pass: the pattern is not symmetric,
+        and there is no `right`.
 
     Examples
     --------
@@ -191,15 +195,17 @@ class _PairScores(torch.autograd.Function):
         left, right = ctx.saved_tensors
         pattern, grad = ctx.pattern, grad.contiguous()
 
-        def product(slopes: Tensor, dense: Tensor) -> Tensor:
-            parts = CsrParts(pattern.row_starts, pattern.columns, slopes, len(dense))
-            return parts.times(dense)
+        def product(pairs: PairPattern, slopes: Tensor, dense: Tensor) -> Tensor:
+            return CsrParts(pairs.row_starts, pairs.columns, slopes, len(dense)).times(dense)
 
+        turned, places = pattern.transposed
         by_left, by_right, _ = ctx.needs_input_grad
         if right is None:
-            return product(grad + grad.index_select(0, pattern.mirror), left), None, None
+            if not torch.equal(turned.columns, pattern.columns):
+                raise ValueError("the pattern of pairs is not symmetric, and the factors are equal")
+            return product(pattern, grad + grad.index_select(0, places), left), None, None
         return (
-            product(grad, right) if by_left else None,
-            product(grad.index_select(0, pattern.mirror), left) if by_right else None,
+            product(pattern, grad, right) if by_left else None,
+            product(turned, grad.index_select(0, places), left) if by_right else None,
             None,
         )

@@ -1,4 +1,4 @@
-"""Inner products of pairs of rows, part by part: what the decoder of hops sums."""
+"""Inner products of pairs of rows, part by part: what the decoders of hops sum."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ WORK_OF_A_PRODUCT = 0.3
 """Nanoseconds per product of two coordinates, on one thread."""
 
 
-def hop_products(vectors: Tensor, pairs: Tensor, n_hops: int, width: int) -> Tensor:
+def hop_products(left: Tensor, right: Tensor, pairs: Tensor, n_hops: int, width: int) -> Tensor:
     """Inner products of the parts of two rows, without a gradient.
 
     Parameters
     ----------
-    vectors
-        Shape (n_nodes, dim), float32; its first n_hops * width columns are the parts.
+    left, right
+        Rows of the first and second nodes, shape (n_nodes, dim), float32; the first n_hops * width
+        columns are the parts.
     pairs
         Rows, int64, shape (n_pairs, 2).
     n_hops, width
@@ -41,32 +42,37 @@ def hop_products(vectors: Tensor, pairs: Tensor, n_hops: int, width: int) -> Ten
     Examples
     --------
     >>> vectors = torch.tensor([[1.0, 2.0, 9.0], [3.0, 4.0, 9.0]])
-    >>> hop_products(vectors, torch.tensor([[0, 1]]), 2, 1).tolist()
+    >>> hop_products(vectors, vectors, torch.tensor([[0, 1]]), 2, 1).tolist()
     [[3.0, 8.0]]
     """
-    if vectors.device.type != "cpu" or vectors.dtype != torch.float32:
-        hops = vectors[:, : n_hops * width].reshape(len(vectors), n_hops, width)
-        products: Tensor = torch.linalg.vecdot(hops[pairs[:, 0]], hops[pairs[:, 1]])
+    if left.device.type != "cpu" or left.dtype != torch.float32:
+        first, second = (
+            side[:, : n_hops * width].reshape(len(side), n_hops, width) for side in (left, right)
+        )
+        products: Tensor = torch.linalg.vecdot(first[pairs[:, 0]], second[pairs[:, 1]])
         return products
     found = np.empty((len(pairs), n_hops), np.float32)
-    if len(pairs) and not 0 <= int(pairs.min()) <= int(pairs.max()) < len(vectors):
-        raise IndexError(f"pairs: not all of them are below {len(vectors)}")
+    if len(pairs) and not 0 <= int(pairs.min()) <= int(pairs.max()) < len(left):
+        raise IndexError(f"pairs: not all of them are below {len(left)}")
     run_items(
         _multiply_parts,
         -(-len(pairs) // PAIRS_OF_AN_ITEM),
-        *(vectors.detach().contiguous().numpy(), pairs.contiguous().numpy(), width, found),
+        *(side.detach().contiguous().numpy() for side in (left, right)),
+        *(pairs.contiguous().numpy(), width, found),
         work=len(pairs) * n_hops * width * WORK_OF_A_PRODUCT,
     )
     return torch.from_numpy(found)
 
 
 @compiled(fastmath={"reassoc", "contract"})
-def _multiply_parts(turn: Any, size: Any, vectors: Any, pairs: Any, width: Any, found: Any) -> None:
+def _multiply_parts(
+    turn: Any, size: Any, first: Any, second: Any, pairs: Any, width: Any, found: Any
+) -> None:
     """Products of the parts, one pair after the other."""
     n_items = (len(pairs) + PAIRS_OF_AN_ITEM - 1) // PAIRS_OF_AN_ITEM
     for item in items(turn, size, n_items):
         for pair in range(item * PAIRS_OF_AN_ITEM, min((item + 1) * PAIRS_OF_AN_ITEM, len(pairs))):
-            left, right = vectors[pairs[pair, 0]], vectors[pairs[pair, 1]]
+            left, right = first[pairs[pair, 0]], second[pairs[pair, 1]]
             for hop in range(found.shape[1]):
                 total = np.float32(0.0)
                 for place in range(hop * width, (hop + 1) * width):
@@ -76,4 +82,4 @@ def _multiply_parts(turn: Any, size: Any, vectors: Any, pairs: Any, width: Any, 
 
 @rehearsal
 def _rehearse() -> None:
-    hop_products(torch.ones(2, 2), torch.tensor([[0, 1]]), 2, 1)
+    hop_products(torch.ones(2, 2), torch.ones(2, 2), torch.tensor([[0, 1]]), 2, 1)

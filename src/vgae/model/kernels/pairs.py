@@ -19,7 +19,9 @@ TermKind = Literal["logistic", "rate", "count", "square"]
 
 @dataclass(frozen=True)
 class PairPattern:
-    """The ordered pairs of a sum: a symmetric pattern of n_nodes x n_nodes in CSR form.
+    """The ordered pairs of a sum: a pattern of n_nodes x n_nodes in CSR form.
+
+    It is symmetric for the edges of an undirected graph, and need not be for arcs.
 
     Attributes
     ----------
@@ -35,8 +37,9 @@ class PairPattern:
     >>> pattern = PairPattern(torch.tensor([0, 1, 3]), torch.tensor([1, 0, 1]))
     >>> pattern.to(torch.device("cpu")).columns.tolist()
     [1, 0, 1]
-    >>> pattern.mirror.tolist()  # (0, 1) and (1, 0) change places
-    [1, 0, 2]
+    >>> turned, places = pattern.transposed
+    >>> turned.columns.tolist(), places.tolist()  # (0, 1) and (1, 0) change places
+    ([1, 0, 1], [1, 0, 2])
     """
 
     row_starts: Tensor
@@ -47,21 +50,21 @@ class PairPattern:
         return PairPattern(self.row_starts.to(device), self.columns.to(device))
 
     @cached_property
-    def mirror(self) -> Tensor:
-        """For each pair (i, j) the place of (j, i), shape (n_pairs,).
+    def transposed(self) -> tuple[PairPattern, Tensor]:
+        """The pairs with their ends exchanged, and the place of each in this pattern.
 
-        Raises
-        ------
-        ValueError
-            The pattern is not symmetric.
+        The values of this pattern's pairs, taken at the places, are those of the exchanged pairs.
         """
         n_nodes = len(self.row_starts) - 1
         row_starts, columns = (part.cpu().numpy() for part in (self.row_starts, self.columns))
         places = np.arange(len(columns), dtype=columns.dtype)
         matrix = sparse.csr_array((places, columns, row_starts), shape=(n_nodes, n_nodes)).tocsc()
-        if not np.array_equal(matrix.indices, columns):
-            raise ValueError("the pattern of pairs is not symmetric")
-        return torch.from_numpy(matrix.data).to(self.columns.device)
+        device = self.columns.device
+        starts, rows, found = (
+            torch.from_numpy(part.astype(columns.dtype)).to(device)
+            for part in (matrix.indptr, matrix.indices, matrix.data)
+        )
+        return PairPattern(starts, rows), found
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ class PairTerm:
     pos_weight
         Weight w of an edge relative to a pair without one, above 0.
     targets
-        Target a of each pair of the pattern, shape (n_pairs,), equal for (i, j) and (j, i); None
-        means 1. Only "count" and "square" have targets.
+        Target a of each pair of the pattern, shape (n_pairs,); None means 1. Only "count" and
+        "square" have targets.
 
     Raises
     ------

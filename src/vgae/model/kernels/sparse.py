@@ -100,8 +100,8 @@ class SparseMatrix:
     Examples
     --------
     >>> matrix = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, 3, dtype=np.float32)))
-    >>> (matrix.to(torch.device("cpu")) @ torch.ones(3, 1)).tolist()
-    [[1.0], [1.0]]
+    >>> (matrix.to(torch.device("cpu")) @ torch.ones(3, 1)).tolist(), matrix.T.shape
+    ([[1.0], [1.0]], (3, 2))
     >>> from vgae.model.noise import CounterNoise
     >>> thin = matrix.thinned(0.5, CounterNoise(0, torch.device("cpu")))
     >>> thin.shape, set((thin @ torch.ones(3, 1)).flatten().tolist()) <= {0.0, 2.0}
@@ -120,6 +120,11 @@ class SparseMatrix:
         if matrix.shape == mirrored.shape and (matrix != mirrored).nnz == 0:
             return cls(forward, forward)
         return cls(forward, CsrParts.of(mirrored))
+
+    @property
+    def T(self) -> SparseMatrix:  # noqa: N802 - as in NumPy
+        """The transpose, without a copy."""
+        return SparseMatrix(self.transposed, self.forward)
 
     @property
     def shape(self) -> tuple[int, int]:
