@@ -106,9 +106,7 @@ def tuned(make: Callable[..., Method]) -> Method:
 
 def als(size: int, regularization: float, confidence: float) -> Method:
     """Our ALS."""
-    method = baseline(
-        "als", latent_dim=size, regularization=regularization, confidence=confidence
-    )
+    method = baseline("als", latent_dim=size, regularization=regularization, confidence=confidence)
     return lambda split, seed: method.fit(split.training, seed=seed)
 
 

@@ -24,6 +24,8 @@ def by_definition(graph: Graph, settings: Als, seed: int, turns: int) -> Dense:
     """Scores of all pairs, each node solved exactly from its dense normal equations."""
     present = graph.adjacency.toarray() > 0
     weights = graph.adjacency.toarray() / graph.adjacency.data.mean(dtype=np.float64)
+    assert settings.confidence is not None
+    assert settings.regularization is not None
     extra, dim = settings.confidence * weights, settings.latent_dim
     assert dim is not None
     random = np.random.default_rng(stream_seed(seed, "als"))
@@ -117,6 +119,7 @@ def test_pairs_that_types_rule_out_do_not_count() -> None:
     second = als.START * random.standard_normal((24, 3), dtype=np.float32).astype(np.float64)
     first, present = np.zeros((24, 3)), graph.adjacency.toarray() > 0
     possible = graph.pair_space.possible(np.arange(24))
+    assert possible is not None
     for own, other in ((first, second), (second, first)):
         for node in range(24):
             sure = possible[node] + 10.0 * present[node]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +59,10 @@ class Als(Factorization):
         n_nodes - 1. By default one per 20 nodes, at least 2 and at most 64. What is capped or
         chosen is logged.
     regularization
-        Weight of the squared lengths.
+        Weight of the squared lengths; by default 300, and 30 for a bipartite graph.
     confidence
-        How much more an edge of mean weight counts than a pair without an edge.
+        How much more an edge of mean weight counts than a pair without an edge; by default 300,
+        and 3 for a bipartite graph.
     iterations
         How often both kinds of vectors are solved.
 
@@ -75,9 +76,15 @@ class Als(Factorization):
     name: ClassVar[str] = "als"
     most_dimensions: ClassVar[int] = 64
 
-    regularization: float = Field(default=300.0, ge=1e-6, le=1e6)
-    confidence: float = Field(default=300.0, ge=1e-3, le=1e6)
+    regularization: float | None = Field(default=None, ge=1e-6, le=1e6)
+    confidence: float | None = Field(default=None, ge=1e-3, le=1e6)
     iterations: int = Field(default=15, ge=1, le=10_000)
+
+    def on(self, graph: Graph) -> Self:
+        """The settings with those filled in that depend on the graph; see `Baseline.on`."""
+        chosen = dict(zip(("regularization", "confidence"), _defaults(graph), strict=True))
+        missing = {name: value for name, value in chosen.items() if getattr(self, name) is None}
+        return super().on(graph).model_copy(update=missing)
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         adjacency = training.adjacency
@@ -121,6 +128,15 @@ class Als(Factorization):
             *(rows, adjacency.indptr, adjacency.indices, confidence, squares, other, own),
             work=numbers * WORK_OF_A_NUMBER,
         )
+
+
+def _defaults(graph: Graph) -> tuple[float, float]:
+    """Regularization and confidence, as chosen on validation pairs of both kinds of graphs.
+
+    On a bipartite graph the pairs that can never be an edge, of two users or two items, do not hold
+    vectors back: with 300 and 300, NDCG@10 is half of what it is with 30 and 3.
+    """
+    return (30.0, 3.0) if graph.kind == "bipartite" else (300.0, 300.0)
 
 
 def _groups(
