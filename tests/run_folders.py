@@ -189,7 +189,7 @@ def _spoilt_table(path: Path, random: np.random.Generator) -> str:
 
 
 def _spoilt_array(array: np.ndarray, random: np.random.Generator) -> tuple[str, np.ndarray]:
-    flat = array.reshape(-1).copy()
+    flat, rows = array.reshape(-1).copy(), np.atleast_1d(array)
     place = int(random.integers(max(1, flat.size)))
     if array.dtype.kind == "f":
         values = [np.nan, np.inf, -np.inf, 3e38, 1e30, -1.0, 0.0]
@@ -203,11 +203,11 @@ def _spoilt_array(array: np.ndarray, random: np.random.Generator) -> tuple[str, 
         "no shape": lambda: np.array(1, array.dtype),
         "flat": lambda: array.reshape(-1),
         "turned": lambda: np.ascontiguousarray(array.T),
-        "a row fewer": lambda: array[1:].copy(),
-        "a row more": lambda: np.concatenate([array, array[:1]]),
-        "empty": lambda: array[:0].copy(),
+        "a row fewer": lambda: rows[1:].copy(),
+        "a row more": lambda: np.concatenate([rows, rows[:1]]),
+        "empty": lambda: rows[:0].copy(),
         "three axes": lambda: array[None].copy(),
-        "wider": lambda: np.concatenate([array, array], axis=-1),
+        "wider": lambda: np.concatenate([rows, rows], axis=-1),
         "float64": lambda: array.astype(np.float64),
         "int32": lambda: np.nan_to_num(array).astype(np.int32),
         "uint8": lambda: np.zeros(array.shape, np.uint8),
