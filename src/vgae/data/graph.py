@@ -821,6 +821,51 @@ class Graph:
         checked = None if features is None else _checked_features(features)
         return self._but(features=checked, feature_encoding=encoding)
 
+    @property
+    def type_pair_names(self) -> tuple[str, ...]:
+        """Names of the types that can be joined, in the order of `type_pairs`: "user-item".
+
+        Empty without types. Of a directed graph, the type of the source comes first.
+
+        Examples
+        --------
+        >>> Graph.from_pairs([("ann", "tea")], kind="bipartite").type_pair_names
+        ('source-target',)
+        """
+        pairs = [] if self.type_pairs is None else self.type_pairs.tolist()
+        return tuple(f"{self.type_names[a]}-{self.type_names[b]}" for a, b in pairs)
+
+    def between(self, types: str) -> Graph:
+        """The same nodes with the edges between two types only; no other pairs can be edges.
+
+        Parameters
+        ----------
+        types
+            One of `type_pair_names`.
+
+        Raises
+        ------
+        InputError
+            No edge of this graph joins such types.
+
+        Examples
+        --------
+        >>> graph = Graph.from_edges([(0, 1), (1, 2)], node_types=["user", "item", "shop"])
+        >>> graph.type_pair_names, graph.between("item-shop").edges.tolist()
+        (('item-shop', 'item-user'), [[1, 2]])
+        """
+        names = self.type_pair_names
+        if types not in names or self.node_types is None or self.type_pairs is None:
+            if not names:
+                raise InputError(f"types {types}: the nodes of this graph have no types (--types)")
+            raise unknown_name("pair of types", types, names)
+        chosen = self.type_pairs[[names.index(types)]]
+        ends = self.node_types[self.edges]
+        kept = (ends == chosen).all(axis=1)
+        if not self.directed:
+            kept |= (ends == chosen[:, ::-1]).all(axis=1)
+        return self.with_edges(self.edges[kept])._but(type_pairs=chosen)
+
     def with_types(
         self,
         node_types: ArrayLike | None,
