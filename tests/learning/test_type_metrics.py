@@ -38,6 +38,7 @@ def test_the_parts_of_a_split_are_those_of_its_types(kind: str) -> None:
         n_edges["graph"] += part.graph.n_edges
         n_edges["train"] += part.train.n_edges
         n_edges["test"] += len(part.test.positives)
+        assert graph.node_types is not None
         for pairs in (part.graph.edges, part.test.positives, part.test.negatives):
             names = np.array(graph.type_names)[graph.node_types[pairs]]
             ordered = names if graph.directed else np.sort(names, axis=1)
