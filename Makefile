@@ -74,6 +74,7 @@ bench: dev .venv-pecanpy/.ready
 	$(BIN)/python benchmarks/linear_time.py
 	$(BIN)/python benchmarks/parts.py
 	$(BIN)/python benchmarks/strong.py
+	$(BIN)/python benchmarks/ablation.py
 	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/walks.py
 	$(BIN)/python benchmarks/reading.py

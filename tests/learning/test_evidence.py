@@ -52,7 +52,7 @@ def test_walks_and_features_are_left_out_where_they_take_too_long(
     monkeypatch.setattr(room, "MOST_WALK_WORK", 10.0)
     monkeypatch.setattr(room, "MOST_FEATURES", 10.0)
     groups = {column.group for column in evidence_of(graph, hops=[], features=FEATURES).columns}
-    assert groups == {"paths", "components", "degree"}
+    assert groups == {"paths", "factorisation", "components", "degree"}
 
 
 def test_similarities_are_inner_products() -> None:

@@ -12,7 +12,7 @@ from vgae.model.likelihoods import LIKELIHOODS
 from vgae.model.settings import DECODERS as DECODER_NAMES
 from vgae.model.settings import ENCODERS as ENCODER_NAMES
 from vgae.model.settings import LIKELIHOODS as LIKELIHOOD_NAMES
-from vgae.model.settings import OWN, ModelSettings
+from vgae.model.settings import MOST_NUMBERS, N_DEGREE_CLASSES, OWN, ModelSettings
 
 
 def test_names_are_those_of_the_registries() -> None:
@@ -137,24 +137,37 @@ def test_parts_say_what_width_and_pairs_they_need(given: dict[str, Any], said: s
 
 def test_the_number_of_hops_depends_on_whether_nodes_have_inputs() -> None:
     settings = ModelSettings.parse({"encoder": "multi-hop", "latent_dim": 68})
-    assert settings.on(3).n_hops == 3
-    assert settings.on(0).n_hops == 5
-    assert settings.model_copy(update={"layers": 1}).on(0).n_hops == 2
-    assert ModelSettings().on(0) == ModelSettings()
+    assert settings.on(3, n_nodes=9).n_hops == 3
+    assert settings.on(0, n_nodes=9).n_hops == 5
+    assert settings.model_copy(update={"layers": 1}).on(0, n_nodes=9).n_hops == 2
+    assert ModelSettings().on(0, n_nodes=10**9) == ModelSettings()
+
+
+@pytest.mark.parametrize("n_features", [0, 7])
+def test_hops_of_large_graphs_are_narrower(n_features: int) -> None:
+    settings = ModelSettings.parse({"encoder": "multi-hop", "latent_dim": 1508})
+    for n_nodes, capped in ((2_000, False), (80_000, True), (10**9, True)):
+        found = settings.on(n_features, n_nodes=n_nodes)
+        width = (found.latent_dim - N_DEGREE_CLASSES) // found.n_hops
+        assert width == max(1, min(1500 // found.n_hops, MOST_NUMBERS // found.n_hops // n_nodes))
+        assert (width < 1500 // found.n_hops) == capped
+        assert found.on(n_features, n_nodes=n_nodes) == found
 
 
 def test_on_a_directed_graph_parts_become_those_of_sources_and_targets() -> None:
     hops = {"encoder": "multi-hop", "decoder": "hops", "latent_dim": 1508}
-    found = ModelSettings.parse(hops).on(3, directed=True)
+    found = ModelSettings.parse(hops).on(3, n_nodes=9, directed=True)
     assert (found.encoder, found.decoder) == ("directed-multi-hop", "directed-hops")
     assert (found.n_hops, found.hop_width, found.latent_dim) == (3, 250, 1516)
-    assert ModelSettings.parse(hops).on(0, directed=True).n_hops == 3
-    assert found.on(3, directed=True) == found
-    narrow = ModelSettings.parse(hops | {"latent_dim": 11}).on(3, directed=True)
+    assert ModelSettings.parse(hops).on(0, n_nodes=9, directed=True).n_hops == 3
+    assert found.on(3, n_nodes=9, directed=True) == found
+    narrow = ModelSettings.parse(hops | {"latent_dim": 11}).on(3, n_nodes=9, directed=True)
     assert narrow.hop_width == 1
+    large = ModelSettings.parse(hops).on(3, n_nodes=50_000, directed=True)
+    assert large.hop_width == MOST_NUMBERS // 150_000 // 2
     other = ModelSettings.parse(hops | {"decoder": "inner"})
-    assert other.on(3, directed=True) == other
-    plain = ModelSettings().on(0, directed=True)
+    assert other.on(3, n_nodes=9, directed=True) == other
+    plain = ModelSettings().on(0, n_nodes=9, directed=True)
     assert (plain.encoder, plain.decoder, plain.latent_dim) == ("directed", "directed-inner", 16)
     with pytest.raises(InputError, match="latent_dim 5 is odd"):
-        ModelSettings(latent_dim=5).on(0, directed=True)
+        ModelSettings(latent_dim=5).on(0, n_nodes=9, directed=True)

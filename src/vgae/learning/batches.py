@@ -46,6 +46,9 @@ class Batch:
         return Batch(self.prepared.to(device), self.targets.to(device))
 
 
+MOST_PREDICTED = 100_000
+"""Hidden edges that one step predicts: more make it slower, and its gradient hardly better."""
+
 BatchOf = Callable[[int], Batch]
 """The batch of a step by the step's number: training goes on from anywhere."""
 
@@ -54,9 +57,9 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     """What the steps of a fit learn from, as the settings say.
 
     Without a mask, or with a single edge, every batch is the whole training graph. With one, each
-    step hides another random share of the edges: the others carry messages, and the hidden ones are
-    the positive pairs. So an edge is never predicted from itself, as it is in the paper's model
-    (Li et al. 2023, "What's Behind the Mask", MaskGAE).
+    step hides another random share of the edges: the others carry messages, and the hidden ones, or
+    100,000 of them, are the positive pairs. So an edge is never predicted from itself, as it is in
+    the paper's model (Li et al. 2023, "What's Behind the Mask", MaskGAE).
 
     Parameters
     ----------
@@ -95,7 +98,7 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
         order = random.permutation(graph.n_edges)
         hidden, kept = (
             graph.with_edges(graph.edges[np.sort(chosen)])
-            for chosen in (order[:n_hidden], order[n_hidden:])
+            for chosen in (order[: min(n_hidden, MOST_PREDICTED)], order[n_hidden:])
         )
         along = network.encoder.along(prepared, kept)
         return Batch(along, network.targets(hidden).to(device))

@@ -95,6 +95,8 @@ def evidence_about(
     messages: Graph,
     latents: Sequence[Latent],
     settings: ModelSettings,
+    *,
+    seed: int = 0,
 ) -> Evidence:
     """The evidence of a graph, with the vectors of all members.
 
@@ -106,6 +108,8 @@ def evidence_about(
         The posterior of each member, over the same nodes.
     settings
         What the members consist of; with features="none" those of the graph are no evidence.
+    seed
+        Seed of the matrix factorisation.
 
     Examples
     --------
@@ -120,10 +124,11 @@ def evidence_about(
     means = [latent.mean.detach().cpu().numpy() for latent in latents]
     used = None if settings.features == "none" else messages.features
     if settings.decoder not in HALVES:
-        return evidence_of(messages, hops=_members_hops(means, settings), features=used)
+        hops = _members_hops(means, settings)
+        return evidence_of(messages, hops=hops, features=used, seed=seed)
     halves = zip(*(np.split(mean, 2, axis=1) for mean in means), strict=True)
     sources, targets = (_members_hops(half, settings) for half in halves)
-    return evidence_of(messages, hops=sources, targets=targets, features=used)
+    return evidence_of(messages, hops=sources, targets=targets, features=used, seed=seed)
 
 
 def _members_hops(parts: Sequence[Vectors], settings: ModelSettings) -> list[Vectors]:
@@ -147,6 +152,7 @@ def scores_of_members(
     *,
     messages: Graph,
     combiner: Combiner | None,
+    seed: int = 0,
 ) -> Scores:
     """The scores of one or several models, with the combiner's evidence if there is one.
 
@@ -158,6 +164,8 @@ def scores_of_members(
         The graph whose links count.
     combiner
         Weights of the evidence, or None.
+    seed
+        Seed of the evidence.
 
     Examples
     --------
@@ -172,7 +180,7 @@ def scores_of_members(
     [0.0]
     """
     if combiner is not None:
-        evidence = evidence_about(messages, latents, networks[0].settings)
+        evidence = evidence_about(messages, latents, networks[0].settings, seed=seed)
         return CombinedScores(evidence, combiner, latents[0].mean.detach().cpu().numpy())
     members = [
         ModelScores.of(network, latent) for network, latent in zip(networks, latents, strict=True)

@@ -12,6 +12,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Features, FloatCSR, Graph
+from vgae.learning.baselines.als import Als
 from vgae.learning.baselines.heuristics import NeighborhoodScores
 from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
@@ -33,6 +34,7 @@ GROUPS = {
     "features": "feature similarity",
     "walks": "random walks",
     "paths": "common neighbours and paths",
+    "factorisation": "matrix factorisation",
     "components": "connected components",
     "degree": "degrees",
 }
@@ -45,6 +47,8 @@ MOST_FEATURES = 2e7
 DENSE = 0.2
 """Share of numbers that are not zero from which on a sparse matrix is slower than a dense one."""
 LEAST_WALK = 1e-9
+LEAST_PRODUCT = 1e-4
+"""Where walks and factorised products count as zero, before their logarithm."""
 PATH_SCALE = 10.0
 """Paths count log(1 + 10 x): their sums are far below one."""
 
@@ -209,6 +213,7 @@ def evidence_of(
     hops: Sequence[NDArray[np.float32]],
     targets: Sequence[NDArray[np.float32]] | None = None,
     features: Features | None = None,
+    seed: int = 0,
 ) -> Evidence:
     """The evidence that a graph gives, with that of a model's embeddings.
 
@@ -227,13 +232,15 @@ def evidence_of(
         is no difference.
     features
         Features of the nodes, or None. They are weighted by inverse document frequency.
+    seed
+        Seed of the matrix factorisation.
 
     Examples
     --------
     >>> graph = Graph.from_edges([(0, 1), (1, 2)], features=np.eye(3))
     >>> columns = evidence_of(graph, hops=[np.eye(3)], features=graph.features).columns
     >>> sorted({column.group for column in columns})
-    ['components', 'degree', 'features', 'learned', 'paths', 'walks']
+    ['components', 'degree', 'factorisation', 'features', 'learned', 'paths', 'walks']
     """
     terms = []
     for hop, vectors in enumerate(hops):
@@ -250,7 +257,8 @@ def evidence_of(
     adjacency, degrees = plain.adjacency, plain.degrees.astype(np.float64)
     if messages.n_nodes * float(adjacency.nnz) <= MOST_WALK_WORK:
         terms.append(_walk_term(adjacency, degrees))
-    terms += [*_path_terms(adjacency, degrees), _component_term(adjacency), *_degree_terms(degrees)]
+    terms += [*_path_terms(adjacency, degrees), _factor_term(plain, seed)]
+    terms += [_component_term(adjacency), _degree_term(degrees)]
     if messages.directed:
         terms += _arc_terms(messages.adjacency, degrees)
     return Evidence(terms, messages.n_nodes)
@@ -365,6 +373,22 @@ def _at(place: int) -> ByNode:
     return lambda values: lambda _, ends: values[ends[place]]
 
 
+def _factor_term(messages: Graph, seed: int) -> Term:
+    """Products of factors that alternating least squares finds, and their logarithms."""
+
+    def log_of(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
+        found: Values = np.log(np.maximum(scores, LEAST_PRODUCT) / LEAST_PRODUCT)
+        return found
+
+    return Term(
+        Als(latent_dim=Als.default_dim(messages.n_nodes)).fit(messages, seed=seed),
+        (
+            Column("factorised adjacency", "factorisation", _itself),
+            Column("logarithm of the factorised adjacency", "factorisation", log_of),
+        ),
+    )
+
+
 def _component_term(adjacency: FloatCSR) -> Term:
     component = sparse.csgraph.connected_components(adjacency, directed=False)[1]
     log_size = np.log(np.bincount(component)[component])
@@ -381,8 +405,27 @@ def _component_term(adjacency: FloatCSR) -> Term:
     )
 
 
-def _degree_terms(degrees: NDArray[np.float64]) -> list[Term]:
-    return [Term(None, tuple(_degree_columns("degree", degrees, _sum_of)))]
+def _degree_term(degrees: NDArray[np.float64]) -> Term:
+    logarithm = np.log1p(degrees)
+
+    def smaller(_: Any, ends: Ends) -> Values:
+        return np.minimum(logarithm[ends[0]], logarithm[ends[1]])
+
+    def product(_: Any, ends: Ends) -> Values:
+        return logarithm[ends[0]] * logarithm[ends[1]]
+
+    def without_links(_: Any, ends: Ends) -> Values:
+        return np.asarray((degrees[ends[0]] == 0) & (degrees[ends[1]] == 0), dtype=np.float32)
+
+    return Term(
+        None,
+        (
+            *_degree_columns("degree", degrees, _sum_of),
+            Column("logarithm of the smaller degree", "degree", smaller),
+            Column("product of the logarithms", "degree", product),
+            Column("neither has links", "degree", without_links),
+        ),
+    )
 
 
 def _degree_columns(name: str, degrees: NDArray[np.float64], of_ends: ByNode) -> Iterator[Column]:

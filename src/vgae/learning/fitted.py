@@ -176,6 +176,7 @@ class Fitted(FittedScores):
             latents,
             messages=self.split.message_graph(),
             combiner=self.combiner,
+            seed=self.settings.seed,
         )
 
     @property

@@ -18,13 +18,14 @@ from vgae.data.split import HeldOut, Split, count_non_edges, sample_non_edges
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines import Baseline
 from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
-from vgae.learning.combiner import Combiner, fit_combiner
+from vgae.learning.combiner import fit_combiner
 from vgae.learning.ensemble import (
     evidence_about,
     inputs_of,
     member_seed,
     scores_of_members,
 )
+from vgae.learning.evidence import Column
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline, between_0_and_1
 from vgae.learning.inductive import States
@@ -44,9 +45,11 @@ from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.objective import expected_edges
 
-__all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_combiner", "untrained"]
+__all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
 
 logger = logging.getLogger(__name__)
+
+Table = NDArray[np.float64]
 
 Callback = Callable[[StepRecord], Any]
 """What `fit` calls after each step."""
@@ -136,13 +139,7 @@ def fit(
     """
     view = split.training
     view.train.require("a graph auto-encoder", TAKES)
-    given, settings = settings, settings.on(view.train.n_features, directed=view.train.directed)
-    if settings.network.decoder != given.network.decoder:
-        logger.info(
-            "the graph is directed: encoder %s and decoder %s",
-            settings.network.encoder,
-            settings.network.decoder,
-        )
+    settings = settings.on(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
     scaling, inputs = inputs_of(view.train, settings)
@@ -151,6 +148,8 @@ def fit(
     history: list[dict[str, Any]] = []
     for number in range(settings.combining.ensemble):
         seed = member_seed(settings.seed, number)
+        if number:
+            logger.info("fitting member %d of %d", number + 1, settings.combining.ensemble)
         network = _network(view.train, inputs, settings, seed, parts)
         prepared = network.prepare(view.train, inputs) if prepared is None else prepared
         validation = view.validation if number == 0 or settings.training.patience else None
@@ -170,7 +169,8 @@ def fit(
             break
     combiner = None
     if settings.combining.combiner != "none" and not interrupt.pressed:
-        combiner = hidden_edge_combiner(view.train, settings, parts, interrupt)
+        found = hidden_edge_evidence(view.train, settings, parts, interrupt)
+        combiner = None if found is None else fit_combiner(*found)
     network, graph = members[0], split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
     with torch.no_grad():
@@ -181,7 +181,9 @@ def fit(
             _settle(member, latent, view.train, engine)
 
     def scores_of(latents: Sequence[Latent], messages: Graph) -> Scores:
-        return scores_of_members(members, latents, messages=messages, combiner=combiner)
+        return scores_of_members(
+            members, latents, messages=messages, combiner=combiner, seed=settings.seed
+        )
 
     seen = scores_of(known, view.train)
     scores = seen if latents is known else scores_of(latents, graph)
@@ -216,10 +218,13 @@ def fit(
     )
 
 
-def hidden_edge_combiner(
-    graph: Graph, settings: FitSettings, parts: Parts | None, interrupt: Interrupt
-) -> Combiner | None:
-    """Fit a combiner to training edges that were hidden from models made for this purpose.
+def hidden_edge_evidence(
+    graph: Graph,
+    settings: FitSettings,
+    parts: Parts | None = None,
+    interrupt: Interrupt | None = None,
+) -> tuple[tuple[Column, ...], Table, Table, Table | None] | None:
+    """The evidence about training edges that were hidden from models made for this purpose.
 
     Each fold hides a tenth of the training edges, fits new members to the others, and gathers the
     evidence about the hidden edges and about random pairs without an edge; in a directed graph,
@@ -238,15 +243,19 @@ def hidden_edge_combiner(
 
     Returns
     -------
-    The combiner; None where the graph is too small to hide edges and find pairs without one.
+    What there is, and the tables of hidden edges, of pairs without an edge, and of reverses of
+    hidden arcs (None unless directed): what `fit_combiner` takes. None where the graph is too small
+    to hide edges and find pairs without one.
 
     Examples
     --------
     >>> ring = Graph.from_edges([(i, (i + 1) % 30) for i in range(30)])
     >>> settings = FitSettings.of("gae", steps=1, combiner="logistic")
-    >>> hidden_edge_combiner(ring, settings, None, Interrupt()).n_edges
-    6
+    >>> columns, hidden, others, reverse = hidden_edge_evidence(ring, settings)
+    >>> len(hidden), len(others), hidden.shape[1] == len(columns), reverse
+    (6, 30, True, None)
     """
+    interrupt = interrupt or Interrupt()
     random = np.random.default_rng(stream_seed(settings.seed, "combiner"))
     n_hidden = min(max(1, graph.n_edges // 10), graph.n_edges - 2)
     n_others = min(OTHERS_PER_EDGE * min(n_hidden, MOST_HIDDEN), count_non_edges(graph))
@@ -254,18 +263,23 @@ def hidden_edge_combiner(
         return None
     order, tables = random.permutation(graph.n_edges), []
     for fold in range(settings.combining.folds):
+        logger.info(
+            "fitting the combiner: fold %d of %d, %s training edges hidden",
+            *(fold + 1, settings.combining.folds, f"{n_hidden:,}"),
+        )
         own = np.roll(order, -fold * n_hidden)
         hidden, kept = graph.edges[own[:n_hidden]], graph.with_edges(graph.edges[own[n_hidden:]])
         others = sample_non_edges(graph, n_others, random, advice="")
         latents = _latents_of_fold(kept, settings, fold, parts, interrupt)
-        evidence = evidence_about(kept, latents, settings.network)
+        evidence = evidence_about(kept, latents, settings.network, seed=settings.seed)
         pairs = [hidden[:MOST_HIDDEN], others]
         if graph.directed:
             reverse = hidden[:MOST_HIDDEN, ::-1]
             pairs.append(reverse[graph.places(reverse) < 0])
         tables.append([evidence.table(part) for part in pairs])
         columns = evidence.columns
-    return fit_combiner(columns, *(np.concatenate(part) for part in zip(*tables, strict=True)))
+    edges, without, *reverses = (np.concatenate(part) for part in zip(*tables, strict=True))
+    return columns, edges, without, reverses[0] if reverses else None
 
 
 def _latents_of_fold(
@@ -420,7 +434,7 @@ def _trained(
 TAKES = ("undirected", "bipartite", "directed")
 """Kinds of graphs that models are made for; the decoder says whether for directed ones."""
 
-OTHERS_PER_EDGE, MOST_HIDDEN = 5, 2000
+OTHERS_PER_EDGE, MOST_HIDDEN = 5, 4000
 """Pairs without an edge per hidden edge; hidden edges of a fold whose evidence is computed."""
 MOST_ROUNDS, CLOSE = 20, 1e-3
 """How often scores are raised at most, and when the expected number of edges is right."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.data.graph import FloatCSR, Graph
+from vgae.ground.memory import return_free_memory
 from vgae.learning.scores import Scores
 from vgae.model.kernels import SparseMatrix, torch_on_one_thread
 from vgae.model.kernels.atomics import items
@@ -129,6 +130,7 @@ class WalkScores(Scores):
             if len(chosen):
                 reached = self._reached(starts[first : first + WALKS_AT_ONCE])
                 scores[chosen] = reached[pairs[chosen, 1], place[chosen] - first]
+                return_free_memory()
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:

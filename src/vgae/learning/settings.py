@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import textwrap
 import tomllib
@@ -10,7 +11,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_origin
 
 from pydantic import Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -19,6 +20,9 @@ from vgae.ground.config import Settings
 from vgae.ground.errors import InputError, not_among, unknown_name
 from vgae.ground.files import file_errors
 from vgae.model.settings import OWN, EngineName, ModelSettings
+
+if TYPE_CHECKING:
+    from vgae.data.graph import Graph  # which loads NumPy, and help does not need it
 
 __all__ = [
     "LATENT_OF",
@@ -34,11 +38,17 @@ __all__ = [
     "value_type",
 ]
 
+logger = logging.getLogger(__name__)
+
 LATENT_OF = {"vgae": "gaussian", "gae": "point"}
 """The distribution of each model's embedding."""
 
 VALIDATION_METRICS = ("average_precision", "auc", "mrr", "hits@K")
 """What a model can be chosen by on validation pairs; K is any whole number from 1."""
+
+MOST_EDGES_OF_AN_ENSEMBLE = 40_000
+"""Beyond, one member and one fold are enough. On dblp, three and two have 0.1 points more AUC, and
+take two and a half times as long."""
 
 MOST_PRESET_BYTES = 2**20
 """Beyond, a file is no preset."""
@@ -202,16 +212,37 @@ class FitSettings(Settings):
                     stages[stage][name] = rest.pop(name)
         return cls.parse({"model": model, **stages, **rest})
 
-    def on(self, n_features: int, *, directed: bool = False) -> Self:
-        """These settings, with those filled in that depend on the graph; see `ModelSettings.on`.
+    def on(self, graph: Graph) -> Self:
+        """These settings, with those filled in or capped that depend on the training graph.
+
+        What is capped is logged.
 
         Examples
         --------
-        >>> FitSettings.of("gae").on(0).network.layers is None
+        >>> from vgae.data.graph import Graph
+        >>> graph = Graph.from_edges([(0, 1)])
+        >>> FitSettings.of("gae").on(graph).network.layers is None
         True
         """
-        network = self.network.on(n_features, directed=directed)
-        return self.model_copy(update={"network": network})
+        network = self.network.on(graph.n_features, n_nodes=graph.n_nodes, directed=graph.directed)
+        if network.decoder != self.network.decoder:
+            logger.info(
+                "the graph is directed: encoder %s and decoder %s", network.encoder, network.decoder
+            )
+        if network.latent_dim < self.network.latent_dim - network.n_hops:
+            logger.info(
+                "latent_dim %d in place of %d: the graph has %s nodes",
+                *(network.latent_dim, self.network.latent_dim, f"{graph.n_nodes:,}"),
+            )
+        combining = self.combining
+        if graph.n_edges > MOST_EDGES_OF_AN_ENSEMBLE and combining.combiner != "none":
+            combining = combining.model_copy(update={"ensemble": 1, "folds": 1})
+            if combining != self.combining:
+                logger.info(
+                    "one member and one fold in place of %d and %d: the graph has %s edges",
+                    *(self.combining.ensemble, self.combining.folds, f"{graph.n_edges:,}"),
+                )
+        return self.model_copy(update={"network": network, "combining": combining})
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
@@ -296,6 +327,15 @@ def parameters_section() -> str:
 class Preset(Settings):
     """Settings with a name, kept as a file.
 
+    Attributes
+    ----------
+    about
+        What it is for.
+    model
+        The model that it is made for, which is used where the user names none.
+    settings
+        Parameters by name.
+
     Examples
     --------
     >>> named_preset("unit").settings
@@ -309,11 +349,15 @@ class Preset(Settings):
     """
 
     about: str
+    model: Literal["vgae", "gae"] = "vgae"
     settings: dict[str, Any]
 
     def toml(self) -> str:
         """The text of the preset's file."""
-        lines = [f"about = {_toml(self.about)}", "", "[settings]"]
+        lines = [f"about = {_toml(self.about)}"]
+        if self.model != "vgae":
+            lines.append(f"model = {_toml(self.model)}")
+        lines += ["", "[settings]"]
         return "\n".join(
             [*lines, *(f"{name} = {_toml(value)}" for name, value in self.settings.items()), ""]
         )
@@ -350,8 +394,9 @@ def named_preset(name: str | Path) -> Preset:
     Parameters
     ----------
     name
-        A name in `presets()`, or a TOML file: the key `about`, a text, and the table `settings`.
-        `vgae tune` writes one. What has a suffix or a folder is a file.
+        A name in `presets()`, or a TOML file: the key `about`, a text, and the table `settings`;
+        the key `model` may name the model that it is for. `vgae tune` writes one. What has a suffix
+        or a folder is a file.
 
     Raises
     ------

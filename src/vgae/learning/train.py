@@ -20,6 +20,7 @@ from torch import Tensor
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut
 from vgae.ground.errors import InputError
+from vgae.ground.memory import return_free_memory
 from vgae.learning.batches import Batch, batches
 from vgae.learning.metrics import RANKING_METRICS, cut_off, link_metrics
 from vgae.learning.optimizer import Adam
@@ -43,6 +44,10 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+LARGE, STEPS_OF_A_TRIM = 4_000_000, 10
+"""Numbers in an embedding whose steps leave much freed memory behind, and how often it is returned:
+after every step, pages would be fetched again too often."""
 
 SUSPICIOUS_LOSS = 10.0
 """Large features cause a huge log_std, from which steps of a fixed size may never recover."""
@@ -304,6 +309,7 @@ def train(
         raise InputError("patience: early stopping needs validation pairs; hold some out")
     if validation:
         check_defined(settings.stop_metric, validation)
+    is_large = graph.n_nodes * network.settings.latent_dim > LARGE
     try:
         while state.n_steps < settings.steps:
             record = step(state, batch_of(state.n_steps + 1), engine)
@@ -324,6 +330,8 @@ def train(
             yield record
             if state.best.exhausted(number, patience):
                 return
+            if number % STEPS_OF_A_TRIM == 0 and is_large:
+                return_free_memory()
     finally:
         if state.best.weights is not None:
             network.load_state_dict(state.best.weights)

@@ -241,13 +241,16 @@ class Tuning:
             f"{best.number} of {len(self.trials)} (model {self.model}, seed {self.seed})"
         )
         settings = {**self.base, "stop_metric": self.metric, **best.settings}
-        return Preset(
-            about=about,
-            settings={
-                name: value
-                for name, value in settings.items()
-                if value is not None and name not in PLACES
-            },
+        return Preset.parse(
+            {
+                "about": about,
+                "model": self.model,
+                "settings": {
+                    name: value
+                    for name, value in settings.items()
+                    if value is not None and name not in PLACES
+                },
+            }
         )
 
     def table(self) -> dict[str, list[Any]]:

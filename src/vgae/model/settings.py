@@ -44,6 +44,9 @@ DECODERS = (
 LIKELIHOODS = ("bernoulli", "bernoulli-poisson", "poisson", "squared")
 """The parts that come with the package, by name."""
 
+MOST_NUMBERS = 10_000_000
+"""Numbers in the embedding of multi-hop, at most."""
+
 N_DEGREE_CLASSES = 8
 """Classes of degrees that the encoder multi-hop tells apart: 0, 1, 2, 3-4, 5-8, ..., 33 or more."""
 
@@ -83,10 +86,13 @@ class ModelSettings(Settings):
     >>> ModelSettings(features="none").features_used(5), ModelSettings().has_inputs(5)
     (0, True)
     >>> hops = ModelSettings(encoder="multi-hop", latent_dim=68)
-    >>> hops.on(5).n_hops, hops.on(0).n_hops, hops.hop_width
+    >>> hops.on(5, n_nodes=9).n_hops, hops.on(0, n_nodes=9).n_hops, hops.hop_width
     (3, 5, 20)
-    >>> hops.model_copy(update={"decoder": "hops"}).on(5, directed=True).encoder
-    'directed-multi-hop'
+    >>> hops.on(5, n_nodes=10**6).latent_dim
+    17
+    >>> arcs = ModelSettings().on(0, n_nodes=9, directed=True)
+    >>> arcs.encoder, arcs.decoder
+    ('directed', 'directed-inner')
     """
 
     latent: Literal["gaussian", "point"] = Field(
@@ -235,23 +241,38 @@ class ModelSettings(Settings):
         """The number of layers, with the default of the encoder filled in."""
         return self.layers or (10 if self.encoder == "appnp" else 2)
 
-    def on(self, n_features: int, *, directed: bool = False) -> ModelSettings:
-        """These settings, with those filled in that depend on the graph.
+    def on(self, n_features: int, *, n_nodes: int, directed: bool = False) -> ModelSettings:
+        """These settings, with those filled in or capped that depend on the graph.
+
+        Without inputs, the encoder multi-hop reaches further. Its embedding, a part per hop, has at
+        most ten million numbers: the large graphs that this concerns have many links to learn from,
+        and time and memory grow with each number.
 
         In a directed graph, gcn with the decoder inner becomes directed with directed-inner, and
         multi-hop with hops directed-multi-hop with directed-hops, whose hops are half as wide:
         each is there for sources and for targets.
         """
-        parts = ARC_PARTS.get((self.encoder, self.decoder))
-        if directed and parts is not None:
-            changes: dict[str, object] = dict(zip(("encoder", "decoder"), parts, strict=True))
-            if self.encoder == "multi-hop":
-                width = max(1, self.hop_width // 2)
-                changes["latent_dim"] = 2 * (self.n_hops * width + N_DEGREE_CLASSES)
-            return ModelSettings.parse(self.model_dump() | changes)
-        if self.encoder != "multi-hop" or self.layers or self.has_inputs(n_features):
+        if directed and (self.encoder, self.decoder) in ARC_PARTS:
+            return self._of_arcs(n_nodes)
+        if self.encoder != "multi-hop":
             return self
-        return ModelSettings.parse(self.model_dump() | {"layers": 4})
+        layers = self.layers or (2 if self.has_inputs(n_features) else 4)
+        width = (self.latent_dim - N_DEGREE_CLASSES) // (layers + 1)
+        most = max(1, MOST_NUMBERS // (n_nodes * (layers + 1)))
+        if width <= most and layers == self.layers_used:
+            return self
+        latent_dim = (layers + 1) * max(1, min(width, most)) + N_DEGREE_CLASSES
+        return ModelSettings.parse(self.model_dump() | {"layers": layers, "latent_dim": latent_dim})
+
+    def _of_arcs(self, n_nodes: int) -> ModelSettings:
+        """The counterpart of these settings for directed graphs."""
+        encoder, decoder = ARC_PARTS[self.encoder, self.decoder]
+        changes: dict[str, object] = {"encoder": encoder, "decoder": decoder}
+        if self.encoder == "multi-hop":
+            most = max(1, MOST_NUMBERS // (n_nodes * self.n_hops))
+            width = max(1, min(self.hop_width, most) // 2)
+            changes["latent_dim"] = 2 * (self.n_hops * width + N_DEGREE_CLASSES)
+        return ModelSettings.parse(self.model_dump() | changes)
 
     @property
     def n_hops(self) -> int:

@@ -17,6 +17,7 @@ from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, shown
 from vgae.ground.notebook import FrameKind, data_frame, vector_frame
 from vgae.learning.calibration import Calibrator
+from vgae.learning.combiner import CombinedScores
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import roc_auc
@@ -170,6 +171,44 @@ class FittedLinks:
         fitted = self.fitted_
         rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
         return fitted.probabilities(fitted.scores.pairs(rows), calibrated=calibrated)
+
+    def reasons(self, pairs: Any) -> list[dict[str, float]]:
+        """What each group of evidence adds to the logits of pairs, of a model with a combiner.
+
+        Parameters
+        ----------
+        pairs
+            Pairs of node ids, in any form that `predict_proba` takes.
+
+        Returns
+        -------
+        A dictionary per pair, from the name of the group to what it adds, the largest first. The
+        amounts are relative to the mean of the pairs that the combiner was fitted to.
+
+        Raises
+        ------
+        InputError
+            The model has no combiner, or a node is unknown.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import GAE
+        >>> ring = [(i, (i + 1) % 30) for i in range(30)]
+        >>> model = GAE(steps=1, combiner="logistic").fit(ring)
+        >>> "degrees" in model.reasons([(0, 2)])[0]
+        True
+        """
+        fitted = self.fitted_
+        scores = fitted.scores
+        if not isinstance(scores, CombinedScores):
+            raise InputError(
+                "this model scores pairs by its embedding alone; fit with --combiner logistic or "
+                "--preset strong to see what each kind of evidence adds"
+            )
+        rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
+        return [dict(found) for found in scores.reasons(rows)]
 
     @overload
     def recommend(

@@ -92,7 +92,7 @@ def fit(
     *,
     out: options.RunFolderOption,
     reading: options.Reading,
-    model: options.ModelOption = "vgae",
+    model: options.ModelOption = None,
     training: Training,
     setting: options.SettingOption = None,
     seed: options.SeedOption = 0,
@@ -107,7 +107,7 @@ def fit(
 
     The run folder keeps what was learned.
     """
-    from vgae.people.report import Reporter, print_fit, split_words
+    from vgae.people.report import Reporter, evidence_words, print_fit, split_words
 
     reporter = Reporter(quiet=quiet)
     split_options = given(holding_out)
@@ -119,6 +119,7 @@ def fit(
 
     # All that needs no graph is checked before the work of reading one.
     held_out = SplitSettings.parse(split_options, where="split")
+    from vgae.learning.settings import named_preset
     from vgae.learning.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
@@ -126,6 +127,7 @@ def fit(
     from vgae.model.kernels.first_use import compile_once
     from vgae.people.api import LinkModel, check_patience, make_estimator
 
+    model = model or named_preset(training.preset).model
     estimator = make_estimator(
         model,
         preset=None if training.preset == Training.preset else training.preset,
@@ -154,6 +156,8 @@ def fit(
         made += f", {used.negatives} negatives" * (used.negatives != "uniform")
         reporter.say(f"{made}, seed {seed}" + "; scores in percent" * (not json))
     if isinstance(estimator, LinkModel):
+        if estimator.evidence_ is not None:
+            reporter.say(evidence_words(estimator.evidence_))
         if not estimator.history_:
             reporter.say("no training steps: the weights are random, and nothing was learned")
         simple = estimator.simple_methods_
@@ -335,7 +339,7 @@ def tune(
     trials: options.TrialsOption,
     out: options.TuneFolderOption,
     reading: options.Reading,
-    model: options.ModelOption = "vgae",
+    model: options.ModelOption = None,
     metric: options.TuneMetricOption = "average_precision",
     splits: options.TuneSplitsOption = 1,
     seed: options.TuneSeedOption = 0,
@@ -357,9 +361,11 @@ def tune(
     split_options = given(held_out)
     if split is not None and split_options:
         raise InputError(f"--{min(split_options)}: makes no sense with --split, which has its own")
+    from vgae.learning.settings import named_preset
     from vgae.model.kernels.first_use import compile_once
     from vgae.people import tuning
 
+    model = model or named_preset(training.preset).model
     settings: dict[str, Any] = {
         "trials": trials,
         "model": model,
@@ -397,7 +403,7 @@ def tune(
         reporter.say(f"{len(found.trials)} of {trials} trials: the same command goes on from there")
         raise KeyboardInterrupt
     reporter.suggest(
-        *("vgae", "fit", graph, "--model", model, "--preset", out / tuning.PRESET_FILE),
+        *("vgae", "fit", graph, "--preset", out / tuning.PRESET_FILE),
         *("--out", out / "run"),
     )
 
@@ -506,6 +512,7 @@ def recommend(
     *,
     top: options.TopOption = 10,
     node: options.NodeOption = None,
+    reasons: options.ReasonsOption = False,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
     out: options.LinksTableOption = None,
@@ -536,6 +543,7 @@ def recommend(
     compile_once(reporter.working)
     with reporter.working("ranking all pairs"):
         links = model.recommend(top, nodes=node or None)
+        why = model.reasons([link[:2] for link in links]) if reasons else None
         expected = None if node else model.fitted_.expected_precision(len(links) or 1)
     reporter.say(model.fitted_.meaning)
     if expected is not None:
@@ -545,7 +553,7 @@ def recommend(
             reporter.say(f"{out}: without edge weights, which a run folder does not keep")
         write_graph(model.split_.graph, out, links=links)
     else:
-        _give_links(links, json, out)
+        _give_links(links, json, out, why)
 
 
 @app.command(cls=Command, epilog=example("vgae embed runs/karate --out embedding.csv"))
@@ -742,13 +750,23 @@ def _check_out(
         check(out, overwrite=overwrite)
 
 
-def _give_links(links: list[Any], json: bool, out: Path | None) -> None:
-    if out is None:
-        from vgae.people.report import print_links
+def _give_links(
+    links: list[Any],
+    json: bool,
+    out: Path | None,
+    reasons: list[dict[str, float]] | None = None,
+) -> None:
+    from vgae.people.report import print_links, reasons_words
 
-        print_links(links, json=json)
+    if out is None:
+        print_links(links, json=json, reasons=reasons)
         return
     from vgae.data.tables import write_table
 
-    columns = ("source", "target", "probability")
-    write_table(out, {name: [getattr(link, name) for link in links] for name in columns})
+    columns: dict[str, list[Any]] = {
+        name: [getattr(link, name) for link in links]
+        for name in ("source", "target", "probability")
+    }
+    if reasons is not None:
+        columns["reasons"] = [reasons_words(reason) for reason in reasons]
+    write_table(out, columns)

@@ -90,6 +90,29 @@ class LinkModel(Estimator, FittedModel):
             setattr(self, name, parameters.get(name, keyword.default))
         check_engine(self.settings.training.engine)
 
+    @classmethod
+    def from_preset(cls, preset: str | Path, **parameters: Any) -> Self:
+        """A model with the settings of a preset, and with parameters that replace some of them.
+
+        Parameters
+        ----------
+        preset
+            The name or the file of a preset; see `vgae.learning.settings.named_preset`.
+        **parameters
+            Parameters by name.
+
+        Raises
+        ------
+        InputError
+            The preset is unknown, or a parameter is unknown or not allowed.
+
+        Examples
+        --------
+        >>> GAE.from_preset("strong", ensemble=1).encoder
+        'multi-hop'
+        """
+        return cls(**(named_preset(preset).settings | parameters))
+
     @property
     def settings(self) -> FitSettings:
         """The parameters, checked, as settings of the network, the training and the seed.
@@ -371,7 +394,7 @@ def make_model(name: str, *, preset: str | Path = "paper", **overrides: Any) -> 
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
-    return MODELS[name](**(named_preset(preset).settings | overrides))
+    return MODELS[name].from_preset(preset, **overrides)
 
 
 def make_estimator(

@@ -271,7 +271,7 @@ def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
     held_out = PAPER_SPLIT.sizes(graph.n_edges)
     if not all(held_out.values()):
         held_out = dict.fromkeys(held_out, 0)
-    settings = model.settings.on(graph.n_features, directed=graph.directed)
+    settings = model.settings.on(graph)
     steps = settings.training.steps
     return Plan(
         preset=preset,

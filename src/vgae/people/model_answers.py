@@ -41,8 +41,8 @@ class FittedModel(FittedLinks):
     (1, False, 1)
     >>> type(model.network_).__name__, len(model.states_.levels), model.feature_encoding_
     ('GraphAutoEncoder', 2, None)
-    >>> model.calibrator_, 0 < model.expected_edges_ < 3, model.simple_methods_
-    (None, True, None)
+    >>> model.calibrator_, 0 < model.expected_edges_ < 3, model.simple_methods_, model.evidence_
+    (None, True, None, None)
     """
 
     fitted_: Fitted
@@ -106,6 +106,12 @@ class FittedModel(FittedLinks):
     def simple_methods_(self) -> SimpleMethods | None:
         """How simple methods rank the validation pairs, next to the model; None without any."""
         return MetricsRecord.parse(self.metrics_, where="metrics").simple
+
+    @property
+    def evidence_(self) -> dict[str, float] | None:
+        """How much each group of evidence counts, as shares of one; None without a combiner."""
+        combiner = self.fitted_.combiner
+        return None if combiner is None else combiner.shares()
 
     def history_frame(self) -> Any:
         """The training as a pandas DataFrame, one row per step.

@@ -81,11 +81,11 @@ HeaderOption = Annotated[
 ]
 RunFolderOption = Annotated[Path, _output_option(metavar="DIR", help="The run folder to make.")]
 ModelOption = Annotated[
-    str,
+    str | None,
     _model_option(
         metavar="NAME",
-        help="vgae or gae; or a baseline, such as resource-allocation (see `vgae evaluate "
-        "--help`), which takes its settings with --set.",
+        help="vgae or gae, by default the one that the preset is for; or a baseline, such as "
+        "resource-allocation (see `vgae evaluate --help`), which takes its settings with --set.",
         autocompletion=one_of(*METHODS),
     ),
 ]
@@ -215,6 +215,13 @@ TopLinksOption = Annotated[
 NodeOption = Annotated[
     list[str] | None,
     _links_option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
+]
+ReasonsOption = Annotated[
+    bool,
+    _links_option(
+        "--reasons",
+        help="Also say what each kind of evidence adds to the score, of a model with a combiner.",
+    ),
 ]
 StdOption = Annotated[
     bool, _output_option("--std", help="Posterior standard deviations instead of means.")

@@ -32,6 +32,7 @@ __all__ = [
     "advising",
     "command_line",
     "evaluation_words",
+    "evidence_words",
     "percent",
     "precision_words",
     "print_comparisons",
@@ -49,6 +50,7 @@ __all__ = [
     "print_table",
     "print_traceback",
     "print_tuning",
+    "reasons_words",
     "scores_words",
     "split_label",
     "split_words",
@@ -84,6 +86,9 @@ METRIC_TITLES = {
 
 
 _fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
+
+LEAST_REASON, MOST_REASONS = 0.05, 3
+"""What a reason must add to a logit to be said, and how many are said."""
 
 ROW_WORDS = {
     "edges": ("edge", ""),
@@ -185,23 +190,58 @@ def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: 
         print_links(links, json=False)
 
 
-def print_links(links: Sequence[Any], *, json: bool) -> None:
-    """Print pairs of nodes with their probabilities.
+def print_links(
+    links: Sequence[Any],
+    *,
+    json: bool,
+    reasons: Sequence[Mapping[str, float]] | None = None,
+) -> None:
+    """Print pairs of nodes with their probabilities, and with the reasons where they are given.
 
     Examples
     --------
     >>> from vgae import Link
     >>> print_links([Link("ann", "bob", 0.75)], json=True)
     {"source": "ann", "target": "bob", "probability": 0.75}
+    >>> print_links([Link("ann", "bob", 0.75)], json=True, reasons=[{"degrees": 0.5}])
+    {"source": "ann", "target": "bob", "probability": 0.75, "reasons": {"degrees": 0.5}}
     """
     if json:
-        print_json([link._asdict() for link in links], lines=True)
+        rows = [link._asdict() for link in links]
+        for row, reason in zip(rows, reasons or (), strict=reasons is not None):
+            row["reasons"] = dict(reason)
+        print_json(rows, lines=True)
         return
-    print_table(
-        ["source", "target", "probability"],
-        [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links],
-        labels=2,
-    )
+    names = ["source", "target", "probability"]
+    cells = [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links]
+    if reasons is not None:
+        names.append("reasons")
+        cells = [[*row, reasons_words(reason)] for row, reason in zip(cells, reasons, strict=True)]
+    print_table(names, cells, labels=2)
+
+
+def reasons_words(reason: Mapping[str, float]) -> str:
+    """The kinds of evidence that say most about a link, and what each adds to its logit.
+
+    Examples
+    --------
+    >>> reasons_words({"feature similarity": 3.14, "degrees": -0.5, "random walks": 0.01})
+    'feature similarity +3.1, degrees -0.5'
+    """
+    said = [(name, value) for name, value in reason.items() if abs(value) >= LEAST_REASON]
+    said = sorted(said, key=lambda item: -abs(item[1]))[:MOST_REASONS]
+    return ", ".join(f"{name} {value:+.1f}" for name, value in said)
+
+
+def evidence_words(shares: Mapping[str, float]) -> str:
+    """How much each kind of evidence counts.
+
+    Examples
+    --------
+    >>> evidence_words({"feature similarity": 0.613, "degrees": 0.387})
+    'evidence: feature similarity 61 %, degrees 39 %'
+    """
+    return "evidence: " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
 
 
 def print_embedding(columns: Mapping[str, Any], *, json: bool) -> None:

@@ -53,11 +53,22 @@ class Factorization(Baseline):
 
     latent_dim: Dimension | None = None
 
+    @classmethod
+    def default_dim(cls, n_nodes: int) -> int:
+        """The number of dimensions that is chosen by default.
+
+        Examples
+        --------
+        >>> Gsvd.default_dim(60), Gsvd.default_dim(10**6)
+        (3, 128)
+        """
+        return min(n_nodes - 1, cls.most_dimensions, max(2, n_nodes // NODES_PER_DIMENSION))
+
     def on(self, graph: Graph) -> Self:
         """The settings with the number of dimensions filled in or capped; see `Baseline.on`."""
         dim, most = self.latent_dim, graph.n_nodes - 1
         if dim is None:
-            dim = min(most, self.most_dimensions, max(2, graph.n_nodes // NODES_PER_DIMENSION))
+            dim = self.default_dim(graph.n_nodes)
             if dim < self.most_dimensions:
                 logger.info(
                     "%s: %d dimensions, by default one per %d nodes; latent_dim "
