@@ -30,9 +30,9 @@ from vgae.learning.scores import FactorScores, Scores
 from vgae.people.estimators import make_model
 
 METRICS = ("ndcg@10", "recall@20", "mrr_by_user", "auc", "auc_degree")
-SIZES = (16, 32, 64, 128)
-REGULARIZATIONS = (1.0, 10.0, 100.0)
-CONFIDENCES = (1.0, 10.0, 40.0)
+SIZES = (16, 32, 64)
+REGULARIZATIONS = (10.0, 30.0)
+CONFIDENCES = (3.0, 10.0)
 Method = Callable[[Split, int], Scores]
 
 
