@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.learning.baselines.als import Als
 from vgae.learning.baselines.heuristics import NeighborhoodScores
+from vgae.learning.baselines.neighbors import ItemKnn
 from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
 from vgae.model.encoders.hops import degree_classes
@@ -47,6 +48,9 @@ MOST_FEATURES = 2e7
 DENSE = 0.2
 """Share of numbers that are not zero from which on a sparse matrix is slower than a dense one."""
 LEAST_WALK = 1e-9
+COARSE = 16
+"""Dimensions of the second factorisation of a bipartite graph. Which of the two ranks items better
+differs between users."""
 LEAST_PRODUCT = 1e-4
 """Where walks and factorised products count as zero, before their logarithm."""
 PATH_SCALE = 10.0
@@ -254,6 +258,7 @@ def evidence_of(
             terms.append(Term(Similarity(others, vectors), (column,)))
     if messages.kind == "bipartite":
         terms += [_across(hops, hop) for hop in range(len(hops) - 1)]
+        terms += _item_terms(messages, seed)
     plain = messages.undirected()
     if features is not None:
         terms += _feature_terms(plain, features)
@@ -285,6 +290,14 @@ def _across(hops: Sequence[NDArray[np.float32]], hop: int) -> Term:
             ),
         ),
     )
+
+
+def _item_terms(messages: Graph, seed: int) -> Iterator[Term]:
+    """What recommenders know: a coarse factorisation next to the fine one, and similar items."""
+    coarse = Als(latent_dim=min(COARSE, messages.n_nodes - 1), regularization=10.0)
+    column = Column("coarsely factorised adjacency", "factorisation", _itself)
+    yield Term(coarse.fit(messages, seed=seed), (column,))
+    yield Term(ItemKnn().fit(messages), (Column("similar items", "paths", _itself),))
 
 
 def _itself(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
@@ -424,7 +437,8 @@ def _component_term(adjacency: FloatCSR) -> Term:
 
 
 def _degree_term(messages: Graph, degrees: NDArray[np.float64]) -> Term:
-    logarithm, columns = np.log1p(degrees), []
+    logarithm = np.log1p(degrees)
+    columns: list[Column] = []
     if messages.node_types is None:
         columns += _degree_columns("degree", degrees, _sum_of)
     else:
