@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
 
 from strong import cell, graph_of
 
@@ -36,18 +35,14 @@ RIVALS = (
     *("strap", "directed-common-neighbors", "directed-resource-allocation"),
     *("resource-allocation", "katz", "als", "degree"),
 )
-LARGE: dict[str, Any] = {"ensemble": 1, "folds": 1, "latent_dim": 392}
-"""Settings of strong where a fit of nine models would take long: one model, and one fold."""
 ONE_SPLIT = ("cit-hep-th",)
 
 
-def fitted(name: str, graph: str, split: Split, seed: int) -> Scores:
+def fitted(name: str, split: Split, seed: int) -> Scores:
     """Scores of a method by name, of what it may see of the split."""
     if name not in ("strong", "digae"):
         return baseline(name).fit(split.training, seed=seed)
-    settings = LARGE if name == "strong" and graph in ONE_SPLIT else {}
-    model = make_model("gae", preset=name, seed=seed, **settings)
-    scores: Scores = model.fit(split.training).scores()
+    scores: Scores = make_model("gae", preset=name, seed=seed).fit(split.training).scores()
     return scores
 
 
@@ -77,7 +72,7 @@ def main() -> None:
             split = split_edges(graph, seed=seed, validation=0.05, test=0.15)
             for label in options.methods.split(","):
                 started = time.perf_counter()
-                scores = fitted(label, name, split, seed)
+                scores = fitted(label, split, seed)
                 seconds = time.perf_counter() - started
                 asked = [metric for metrics in METRICS.values() for metric in metrics]
                 row = link_scores(split, scores, asked) | {"seconds": seconds / 100}
