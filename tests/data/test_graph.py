@@ -368,3 +368,20 @@ def test_a_graph_cannot_lie_whoever_makes_it(parts: dict[str, Any], said: str) -
 def test_a_directed_graph_need_not_be_symmetric() -> None:
     one_way = csr([1], [1], [0, 1, 1, 1])
     assert Graph(one_way, np.arange(3), kind="directed").edges.tolist() == [[0, 1]]
+
+
+def test_types_of_nodes_have_features_of_their_own() -> None:
+    graph = Graph.from_edges([(0, 1), (2, 1)], node_types=["u", "i", "u"])
+    users, items = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[9.0]])
+    expected = [[0, 1, 2, 0, 1], [9, 0, 0, 1, 0], [0, 3, 4, 0, 1]]  # i, u, u, is i, is u
+    for parts in ({"u": users, "i": items}, {"u": sparse.csr_array(users), "i": items}):
+        made = graph.with_features(parts)
+        assert made.features is not None
+        assert sparse.csr_array(made.features).toarray().tolist() == expected
+    only = graph.with_features({"u": users}).features
+    assert only is not None
+    assert sparse.csr_array(only).toarray().tolist() == [[1, 2, 0, 1], [0, 0, 1, 0], [3, 4, 0, 1]]
+    with pytest.raises(InputError, match="features of u: 1 row for 2 nodes of this type"):
+        graph.with_features({"u": users[:1]})
+    with pytest.raises(InputError, match="unknown type of nodes 'x'"):
+        graph.with_features({"x": users})

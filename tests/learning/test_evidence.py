@@ -45,6 +45,26 @@ def test_columns_say_what_they_are() -> None:
     assert near[names.index("size of the components")] == pytest.approx(2 * np.log(3))
 
 
+def test_users_and_items_have_evidence_of_their_own() -> None:
+    rows = [("ann", "tea"), ("ann", "jam"), ("bob", "tea")]
+    graph = Graph.from_pairs(rows, kind="bipartite")
+    vectors = [np.random.default_rng(hop).normal(size=(4, 3)).astype(np.float32) for hop in (0, 1)]
+    found = evidence_of(graph, hops=vectors)
+    names = [column.name for column in found.columns]
+    assert not [name for name in names if "common neighbours" in name]
+    ann, bob, jam = graph.index(["ann", "bob", "jam"])
+    row, other = found.table([(bob, jam), (jam, bob)])
+    np.testing.assert_allclose(row, other, rtol=1e-5)
+    one, two = vectors
+    step = row[names.index("learned similarity, 1 step")]
+    assert step == pytest.approx(one[bob] @ two[jam] + two[bob] @ one[jam], rel=1e-5)
+    assert row[names.index("degree of source of class 1")] == 1.0
+    assert row[names.index("degree of target of class 1")] == 1.0
+    of_source = names.index("logarithm of degree of source")
+    assert found.table([(ann, jam)])[0, of_source] == pytest.approx(np.log(3))
+    assert row[names.index("paths of length three, any")] == 1.0
+
+
 def test_walks_and_features_are_left_out_where_they_take_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

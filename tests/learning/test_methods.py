@@ -27,6 +27,7 @@ HEURISTICS = (
     "preferential-attachment",
     "degree",
     "popularity",
+    "item-knn",
     "katz",
     "pagerank",
     "propagated-features",

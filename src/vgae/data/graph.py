@@ -804,22 +804,103 @@ class Graph:
         Parameters
         ----------
         features
-            Array or SciPy sparse matrix, shape (n_nodes, n_features).
+            Array or SciPy sparse matrix, shape (n_nodes, n_features). Or where types of nodes have
+            different features, matrices by the name of the type, shape (n_nodes_of_type,
+            n_features) each, rows in the order of the nodes. They become one sparse matrix: the
+            columns of one type after those of another, zeros elsewhere, and at the end a column per
+            type that is 1 for its nodes. A type may be omitted.
         encoding
             How they were made from the columns of a table; see `feature_encoding`.
 
         Raises
         ------
         InputError
-            A feature is not finite, or there is not one row per node.
+            A feature is not finite, there is not one row per node, or a type is unknown.
 
         Examples
         --------
         >>> Graph.from_pairs([("a", "b")]).with_features([[1.0], [2.0]])
         Graph(2 nodes, 1 edge, 1 feature)
+        >>> graph = Graph.from_pairs([("ann", "tea"), ("bob", "tea")], kind="bipartite")
+        >>> graph.with_features({"source": [[0.5], [0.2]], "target": [[7.0]]}).features.toarray()
+        array([[0.5, 0. , 1. , 0. ],
+               [0.2, 0. , 1. , 0. ],
+               [0. , 7. , 0. , 1. ]], dtype=float32)
         """
+        if isinstance(features, Mapping):
+            features = self._features_of_types(features)
         checked = None if features is None else _checked_features(features)
         return self._but(features=checked, feature_encoding=encoding)
+
+    def _features_of_types(self, features: Mapping[str, Any]) -> Any:
+        """One sparse matrix from those of the types of nodes; see `with_features`."""
+        for name in features:
+            if name not in self.type_names:
+                raise unknown_name("type of nodes", name, self.type_names)
+        nodes, parts = [], []
+        for code, name in enumerate(self.type_names):
+            own = np.flatnonzero(self.node_types == code)
+            if name not in features:
+                values: Any = sparse.csr_array((len(own), 0), dtype=np.float32)
+            else:
+                values = _checked_features(features[name])
+            if values.shape[0] != len(own):
+                raise InputError(
+                    f"features of {name}: {count(values.shape[0], 'row')} for "
+                    f"{count(len(own), 'node')} of this type; give one row per node, in the order "
+                    "of the ids"
+                )
+            nodes.append(own)
+            parts.append(values)
+        blocks = sparse.block_diag(parts, format="csr")
+        ones = sparse.block_diag([np.ones((len(own), 1)) for own in nodes], format="csr")
+        joined = sparse.hstack([blocks, ones], format="csr")
+        return joined[np.argsort(np.concatenate(nodes), kind="stable")]
+
+    @property
+    def type_pair_names(self) -> tuple[str, ...]:
+        """Names of the types that can be joined, in the order of `type_pairs`: "user-item".
+
+        Empty without types. Of a directed graph, the type of the source comes first.
+
+        Examples
+        --------
+        >>> Graph.from_pairs([("ann", "tea")], kind="bipartite").type_pair_names
+        ('source-target',)
+        """
+        pairs = [] if self.type_pairs is None else self.type_pairs.tolist()
+        return tuple(f"{self.type_names[a]}-{self.type_names[b]}" for a, b in pairs)
+
+    def between(self, types: str) -> Graph:
+        """The same nodes with the edges between two types only; no other pairs can be edges.
+
+        Parameters
+        ----------
+        types
+            One of `type_pair_names`.
+
+        Raises
+        ------
+        InputError
+            No edge of this graph joins such types.
+
+        Examples
+        --------
+        >>> graph = Graph.from_edges([(0, 1), (1, 2)], node_types=["user", "item", "shop"])
+        >>> graph.type_pair_names, graph.between("item-shop").edges.tolist()
+        (('item-shop', 'item-user'), [[1, 2]])
+        """
+        names = self.type_pair_names
+        if types not in names or self.node_types is None or self.type_pairs is None:
+            if not names:
+                raise InputError(f"types {types}: the nodes of this graph have no types (--types)")
+            raise unknown_name("pair of types", types, names)
+        chosen = self.type_pairs[[names.index(types)]]
+        ends = self.node_types[self.edges]
+        kept = (ends == chosen).all(axis=1)
+        if not self.directed:
+            kept |= (ends == chosen[:, ::-1]).all(axis=1)
+        return self.with_edges(self.edges[kept])._but(type_pairs=chosen)
 
     def with_types(
         self,

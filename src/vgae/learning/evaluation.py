@@ -36,8 +36,10 @@ from vgae.learning.judge import (
     link_scores,
     metrics_of,
     of_arcs,
+    of_types,
     ranks_all_partners,
     takes_all_pairs,
+    type_metrics,
 )
 from vgae.learning.scores import Scores
 from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
@@ -148,8 +150,11 @@ class Protocol:
                 "Graph.with_labels adds them"
             )
         for name in self.metrics:
-            if is_per_user(name) and "links" in self.tasks:
+            metric, types = of_types(name)
+            if is_per_user(metric) and "links" in self.tasks:
                 graph.require(f"metric {name}", ["bipartite"])
+            if types is not None and "links" in self.tasks:
+                graph.between(types)  # raises where no edge joins them
         if graph.labels is not None and set(self.tasks) - {"links"}:
             node_split(graph.labels, seed=0)  # raises where there are no two classes to tell apart
         for part in () if self.nodes is None else (self.nodes.train, self.nodes.test):
@@ -233,6 +238,7 @@ def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[s
     metrics = metrics_of(split.negatives)
     if graph.kind == "bipartite":
         metrics = (*metrics, *PER_USER)
+    metrics = (*metrics, *type_metrics(graph))
     if graph.n_nodes > MOST_NODES_FOR_ALL_PAIRS:
         slow = [name for name in metrics if takes_all_pairs(name) or ranks_all_partners(name)]
         logger.warning(

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.learning.baselines.als import Als
 from vgae.learning.baselines.heuristics import NeighborhoodScores
+from vgae.learning.baselines.neighbors import ItemKnn
 from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
 from vgae.model.encoders.hops import degree_classes
@@ -47,6 +48,9 @@ MOST_FEATURES = 2e7
 DENSE = 0.2
 """Share of numbers that are not zero from which on a sparse matrix is slower than a dense one."""
 LEAST_WALK = 1e-9
+COARSE = 16
+"""Dimensions of the second factorisation of a bipartite graph. Which of the two ranks items better
+differs between users."""
 LEAST_PRODUCT = 1e-4
 """Where walks and factorised products count as zero, before their logarithm."""
 PATH_SCALE = 10.0
@@ -218,7 +222,8 @@ def evidence_of(
     """The evidence that a graph gives, with that of a model's embeddings.
 
     What is known of an arc of a directed graph is what is known of the pair without its direction,
-    and what the direction adds.
+    and what the direction adds. A user and an item of a bipartite graph have no common neighbours;
+    what the vectors of one hop say of the next counts instead. Degrees count by the type of node.
 
     Parameters
     ----------
@@ -251,14 +256,17 @@ def evidence_of(
         if others is not None:
             column = Column(f"{_hop_name(hop)}, reversed", "reverse", _itself)
             terms.append(Term(Similarity(others, vectors), (column,)))
+    if messages.kind == "bipartite":
+        terms += [_across(hops, hop) for hop in range(len(hops) - 1)]
+        terms += _item_terms(messages, seed)
     plain = messages.undirected()
     if features is not None:
         terms += _feature_terms(plain, features)
     adjacency, degrees = plain.adjacency, plain.degrees.astype(np.float64)
     if messages.n_nodes * float(adjacency.nnz) <= MOST_WALK_WORK:
         terms.append(_walk_term(adjacency, degrees))
-    terms += [*_path_terms(adjacency, degrees), _factor_term(plain, seed)]
-    terms += [_component_term(adjacency), _degree_term(degrees)]
+    terms += [*_path_terms(plain, degrees), _factor_term(plain, seed)]
+    terms += [_component_term(adjacency), _degree_term(plain, degrees)]
     if messages.directed:
         terms += _arc_terms(messages.adjacency, degrees)
     return Evidence(terms, messages.n_nodes)
@@ -266,6 +274,30 @@ def evidence_of(
 
 def _hop_name(hop: int) -> str:
     return f"learned similarity, {hop} {'hop' if hop == 1 else 'hops'}"
+
+
+def _across(hops: Sequence[NDArray[np.float32]], hop: int) -> Term:
+    """One hop of one end and the next of the other: walks between them have odd lengths."""
+    near, far = hops[hop], hops[hop + 1]
+    scores = Similarity(np.hstack([near, far]), np.hstack([far, near]))
+    return Term(
+        scores,
+        (
+            Column(
+                f"learned similarity, {2 * hop + 1} {'steps' if hop else 'step'}",
+                "learned",
+                _itself,
+            ),
+        ),
+    )
+
+
+def _item_terms(messages: Graph, seed: int) -> Iterator[Term]:
+    """What recommenders know: a coarse factorisation next to the fine one, and similar items."""
+    coarse = Als(latent_dim=min(COARSE, messages.n_nodes - 1), regularization=10.0)
+    column = Column("coarsely factorised adjacency", "factorisation", _itself)
+    yield Term(coarse.fit(messages, seed=seed), (column,))
+    yield Term(ItemKnn().fit(messages), (Column("similar items", "paths", _itself),))
 
 
 def _itself(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
@@ -324,12 +356,11 @@ def _walk_term(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> Term:
     )
 
 
-def _path_terms(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> list[Term]:
-    common = NeighborhoodScores(adjacency, 1.0 / np.maximum(degrees, 2.0))
-    return [
-        _paths("common neighbours", common),
-        _paths("paths of length three", LengthThreeScores(adjacency)),
-    ]
+def _path_terms(messages: Graph, degrees: NDArray[np.float64]) -> Iterator[Term]:
+    if messages.kind != "bipartite":
+        common = NeighborhoodScores(messages.adjacency, 1.0 / np.maximum(degrees, 2.0))
+        yield _paths("common neighbours", common)
+    yield _paths("paths of length three", LengthThreeScores(messages.adjacency))
 
 
 def _paths(name: str, scores: Scores) -> Term:
@@ -405,8 +436,15 @@ def _component_term(adjacency: FloatCSR) -> Term:
     )
 
 
-def _degree_term(degrees: NDArray[np.float64]) -> Term:
+def _degree_term(messages: Graph, degrees: NDArray[np.float64]) -> Term:
     logarithm = np.log1p(degrees)
+    columns: list[Column] = []
+    if messages.node_types is None:
+        columns += _degree_columns("degree", degrees, _sum_of)
+    else:
+        for code, name in enumerate(messages.type_names):
+            own = (messages.node_types == code).astype(float)
+            columns += _degree_columns(f"degree of {name}", degrees, _sum_of_type(own))
 
     def smaller(_: Any, ends: Ends) -> Values:
         return np.minimum(logarithm[ends[0]], logarithm[ends[1]])
@@ -420,7 +458,7 @@ def _degree_term(degrees: NDArray[np.float64]) -> Term:
     return Term(
         None,
         (
-            *_degree_columns("degree", degrees, _sum_of),
+            *columns,
             Column("logarithm of the smaller degree", "degree", smaller),
             Column("product of the logarithms", "degree", product),
             Column("neither has links", "degree", without_links),
@@ -438,6 +476,11 @@ def _degree_columns(name: str, degrees: NDArray[np.float64], of_ends: ByNode) ->
         yield Column(f"{name} of class {number}", "degree", of_ends(is_there))
     plural = "degrees" if name == "degree" else name
     yield Column(f"logarithm of {plural}", "degree", of_ends(np.log1p(degrees)))
+
+
+def _sum_of_type(own: NDArray[np.float64]) -> ByNode:
+    """The sum of the values at the ends that are of a type, as a mask of zeros and ones."""
+    return lambda values: _sum_of(values * own)
 
 
 def _sum_of(values: NDArray[np.floating]) -> Callable[[Any, Ends], Values]:

@@ -30,6 +30,7 @@ from vgae.model.inputs import InputScaling
 from vgae.model.kernels import choose_engine
 from vgae.model.latents import Gaussian, Latent, Point
 from vgae.model.network import GraphAutoEncoder
+from vgae.model.objective import expected_edges
 
 __all__ = ["Fitted"]
 
@@ -207,8 +208,8 @@ class Fitted(FittedScores):
                 f"decoder {self.settings.network.decoder}: scores pairs one by one; the expected "
                 "number of edges takes factors"
             )
-        return self.network.likelihood.expected_edges(
-            *factors, choose_engine("auto"), ordered=self.split.graph.directed
+        return expected_edges(
+            self.network.likelihood, factors, self.split.graph.pair_space, choose_engine("auto")
         )
 
     def embed(self, graph: Graph) -> NDArray[np.float32]:

@@ -43,6 +43,7 @@ from vgae.model.inputs import InputScaling
 from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
+from vgae.model.objective import expected_edges
 
 __all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
 
@@ -92,7 +93,7 @@ def _network(
         settings.network,
         n_inputs=n_nodes if inputs is None else inputs.shape[1],
         n_nodes=n_nodes,
-        density=graph.adjacency.nnz / max(1, n_nodes * (n_nodes - 1)),
+        density=graph.n_edges / max(1, graph.pair_space.n_pairs),
         seed=seed,
         parts=parts,
     )
@@ -458,7 +459,7 @@ def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph, engine: Eng
         factors = ModelScores.of(network, latent).factors
         if factors is None:
             return
-        expected = likelihood.expected_edges(*factors, engine, ordered=graph.directed)
+        expected = expected_edges(likelihood, factors, graph.pair_space, engine)
         if not expected > 0.0 or abs(expected - graph.n_edges) <= CLOSE * graph.n_edges:
             return
         network.multiply_odds(graph.n_edges / expected)

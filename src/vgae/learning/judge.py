@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from vgae.data.graph import Graph
 from vgae.data.split import (
     ARC_TASKS,
     DRAWN,
@@ -17,6 +18,7 @@ from vgae.data.split import (
     Pairs,
     Split,
     arc_task_pairs,
+    between_types,
     count_non_edges,
     other_negatives,
     sample_non_neighbors,
@@ -52,10 +54,12 @@ __all__ = [
     "may_be_undefined",
     "metrics_of",
     "of_arcs",
+    "of_types",
     "open_ranks",
     "precision_at",
     "ranks_all_partners",
     "takes_all_pairs",
+    "type_metrics",
 ]
 
 FULL_AP = "full_average_precision"
@@ -108,7 +112,8 @@ def metrics_of(negatives: Negatives) -> tuple[str, ...]:
 LINK_METRICS = metrics_of("uniform")
 """The metrics of the task `links`. Hits@K, with or without _open, and precision@K can be asked for
 with any K, and AUC and average precision against negatives of any kind, as in auc_two-hop.
-Bipartite graphs have those of `PER_USER` too, with any K."""
+Bipartite graphs have those of `PER_USER` too, with any K. Each can be limited to two types of nodes
+that edges join, as in auc[user-item]; see `vgae.data.split.between_types`."""
 
 
 def check_metric(name: str) -> None:
@@ -127,8 +132,39 @@ def check_metric(name: str) -> None:
     vgae.InputError: metric hits@ten: K must be a whole number from 1, as in hits@10
     """
     known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS)
-    if cut_off(name) is None and name not in known:
-        raise unknown_name("metric", name, dict.fromkeys(known))
+    metric, _ = of_types(name)
+    if cut_off(metric) is None and metric not in known:
+        raise unknown_name("metric", metric, dict.fromkeys(known))
+
+
+def of_types(name: str) -> tuple[str, str | None]:
+    """The metric, and the pair of types of nodes that it is limited to.
+
+    Examples
+    --------
+    >>> of_types("auc[user-item]"), of_types("hits@10")
+    (('auc', 'user-item'), ('hits@10', None))
+    """
+    metric, bracket, types = name.partition("[")
+    return (metric, types[:-1]) if bracket and types.endswith("]") else (name, None)
+
+
+def type_metrics(graph: Graph) -> tuple[str, ...]:
+    """AUC and average precision by the types of nodes that edges join, if there are several.
+
+    Examples
+    --------
+    >>> shops = Graph.from_edges([(0, 1), (1, 2)], node_types=["user", "item", "shop"])
+    >>> type_metrics(shops)[:2]
+    ('auc[item-shop]', 'average_precision[item-shop]')
+    """
+    if len(graph.type_pair_names) < 2:
+        return ()
+    return tuple(
+        f"{metric}[{types}]"
+        for types in graph.type_pair_names
+        for metric in ("auc", "average_precision")
+    )
 
 
 def takes_all_pairs(name: str) -> bool:
@@ -139,6 +175,7 @@ def takes_all_pairs(name: str) -> bool:
     >>> takes_all_pairs("precision@10"), takes_all_pairs("hits@10")
     (True, False)
     """
+    name, _ = of_types(name)
     return name == FULL_AP or name.startswith("precision@")
 
 
@@ -150,6 +187,7 @@ def ranks_all_partners(name: str) -> bool:
     >>> ranks_all_partners("hits_open@10"), ranks_all_partners("hits@10")
     (True, False)
     """
+    name, _ = of_types(name)
     return name == MRR_OPEN or name.startswith("hits_open@") or is_per_user(name)
 
 
@@ -208,7 +246,7 @@ def may_be_undefined(name: str) -> bool:
     >>> may_be_undefined("hits@10"), may_be_undefined("auc")
     (True, False)
     """
-    if name in (AUC_BY_NODE, ECE, *ARC_METRICS):
+    if name in (AUC_BY_NODE, ECE, *ARC_METRICS) or of_types(name)[1] is not None:
         return True
     return cut_off(name) is not None and not is_per_user(name)
 
@@ -450,8 +488,13 @@ class _Judged:
     def __init__(self, split: Split, scores: Scores) -> None:
         self._split, self._scores = split, scores
         self._second: dict[Negatives, tuple[NDArray[np.floating], NDArray[np.floating]]] = {}
+        self._by_types: dict[str, _Judged | None] = {}
 
     def metric(self, name: str) -> float | None:
+        name, types = of_types(name)
+        if types is not None:
+            part = self._between(types)
+            return None if part is None else part.metric(name)
         if name == FULL_AP:
             return self.full_average_precision()
         if name == AUC_BY_NODE:
@@ -506,6 +549,12 @@ class _Judged:
         if calibrator is None:
             return None
         return calibrator.error(*self._against("uniform"))
+
+    def _between(self, types: str) -> _Judged | None:
+        if types not in self._by_types:
+            split = between_types(self._split, types)
+            self._by_types[types] = None if split is None else _Judged(split, self._scores)
+        return self._by_types[types]
 
     @cached_property
     def _main(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

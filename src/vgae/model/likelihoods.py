@@ -75,6 +75,8 @@ class Likelihood(ABC):
     ([[1.0, 1.0]], None)
     >>> likelihood.expected_edges(torch.zeros(3, 1), None, choose_engine("auto"))
     1.5
+    >>> likelihood.expected_between(torch.zeros(3, 1), torch.zeros(2, 1), choose_engine("auto"))
+    3.0
     >>> all_pairs = likelihood.everywhere(torch.zeros(2, 1), None, choose_engine("auto"))
     >>> round(all_pairs.total.item(), 4)  # 4 log 2
     2.7726
@@ -162,6 +164,25 @@ class Likelihood(ABC):
                 total += float((np.triu(tile, k=1) if start == top and not ordered else tile).sum())
         return total
 
+    @torch.no_grad()
+    def expected_between(self, left: Tensor, right: Tensor, engine: Engine) -> float:  # noqa: ARG002
+        """Sum the probabilities of all pairs of a row of `left` and one of `right`.
+
+        Parameters
+        ----------
+        left, right
+            Factors of two groups of nodes, shape (n_left, dim) and (n_right, dim).
+        engine
+            Computes the sum where it can.
+        """
+        rows, columns = left.double().numpy(), right.double().numpy()
+        total = 0.0
+        for top in range(0, len(rows), TILE):
+            for start in range(0, len(columns), TILE):
+                tile = self.probability(rows[top : top + TILE] @ columns[start : start + TILE].T)
+                total += float(tile.sum())
+        return total
+
     def at_edges(
         self,
         left: Tensor,
@@ -240,14 +261,20 @@ class Bernoulli(Likelihood):
     def expected_edges(
         self, left: Tensor, right: Tensor | None, engine: Engine, *, ordered: bool = False
     ) -> float:
-        """See `Likelihood.expected_edges`: the derivative by a constant of the sum of softplus."""
-        one, right = torch.ones_like(left[:, :1]), left if right is None else right
-        found = engine.sweep(torch.cat([left, one], 1), torch.cat([right, 0.0 * one], 1))
+        """See `Likelihood.expected_edges`."""
+        right = left if right is None else right
+        own = torch.sigmoid((left.double() * right.double()).sum(dim=1)).sum()
+        total = self.expected_between(left, right, engine) - float(own)
+        return total if ordered else total / 2.0
+
+    @torch.no_grad()
+    def expected_between(self, left: Tensor, right: Tensor, engine: Engine) -> float:
+        """See `Likelihood.expected_between`: the derivative by a constant of the softplus sum."""
+        with_one = torch.cat([left, torch.ones_like(left[:, :1])], 1)
+        found = engine.sweep(with_one, torch.cat([right, torch.zeros_like(right[:, :1])], 1))
         if found.grad_right is None:
             raise AssertionError("the sum over two matrices has two gradients")
-        with_self = found.grad_right[:, -1].sum(dtype=torch.float64)
-        own = torch.sigmoid((left.double() * right.double()).sum(dim=1)).sum()
-        return float(with_self - own) / (1.0 if ordered else 2.0)
+        return float(found.grad_right[:, -1].sum(dtype=torch.float64))
 
 
 class _Rates(Likelihood):

@@ -211,7 +211,7 @@ class GraphAutoEncoder(nn.Module):
 
         A node and itself are a positive pair where the paper's model is used: an inner product
         without an offset, which cannot tell such pairs apart. Otherwise they are left out, and
-        always in directed graphs.
+        always in directed graphs and where types rule pairs out, as in bipartite graphs.
 
         Raises
         ------
@@ -335,7 +335,7 @@ class GraphAutoEncoder(nn.Module):
                 engine=engine,
                 expected=self._expected(latent),
             )
-        kl = latent.kl().sum(dtype=torch.float64) / targets.n_nodes**2
+        kl = latent.kl().sum(dtype=torch.float64) / targets.n_cells
         return Loss({"reconstruction": term, "kl": kl})
 
     def arrays(self) -> dict[str, Any]:
@@ -435,6 +435,8 @@ def _random_pairs(targets: Targets, noise: Noise) -> Tensor:
     """As many uniform pairs of different nodes as there are positive pairs."""
     n_nodes = targets.n_nodes
     uniform = noise.uniform(len(targets.positive.columns), 2)
+    if targets.typed is not None:
+        return targets.typed.drawn(uniform)
     first = (uniform[:, 0] * n_nodes).long().clamp(max=n_nodes - 1)
     other = (uniform[:, 1] * (n_nodes - 1)).long().clamp(max=n_nodes - 2)
     return torch.stack([first, other + (other >= first)], dim=1)

@@ -12,6 +12,9 @@ For the likelihood of the paper, `bernoulli`, these are
 
 The likelihood computes both parts exactly (see `vgae.model.likelihoods`). No pair is sampled or
 dropped, unless the settings say so.
+
+Where types of nodes rule pairs out, as in a bipartite graph, the sum is over the pairs that can be
+edges, and their number takes the place of N^2. No node is then a positive pair with itself.
 """
 
 from __future__ import annotations
@@ -25,12 +28,14 @@ from scipy import sparse
 from torch import Tensor
 
 from vgae.data.graph import Graph
+from vgae.data.pair_space import PairSpace
 from vgae.ground.errors import InputError
 from vgae.model.kernels import Engine, PairPattern, PairSum, with_gradients
 from vgae.model.likelihoods import Likelihood
 from vgae.model.settings import ObjectiveName
+from vgae.model.typed_pairs import TypedPairs
 
-__all__ = ["Loss", "Targets", "reconstruction", "sampled_reconstruction"]
+__all__ = ["Loss", "Targets", "expected_edges", "reconstruction", "sampled_reconstruction"]
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,11 @@ class Targets:
         Factor of the mean over all pairs.
     self_pairs
         Whether a node and itself are a positive pair, as in the published program. Otherwise such
-        pairs are left out of the loss.
+        pairs are omitted from the loss.
     counts
         The count of each positive pair, shape (n_pairs,); None if every one is 1.
+    typed
+        The pairs that can be edges, where types rule others out.
     ordered
         Whether the pairs are arcs. Otherwise every edge is there in both directions.
 
@@ -84,6 +91,8 @@ class Targets:
     3
     >>> targets.pairs().tolist(), targets.pair_counts()
     ([[0, 1], [1, 2]], None)
+    >>> targets.n_cells, targets.typed
+    (9, None)
     """
 
     positive: PairPattern
@@ -92,6 +101,7 @@ class Targets:
     norm: float
     self_pairs: bool = True
     counts: Tensor | None = None
+    typed: TypedPairs | None = None
     ordered: bool = False
 
     @classmethod
@@ -114,9 +124,10 @@ class Targets:
             by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
             published program, or the arcs of a directed graph. "elbo": both weights are 1, so that
             the loss is the negative evidence lower bound (Kipf & Welling 2016, eq. 3) divided by
-            N^2.
+            N^2. Where types rule pairs out, N^2 is the number of ordered pairs that can be edges.
         self_pairs
-            Whether every node is also a positive pair with itself.
+            Whether every node is also a positive pair with itself; never where types rule pairs
+            out.
         counts
             Whether the weights of edges are counts. Otherwise weights are not used, and every
             edge has target 1.
@@ -124,11 +135,20 @@ class Targets:
         Raises
         ------
         InputError
-            The graph has no edges, or a weight is no count.
+            The graph has no edges, a weight is no count, or every pair is an edge and "paper" has
+            no other pairs to weigh them against.
         """
-        n_pairs, n_positive = graph.n_nodes**2, int(graph.adjacency.nnz)
+        n_positive = int(graph.adjacency.nnz)
         if n_positive == 0:
             raise InputError("the training graph has no edges to learn from")
+        typed = TypedPairs.of(graph.pair_space)
+        n_pairs = graph.n_nodes**2 if typed is None else typed.n_cells
+        if n_pairs == n_positive and objective == "paper":
+            raise InputError(
+                "every pair that can be an edge is one: weighted classes need pairs without an "
+                "edge; use the objective elbo (--objective elbo)"
+            )
+        self_pairs = self_pairs and typed is None
         pattern = graph.adjacency
         if self_pairs:
             pattern = sparse.csr_array(
@@ -145,13 +165,20 @@ class Targets:
             norm=n_pairs / (2.0 * (n_pairs - n_positive)) if weighted else 1.0,
             self_pairs=self_pairs,
             counts=_counts(graph) if counts else None,
+            typed=typed,
             ordered=graph.directed,
         )
+
+    @property
+    def n_cells(self) -> int:
+        """Number of ordered pairs that the loss is a mean over: N^2, or those that can be edges."""
+        return self.n_nodes**2 if self.typed is None else self.typed.n_cells
 
     def to(self, device: torch.device) -> Targets:
         """Copy the pairs to a device."""
         counts = None if self.counts is None else self.counts.to(device)
-        return replace(self, positive=self.positive.to(device), counts=counts)
+        typed = None if self.typed is None else self.typed.to(device)
+        return replace(self, positive=self.positive.to(device), counts=counts, typed=typed)
 
     def pairs(self) -> Tensor:
         """The edges i < j, or the arcs (i, j), as node indices, shape (n_edges, 2), int64."""
@@ -194,7 +221,7 @@ def reconstruction(
     engine: Engine,
     expected: tuple[Tensor, Tensor | None] | None = None,
 ) -> Tensor:
-    """The loss of all pairs, exactly, divided by N^2: a float64 scalar, differentiable once.
+    """The loss of all pairs, exactly, divided by their number: float64, differentiable once.
 
     Parameters
     ----------
@@ -231,16 +258,71 @@ def reconstruction(
     )
     _check_possible(likelihood, at_edges.total)
     all_pairs = factors if expected is None else expected
-    everywhere = likelihood.everywhere(*all_pairs, engine)
-    if expected is None:
+    if expected is None and targets.typed is None:
+        everywhere = likelihood.everywhere(*factors, engine)
         total = _attached(_added(everywhere, at_edges), factors)
     else:
-        total = _attached(everywhere, expected) + _attached(at_edges, factors)
+        total = _everywhere(likelihood, all_pairs, targets, engine) + _attached(at_edges, factors)
     if not targets.self_pairs:
         left, right = all_pairs
         own = (left * (left if right is None else right)).sum(dim=1)
+        own = own if targets.typed is None else own[targets.typed.own]
         total = total - likelihood.nonedge(own).sum(dtype=torch.float64)
-    return targets.norm / targets.n_nodes**2 * total
+    return targets.norm / targets.n_cells * total
+
+
+def _everywhere(
+    likelihood: Likelihood, factors: tuple[Tensor, Tensor | None], targets: Targets, engine: Engine
+) -> Tensor:
+    """The sum over all pairs that can be edges, those of a node with itself included."""
+
+    def summed(left: Tensor, right: Tensor | None) -> Tensor:
+        return _attached(likelihood.everywhere(left, right, engine), (left, right))
+
+    return summed(*factors) if targets.typed is None else targets.typed.total(factors, summed)
+
+
+def expected_edges(
+    likelihood: Likelihood,
+    factors: tuple[Tensor, Tensor | None],
+    space: PairSpace,
+    engine: Engine,
+) -> float:
+    """Sum the probabilities of all pairs that can be edges, each pair once.
+
+    Parameters
+    ----------
+    likelihood
+        What a score says about a pair.
+    factors
+        Two matrices whose inner products are the scores; see `Factors.joined`.
+    space
+        Which pairs can be edges.
+    engine
+        Computes the sum where it can.
+
+    Examples
+    --------
+    >>> from vgae.model.kernels import choose_engine
+    >>> from vgae.model.likelihoods import Bernoulli
+    >>> space = PairSpace(5, False, np.array([0, 0, 1, 1, 1]), np.array([[0, 1]]))
+    >>> expected_edges(Bernoulli(), (torch.zeros(5, 1), None), space, choose_engine("auto"))
+    3.0
+    """
+    typed = TypedPairs.of(space)
+    if typed is None:
+        return likelihood.expected_edges(*factors, engine, ordered=space.ordered)
+
+    def summed(left: Tensor, right: Tensor | None) -> Tensor:
+        found = likelihood.expected_between(left, left if right is None else right, engine)
+        return torch.tensor(found, dtype=torch.float64)
+
+    left, right = (
+        part.detach()[typed.own].double()
+        for part in (factors[0], factors[0] if factors[1] is None else factors[1])
+    )
+    own = likelihood.probability((left * right).sum(dim=1).numpy()).sum()
+    return float(typed.total(factors, summed) - own) / (1.0 if space.ordered else 2.0)
 
 
 def _check_possible(likelihood: Likelihood, at_edges: Tensor) -> None:
@@ -285,7 +367,7 @@ def sampled_reconstruction(
     targets
         The positive pairs, without self pairs, and the weights.
     drawn
-        Pairs drawn uniformly from all pairs i != j, shape (n_drawn, 2).
+        Pairs drawn uniformly from all pairs i != j that can be edges, shape (n_drawn, 2).
 
     Raises
     ------
@@ -303,7 +385,8 @@ def sampled_reconstruction(
     >>> round(loss.item(), 4)  # 6 log 2 / 9
     0.4621
     """
-    n_pairs = targets.n_nodes * (targets.n_nodes - 1)
+    n_own = targets.n_nodes if targets.typed is None else len(targets.typed.own)
+    n_pairs = targets.n_cells - n_own
     found = scores(torch.cat([drawn, targets.pairs()]))
     elsewhere, at_edges = found[: len(drawn)], found[len(drawn) :]
     everywhere = likelihood.nonedge(elsewhere).mean(dtype=torch.float64) * n_pairs
@@ -311,4 +394,4 @@ def sampled_reconstruction(
     directions = 1.0 if targets.ordered else 2.0
     edges = directions * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
     _check_possible(likelihood, edges)
-    return targets.norm / targets.n_nodes**2 * (everywhere + edges)
+    return targets.norm / targets.n_cells * (everywhere + edges)

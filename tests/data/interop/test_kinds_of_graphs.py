@@ -125,3 +125,20 @@ def test_what_cannot_say_its_sides_is_one_line() -> None:
     torch = library("torch")
     with pytest.raises(InputError, match="bipartite: the edge_index does not say"):
         as_graph(torch.tensor([[0, 1], [1, 2]]), bipartite=True)
+
+
+def test_types_of_a_hetero_data_keep_their_own_features() -> None:
+    torch = library("torch")
+    data = library("torch_geometric.data").HeteroData()
+    data["user"].x, data["item"].x = torch.ones(2, 3), 2 * torch.ones(3, 1)
+    data["user", "has", "item"].edge_index = torch.tensor([[0, 1, 1], [0, 0, 2]])
+    graph = as_graph(data)
+    assert graph.features is not None
+    rows = sparse.csr_array(graph.features).toarray()[graph.index(["user:0", "item:2"])].tolist()
+    assert sorted(rows[0]) == [0, 0, 1, 1, 1, 1]
+    assert sorted(rows[1]) == [0, 0, 0, 0, 1, 2]
+    del data["item"].x
+    data["item"].num_nodes = 3
+    graph = as_graph(data)
+    assert graph.features is not None
+    assert graph.features.shape == (5, 5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from graphs import random_graph
+from graphs import graph_of, random_graph
 from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
@@ -24,6 +24,8 @@ def by_definition(graph: Graph, settings: Als, seed: int, turns: int) -> Dense:
     """Scores of all pairs, each node solved exactly from its dense normal equations."""
     present = graph.adjacency.toarray() > 0
     weights = graph.adjacency.toarray() / graph.adjacency.data.mean(dtype=np.float64)
+    assert settings.confidence is not None
+    assert settings.regularization is not None
     extra, dim = settings.confidence * weights, settings.latent_dim
     assert dim is not None
     random = np.random.default_rng(stream_seed(seed, "als"))
@@ -85,6 +87,62 @@ def test_it_finds_communities() -> None:
     }
     assert (auc["als"] or 0) > 0.8
     assert (auc["als"] or 0) > (auc["degree"] or 1) + 0.2
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_bipartite_graph_is_a_matrix_of_users_and_items(weighted: bool) -> None:
+    graph = graph_of("bipartite", 0)
+    if weighted:
+        weights = np.random.default_rng(0).uniform(0.5, 2.0, graph.n_edges)
+        graph = graph.with_pairs(graph.edges, weights=weights)
+    settings = Als(latent_dim=3, iterations=2, regularization=2.0, confidence=10.0)
+    users, items = (np.flatnonzero(graph.node_types == side) for side in (0, 1))
+    matrix = graph.adjacency.toarray()[np.ix_(users, items)].astype(np.float64)
+    sure = 1.0 + 10.0 * matrix / matrix[matrix > 0].mean()
+    random = np.random.default_rng(stream_seed(4, "als"))
+    start = als.START * random.standard_normal((graph.n_nodes, 3), dtype=np.float32)
+    x, y = np.zeros((len(users), 3)), start[items].astype(np.float64)
+    for _ in range(2):
+        for own, other, extra in ((x, y, sure), (y, x, sure.T)):
+            present = extra > 1.0
+            for row in range(len(own)):
+                left = (other.T * extra[row]) @ other + 2.0 * np.eye(3)
+                own[row] = np.linalg.solve(left, other.T @ (extra[row] * present[row]))
+    scores = settings.fit(graph, seed=4)
+    np.testing.assert_allclose(scores.rows(users)[:, items], x @ y.T, atol=1e-3)
+
+
+def test_pairs_that_types_rule_out_do_not_count() -> None:
+    graph = graph_of("typed", 0)
+    settings = Als(latent_dim=3, iterations=1, regularization=2.0, confidence=10.0)
+    random = np.random.default_rng(stream_seed(0, "als"))
+    second = als.START * random.standard_normal((24, 3), dtype=np.float32).astype(np.float64)
+    first, present = np.zeros((24, 3)), graph.adjacency.toarray() > 0
+    possible = graph.pair_space.possible(np.arange(24))
+    assert possible is not None
+    for own, other in ((first, second), (second, first)):
+        for node in range(24):
+            sure = possible[node] + 10.0 * present[node]
+            left = (other.T * sure) @ other + 2.0 * np.eye(3)
+            own[node] = np.linalg.solve(left, other.T @ (sure * present[node]))
+    expected = first @ second.T + second @ first.T
+    np.testing.assert_allclose(settings.fit(graph).rows(np.arange(24)), expected, atol=1e-3)
+
+
+def test_the_package_implicit_finds_the_same_on_a_bipartite_graph() -> None:
+    module = pytest.importorskip("implicit.cpu.als")
+    graph = graph_of("bipartite", 0, n_nodes=60, n_rows=600)
+    users, items = (np.flatnonzero(graph.node_types == side) for side in (0, 1))
+    matrix = sparse.csr_matrix(graph.adjacency[users][:, items])
+    with threadpool_limits(1, "blas"):
+        theirs = module.AlternatingLeastSquares(
+            1, regularization=2.0, alpha=11.0, iterations=100, random_state=0, num_threads=1
+        )
+        theirs.fit(matrix, show_progress=False)
+    # With one dimension there is one best solution.
+    settings = Als(latent_dim=1, iterations=100, regularization=2.0, confidence=10.0)
+    ours = settings.fit(graph).rows(users)[:, items]
+    np.testing.assert_allclose(ours, theirs.user_factors @ theirs.item_factors.T, atol=1e-3)
 
 
 def test_the_package_implicit_is_no_better() -> None:

@@ -62,7 +62,7 @@ def test_sparse_rows_search_all_pairs_as_dense_ones_do() -> None:
     dense = PropagatedFeatures().fit(graph)
     thin = PropagatedFeatures().fit(graph.with_features(sparse.csr_array(COUNTS)))
     for name, arguments in (("top", (20,)), ("partners", (np.array([3, 7]), 4))):
-        first, second = (getattr(one, name)(*arguments, graph.adjacency) for one in (dense, thin))
+        first, second = (getattr(one, name)(*arguments, graph) for one in (dense, thin))
         np.testing.assert_allclose(first[1], second[1], atol=1e-6)
 
 

@@ -71,7 +71,8 @@ def as_graph(
           `edge_weight` or a single column of `edge_attr` (weights), and `node_ids`, as `to_pyg`
           writes them. An undirected edge may stand once or in both directions, as in a matrix.
         - PyTorch Geometric `HeteroData` with two types of nodes and edges between them: a bipartite
-          graph.
+          graph. Where the types have different numbers of features, each keeps its own columns; see
+          `Graph.with_features`.
         - DGL graph with one kind of nodes and edges: `ndata["feat"]` and `ndata["label"]`,
           `edata["weight"]` or `edata["w"]`.
         - torch tensor: an edge_index, shape (2, n_edges), or a square sparse adjacency.
@@ -415,28 +416,26 @@ def _from_pyg_hetero(data: Any, kind: Kind) -> Graph:
         pairs, first = np.unique(pairs, axis=0, return_index=True)
         values = values[first]
     ids = [data[name].get("node_ids") for name in names]
-    features = [data[name].get("x") for name in names]
-    widths = {None if part is None else part.shape[1] for part in features}
-    if len(widths) > 1:
-        logger.warning("HeteroData: the two types have different features, which are not used")
-    joined = None
-    if len(widths) == 1 and None not in widths:
-        parts = [matrix(part) for part in features]
+    given = {name: data[name].get("x") for name in names}
+    features = {name: matrix(part) for name, part in given.items() if part is not None}
+    joined: Any = features
+    if len(features) == 2 and len({part.shape[1] for part in features.values()}) == 1:
+        parts = list(features.values())
         joined = sparse.vstack(parts) if any(map(sparse.issparse, parts)) else np.vstack(parts)
     own = [
         [f"{name}:{place}" for place in range(size)] if given is None else list(_plain(given))
         for name, size, given in zip(names, sizes, ids, strict=True)
     ]
-    return Graph.from_edges(
+    graph = Graph.from_edges(
         pairs,
         n_nodes=sum(sizes),
         weights=None if (values == 1).all() else values,
         ids=[*own[0], *own[1]],
-        features=joined,
         kind="bipartite",
         node_types=np.repeat([0, 1], sizes),
         type_names=names,
     )
+    return graph.with_features(joined) if features else graph
 
 
 def _plain(ids: Any) -> Any:

@@ -8,7 +8,7 @@ loads splits.
 
 from vgae.data.split.arc_tasks import ARC_TASKS, ArcTask, arc_task_pairs
 from vgae.data.split.archive import load_split, load_split_edges, save_split
-from vgae.data.split.drawing import other_negatives, split_edges
+from vgae.data.split.drawing import between_types, other_negatives, split_edges
 from vgae.data.split.given import POSITIVE, GivenPairs, held_out_parts
 from vgae.data.split.held_out import HeldOut
 from vgae.data.split.negatives import (
@@ -38,6 +38,7 @@ __all__ = [
     "SplitSettings",
     "TrainingView",
     "arc_task_pairs",
+    "between_types",
     "count_non_edges",
     "held_out_parts",
     "labelled_nodes",

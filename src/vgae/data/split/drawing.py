@@ -9,13 +9,13 @@ import numpy as np
 from vgae.data.adjacency import count
 from vgae.data.graph import Graph
 from vgae.data.split.held_out import HeldOut
-from vgae.data.split.negatives import DRAWN, Pairs, sample_non_edges
+from vgae.data.split.negatives import DRAWN, Pairs, count_non_edges, sample_non_edges
 from vgae.data.split.settings import PAPER_SPLIT, Negatives, Order, Protocol, SplitSettings
 from vgae.data.split.values import Split
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 
-__all__ = ["other_negatives", "split_edges"]
+__all__ = ["between_types", "other_negatives", "split_edges"]
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +151,79 @@ def _say_what_is_special(split: Split) -> None:
                 "split: the training arcs hold the reverse of %s",
                 count(split.n_reversed[name], f"{name} arc"),
             )
+
+
+def between_types(split: Split, types: str) -> Split | None:
+    """The part of a split that concerns two types of nodes.
+
+    Its edges are those between these types, and only pairs between them can be edges. Negatives are
+    drawn between these types, one per held-out edge, from a stream of the split's seed:
+    degree-corrected where those of the split are, otherwise uniform. Given negatives are those that
+    were given between these types.
+
+    Parameters
+    ----------
+    split
+        A split of a graph with types of nodes.
+    types
+        One of `Graph.type_pair_names`.
+
+    Returns
+    -------
+    None where no such edge was held out for testing, none is left to learn from, or there are no
+    negatives.
+
+    Raises
+    ------
+    InputError
+        No edge of the graph joins such types.
+
+    Examples
+    --------
+    >>> pairs = [(i, 20 + i * i % 7) for i in range(20)] + [(20 + i, 27) for i in range(7)]
+    >>> types = ["user"] * 20 + ["item"] * 7 + ["shop"]
+    >>> split = split_edges(Graph.from_edges(pairs, node_types=types), seed=0, test=0.3)
+    >>> between_types(split, "item-user").graph.n_edges
+    20
+    """
+    graph, train = split.graph.between(types), split.train.between(types)
+    parts = (split.validation, split.test)
+    if not train.n_edges or not (graph.places(split.test.positives) >= 0).any():
+        return None
+    negatives = split.settings.negatives
+    if negatives == "given":
+        held = [_given_between(graph, part) for part in parts]
+    else:
+        negatives = "degree" if negatives == "degree" else "uniform"
+        edges = [part.positives[graph.places(part.positives) >= 0] for part in parts]
+        n_wanted = sum(map(len, edges))
+        if n_wanted > count_non_edges(graph, with_degree=negatives == "degree"):
+            return None
+        random = np.random.default_rng(stream_seed(split.seed, f"negatives between {types}"))
+        drawn = sample_non_edges(graph, n_wanted, random, kind=negatives, advice="")
+        cut = len(edges[0])
+        held = [HeldOut(edges[0], drawn[:cut]), HeldOut(edges[1], drawn[cut:])]
+    if any(part and not len(part.negatives) for part in held):
+        return None
+    validation, test = held
+    settings = SplitSettings.of_sizes(
+        graph.n_edges,
+        validation=len(validation.positives),
+        test=len(test.positives),
+        protocol=split.settings.protocol,
+        negatives=negatives,
+    )
+    return Split(graph, train, validation, test, settings, seed=split.seed)
+
+
+def _given_between(graph: Graph, held: HeldOut) -> HeldOut:
+    """The held-out edges of a graph, with those of their negatives that can be edges of it."""
+    kept, fit = graph.places(held.positives) >= 0, graph.pair_space.allows(held.negatives)
+    groups = None
+    if held.groups is not None:
+        fit &= kept[held.groups]
+        groups = (np.cumsum(kept) - 1)[held.groups[fit]]
+    return HeldOut(held.positives[kept], held.negatives[fit], groups)
 
 
 def other_negatives(split: Split, kind: Negatives) -> Pairs:

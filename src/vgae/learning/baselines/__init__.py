@@ -22,6 +22,7 @@ from vgae.learning.baselines.heuristics import (
     PreferentialAttachment,
     ResourceAllocation,
 )
+from vgae.learning.baselines.neighbors import ItemKnn
 from vgae.learning.baselines.popularity import Popularity
 from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjection
 from vgae.learning.baselines.sdne import Sdne
@@ -48,6 +49,7 @@ _KINDS: tuple[type[Baseline], ...] = (
     DirectedResourceAllocation,
     PreferentialAttachment,
     Popularity,
+    ItemKnn,
     Katz,
     PersonalizedPageRank,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,10 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import FloatCSR, Graph
+from vgae.data.pair_space import PairSpace
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines.factorization import Factorization
-from vgae.learning.scores import FactorScores, Scores
+from vgae.learning.scores import FactorScores, Scores, VectorScores
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.threads import run_items
@@ -43,19 +44,25 @@ class Als(Factorization):
     a few steps of conjugate gradients (Takács, Pilászy & Tikk 2011). The score of a pair is
     x_i . y_j + x_j . y_i. Time and memory grow with nodes and edges.
 
+    Where types rule pairs out, the sum is over the pairs that can be edges. In a bipartite graph
+    that is the matrix of users and items: users have x and items have y alone, the score is
+    x_i . y_j, and this is the model of the paper.
+
     The loops are our own: the same bits on any number of threads. The package `implicit` solves the
     same problem, and a test compares the losses reached where it is installed.
 
     Attributes
     ----------
     latent_dim
-        Dimensions of each of the two vectors; the embedding is x followed by y. Capped at
+        Dimensions of each vector; the embedding is x followed by y, or the one of them that a node
+        of a bipartite graph has. Capped at
         n_nodes - 1. By default one per 20 nodes, at least 2 and at most 64. What is capped or
         chosen is logged.
     regularization
-        Weight of the squared lengths.
+        Weight of the squared lengths; by default 300, and 30 for a bipartite graph.
     confidence
-        How much more an edge of mean weight counts than a pair without an edge.
+        How much more an edge of mean weight counts than a pair without an edge; by default 300,
+        and 3 for a bipartite graph.
     iterations
         How often both kinds of vectors are solved.
 
@@ -69,9 +76,15 @@ class Als(Factorization):
     name: ClassVar[str] = "als"
     most_dimensions: ClassVar[int] = 64
 
-    regularization: float = Field(default=300.0, ge=1e-6, le=1e6)
-    confidence: float = Field(default=300.0, ge=1e-3, le=1e6)
+    regularization: float | None = Field(default=None, ge=1e-6, le=1e6)
+    confidence: float | None = Field(default=None, ge=1e-3, le=1e6)
     iterations: int = Field(default=15, ge=1, le=10_000)
+
+    def on(self, graph: Graph) -> Self:
+        """The settings with those filled in that depend on the graph; see `Baseline.on`."""
+        chosen = dict(zip(("regularization", "confidence"), _defaults(graph), strict=True))
+        missing = {name: value for name, value in chosen.items() if getattr(self, name) is None}
+        return super().on(graph).model_copy(update=missing)
 
     def _fit(self, training: Graph, messages: Graph, seed: int) -> Scores:  # noqa: ARG002
         adjacency = training.adjacency
@@ -80,10 +93,18 @@ class Als(Factorization):
         random = np.random.default_rng(stream_seed(seed, "als"))
         shape: Any = (training.n_nodes, self.latent_dim)
         second = np.float32(START) * random.standard_normal(shape, dtype=np.float32)
+        groups = _groups(training.pair_space)
+        if training.kind == "bipartite":
+            # The users' x and the items' y, in one matrix: neither reads its own side.
+            for _ in range(self.iterations):
+                for rows, partners in groups:
+                    self._solve(second, second, adjacency, confidence, rows, partners)
+            return VectorScores(second)
         first = np.zeros_like(second)
         for _ in range(self.iterations):
-            self._solve(first, second, adjacency, confidence)
-            self._solve(second, first, adjacency, confidence)
+            for own, other in ((first, second), (second, first)):
+                for rows, partners in groups:
+                    self._solve(own, other, adjacency, confidence, rows, partners)
         return FactorScores(np.hstack([first, second]), np.hstack([second, first]))
 
     def _solve(
@@ -92,19 +113,42 @@ class Als(Factorization):
         other: NDArray[np.float32],
         adjacency: FloatCSR,
         confidence: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        partners: NDArray[np.int64] | slice,
     ) -> None:
-        """Improve the vectors of one kind in place, those of the other kind being fixed."""
-        n_nodes, dim = own.shape
+        """Improve one kind of vectors of some nodes in place, those of their partners fixed."""
+        dim = own.shape[1]
         with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
-            squares = other.T @ other
+            squares = other[partners].T @ other[partners]
         squares[np.diag_indices(dim)] += np.float32(self.regularization)
-        numbers = (STEPS + 1) * dim * (n_nodes * dim + 2 * adjacency.nnz)
+        numbers = (STEPS + 1) * dim * (len(rows) * dim + 2 * adjacency.nnz)
         run_items(
             _solve_rows,
-            n_nodes,
-            *(adjacency.indptr, adjacency.indices, confidence, squares, other, own),
+            len(rows),
+            *(rows, adjacency.indptr, adjacency.indices, confidence, squares, other, own),
             work=numbers * WORK_OF_A_NUMBER,
         )
+
+
+def _defaults(graph: Graph) -> tuple[float, float]:
+    """Regularization and confidence, as chosen on validation pairs of both kinds of graphs.
+
+    On a bipartite graph the pairs that can never be an edge, of two users or two items, do not hold
+    vectors back: with 300 and 300, NDCG@10 is half of what it is with 30 and 3.
+    """
+    return (30.0, 3.0) if graph.kind == "bipartite" else (300.0, 300.0)
+
+
+def _groups(
+    space: PairSpace,
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64] | slice]]:
+    """Nodes that have the same possible partners, and these; all nodes where types play no part."""
+    if space.node_types is None:
+        return [(np.arange(space.n_nodes), slice(None))]
+    return [
+        (np.flatnonzero(space.node_types == kind), np.flatnonzero(joined[space.node_types]))
+        for kind, joined in enumerate(space.type_table)
+    ]
 
 
 # ------------------------------------------------------------------------ compiled
@@ -134,6 +178,7 @@ def _multiply(
 def _solve_rows(
     turn: Any,
     size: Any,
+    rows: Any,
     starts: Any,
     columns: Any,
     confidence: Any,
@@ -145,7 +190,8 @@ def _solve_rows(
     dim = own.shape[1]
     rest, direction = np.empty(dim, np.float32), np.empty(dim, np.float32)
     product = np.empty(dim, np.float32)
-    for row in items(turn, size, len(starts) - 1):
+    for place in items(turn, size, len(rows)):
+        row = rows[place]
         neighbors = columns[starts[row] : starts[row + 1]]
         sure = confidence[starts[row] : starts[row + 1]]
         x = own[row]
@@ -155,8 +201,8 @@ def _solve_rows(
         _multiply(squares, other, neighbors, sure, x, product)
         for column in range(dim):
             rest[column] = -product[column]
-        for place in range(len(neighbors)):
-            y, factor = other[neighbors[place]], np.float32(1.0) + sure[place]
+        for near in range(len(neighbors)):
+            y, factor = other[neighbors[near]], np.float32(1.0) + sure[near]
             for column in range(dim):
                 rest[column] += factor * y[column]
         direction[:] = rest
