@@ -2,10 +2,13 @@
 
     VGAE_DATA=... python benchmarks/strong.py [--graphs cora,citeseer,...] [--runs 10] [--first 100]
 
-Protocol T, 85/5/10, splits of seeds 100 to 109. A graph with the ending -links is used without its
-features. Prints a Markdown table per graph: mean and standard error in percent, and the seconds of
-a fit. MRR is that of the test edges among the negatives of the split; mrr_open ranks each end of a
-test edge among all nodes that are not known partners of the other.
+Protocol T, 85/5/10 if not said, splits of seeds 100 to 109. A graph with the ending -links is used
+without its features. Prints a Markdown table per graph: mean and standard error in percent, and the
+seconds of a fit. MRR is that of the test edges among the negatives of the split; mrr_open ranks
+each end of a test edge among all nodes that are not known partners of the other. auc_within is the
+AUC of the test pairs, with and without an edge, whose nodes are in one component of the training
+graph, and auc_across that of the others: these join two components, or concern a node without
+links.
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ from vgae.data.graph import Graph
 from vgae.data.split import Split, split_edges
 from vgae.learning.baselines import baseline
 from vgae.learning.judge import link_scores
+from vgae.learning.metrics import link_metrics
 from vgae.learning.scores import Scores
-from vgae.people.estimators import make_model
 
 METRICS = ("auc", "average_precision", "hits@100", "auc_degree", "ece")
 RIVALS = (
@@ -92,12 +95,26 @@ def mrr_open(split: Split, scores: Scores, *, most: int = 1000) -> float:
     return float(np.mean(1.0 / np.array(ranks)))
 
 
+def auc_of_components(split: Split, scores: Scores) -> dict[str, float | None]:
+    """AUC of the test pairs within components of the training graph, and of those across."""
+    component = sparse.csgraph.connected_components(split.train.adjacency, directed=False)[1]
+    pairs = (split.test.positives, split.test.negatives)
+    within = [component[part[:, 0]] == component[part[:, 1]] for part in pairs]
+    found: dict[str, float | None] = {}
+    for name, sides in (("auc_within", within), ("auc_across", [~one for one in within])):
+        chosen = [part[side] for part, side in zip(pairs, sides, strict=True)]
+        found[name] = None
+        if all(len(part) for part in chosen):
+            found[name] = link_metrics(*(scores.pairs(part) for part in chosen))["auc"]
+    return found
+
+
 def methods_of(graph: Graph, chosen: list[str]) -> dict[str, Any]:
     """From a split to scores, by name."""
 
     def strong(split: Split, seed: int) -> Scores:
-        scores: Scores = make_model("gae", preset="strong", seed=seed).fit(split.training).scores()
-        return scores
+        model = vgae.GAE.from_preset("strong", seed=seed).fit(split.training)
+        return model.fitted_.scores
 
     rivals = [name for name in RIVALS if graph.features is not None or name != RIVALS[-1]]
     found: dict[str, Any] = {"strong": strong}
@@ -122,20 +139,30 @@ def main() -> None:
     parser.add_argument("--methods", default="")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--first", type=int, default=100)
+    parser.add_argument("--validation", type=float, default=0.05)
+    parser.add_argument("--test", type=float, default=0.1)
+    parser.add_argument("--protocol", choices=("T", "TV"), default="T")
     options = parser.parse_args()
     for name in options.graphs.split(","):
         graph = graph_of(name)
         runs = 1 if name in ONE_SPLIT else options.runs
         rows: dict[str, list[dict[str, float | None]]] = {}
         for seed in range(options.first, options.first + runs):
-            split = split_edges(graph, seed=seed)
+            split = split_edges(
+                graph,
+                seed=seed,
+                validation=options.validation,
+                test=options.test,
+                protocol=options.protocol,
+            )
             for label, method in methods_of(
                 graph, list(filter(None, options.methods.split(",")))
             ).items():
                 started = time.perf_counter()
                 scores = method(split, seed)
                 seconds = time.perf_counter() - started
-                row = link_scores(split, scores, METRICS) | {"mrr_open": mrr_open(split, scores)}
+                row = link_scores(split, scores, METRICS) | auc_of_components(split, scores)
+                row["mrr_open"] = mrr_open(split, scores)
                 rows.setdefault(label, []).append(row | {"seconds": seconds / 100})
                 shown = " ".join(
                     f"{key} {100 * value:.2f}"
@@ -144,7 +171,7 @@ def main() -> None:
                 )
                 print(f"# {name} {seed} {label}: {shown}", flush=True)
         print(f"\n{name}: {graph}, {runs} splits\n")
-        columns = [*METRICS, "mrr_open", "seconds"]
+        columns = [*METRICS, "auc_within", "auc_across", "mrr_open", "seconds"]
         print(f"| method | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
         for label, found in rows.items():
             print(
