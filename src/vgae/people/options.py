@@ -159,7 +159,8 @@ MetricsOption = Annotated[
         "(among all pairs, at their true prevalence), auc_degree and average_precision_degree "
         "(degree-corrected negatives; or _uniform, _two-hop), auc_by_node, mrr_open and "
         "hits_open@K (among all open partners of each end), recall@K, ndcg@K and mrr_by_user "
-        "(means over the users of a bipartite graph), separated by commas; "
+        "(means over the users of a bipartite graph), separated by commas; any of them between two "
+        "types of nodes, as in auc[user-item]; "
         "default: all, those among all pairs on up to 50,000 nodes.",
         autocompletion=list_of(*METRICS),
     ),
