@@ -97,7 +97,7 @@ MISTAKES: dict[str, Callable[[], Any]] = {
     "a large id": lambda: vgae.as_graph([(2**70, 1)]),
     "ids that cannot be written": lambda: vgae.as_graph([("\ud800", "b")]),
     "a mixed column": lambda: vgae.as_graph(pd.DataFrame({"a": [1, "x"], "b": [2, 3]})),
-    "a matrix that is not square": lambda: vgae.as_graph(sparse.csr_array((2, 3))),
+    "a matrix that is not square": lambda: vgae.Graph.from_scipy(sparse.csr_array((2, 3))),
     "weights of text": lambda: vgae.Graph.from_edges([(0, 1)], weights=["much"]),
     "rows of three": lambda: vgae.Graph.from_edges([(0, 1), (1, 2, 3)]),
     "a wrong setting": lambda: vgae.VGAE(steps=-1),

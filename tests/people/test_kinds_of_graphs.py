@@ -22,7 +22,7 @@ COMMANDS = (
     "predict",
     "embed",
 )
-MODELS_TAKE = ("bipartite", "typed")
+MODELS_TAKE = ("bipartite", "typed", "directed", "typed and directed")
 """Kinds that models take as they are; the others are refused in one line."""
 
 

@@ -524,6 +524,7 @@ def print_tuning(found: Tuning, *, json: bool) -> None:
     >>> trial = Trial(1, "complete", {"steps": 50}, 0.9, 1.0)
     >>> print_tuning(Tuning("gae", "auc", 1, 0, {}, (trial,)), json=False)
     about = "auc 90.0 on the validation pairs of 1 split: trial 1 of 1 (model gae, seed 0)"
+    model = "gae"
     <BLANKLINE>
     [settings]
     stop_metric = "auc"
