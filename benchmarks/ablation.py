@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from strong import graph_of
+from strong import cell, graph_of
 
 from vgae.data.split import Split, split_edges
 from vgae.learning.combiner import CombinedScores, fit_combiner
@@ -60,12 +59,6 @@ def variants(split: Split, seed: int) -> Iterator[tuple[str, Scores]]:
         yield words, CombinedScores(evidence, combiner, scores.vectors)
 
 
-def cell(values: NDArray[np.float64], *, sign: bool) -> str:
-    """Mean and standard error in percent."""
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return f"{100 * values.mean():{'+' if sign else ''}.2f} ± {100 * error:.2f}"
-
-
 def main() -> None:
     """Print a table per graph."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -86,9 +79,9 @@ def main() -> None:
         print(f"\n{name}: {graph}, {options.runs} splits\n")
         print(f"| without | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}")
         whole = np.array(found.pop("strong"))
-        print(f"| - | {' | '.join(cell(column, sign=False) for column in whole.T)} |")
+        print(f"| - | {' | '.join(cell(column) for column in whole.T)} |")
         for label, rows in found.items():
-            cells = [cell(column, sign=True) for column in (np.array(rows) - whole).T]
+            cells = [cell(column, sign="+") for column in (np.array(rows) - whole).T]
             print(f"| {label} | {' | '.join(cells)} |")
         print(flush=True)
 

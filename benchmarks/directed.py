@@ -16,12 +16,12 @@ import time
 
 from strong import cell, graph_of
 
+import vgae
 from vgae.data.graph import Graph
 from vgae.data.split import Split, split_edges
 from vgae.learning.baselines import baseline
 from vgae.learning.judge import link_scores
 from vgae.learning.scores import Scores
-from vgae.people.estimators import make_model
 
 METRICS = {
     "general": ("auc", "average_precision", "hits@100", "mrr"),
@@ -42,8 +42,7 @@ def fitted(name: str, split: Split, seed: int) -> Scores:
     """Scores of a method by name, of what it may see of the split."""
     if name not in ("strong", "digae"):
         return baseline(name).fit(split.training, seed=seed)
-    scores: Scores = make_model("gae", preset=name, seed=seed).fit(split.training).scores()
-    return scores
+    return vgae.GAE.from_preset(name, seed=seed).fit(split.training).fitted_.scores
 
 
 def table(graph: Graph, rows: dict[str, list[dict[str, float | None]]], task: str) -> str:

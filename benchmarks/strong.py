@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -123,13 +124,13 @@ def methods_of(graph: Graph, chosen: list[str]) -> dict[str, Any]:
     return {name: method for name, method in found.items() if not chosen or name in chosen}
 
 
-def cell(values: list[float | None]) -> str:
-    """Mean and standard error in percent."""
+def cell(values: Iterable[float | None], *, sign: str = "") -> str:
+    """Mean and standard error in percent; `sign` is "+" for differences."""
     found: NDArray[np.float64] = 100 * np.array([v for v in values if v is not None])
     if not len(found):
         return "-"
     error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else 0.0
-    return f"{found.mean():.2f} ± {error:.2f}"
+    return f"{found.mean():{sign}.2f} ± {error:.2f}"
 
 
 def main() -> None:

@@ -48,6 +48,8 @@ class PairSpace:
     ((2, 2), [[False, True], [True, False]])
     >>> space.n_within(np.array([1, 0, 1, 0, 0], bool), np.array([1, 0, 1, 0, 0], bool))
     1
+    >>> [nodes.tolist() for nodes in space.members]
+    [[0, 1], [2, 3, 4]]
     >>> PairSpace(5, True).n_pairs, PairSpace(5, True).possible(np.array([0]))
     (20, None)
     """
@@ -76,8 +78,8 @@ class PairSpace:
         return table if self.ordered else table | table.T
 
     @cached_property
-    def _members(self) -> list[NDArray[np.int64]]:
-        """The nodes of each type."""
+    def members(self) -> list[NDArray[np.int64]]:
+        """The nodes of each type, ascending; one list of all nodes without types."""
         if self.node_types is None:
             return [np.arange(self.n_nodes)]
         return [np.flatnonzero(self.node_types == kind) for kind in range(len(self.type_table))]
@@ -88,7 +90,7 @@ class PairSpace:
         found = []
         for first, second in np.argwhere(self.type_table).tolist():
             if self.ordered or first <= second:
-                sizes = len(self._members[first]), len(self._members[second])
+                sizes = len(self.members[first]), len(self.members[second])
                 number = sizes[0] * (sizes[1] - (first == second))
                 if first == second and not self.ordered:
                     number //= 2
@@ -110,7 +112,7 @@ class PairSpace:
         """
         total = 0
         for first, second, _ in self._rectangles:
-            left, right = self._members[first], self._members[second]
+            left, right = self.members[first], self.members[second]
             n_left, n_right = int(sources[left].sum()), int(targets[right].sum())
             if first != second:
                 total += n_left * n_right
@@ -163,7 +165,7 @@ class PairSpace:
         """
         if self.node_types is None:
             return np.full(len(nodes), self.n_nodes - 1)
-        sizes = np.array([len(members) for members in self._members])
+        sizes = np.array([len(members) for members in self.members])
         own = self.node_types[nodes]
         found: NDArray[np.int64] = self.type_table[own] @ sizes - self.type_table[own, own]
         return found
@@ -184,7 +186,7 @@ class PairSpace:
         choice = random.choice(len(numbers), size=n_wanted, p=numbers / numbers.sum())
         for place, (first, second, _) in enumerate(self._rectangles):
             own = np.flatnonzero(choice == place)
-            left, right = self._members[first], self._members[second]
+            left, right = self.members[first], self.members[second]
             if first == second:
                 drawn[own] = left[_apart(len(left), own.size, random)]
             elif own.size:
@@ -196,7 +198,7 @@ class PairSpace:
         """Codes of all pairs, ascending; for graphs that are small or dense."""
         found = [np.empty(0, np.int64)]
         for first, second, _ in self._rectangles:
-            left, right = self._members[first], self._members[second]
+            left, right = self.members[first], self.members[second]
             if first == second and not self.ordered:
                 pairs = left[np.stack(np.triu_indices(len(left), k=1), axis=1)]
             else:

@@ -140,19 +140,20 @@ def fit_combiner(
     """
     from sklearn.linear_model import LogisticRegression  # takes a second to load
 
-    weights = None
+    sample_weight = None
     if reverse is not None and len(reverse):
-        shares = np.repeat([1.0 - REVERSE_SHARE, REVERSE_SHARE], [len(others), len(reverse)])
-        sizes = np.repeat([len(others), len(reverse)], [len(others), len(reverse)])
+        sizes = [len(others), len(reverse)]
+        shares = np.array([1.0 - REVERSE_SHARE, REVERSE_SHARE])
+        of_others = np.repeat(sum(sizes) * shares / sizes, sizes)
+        sample_weight = np.concatenate([np.ones(len(edges)), of_others])
         others = np.concatenate([others, reverse])
-        weights = np.concatenate([np.ones(len(edges)), len(others) * shares / sizes])
     table = np.concatenate([edges, others])
     labels = np.repeat([1, 0], [len(edges), len(others)])
     means, deviations = table.mean(axis=0), table.std(axis=0)
     scale = np.where(deviations > 0, deviations, 1.0)
     model = LogisticRegression(
         C=REGULARISATION, class_weight="balanced", max_iter=MOST_ITERATIONS
-    ).fit((table - means) / scale, labels, sample_weight=weights)
+    ).fit((table - means) / scale, labels, sample_weight=sample_weight)
     weights = model.coef_[0] / scale
     return Combiner(
         columns=[column.name for column in columns],

@@ -47,12 +47,11 @@ MOST_FEATURES = 2e7
 """Numbers of a propagated feature matrix beyond which it is no evidence."""
 DENSE = 0.2
 """Share of numbers that are not zero from which on a sparse matrix is slower than a dense one."""
-LEAST_WALK = 1e-9
+LEAST_WALK, LEAST_PRODUCT = 1e-9, 1e-4
+"""Where walks and factorised products count as zero, before their logarithm."""
 COARSE = 16
 """Dimensions of the second factorisation of a bipartite graph. Which of the two ranks items better
 differs between users."""
-LEAST_PRODUCT = 1e-4
-"""Where walks and factorised products count as zero, before their logarithm."""
 PATH_SCALE = 10.0
 """Paths count log(1 + 10 x): their sums are far below one."""
 
@@ -330,6 +329,11 @@ def _feature_terms(messages: Graph, features: Features) -> Iterator[Term]:
         )
 
 
+def _log_from(least: float) -> Callable[[Values, Ends], Values]:
+    """The logarithm of scores; zero for those up to the least that counts."""
+    return lambda scores, _: np.log(np.maximum(scores, least) / least)
+
+
 def _scaled(factor: NDArray[np.float64]) -> Callable[[Values, Ends], Values]:
     return lambda scores, ends: scores * (factor[ends[0]] * factor[ends[1]])
 
@@ -337,10 +341,6 @@ def _scaled(factor: NDArray[np.float64]) -> Callable[[Values, Ends], Values]:
 def _walk_term(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> Term:
     """Logarithms of walks, as they are and relative to the degrees; zero where there are none."""
     inverse = 1.0 / np.sqrt(np.maximum(degrees, 1.0))
-
-    def log_of(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
-        found: Values = np.log(np.maximum(scores, LEAST_WALK) / LEAST_WALK)
-        return found
 
     def relative(scores: Values, ends: Ends) -> Values:
         share = np.maximum(scores * (inverse[ends[0]] * inverse[ends[1]]), LEAST_WALK / 100.0)
@@ -350,7 +350,7 @@ def _walk_term(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> Term:
     return Term(
         WalkScores(adjacency),
         (
-            Column("random walks", "walks", log_of),
+            Column("random walks", "walks", _log_from(LEAST_WALK)),
             Column("random walks relative to degrees", "walks", relative),
         ),
     )
@@ -406,16 +406,12 @@ def _at(place: int) -> ByNode:
 
 def _factor_term(messages: Graph, seed: int) -> Term:
     """Products of factors that alternating least squares finds, and their logarithms."""
-
-    def log_of(scores: Values, ends: Ends) -> Values:  # noqa: ARG001
-        found: Values = np.log(np.maximum(scores, LEAST_PRODUCT) / LEAST_PRODUCT)
-        return found
-
+    logarithm = _log_from(LEAST_PRODUCT)
     return Term(
         Als(latent_dim=Als.default_dim(messages.n_nodes)).fit(messages, seed=seed),
         (
             Column("factorised adjacency", "factorisation", _itself),
-            Column("logarithm of the factorised adjacency", "factorisation", log_of),
+            Column("logarithm of the factorised adjacency", "factorisation", logarithm),
         ),
     )
 

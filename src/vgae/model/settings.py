@@ -258,7 +258,7 @@ class ModelSettings(Settings):
             return self
         layers = self.layers or (2 if self.has_inputs(n_features) else 4)
         width = (self.latent_dim - N_DEGREE_CLASSES) // (layers + 1)
-        most = max(1, MOST_NUMBERS // (n_nodes * (layers + 1)))
+        most = _most_width(n_nodes, layers + 1)
         if width <= most and layers == self.layers_used:
             return self
         latent_dim = (layers + 1) * max(1, min(width, most)) + N_DEGREE_CLASSES
@@ -269,8 +269,7 @@ class ModelSettings(Settings):
         encoder, decoder = ARC_PARTS[self.encoder, self.decoder]
         changes: dict[str, object] = {"encoder": encoder, "decoder": decoder}
         if self.encoder == "multi-hop":
-            most = max(1, MOST_NUMBERS // (n_nodes * self.n_hops))
-            width = max(1, min(self.hop_width, most) // 2)
+            width = max(1, min(self.hop_width, _most_width(n_nodes, self.n_hops)) // 2)
             changes["latent_dim"] = 2 * (self.n_hops * width + N_DEGREE_CLASSES)
         return ModelSettings.parse(self.model_dump() | changes)
 
@@ -342,3 +341,8 @@ class ModelSettings(Settings):
                 f"use {others}, or sample pairs (--pairs sampled)"
             )
         return self
+
+
+def _most_width(n_nodes: int, n_hops: int) -> int:
+    """The largest width of a hop with which the embedding has no more than `MOST_NUMBERS`."""
+    return max(1, MOST_NUMBERS // (n_nodes * n_hops))

@@ -59,11 +59,8 @@ class TypedPairs:
         """The pairs of a graph; None where types rule none out, so that every pair counts."""
         if space.node_types is None or space.type_table.all():
             return None
-        table = space.type_table
-        members = [
-            torch.from_numpy(np.flatnonzero(space.node_types == kind)) for kind in range(len(table))
-        ]
-        rectangles = [(first, second) for first, second in np.argwhere(table).tolist()]
+        members = [torch.from_numpy(nodes) for nodes in space.members]
+        rectangles = [(first, second) for first, second in np.argwhere(space.type_table).tolist()]
         return cls(members, rectangles, space.ordered)
 
     def to(self, device: torch.device) -> TypedPairs:

@@ -147,8 +147,8 @@ def _groups(
     if space.node_types is None:
         return [(np.arange(space.n_nodes), slice(None))]
     return [
-        (np.flatnonzero(space.node_types == kind), np.flatnonzero(joined[space.node_types]))
-        for kind, joined in enumerate(space.type_table)
+        (nodes, np.flatnonzero(joined[space.node_types]))
+        for nodes, joined in zip(space.members, space.type_table, strict=True)
     ]
 
 
