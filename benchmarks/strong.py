@@ -62,16 +62,13 @@ def graph_of(name: str, *, directed: bool = False) -> Graph:
                 np.arange(len(found["adj_indptr"]) - 1), np.diff(found["adj_indptr"])
             )
             pairs = np.stack([sources, found["adj_indices"]], axis=1)
-            attributes = sparse.csr_array(
-                (
-                    found["attr_data"].astype(np.float32),
-                    found["attr_indices"],
-                    found["attr_indptr"],
-                ),
-                shape=tuple(found["attr_shape"]),
-            )
+            parts = [found[f"attr_{part}"] for part in ("data", "indices", "indptr")]
+            features = None
+            if not name.endswith("-links"):
+                parts[0] = parts[0].astype(np.float32)
+                features = sparse.csr_array(tuple(parts), shape=tuple(found["attr_shape"]))
             n_nodes = int(found["adj_shape"][0])
-            return Graph.from_edges(pairs, n_nodes=n_nodes, features=attributes, directed=directed)
+            return Graph.from_edges(pairs, n_nodes=n_nodes, features=features, directed=directed)
     graph = vgae.load_dataset(plain)
     if name.endswith("-links"):
         graph = Graph.from_edges(graph.edges, n_nodes=graph.n_nodes)
