@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         to_pyg,
         to_scipy,
     )
-    from vgae.data.io import read_graph, write_graph
+    from vgae.data.io import import_graph, read_graph, write_graph
     from vgae.data.split import Split, load_split, save_split, split_edges
     from vgae.ground.errors import InputError, NotFittedError, VgaeError
     from vgae.people.api import (
@@ -69,7 +69,7 @@ _HOME = {
         "to_pyg",
         "to_scipy",
     ),
-    "vgae.data.io": ("read_graph", "write_graph"),
+    "vgae.data.io": ("import_graph", "read_graph", "write_graph"),
     "vgae.people.pipeline": ("NodeVectors",),
     "vgae.people.tuning": ("tune",),
     "vgae.data.split": ("Split", "load_split", "save_split", "split_edges"),
@@ -93,6 +93,7 @@ __all__ = [
     "as_split",
     "evaluate",
     "from_networkx",
+    "import_graph",
     "load",
     "load_dataset",
     "load_split",

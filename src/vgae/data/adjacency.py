@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
@@ -20,8 +21,12 @@ __all__ = [
     "checked_csr",
     "checked_weights",
     "count",
+    "directed_codes",
     "index_pairs",
+    "index_width",
+    "mapped_csr",
     "matrix_entries",
+    "merged_codes",
     "normalized",
     "pair_codes",
     "places_of",
@@ -30,6 +35,8 @@ __all__ = [
 
 FloatCSR: TypeAlias = sparse.csr_array[np.float32]
 
+CHECKED_ROWS = 2**20
+"""Rows of a mapped matrix that are checked at a time."""
 MOST_NODES = 2**31 - 1
 """The largest number of nodes for which a pair fits into one 64-bit number."""
 
@@ -300,17 +307,80 @@ def simple_adjacency(
     if n_loops:
         source, target = source[~loops], target[~loops]
         weights = None if weights is None else weights[~loops]
+    codes = directed_codes(source, target, n_nodes, directed=directed)
+    if weights is None:
+        codes.sort()
+    else:
+        order = np.argsort(codes, kind="stable")
+        codes, weights = codes[order], weights[order]
+    kept, values, cleaning = merged_codes(
+        codes, weights, n_nodes, directed=directed, signed=signed, ids=ids
+    )
+    del codes
+    return (
+        _csr(kept, values, n_nodes, both_ways=not directed),
+        replace(cleaning, self_loops=n_loops),
+    )
+
+
+def directed_codes(
+    source: NDArray[np.integer], target: NDArray[np.integer], n_nodes: int, *, directed: bool
+) -> NDArray[np.int64]:
+    """Code each row as one number, so that sorting brings the rows of a pair together.
+
+    Returns
+    -------
+    Source times `n_nodes` plus target; of an undirected graph, twice that of the pair with the
+    smaller node first, plus 1 where a row had the larger one first. Shape (n_rows,).
+
+    Examples
+    --------
+    >>> directed_codes(np.array([1, 0]), np.array([0, 1]), 3, directed=False).tolist()
+    [3, 2]
+    """
     codes = _codes(source, target, n_nodes, directed=directed)
     if not directed:  # a pair and its reverse are then next to each other
         codes <<= 1
         codes += source > target
+    return codes
+
+
+def merged_codes(
+    codes: NDArray[np.int64],
+    weights: NDArray[np.floating] | None,
+    n_nodes: int,
+    *,
+    directed: bool,
+    signed: bool = False,
+    ids: Any = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, Cleaning]:
+    """Merge the rows of each pair; see `simple_adjacency` for the rules and what raises.
+
+    Parameters
+    ----------
+    codes
+        Those of `directed_codes`, ascending, without self loops, shape (n_rows,). They are
+        overwritten.
+    weights
+        Weights of the rows, or None.
+    n_nodes, directed, signed, ids
+        As in `simple_adjacency`.
+
+    Returns
+    -------
+    Codes of the distinct pairs as those of `pair_codes`, ascending; their weights; and how many
+    rows were merged.
+
+    Examples
+    --------
+    >>> kept, weights, cleaning = merged_codes(np.array([2, 2, 3]), None, 3, directed=False)
+    >>> kept.tolist(), weights, str(cleaning)
+    ([1], None, 'merged 1 duplicate row, merged 1 reversed row')
+    """
     n_rows, n_conflicts, values = codes.size, 0, None
     if weights is None:
-        codes.sort()
         n_arcs = int(np.count_nonzero(_is_new(codes)))
     else:
-        order = np.argsort(codes, kind="stable")
-        codes, weights = codes[order], weights[order]
         starts = np.flatnonzero(_is_new(codes))
         n_arcs, codes = starts.size, codes[starts]
         sums = np.add.reduceat(weights, starts) if n_arcs else weights
@@ -335,14 +405,12 @@ def simple_adjacency(
             values[second - 1] = np.where(larger, there, here)
             values = values[first]
     kept = codes[first]
-    del codes, first
     cleaning = Cleaning(
-        self_loops=n_loops,
         duplicates=n_rows - n_arcs,
         reversed_duplicates=n_arcs - kept.size,
         conflicts=n_conflicts,
     )
-    return _csr(kept, values, n_nodes, both_ways=not directed), cleaning
+    return kept, values, cleaning
 
 
 def _is_new(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -352,12 +420,23 @@ def _is_new(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
     return new
 
 
+def index_width(n_entries: int, n_nodes: int) -> type[np.signedinteger[Any]]:
+    """The narrowest integers that count the entries and the nodes of a matrix.
+
+    Examples
+    --------
+    >>> index_width(10, 5).__name__, index_width(3 * 10**9, 5).__name__
+    ('int32', 'int64')
+    """
+    return np.int32 if max(n_entries, n_nodes) <= np.iinfo(np.int32).max else np.int64
+
+
 def _csr(
     codes: NDArray[np.int64], values: NDArray[np.float32] | None, n_nodes: int, *, both_ways: bool
 ) -> FloatCSR:
     """Make a CSR array from sorted, distinct pair codes."""
     n_entries = codes.size * (2 if both_ways else 1)
-    width = np.int32 if max(n_entries, n_nodes) <= np.iinfo(np.int32).max else np.int64
+    width = index_width(n_entries, n_nodes)
     lower, upper = (part.astype(width) for part in np.divmod(codes, max(n_nodes, 1)))
     if both_ways:
         # Reversed pairs first: the conversion keeps the order, so that rows come out sorted.
@@ -551,6 +630,62 @@ def checked_csr(matrix: Any, dtype: type[np.floating[Any]], name: str) -> Any:
     canonical.sum_duplicates()
     canonical.eliminate_zeros()
     return canonical
+
+
+def mapped_csr(
+    parts: Mapping[str, NDArray[Any]], n_nodes: int, *, directed: bool, signed: bool
+) -> FloatCSR:
+    """An adjacency matrix of arrays that lie in files, without a copy of them.
+
+    Rows are checked block by block. That an undirected matrix is symmetric is not: whoever wrote
+    the files knew.
+
+    Parameters
+    ----------
+    parts
+        indptr, indices and, of a weighted graph, weights.
+    n_nodes, directed, signed
+        Of the graph.
+
+    Raises
+    ------
+    InputError
+        An index is outside, rows are not sorted, or a weight is not allowed.
+
+    Examples
+    --------
+    >>> parts = {"indptr": np.array([0, 1, 2]), "indices": np.array([1, 0])}
+    >>> mapped_csr(parts, 2, directed=False, signed=False).toarray().tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    damaged = InputError("adjacency: rows are not sorted indices of nodes; import the graph again")
+    indptr, indices = parts["indptr"], parts["indices"]
+    if (
+        indptr.shape != (n_nodes + 1,)
+        or indptr[0] != 0
+        or indptr[-1] != len(indices)
+        or (np.diff(indptr) < 0).any()
+        or not (directed or len(indices) % 2 == 0)
+    ):
+        raise damaged
+    for start in range(0, n_nodes, CHECKED_ROWS):
+        ends = indptr[start : start + CHECKED_ROWS + 1].astype(np.int64)
+        rows = np.repeat(np.arange(start, start + len(ends) - 1), np.diff(ends))
+        columns = indices[ends[0] : ends[-1]]
+        inside = (columns >= 0) & (columns < n_nodes) & (columns != rows)
+        rising = (np.diff(columns) > 0) | (np.diff(rows) > 0)
+        if not (inside.all() and rising.all()):
+            raise damaged
+    data = parts.get("weights")
+    if data is None:
+        data = np.ones(len(indices), dtype=np.float32)
+    else:
+        bad = np.flatnonzero(~_are_weights(data, signed=signed))
+        if data.shape != indices.shape or data.dtype != np.float32 or bad.size:
+            raise InputError("adjacency: weights are damaged; import the graph again")
+    made = sparse.csr_array((data, indices, indptr), shape=(n_nodes, n_nodes), copy=False)
+    made.has_sorted_indices = made.has_canonical_format = True
+    return made
 
 
 def normalized(adjacency: FloatCSR) -> FloatCSR:

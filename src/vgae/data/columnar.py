@@ -37,6 +37,8 @@ JSON_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|([\[{])|[\]}]')
 MOST_NESTED = 1000
 """Levels of nested lists and objects in JSON; PyArrow crashes on 100,000."""
 NOT_AN_OBJECT = "is not a JSON object; write one object per line"
+PARQUET_ROWS = 2**21
+"""Rows of a Parquet file in a block."""
 WRITE_AGAIN = "write or copy the file again"
 
 
@@ -72,6 +74,7 @@ class StoredColumns:
     names: list[str]
     _load: Callable[[list[int], Collection[int]], list[pa.ChunkedArray]]
     _head: Callable[[int], pa.Table]
+    _blocks: Callable[[list[int]], Iterator[pa.Table]] | None = None
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -94,9 +97,29 @@ class StoredColumns:
                 for column, part in zip(columns, cells, strict=True)
             ]
         except DAMAGED as error:
-            raise InputError(
-                f"{self.path}: is damaged ({str(error).splitlines()[0]}); {WRITE_AGAIN}"
-            ) from None
+            raise self._damage(error) from None
+
+    def parts(self, columns: list[int]) -> Iterator[pa.Table]:
+        """The same columns, one block of rows at a time where the format has blocks.
+
+        Raises
+        ------
+        InputError
+            The file is damaged.
+        """
+        if self._blocks is None:
+            yield pa.table(self.read(columns, ()), names=[f"f{column}" for column in columns])
+            return
+        try:
+            for block in self._blocks(columns):
+                for column, cells in zip(columns, block.columns, strict=True):
+                    self._validate(column, cells)
+                yield block
+        except DAMAGED as error:
+            raise self._damage(error) from None
+
+    def _damage(self, error: Exception) -> InputError:
+        return InputError(f"{self.path}: is damaged ({str(error).splitlines()[0]}); {WRITE_AGAIN}")
 
     def _validate(self, column: int, cells: pa.ChunkedArray) -> None:
         """Refuse cells with broken offsets, which could crash the process."""
@@ -197,7 +220,15 @@ def open_parquet(path: Path) -> StoredColumns:
         reader = pyarrow.parquet.ParquetFile(path, metadata=file.metadata, read_dictionary=texts)
         return pa.Table.from_batches(islice(reader.iter_batches(n_rows), 1), reader.schema_arrow)
 
-    return StoredColumns(path, "Parquet", names, load, head)
+    def blocks(columns: list[int]) -> Iterator[pa.Table]:
+        if len(set(names)) < len(names):
+            yield pa.table(load(columns, ()), names=[f"f{column}" for column in columns])
+            return
+        wanted = [names[column] for column in columns]
+        for batch in file.iter_batches(PARQUET_ROWS, columns=wanted):
+            yield pa.table([batch.column(name) for name in wanted], names=wanted)
+
+    return StoredColumns(path, "Parquet", names, load, head, blocks)
 
 
 def _is_text(kind: pa.DataType) -> bool:

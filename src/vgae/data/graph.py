@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import hashlib
 import reprlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -24,6 +25,7 @@ from vgae.data.adjacency import (
     checked_weights,
     count,
     index_pairs,
+    mapped_csr,
     matrix_entries,
     normalized,
     places_of,
@@ -52,13 +54,26 @@ from vgae.data.kinds import (
     misfit,
     types_of_new,
 )
+from vgae.data.mapped import (
+    About,
+    ArrayWriter,
+    mapped_arrays,
+    matrix_of,
+    staged_arrays,
+    values_of,
+)
 from vgae.data.pair_space import PairSpace
 from vgae.data.reading import Reading
 from vgae.ground.errors import InputError, unknown_name
+from vgae.ground.files import file_errors
 from vgae.ground.notebook import html_table
 
 __all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
 
+ROWS_AT_A_TIME = 2**18
+"""Rows of the adjacency that are looked at together."""
+HASHED_ROWS = 2**20
+"""Rows of an array that are widened and hashed at a time."""
 Features: TypeAlias = NDArray[np.float32] | FloatCSR
 
 
@@ -469,6 +484,122 @@ class Graph:
             cleaning = cleaning.of_matrix(graph.n_edges)
         return graph.with_cleaning(cleaning)
 
+    @classmethod
+    def open(cls, folder: str | Path) -> Graph:
+        """The graph of a folder that `Graph.save` or `vgae import` wrote.
+
+        Its arrays are mapped: pages of the files are read when they are used, and leave the memory
+        when others need it. Ids that are texts are read whole.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+
+        Raises
+        ------
+        InputError
+            It holds no graph, or is damaged; the error names the file.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp(), "graph")
+        >>> Graph.from_pairs([("a", "b"), ("b", "c")]).save(folder)
+        >>> Graph.open(folder)
+        Graph(3 nodes, 2 edges, no features)
+        """
+        path = Path(folder)
+        about, arrays = mapped_arrays(path)
+        with file_errors(path):
+            try:
+                return cls._of_arrays(about, arrays)
+            except InputError as error:
+                raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+
+    @classmethod
+    def _of_arrays(cls, about: About, arrays: Mapping[str, NDArray[Any]]) -> Graph:
+        n_nodes, kind = about.n_nodes, about.kind
+        for name in ("indptr", "indices"):
+            if name not in arrays:
+                raise InputError(f"{name}.npy is missing; import the graph again")
+        ids = values_of(arrays, "ids")
+        features = matrix_of(arrays, "feature", about.n_features)
+        made = cls._verified(
+            adjacency=mapped_csr(
+                arrays, n_nodes, directed=kind == "directed", signed=kind == "signed"
+            ),
+            ids=np.arange(n_nodes) if ids is None else unique_ids(ids),
+            features=features,
+            labels=values_of(arrays, "labels"),
+            kind=kind,
+            cleaning=Cleaning(**about.cleaning),
+            feature_encoding=about.feature_encoding,
+            times=arrays.get("times"),
+        )
+        types, pairs = arrays.get("node_types"), arrays.get("type_pairs")
+        return made._typed(types, about.type_names or None, pairs).with_weight_means(
+            about.weight_means
+        )
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write all arrays of the graph to a folder, with checksums; `Graph.open` maps them.
+
+        Parameters
+        ----------
+        folder
+            The folder to make.
+        overwrite
+            Whether a folder with another graph may be replaced.
+
+        Raises
+        ------
+        InputError
+            The folder exists and may not be replaced, or cannot be written.
+
+        Examples
+        --------
+        See `Graph.open`.
+
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp(), "graph")
+        >>> Graph.from_edges([(0, 1)]).save(folder)
+        >>> sorted(part.name for part in folder.iterdir())
+        ['indices.npy', 'indptr.npy', 'manifest.json']
+        """
+        with staged_arrays(Path(folder), overwrite=overwrite) as writer:
+            adjacency = self.adjacency
+            writer.put("indptr", adjacency.indptr)
+            writer.put("indices", adjacency.indices)
+            if self.weights is not None:
+                writer.put("weights", adjacency.data)
+            self._write_nodes(writer)
+            writer.finish(self._about())
+
+    def _write_nodes(self, writer: ArrayWriter) -> None:
+        """Write what is known of the nodes, and the times of edges."""
+        if not self.ids_are_rows:
+            writer.put_values("ids", self.ids)
+        if self.labels is not None:
+            writer.put_values("labels", self.labels)
+        if self.features is not None:
+            writer.put_matrix("feature", self.features)
+        for name in ("times", "node_types", "type_pairs"):
+            if (values := getattr(self, name)) is not None:
+                writer.put(name, values)
+
+    def _about(self) -> About:
+        encoding = self.feature_encoding
+        return About(
+            kind=self.kind,
+            n_nodes=self.n_nodes,
+            n_features=self.n_features,
+            type_names=list(self.type_names),
+            weight_means=self.weight_means,
+            cleaning=asdict(self.cleaning),
+            feature_encoding=None if encoding is None else dict(encoding),
+        )
+
     # ------------------------------------------------------------ properties
 
     @property
@@ -494,20 +625,33 @@ class Graph:
     @cached_property
     def edges(self) -> NDArray[np.int64]:
         """Node indices of the edges, shape (n_edges, 2), sorted; source < target if undirected."""
-        rows = np.repeat(np.arange(self.n_nodes), np.diff(self.adjacency.indptr))
-        pairs = np.stack([rows, self.adjacency.indices.astype(np.int64)], axis=1)
-        return _frozen(pairs if self.directed else pairs[pairs[:, 0] < pairs[:, 1]])
+        pairs = np.empty((self.n_edges, 2), dtype=np.int64)
+        end = 0
+        for rows, columns, _ in self._entries():
+            kept = slice(None) if self.directed else rows < columns
+            start, end = end, end + len(rows[kept])
+            pairs[start:end, 0], pairs[start:end, 1] = rows[kept], columns[kept]
+        return _frozen(pairs)
+
+    def _entries(self) -> Iterator[tuple[NDArray[np.int64], NDArray[Any], NDArray[np.float32]]]:
+        """Rows, columns and values of the adjacency, some rows at a time."""
+        adjacency = self.adjacency
+        for start in range(0, self.n_nodes, ROWS_AT_A_TIME):
+            ends = adjacency.indptr[start : start + ROWS_AT_A_TIME + 1].astype(np.int64)
+            rows = np.repeat(np.arange(start, start + len(ends) - 1), np.diff(ends))
+            own = slice(int(ends[0]), int(ends[-1]))
+            yield rows, adjacency.indices[own], adjacency.data[own]
 
     @cached_property
     def weights(self) -> NDArray[np.float32] | None:
         """Edge weights in the order of `edges`, or None when all are 1."""
-        if bool((self.adjacency.data == 1).all()):
-            return None
         values: NDArray[np.float32] = self.adjacency.data
+        if bool((values == 1).all()):
+            return None
         if self.directed:
             return values
-        rows = np.repeat(np.arange(self.n_nodes), np.diff(self.adjacency.indptr))
-        return _frozen(values[rows < self.adjacency.indices])
+        kept = [data[rows < columns] for rows, columns, data in self._entries()]
+        return _frozen(np.concatenate(kept))
 
     @cached_property
     def degrees(self) -> NDArray[np.int64]:
@@ -541,9 +685,11 @@ class Graph:
         digest.update(f"vgae-graph-1 {self.n_nodes} {self.directed}".encode())
         for part in (*id_bytes(self.ids), *_parts(self.adjacency), *_parts(self.features)):
             # Index width is an accident of size and source, never of content.
-            wide = part.astype(np.int64) if part.dtype.kind == "i" else part
-            digest.update(f"{wide.dtype.str} {wide.shape}".encode())
-            digest.update(np.ascontiguousarray(wide).data)
+            wide = np.dtype(np.int64) if part.dtype.kind == "i" else part.dtype
+            digest.update(f"{wide.str} {part.shape}".encode())
+            for start in range(0, len(part), HASHED_ROWS):
+                block = part[start : start + HASHED_ROWS].astype(wide, copy=False)
+                digest.update(np.ascontiguousarray(block).data)
         # What graphs could be before there were other kinds keeps its fingerprint.
         new_kind = self.kind not in ("undirected", "directed")
         if new_kind or self.type_names or self.weight_means != "propagation":

@@ -101,6 +101,7 @@ class Table:
     _read: Callable[[list[int], Collection[int]], list[pa.ChunkedArray]]
     _lines: Callable[[], Iterator[int]]
     _first_rows: Callable[[], list[list[str]]]
+    _parts: Callable[[list[int]], Iterator[pa.Table]] | None = None
     text: TextFile | None = None
     in_memory: bool = False
     row_ids: Sequence[Any] | NDArray[Any] | None = None
@@ -152,6 +153,14 @@ class Table:
         values recur.
         """
         return self._read(list(columns), encoded)
+
+    def parts(self, columns: Sequence[int]) -> Iterator[pa.Table]:
+        """The same columns in that order, one block of rows at a time where the file allows it."""
+        if self._parts is None:
+            names = [f"f{column}" for column in columns]
+            yield pa.table(self.read(columns), names=names)
+        else:
+            yield from self._parts(list(columns))
 
     def held(self, columns: Sequence[int]) -> Table:
         """The same table with these columns already read, once for all their readers."""
@@ -619,6 +628,7 @@ def _text_table(text: TextFile) -> Table:
         text.read,
         text.lines,
         lambda: text.rows,
+        _parts=text.parts,
         text=text,
     )
 
@@ -641,6 +651,7 @@ def _stored_table(columns: StoredColumns) -> Table:
         columns.read,
         lambda: iter(()),
         lambda: as_text_rows(columns.head(SEEN_ROWS)),
+        _parts=columns.parts,
     )
 
 

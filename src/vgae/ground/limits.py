@@ -22,7 +22,9 @@ __all__ = [
     "LimitedStream",
     "TooMuchDataError",
     "check_unpacked",
+    "free_memory",
     "most_bytes",
+    "size_in_bytes",
 ]
 
 MOST_TIMES, ALWAYS_ALLOWED = 100, 50 * 10**6
@@ -63,17 +65,24 @@ def most_bytes(limit: int | str | None) -> Iterator[None]:
     >>> with most_bytes("2GB"):
     ...     check_unpacked(Path("edges.csv.gz"), 10**9, 10**6)
     """
-    token = _most_bytes.set(None if limit is None else _size_in_bytes(limit))
+    token = _most_bytes.set(None if limit is None else size_in_bytes(limit))
     try:
         yield
     finally:
         _most_bytes.reset(token)
 
 
-def _size_in_bytes(size: int | str) -> int:
+def size_in_bytes(size: int | str, name: str = "--max-bytes (max_bytes=)") -> int:
     """The number of bytes that a number, or a text such as "2GB", stands for.
 
     Units are powers of 1,000.
+
+    Parameters
+    ----------
+    size
+        The number or text.
+    name
+        What an error calls it.
 
     Raises
     ------
@@ -82,24 +91,22 @@ def _size_in_bytes(size: int | str) -> int:
 
     Examples
     --------
-    >>> _size_in_bytes("2GB"), _size_in_bytes("1.5 MB"), _size_in_bytes(10)
+    >>> size_in_bytes("2GB"), size_in_bytes("1.5 MB"), size_in_bytes(10)
     (2000000000, 1500000, 10)
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", str(size).strip().lower())
     n_bytes = int(float(found[1]) * UNITS[found[2]]) if found else 0
     if n_bytes <= 0:
-        raise InputError(
-            f"--max-bytes (max_bytes=): {shown(size)} is not a size such as 500MB or 2GB"
-        )
+        raise InputError(f"{name}: {shown(size)} is not a size such as 500MB or 2GB")
     return n_bytes
 
 
-def _free_memory() -> int | None:
+def free_memory() -> int | None:
     """Bytes of memory that are still free; None where the system does not say.
 
     Examples
     --------
-    >>> free = _free_memory()
+    >>> free = free_memory()
     >>> free is None or free > 0
     True
     """
@@ -155,7 +162,7 @@ class _Limit:
     def __init__(self, path: Path, memory_per_byte: float) -> None:
         self.path, self.memory_per_byte = path, memory_per_byte
         self.most = _most_bytes.get()
-        self.free = _free_memory() if memory_per_byte and self.most is None else None
+        self.free = free_memory() if memory_per_byte and self.most is None else None
 
     def check(self, n_bytes: int, n_packed: int | None) -> None:
         if self.most is not None:

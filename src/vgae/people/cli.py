@@ -85,6 +85,34 @@ def inspect(
         print_inspection(found.as_dict())
 
 
+@app.command("import", cls=Command, epilog=example("vgae import karate --out graphs/karate"))
+@grouped
+def import_(
+    graph: options.GraphArgument,
+    *,
+    out: options.GraphFolderOption,
+    reading: options.Reading,
+    memory: options.MemoryOption = None,
+    overwrite: options.OverwriteOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Write a graph to a folder of arrays, which all commands map.
+
+    Nothing is parsed again, and a graph may be larger than the memory.
+    """
+    from vgae.data.mapped import check_array_folder
+    from vgae.people.report import Reporter, print_import
+
+    reporter = Reporter(quiet=quiet)
+    check_array_folder(out, overwrite=overwrite)
+    name = input_name(graph)
+    with reporter.working(f"importing {name}"):
+        made = reading.graph_into(graph, out, memory=memory, overwrite=overwrite)
+    print_import(made, out, json=json)
+    reporter.suggest("vgae", "fit", out, "--out", f"runs/{out.name}")
+
+
 @app.command(cls=Command, epilog=example("vgae fit karate --out runs/karate --top 5"))
 @grouped
 def fit(

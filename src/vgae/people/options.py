@@ -124,6 +124,17 @@ SplitOption = Annotated[
         "validation_negatives).",
     ),
 ]
+GraphFolderOption = Annotated[
+    Path, _output_option("--out", metavar="DIR", help="The folder to make.")
+]
+MemoryOption = Annotated[
+    str | None,
+    _output_option(
+        metavar="SIZE",
+        help="Memory that the import may take, such as 4GB; a table that needs more is sorted on "
+        "disk. Default: half of what is free.",
+    ),
+]
 SplitFolderOption = Annotated[
     Path, _output_option("--out", metavar="DIR", help="The folder to make.")
 ]
@@ -408,6 +419,32 @@ class Reading:
         ),
     ] = None
 
+    def graph_into(self, name: str, folder: Path, *, memory: str | None, overwrite: bool) -> Graph:
+        """The same graph, written to a folder and mapped from it; see `vgae.import_graph`.
+
+        Raises
+        ------
+        InputError
+            As in `graph`, or the folder cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp(), "karate")
+        >>> Reading().graph_into("karate", folder, memory=None, overwrite=False)
+        Graph(34 nodes, 78 edges, weighted, no features)
+        """
+        from vgae.data.graph import Graph
+        from vgae.data.io import import_graph
+
+        if self.no_features or _is_dataset(name, self):
+            self.graph(name).save(folder, overwrite=overwrite)
+            return Graph.open(folder)
+        options = _reading_options(self)
+        with inputs(name, self.features, max_bytes=self.max_bytes) as (edges, features):
+            options |= {"features": features}
+            return import_graph(edges, folder, memory=memory, overwrite=overwrite, **options)
+
     def graph(self, name: str) -> Graph:
         """The graph of a file, of a data set by its name, or of standard input for "-".
 
@@ -674,8 +711,9 @@ def input_name(name: str) -> str:
     return "standard input" if name == "-" else name
 
 
-def _graph_by_name(name: str, reading: Reading) -> Graph:
-    from vgae.data.datasets import DATASETS, load_dataset
+def _is_dataset(name: str, reading: Reading) -> bool:
+    """Whether a name is a data set's; otherwise it is a file's or folder's, which is there."""
+    from vgae.data.datasets import DATASETS
     from vgae.ground.files import file_errors, near_file
 
     if reading.features is not None and reading.no_features:
@@ -685,7 +723,7 @@ def _graph_by_name(name: str, reading: Reading) -> Graph:
             raise InputError(f"{name} is a data set; options on files make no sense with it")
         if Path(name).exists():
             logger.warning("%s is the data set; ./%s is the file of that name", name, name)
-        return load_dataset(name, features=not reading.no_features)
+        return True
     path = Path(name)
     with file_errors(path):
         is_there = name == "-" or path.exists()
@@ -694,10 +732,23 @@ def _graph_by_name(name: str, reading: Reading) -> Graph:
         file = "" if near is None else f", but there is '{near}'"
         unknown = unknown_name("dataset", name, DATASETS)
         raise InputError(f"{unknown}; nor is there such a file{file}")
-    from vgae.data.io import read_graph
+    return False
 
+
+def _reading_options(reading: Reading) -> dict[str, Any]:
+    """The options that `vgae.read_graph` takes."""
     options = given(reading) | {"attributes": attribute_kinds(reading.attributes)}
     del options["no_features"]
+    return options
+
+
+def _graph_by_name(name: str, reading: Reading) -> Graph:
+    from vgae.data.datasets import load_dataset
+    from vgae.data.io import read_graph
+
+    if _is_dataset(name, reading):
+        return load_dataset(name, features=not reading.no_features)
+    options = _reading_options(reading)
     with inputs(name, reading.features, max_bytes=reading.max_bytes) as (edges, features):
         graph = read_graph(edges, **(options | {"features": features}))
     return graph.with_features(None) if reading.no_features else graph

@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -22,6 +24,7 @@ from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
 
 if TYPE_CHECKING:
+    from vgae.data.graph import Graph
     from vgae.data.split import Split
     from vgae.learning.results import Evaluation
     from vgae.learning.tuning import Trial, Tuning
@@ -41,6 +44,7 @@ __all__ = [
     "print_error",
     "print_evaluation",
     "print_fit",
+    "print_import",
     "print_inspection",
     "print_json",
     "print_links",
@@ -570,6 +574,30 @@ def tuning_words(found: Tuning) -> str:
         f"{count(len(found.trials), 'trial')}: {counted}; best {title} {percent(best.value)} "
         f"(trial {best.number}), at the start {percent(found.trials[0].value)}"
     )
+
+
+def print_import(graph: Graph, folder: Path, *, json: bool) -> None:
+    """Print what a folder holds, and what was dropped or merged on the way.
+
+    Examples
+    --------
+    >>> from vgae import load_dataset
+    >>> print_import(load_dataset("karate"), Path("graphs/karate"), json=False)
+    graphs/karate: 34 nodes, 78 edges, weighted, no features
+    """
+    if json:
+        print_json(
+            {
+                "folder": str(folder),
+                "kind": graph.kind,
+                "nodes": graph.n_nodes,
+                "edges": graph.n_edges,
+                "features": graph.n_features,
+                "cleaning": asdict(graph.cleaning),
+            }
+        )
+        return
+    print_lines(f"{folder}: {graph}" + (f"; {graph.cleaning}" if graph.cleaning else ""))
 
 
 def print_split(split: Split, *, json: bool) -> None:

@@ -13,6 +13,7 @@ from vgae.data.graph import Graph
 from vgae.data.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.data.io.features import read_new_features, with_features_from
 from vgae.data.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
+from vgae.data.io.importing import TAKES, import_edges, is_larger
 from vgae.data.io.node_types import with_types_from
 from vgae.data.io.split_tables import check_split_folder, read_split, write_split
 from vgae.data.io.standard_input import STANDARD_INPUT, input_file
@@ -34,6 +35,7 @@ __all__ = [
     "check_split_folder",
     "check_vectors",
     "check_vectors_output",
+    "import_graph",
     "input_file",
     "read_graph",
     "read_new_edges",
@@ -87,7 +89,7 @@ def read_graph(
         One edge per row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
         an adjacency matrix in such text; Cytoscape's .sif, NetworkX's .adjlist or .edgelist; a
         Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file; or nodes and links
-        in JSON, as NetworkX and D3 write them.
+        in JSON, as NetworkX and D3 write them; or a folder that `Graph.save` or `vgae import` made.
     features
         CSV, Parquet or Arrow with node ids in the column called node or id, in one called like an
         id (user_id, name, ...), or in the first one, and attributes in the others; or .npy or
@@ -185,7 +187,20 @@ def read_graph(
         "time": time,
     }
     suffix = inner_suffix(path)
-    if suffix in GRAPH_FORMATS:
+    if path.is_dir():
+        set_options = {name: value for name, value in columns.items() if value is not None}
+        flags = {
+            "drop-incomplete": drop_incomplete,
+            "integer-ids": integer_ids,
+            "directed": directed,
+            "signed": signed,
+            "bipartite": bipartite is not None,
+            "max-bytes": max_bytes is not None,
+        }
+        for name in (*set_options, *(name for name, is_set in flags.items() if is_set)):
+            raise InputError(f"{path}: --{name} makes no sense with a folder, which says it itself")
+        graph = Graph.open(path)
+    elif suffix in GRAPH_FORMATS:
         for name, value in columns.items():
             if value is not None:
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
@@ -239,6 +254,77 @@ def read_graph(
     if graph.cleaning:
         logger.warning("%s: %s", path, graph.cleaning)
     return graph
+
+
+def import_graph(
+    path: str | Path,
+    folder: str | Path,
+    *,
+    memory: int | str | None = None,
+    overwrite: bool = False,
+    **reading: Any,
+) -> Graph:
+    r"""Read a graph and write it to a folder, from which `fit` and all others map it.
+
+        A table that is larger than the memory is sorted on disk by DuckDB (the extra `large`).
+
+    Parameters
+    ----------
+        path
+            A file as in `read_graph`.
+        folder
+            The folder to make.
+        memory
+            How much memory the import may take: bytes, or a text such as "4GB". A table of edges that
+            would take more is sorted on disk. By default half of the memory that is free.
+        overwrite
+            Whether a folder with another graph may be replaced.
+        **reading
+            Options of `read_graph`.
+
+    Returns
+    -------
+        The graph, mapped from the folder.
+
+    Raises
+    ------
+        InputError
+            As in `read_graph` and `Graph.save`; or a table that is larger than the memory comes with an
+            option that an import in blocks does not take.
+
+    Examples
+    --------
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp())
+        >>> _ = (place / "edges.csv").write_text("ann,bob
+    bob,cid
+    ")
+        >>> import_graph(place / "edges.csv", place / "graph")
+        Graph(3 nodes, 2 edges, no features)
+    """
+    path, folder = _checked_path(path, "path", "Graph.save"), Path(folder)
+    options = {name: value for name, value in reading.items() if value not in (None, False)}
+    if not is_larger(path, memory):
+        read_graph(path, **reading).save(folder, overwrite=overwrite)
+        return Graph.open(folder)
+    for name in options:
+        if (
+            name not in TAKES
+            and name != "max_bytes"
+            and (name, options[name]) != ("missing", "error")
+        ):
+            raise InputError(
+                f"{path}: is larger than the memory that the import may take, and is read in "
+                f"blocks, without --{name.replace('_', '-')}; give more with --memory (memory=)"
+            )
+    import_edges(
+        path,
+        folder,
+        memory=memory,
+        overwrite=overwrite,
+        **{name: value for name, value in options.items() if name in TAKES},
+    )
+    return Graph.open(folder)
 
 
 def _of_format(path: Path, kind: Kind, *, bipartite: bool | None, has_types: bool) -> Graph:

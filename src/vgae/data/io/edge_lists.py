@@ -26,7 +26,14 @@ from vgae.data.tables import Table, edge_columns, open_table
 from vgae.ground.errors import InputError, shown
 from vgae.ground.files import local_path
 
-__all__ = ["looks_like_header", "pair_rows", "read_edges", "read_new_edges", "read_pairs"]
+__all__ = [
+    "edge_weights",
+    "looks_like_header",
+    "pair_rows",
+    "read_edges",
+    "read_new_edges",
+    "read_pairs",
+]
 
 logger = logging.getLogger("vgae.data.io")
 
@@ -91,7 +98,7 @@ def read_edges(
     if not drop_incomplete:
         ids.check_complete("--drop-incomplete (drop_incomplete=True) drops such rows")
     ids = ids.complete()
-    weights = _edge_weights(table, reading, weight_cells, signed=kind == "signed")
+    weights = _weights(table, reading, weight_cells, signed=kind == "signed")
     times = None if reading.time is None else table.times(reading.time.place, time_cells)
     if ids.rows is not None:
         weights, times = (None if cells is None else cells[ids.rows] for cells in (weights, times))
@@ -155,7 +162,7 @@ def read_new_edges(
     reading = edge_columns(table, has_options=False)
     ids, weight_cells, _ = _read_columns(table, reading)
     ids = as_known(table, ids.check_complete().checked(), known)
-    weights = _edge_weights(table, reading, weight_cells, signed=known.kind == "signed")
+    weights = _weights(table, reading, weight_cells, signed=known.kind == "signed")
     names = as_ids(ids.values)
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
 
@@ -325,18 +332,51 @@ def _say_direction(table: Table, *, directed: bool) -> None:
         )
 
 
-def _edge_weights(
+def _weights(
     table: Table, reading: Reading, cells: pa.ChunkedArray | None, *, signed: bool
 ) -> NDArray[np.float64] | None:
-    """The weights of the rows, positive or, if signed, not 0."""
-    if reading.weight is None:
+    if reading.weight is None or cells is None:
         return None
-    weights = table.numbers(reading.weight.place, cells)
+    return edge_weights(table, reading.weight.place, cells, signed=signed)
+
+
+def edge_weights(
+    table: Table, column: int, cells: pa.ChunkedArray, first: int = 0, *, signed: bool
+) -> NDArray[np.float64]:
+    r"""The weights of some rows, positive or, if `signed`, not 0.
+
+    Parameters
+    ----------
+    table, column
+        Where they are.
+    cells
+        The cells of the rows.
+    first
+        Number of the first of the rows.
+    signed
+        Whether weights may be negative.
+
+    Raises
+    ------
+    InputError
+        A weight is no such number; the error names its place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("ann,bob,2\nbob,cid,0\n")
+    >>> table = open_table(path)
+    >>> edge_weights(table, 2, table.read([2])[0], signed=False)
+    Traceback (most recent call last):
+    vgae.InputError: .../edges.csv, line 2: column 3 holds 0, but a weight must be positive; ...
+    """
+    weights = table.numbers(column, cells)
     single = weights.astype(np.float32)
     bad = np.flatnonzero(single == 0 if signed else single <= 0)
     if bad.size:
         row = int(bad[0])
-        what = f"{table.place(row)}: {table.describe(reading.weight.place)} holds {weights[row]:g}"
+        what = f"{table.place(first + row)}: {table.describe(column)} holds {weights[row]:g}"
         if signed:
             raise InputError(f"{what}, which has no sign; remove rows that are not edges")
         if weights[row] < 0:

@@ -1,0 +1,328 @@
+"""Graphs into folders of arrays, of files that need not fit into the memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from vgae.data.adjacency import MOST_NODES, count
+from vgae.data.io.edge_lists import edge_weights, looks_like_header
+from vgae.data.io.id_columns import INTEGER, MISSING
+from vgae.data.kinds import WeightMeans, graph_kind
+from vgae.data.mapped import About, ArrayWriter, staged_arrays
+from vgae.data.reading import Reading
+from vgae.data.sorted_pairs import Block, write_adjacency
+from vgae.data.tables import TABLE_SUFFIXES, Table, edge_columns, inner_suffix, open_table
+from vgae.ground.errors import InputError, shown
+from vgae.ground.limits import free_memory, size_in_bytes
+from vgae.ground.notebook import library
+
+__all__ = ["TAKES", "import_edges", "is_larger"]
+
+logger = logging.getLogger("vgae.data.io")
+
+BYTES_PER_ROW = 80
+"""What a row of a table takes while a graph is made of it in memory, its ids not counted."""
+BYTES_PER_BYTE = 5
+"""The same per byte of a text."""
+SHARE_OF_FREE = 0.5
+LEAST_MEMORY = 2**28
+MEMORY = "--memory (memory=)"
+ROWS = 2**22
+"""Sorted rows that are fetched at a time."""
+TAKES = (
+    *("header", "delimiter", "quote", "comment", "source", "target", "weight"),
+    *("directed", "signed", "drop_incomplete", "weight_means"),
+)
+"""Options of `vgae.read_graph` that an import in blocks takes."""
+
+
+def is_larger(path: Path, memory: int | str | None = None) -> bool:
+    """Whether a table needs more memory than there is to become a graph at once.
+
+    Parameters
+    ----------
+    path
+        A file.
+    memory
+        Bytes, or a text such as "4GB"; by default half of the memory that is free.
+
+    Raises
+    ------
+    InputError
+        The size is no number of bytes.
+
+    Examples
+    --------
+    >>> is_larger(Path("graph.mtx"), "1MB")
+    False
+    """
+    most = None if memory is None else size_in_bytes(memory, MEMORY)
+    if inner_suffix(path) not in TABLE_SUFFIXES or not path.is_file():
+        return False
+    if most is None:
+        free = free_memory()
+        if free is None:
+            return False
+        most = int(free * SHARE_OF_FREE)
+    if path.suffix == ".parquet":
+        try:
+            n_rows = pyarrow.parquet.read_metadata(path).num_rows
+        except (pa.ArrowException, OSError):
+            return False  # reading it says what is wrong
+        return int(n_rows) * BYTES_PER_ROW + path.stat().st_size > most
+    return path.stat().st_size * BYTES_PER_BYTE > most
+
+
+def import_edges(
+    path: Path,
+    folder: Path,
+    *,
+    memory: int | str | None = None,
+    overwrite: bool = False,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    directed: bool = False,
+    signed: bool = False,
+    drop_incomplete: bool = False,
+    weight_means: WeightMeans = "propagation",
+    **marks: Any,
+) -> None:
+    r"""Write the graph of a table of edges to a folder, in blocks and with sorting on disk.
+
+    The graph is the one that `vgae.read_graph` makes of the table. DuckDB numbers the ids and sorts
+    the rows, and uses the disk where they do not fit into the memory. Likely mistakes in ids, which
+    `vgae.read_graph` warns of, are not looked for.
+
+    Parameters
+    ----------
+    path
+        Delimited text, Parquet, Arrow or JSON lines with one edge per row.
+    folder
+        The folder to make; see `vgae.Graph.save`.
+    memory
+        How much memory sorting may take, as in `is_larger`.
+    overwrite
+        Whether a folder with another graph may be replaced.
+    source, target, weight, directed, signed, drop_incomplete, weight_means, **marks
+        As in `vgae.read_graph`; all are named in `TAKES`.
+
+    Raises
+    ------
+    InputError
+        DuckDB is missing, the table cannot be read, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from vgae import Graph
+    >>> place = Path(tempfile.mkdtemp())
+    >>> _ = (place / "edges.csv").write_text("source,target\nann,bob\nbob,cid\nbob,ann\n")
+    >>> import_edges(place / "edges.csv", place / "graph")
+    >>> Graph.open(place / "graph")
+    Graph(3 nodes, 2 edges, no features; merged 1 reversed row)
+    """
+    duckdb = library("duckdb")
+    most = (
+        int((free_memory() or 2**32) * SHARE_OF_FREE)
+        if memory is None
+        else size_in_bytes(memory, MEMORY)
+    )
+    table = open_table(path, guess_header=looks_like_header, **marks)
+    reading = edge_columns(table, source=source, target=target, weight=weight)
+    kind = graph_kind(directed=directed, signed=signed)
+    with (
+        staged_arrays(folder, overwrite=overwrite) as writer,
+        _database(duckdb, writer.folder, most) as base,
+    ):
+        try:
+            n_incomplete = _load(base, table, reading, signed=signed, drop=drop_incomplete)
+            n_nodes = _number_ids(base, writer, table)
+            n_loops = _one(base, "SELECT count(*) FROM edge_rows WHERE source = target")
+            cleaning = write_adjacency(
+                writer,
+                _sorted_blocks(
+                    base, n_nodes, directed=directed, weighted=reading.weight is not None
+                ),
+                n_nodes,
+                directed=directed,
+                signed=signed,
+            )
+        except duckdb.Error as error:
+            first = str(error).splitlines()[0]
+            raise InputError(
+                f"{path}: cannot be imported ({first}); give more memory ({MEMORY}), or make room "
+                f"on the disk of {folder}"
+            ) from None
+        cleaning = replace(cleaning, self_loops=n_loops, incomplete=n_incomplete)
+        writer.finish(
+            About(kind=kind, n_nodes=n_nodes, weight_means=weight_means, cleaning=asdict(cleaning))
+        )
+    if cleaning:
+        logger.warning("%s: %s", path, cleaning)
+
+
+@contextmanager
+def _database(duckdb: Any, folder: Path, most: int) -> Iterator[Any]:
+    """A database in a file that vanishes, whose memory is limited."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".import-") as place:
+        base = duckdb.connect(os.path.join(place, "rows.duckdb"))
+        try:
+            base.execute(f"SET memory_limit = '{max(most, LEAST_MEMORY) // 2**20}MiB'")
+            base.execute(f"SET temp_directory = '{place}'")
+            base.execute("SET preserve_insertion_order = false")
+            base.execute("SET enable_progress_bar = false")
+            yield base
+        finally:
+            base.close()
+
+
+def _rows(base: Any, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a small result: an unfinished one would keep the database busy."""
+    found: list[tuple[Any, ...]] = base.execute(query, list(values)).fetchall()
+    return found
+
+
+def _one(base: Any, query: str) -> int:
+    return int(_rows(base, query)[0][0])
+
+
+def _load(base: Any, table: Table, reading: Reading, *, signed: bool, drop: bool) -> int:
+    """Fill the table `edge_rows`; returns how many rows were dropped for want of an id."""
+    ends = (reading.source.place, reading.target.place)
+    columns = [*ends] if reading.weight is None else [*ends, reading.weight.place]
+    n_before, n_dropped, integers = 0, 0, True
+    for part in table.parts(columns):
+        names = [
+            _names(table, end, cells) for end, cells in zip(ends, part.columns[:2], strict=True)
+        ]
+        if n_before == 0:
+            integers = all(pa.types.is_integer(name.type) for name in names)
+            sort = "BIGINT" if integers else "VARCHAR"
+            weight = "" if reading.weight is None else ", weight DOUBLE"
+            base.execute(f"CREATE TABLE edge_rows (source {sort}, target {sort}{weight})")
+        if not integers:
+            names = [name.cast(pa.string()) for name in names]
+        missing = pc.or_(*map(_missing, names))
+        n_missing = int(pc.sum(missing).as_py() or 0)
+        if n_missing and not drop:
+            row = n_before + int(pc.index(missing, True).as_py())
+            raise InputError(
+                f"{table.place(row)}: lacks a node id; --drop-incomplete (drop_incomplete=True) "
+                "drops such rows"
+            )
+        loaded = dict(zip(("source", "target"), names, strict=True))
+        if reading.weight is not None:
+            cells = part.column(2)
+            loaded["weight"] = edge_weights(
+                table, reading.weight.place, cells, n_before, signed=signed
+            )
+        block = pa.table(loaded)
+        block = block.filter(pc.invert(missing)) if n_missing else block
+        base.register("block", block)
+        base.execute("INSERT INTO edge_rows SELECT * FROM block")
+        base.unregister("block")
+        n_dropped, n_before = n_dropped + n_missing, n_before + part.num_rows
+    if n_before == n_dropped:
+        raise InputError(f"{table.path}: holds no edges; name a file that holds some")
+    return n_dropped
+
+
+def _names(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids as integers, or as text without blanks around it."""
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    if pa.types.is_integer(cells.type):
+        return cells.cast(pa.int64())
+    if not any(is_text(cells.type) for is_text in (pa.types.is_string, pa.types.is_large_string)):
+        raise InputError(
+            f"{table.path}: {table.describe(column)} holds values of type {cells.type}, not node "
+            "ids (text or integers); name another column"
+        )
+    return pc.utf8_trim_whitespace(cells.cast(pa.string()))
+
+
+def _missing(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_integer(names.type):
+        return pc.is_null(names)
+    return pc.fill_null(pc.is_in(names, pa.array(MISSING)), True)
+
+
+def _number_ids(base: Any, writer: ArrayWriter, table: Table) -> int:
+    """Make the table `nodes` of ids and their places, and write the ids; the number of nodes.
+
+    Ids are integers if all of them spell one, and are sorted.
+    """
+    base.execute(
+        "CREATE TABLE nodes AS SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM "
+        "(SELECT source AS id FROM edge_rows UNION SELECT target FROM edge_rows)"
+    )
+    is_text = base.sql("SELECT id FROM nodes LIMIT 0").types[0] == "VARCHAR"
+    if is_text:
+        broken = _rows(base, "SELECT id FROM nodes WHERE contains(id, chr(10)) LIMIT 1")
+        if broken:
+            raise InputError(
+                f"{table.path}: node id {shown(broken[0][0])} holds a line break; correct or remove it"
+            )
+        words = "NOT regexp_full_match(id, ?) OR TRY_CAST(id AS BIGINT) IS NULL LIMIT 1"
+        if not _rows(base, "SELECT 1 FROM nodes WHERE " + words, [INTEGER]):
+            for column in ("source", "target"):
+                base.execute(f"ALTER TABLE edge_rows ALTER {column} TYPE BIGINT")
+            base.execute("DROP TABLE nodes")
+            return _number_ids(base, writer, table)
+    n_nodes = _one(base, "SELECT count(*) FROM nodes")
+    if n_nodes > MOST_NODES:
+        raise InputError(
+            f"{table.path}: {count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled"
+        )
+    if is_text:
+        ids = base.sql("SELECT id FROM nodes ORDER BY place").to_arrow_table().column(0)
+        writer.put_texts("ids", ids.cast(pa.large_string()).combine_chunks())
+    elif not _are_places(base, n_nodes):
+        ids = writer.empty("ids", (n_nodes,), np.int64)
+        start = 0
+        for batch in base.sql("SELECT id FROM nodes ORDER BY place").to_arrow_reader(ROWS):
+            ids[start : start + len(batch)] = batch.column(0).to_numpy()
+            start += len(batch)
+    return n_nodes
+
+
+def _are_places(base: Any, n_nodes: int) -> bool:
+    """Whether the ids are 0, 1, 2, ..."""
+    return _rows(base, "SELECT min(id), max(id) FROM nodes") == [(0, n_nodes - 1)]
+
+
+def _sorted_blocks(base: Any, n_nodes: int, *, directed: bool, weighted: bool) -> Iterator[Block]:
+    """Codes of the rows, as those of `vgae.data.adjacency.directed_codes`, and their weights."""
+    kind = base.sql("SELECT id FROM nodes LIMIT 0").types[0]
+    plain = kind == "BIGINT" and base.execute("SELECT min(id), max(id) FROM nodes").fetchone() == (
+        0,
+        n_nodes - 1,
+    )
+    ends, joined = ("source", "target"), "edge_rows"
+    if not plain:
+        ends = ("a.place", "b.place")
+        joined += " JOIN nodes a ON a.id = source JOIN nodes b ON b.id = target"
+    one, other = ends
+    code = f"{one} * {n_nodes} + {other}"
+    if not directed:
+        code = f"2 * (least({one}, {other}) * {n_nodes} + greatest({one}, {other}))"
+        code += f" + CAST({one} > {other} AS BIGINT)"
+    value = ", weight" if weighted else ""
+    query = f"SELECT {code} AS code{value} FROM {joined} "  # noqa: S608 - words of our own
+    query += "WHERE source <> target ORDER BY code"
+    for batch in base.sql(query).to_arrow_reader(ROWS):
+        codes = batch.column(0).to_numpy()
+        yield codes, batch.column(1).to_numpy() if weighted else None
