@@ -40,10 +40,10 @@ def generate_graph(
 ) -> Graph:
     """Draw a graph from a degree-corrected block model (Karrer & Newman 2011), with features.
 
-    Each node has a weight, which follows a power law, and a community. The ends of an edge are drawn
-    in proportion to the weights; with probability `inside`, both are of one community. Features are
-    the centre of the community plus noise. Labels are the communities: the truth that a model can
-    be compared with.
+    Each node has a weight, which follows a power law, and a community. The ends of an edge are
+    drawn in proportion to the weights; with probability `inside`, both are of one community.
+    Features are the centre of the community plus noise. Labels are the communities: the truth that
+    a model can be compared with.
 
     Parameters
     ----------
@@ -78,9 +78,9 @@ def generate_graph(
     --------
     >>> graph = generate_graph(1000, 5000, n_features=8, seed=1)
     >>> graph
-    Graph(1000 nodes, 5,000 edges, 8 features)
-    >>> len(np.unique(graph.labels)), graph.degrees.max() > 50
-    (31, np.True_)
+    Graph(1,000 nodes, 5,000 edges, 8 features)
+    >>> len(np.unique(graph.labels)), int(graph.degrees.max()) > 50
+    (31, True)
     """
     if n_communities is None:
         n_communities = int(min(max(np.sqrt(max(n_nodes, 0)), 1), 1000))
@@ -160,7 +160,8 @@ class _Ends:
         self.members = np.argsort(community, kind="stable")  # nodes by community
         weights = random.pareto(exponent - 1.0, size=len(community)) + 1.0
         # No node has more than a share of the edges that leaves most of its pairs distinct.
-        np.minimum(weights, weights.mean() * np.sqrt(len(community)), out=weights)
+        most = weights.sum() / np.sqrt(max(len(community), 1))
+        np.minimum(weights, most, out=weights)
         self.cumulated = np.cumsum(weights)
         self.bounds = np.concatenate([[0], np.cumsum(np.bincount(community))])
 

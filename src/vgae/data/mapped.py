@@ -152,7 +152,7 @@ class ArrayWriter:
     def finish(self, about: About) -> None:
         """Write what the arrays are, and their checksums, once all of them are filled."""
         arrays = {}
-        for name in self.names:
+        for name in sorted(self.names):
             path = self.folder / f"{name}.npy"
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             arrays[name] = _Stored(

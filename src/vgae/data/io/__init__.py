@@ -275,8 +275,8 @@ def import_graph(
         folder
             The folder to make.
         memory
-            How much memory the import may take: bytes, or a text such as "4GB". A table of edges that
-            would take more is sorted on disk. By default half of the memory that is free.
+            How much memory the import may take: bytes, or a text such as "4GB". A table of edges
+            that would take more is sorted on disk. By default half of the memory that is free.
         overwrite
             Whether a folder with another graph may be replaced.
         **reading
@@ -289,8 +289,8 @@ def import_graph(
     Raises
     ------
         InputError
-            As in `read_graph` and `Graph.save`; or a table that is larger than the memory comes with an
-            option that an import in blocks does not take.
+            As in `read_graph` and `Graph.save`; or a table that is larger than the memory comes
+            with an option that an import in blocks does not take.
 
     Examples
     --------

@@ -38,6 +38,11 @@ BYTES_PER_BYTE = 5
 """The same per byte of a text."""
 SHARE_OF_FREE = 0.5
 LEAST_MEMORY = 2**28
+A_WORD = (
+    "SELECT 1 FROM nodes WHERE NOT regexp_full_match(id, ?) OR TRY_CAST(id AS BIGINT) IS NULL "
+    "LIMIT 1"
+)
+"""Finds an id that does not spell an integer of 64 bits."""
 MEMORY = "--memory (memory=)"
 ROWS = 2**22
 """Sorted rows that are fetched at a time."""
@@ -180,10 +185,10 @@ def _database(duckdb: Any, folder: Path, most: int) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".import-") as place:
         base = duckdb.connect(os.path.join(place, "rows.duckdb"))
         try:
-            base.execute(f"SET memory_limit = '{max(most, LEAST_MEMORY) // 2**20}MiB'")
-            base.execute(f"SET temp_directory = '{place}'")
-            base.execute("SET preserve_insertion_order = false")
-            base.execute("SET enable_progress_bar = false")
+            _rows(base, f"SET memory_limit = '{max(most, LEAST_MEMORY) // 2**20}MiB'")
+            _rows(base, f"SET temp_directory = '{place}'")
+            _rows(base, "SET preserve_insertion_order = false")
+            _rows(base, "SET enable_progress_bar = false")
             yield base
         finally:
             base.close()
@@ -212,7 +217,7 @@ def _load(base: Any, table: Table, reading: Reading, *, signed: bool, drop: bool
             integers = all(pa.types.is_integer(name.type) for name in names)
             sort = "BIGINT" if integers else "VARCHAR"
             weight = "" if reading.weight is None else ", weight DOUBLE"
-            base.execute(f"CREATE TABLE edge_rows (source {sort}, target {sort}{weight})")
+            _rows(base, f"CREATE TABLE edge_rows (source {sort}, target {sort}{weight})")
         if not integers:
             names = [name.cast(pa.string()) for name in names]
         missing = pc.or_(*map(_missing, names))
@@ -232,7 +237,7 @@ def _load(base: Any, table: Table, reading: Reading, *, signed: bool, drop: bool
         block = pa.table(loaded)
         block = block.filter(pc.invert(missing)) if n_missing else block
         base.register("block", block)
-        base.execute("INSERT INTO edge_rows SELECT * FROM block")
+        _rows(base, "INSERT INTO edge_rows SELECT * FROM block")
         base.unregister("block")
         n_dropped, n_before = n_dropped + n_missing, n_before + part.num_rows
     if n_before == n_dropped:
@@ -265,22 +270,23 @@ def _number_ids(base: Any, writer: ArrayWriter, table: Table) -> int:
 
     Ids are integers if all of them spell one, and are sorted.
     """
-    base.execute(
+    _rows(
+        base,
         "CREATE TABLE nodes AS SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM "
-        "(SELECT source AS id FROM edge_rows UNION SELECT target FROM edge_rows)"
+        "(SELECT source AS id FROM edge_rows UNION SELECT target FROM edge_rows)",
     )
     is_text = base.sql("SELECT id FROM nodes LIMIT 0").types[0] == "VARCHAR"
     if is_text:
         broken = _rows(base, "SELECT id FROM nodes WHERE contains(id, chr(10)) LIMIT 1")
         if broken:
             raise InputError(
-                f"{table.path}: node id {shown(broken[0][0])} holds a line break; correct or remove it"
+                f"{table.path}: node id {shown(broken[0][0])} holds a line break; correct or "
+                "remove it"
             )
-        words = "NOT regexp_full_match(id, ?) OR TRY_CAST(id AS BIGINT) IS NULL LIMIT 1"
-        if not _rows(base, "SELECT 1 FROM nodes WHERE " + words, [INTEGER]):
+        if not _rows(base, A_WORD, [INTEGER]):
             for column in ("source", "target"):
-                base.execute(f"ALTER TABLE edge_rows ALTER {column} TYPE BIGINT")
-            base.execute("DROP TABLE nodes")
+                _rows(base, f"ALTER TABLE edge_rows ALTER {column} TYPE BIGINT")
+            _rows(base, "DROP TABLE nodes")
             return _number_ids(base, writer, table)
     n_nodes = _one(base, "SELECT count(*) FROM nodes")
     if n_nodes > MOST_NODES:
@@ -307,7 +313,7 @@ def _are_places(base: Any, n_nodes: int) -> bool:
 def _sorted_blocks(base: Any, n_nodes: int, *, directed: bool, weighted: bool) -> Iterator[Block]:
     """Codes of the rows, as those of `vgae.data.adjacency.directed_codes`, and their weights."""
     kind = base.sql("SELECT id FROM nodes LIMIT 0").types[0]
-    plain = kind == "BIGINT" and base.execute("SELECT min(id), max(id) FROM nodes").fetchone() == (
+    plain = kind == "BIGINT" and _rows(base, "SELECT min(id), max(id) FROM nodes").fetchone() == (
         0,
         n_nodes - 1,
     )
@@ -324,5 +330,5 @@ def _sorted_blocks(base: Any, n_nodes: int, *, directed: bool, weighted: bool) -
     query = f"SELECT {code} AS code{value} FROM {joined} "  # noqa: S608 - words of our own
     query += "WHERE source <> target ORDER BY code"
     for batch in base.sql(query).to_arrow_reader(ROWS):
-        codes = batch.column(0).to_numpy()
+        codes = batch.column(0).to_numpy().copy()  # they are overwritten
         yield codes, batch.column(1).to_numpy() if weighted else None

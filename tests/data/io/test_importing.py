@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from vgae import Graph, InputError, import_graph, read_graph
+from vgae.data import columnar
+from vgae.data.io.importing import import_edges, is_larger
+
+pytest.importorskip("duckdb")
+
+LINES = "source,target,weight\n b ,a,2\na,b,3\nc,c,1\nc,a,1\nd,b,4\nd,b,1\n"
+NUMBERS = "5 3\n3 5\n9 3\n-1 9\n9 9\n"
+PLACES = "0;1\n2;1\n1;0\n3;3\n"
+
+
+def same(path: Path, folder: Path, **options: Any) -> Graph:
+    """Both ways give the same files."""
+    read_graph(path, **options).save(folder / "whole")
+    import_edges(path, folder / "blocks", memory="1GB", **options)
+    for part in (folder / "whole").iterdir():
+        assert (folder / "blocks" / part.name).read_bytes() == part.read_bytes(), part.name
+    return Graph.open(folder / "blocks")
+
+
+@pytest.mark.parametrize("content", [LINES, NUMBERS, PLACES, "x,1\n07,1\n7,x\n"])
+@pytest.mark.parametrize("directed", [False, True])
+def test_an_import_in_blocks_is_the_graph_that_is_read(
+    content: str, directed: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text(content)
+    graph = same(path, tmp_path, directed=directed)
+    assert graph.directed is directed
+    assert graph.n_edges > 0
+
+
+def test_signed_weights_and_counts(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("source,target,weight\na,b,-2\nb,c,3\n")
+    assert same(path, tmp_path, signed=True).kind == "signed"
+    path.write_text("source,target,weight\na,b,2\nb,c,3\n")
+    (tmp_path / "more").mkdir()
+    assert same(path, tmp_path / "more", weight_means="count").weight_means == "count"
+
+
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint16", "string", "large_string"])
+def test_parquet_in_small_blocks(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columnar, "PARQUET_ROWS", 7)
+    random = np.random.default_rng(0)
+    ends = [pa.array(random.integers(40, size=200)).cast(kind) for _ in range(2)]
+    path = tmp_path / "edges.parquet"
+    pyarrow.parquet.write_table(pa.table(ends, names=["source", "target"]), path)
+    same(path, tmp_path)
+
+
+def test_missing_ids_and_words(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("source,target\na,b\nb,\nb,c\n")
+    with pytest.raises(InputError, match="line 3: lacks a node id; --drop-incomplete"):
+        import_edges(path, tmp_path / "graph")
+    assert [part.name for part in tmp_path.iterdir()] == ["edges.csv"]
+    assert same(path, tmp_path, drop_incomplete=True).cleaning.incomplete == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        ("source,target,weight\na,b,0\n", {}, "line 2: column 'weight' holds 0, but"),
+        ("source,target,weight\na,b,x\n", {}, "line 2"),
+        ("source,target\n", {}, "holds no edges|no edges"),
+        ("source,target,weight\na,b,-1\n", {}, "a negative weight"),
+        ("source,target\na,b\n", {"weight": "nope"}, "no column 'nope'|column 'nope'"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    content: str, options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=said):
+        import_edges(path, tmp_path / "graph", **options)
+    assert [part.name for part in tmp_path.iterdir()] == ["edges.csv"]
+
+
+def test_which_tables_are_larger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text(LINES)
+    assert is_larger(path, 100)
+    assert not is_larger(path, "1MB")
+    assert not is_larger(path)
+    with pytest.raises(InputError, match="'much' is not a size"):
+        is_larger(path, "much")
+    parquet = tmp_path / "edges.parquet"
+    pyarrow.parquet.write_table(pa.table({"a": [1, 2], "b": [2, 3]}), parquet)
+    assert is_larger(parquet, 200)
+    with caplog.at_level(logging.WARNING, "vgae"):
+        graph = import_graph(path, tmp_path / "graph", memory=100)
+    assert graph.n_edges == 3
+    assert "merged 1 duplicate row" in caplog.text
+
+
+def test_what_blocks_cannot_do_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text(LINES.replace("weight", "when"))
+    with pytest.raises(InputError, match="without --time; give more with --memory"):
+        import_graph(path, tmp_path / "graph", memory=100, time="when")
+    assert import_graph(path, tmp_path / "graph", time="when").times is not None
