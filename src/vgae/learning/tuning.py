@@ -104,7 +104,9 @@ def search_space(
     >>> "likelihood" in found, "steps" in found, "features" in found, found["hidden_dim"]
     (False, False, False, (32, 64, 128))
     """
-    now = FitSettings.of(model, **base).parameters()
+    settings = FitSettings.of(model, **base)
+    now = settings.parameters()
+    now |= {name: getattr(settings.network, f"{name}_used") for name in ("likelihood", "objective")}
     found: dict[str, Choices] = {}
     for name, choices in SPACE.items():
         if name in fixed or (name == "features" and n_features == 0):
