@@ -27,13 +27,13 @@ def test_names_are_those_of_the_registries() -> None:
 
 def test_the_defaults_are_the_papers_model() -> None:
     settings = ModelSettings()
-    assert (settings.encoder, settings.decoder, settings.likelihood) == (
+    assert (settings.encoder, settings.decoder, settings.likelihood_used) == (
         "gcn",
         "inner",
         "bernoulli",
     )
     assert (settings.layers_used, settings.offset_used, settings.pairs) == (2, "none", "all")
-    assert (settings.hidden_dim, settings.latent_dim, settings.objective) == (32, 16, "paper")
+    assert (settings.hidden_dim, settings.latent_dim, settings.objective_used) == (32, 16, "paper")
     assert (settings.bias, settings.residual, settings.unit_norm) == (False, False, False)
     assert settings.dropout == settings.edge_dropout == 0.0
 

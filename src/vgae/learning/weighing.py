@@ -96,7 +96,7 @@ def weight_metrics(
     return found
 
 
-def weight_report(split: Split, scores: Scores) -> dict[str, Any]:
+def weight_report(split: Split, scores: Scores) -> dict[str, Any] | None:
     """What `weight_metrics` has, next to the null and with the calibration in ten groups.
 
     Parameters
@@ -108,7 +108,8 @@ def weight_report(split: Split, scores: Scores) -> dict[str, Any]:
 
     Returns
     -------
-    Plain values: `meaning`; the metrics; `log_likelihood_of_null`, that of the strengths of nodes
+    None where counts are expected and a test edge has a weight that is none. Otherwise plain
+    values: `meaning`; the metrics; `log_likelihood_of_null`, that of the strengths of nodes
     alone for counts, and of a constant for values; `predicted` and `actual` weight of the whole
     graph (for values, their mean) and their `ratio`; `deciles`, the same for ten groups from the
     least to the largest expected weight, of about equal predicted weight (for values, of equally
@@ -126,6 +127,9 @@ def weight_report(split: Split, scores: Scores) -> dict[str, Any]:
     """
     if scores.expected is None:
         raise InputError("these scores say nothing of the weights of edges")
+    test = _weights(split.graph, split.test.positives)
+    if scores.expected.meaning == "count" and (test % 1.0).any():
+        return None
     measured = _Measured(split, scores, scores.expected)
     metrics = weight_metrics(split, scores)
     total = float(measured.stands_for.sum()) if scores.expected.meaning == "value" else 1.0
