@@ -203,7 +203,7 @@ def test_the_mean_over_samples_of_pairs_is_the_loss_of_all_pairs(
         )
     error = np.std(draws) / np.sqrt(len(draws))
     assert error < 0.05 * abs(exact.item())
-    assert abs(np.mean(draws) - exact.item()) <= 4 * error
+    assert abs(np.mean(draws) - exact.item()) <= 4 * error + 1e-12  # gaussian: no noise at all
 
 
 def test_random_pairs_are_any_two_different_nodes_and_equally_often() -> None:

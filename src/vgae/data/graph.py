@@ -958,10 +958,9 @@ class Graph:
             row = int(np.searchsorted(self.adjacency.indptr, bad[0], side="right")) - 1
             ends = [shown(self.ids[node]) for node in (row, self.adjacency.indices[bad[0]])]
             raise InputError(
-                f"weights: the edge ({', '.join(ends)}) has weight "
-                f"{self.adjacency.data[bad[0]]:g}, which is no count, a whole number; round the "
-                "weights, or give weight_means (--weight-means) 'value' or 'confidence', which "
-                "take any number"
+                f"weights: the edge ({', '.join(ends)}): {self.adjacency.data[bad[0]]:g} is no "
+                "count, which is a whole number; round the weights, or give weight_means "
+                "(--weight-means) 'value' or 'confidence', which take any number"
             )
         return self._but(weight_means=meaning)
 

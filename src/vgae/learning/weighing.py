@@ -28,7 +28,7 @@ def spearman(first: Any, second: Any) -> float | None:
 
     Examples
     --------
-    >>> spearman([1, 2, 3], [2, 4, 9]), spearman([1, 2], [1, 1])
+    >>> round(spearman([1, 2, 3], [2, 4, 9]), 6), spearman([1, 2], [1, 1])
     (1.0, None)
     """
     ranks = [rankdata(side) - (len(side) + 1) / 2.0 for side in (first, second)]
@@ -77,7 +77,7 @@ def weight_metrics(
     >>> split = split_edges(Graph.from_edges(ring, weights=[1, 3] * 20), seed=0)
     >>> found = weight_metrics(split, baseline("strength").fit(split.training))
     >>> round(found["log_likelihood"], 1)
-    -5.8
+    -20.3
     >>> weight_metrics(split, baseline("katz").fit(split), ["rmse"])
     {'rmse': None}
     """
@@ -122,8 +122,8 @@ def weight_report(split: Split, scores: Scores) -> dict[str, Any] | None:
     >>> ring = [(i, (i + 1) % 40) for i in range(40)]
     >>> split = split_edges(Graph.from_edges(ring, weights=[1, 3] * 20), seed=0)
     >>> found = weight_report(split, baseline("strength").fit(split.training))
-    >>> found["meaning"], found["log_likelihood"] == found["log_likelihood_of_null"]
-    ('count', True)
+    >>> found["meaning"], round(found["log_likelihood"] - found["log_likelihood_of_null"], 6)
+    ('count', 0.0)
     """
     if scores.expected is None:
         raise InputError("these scores say nothing of the weights of edges")

@@ -38,10 +38,10 @@ FLOOR = 0.02
 LEAST, MOST_LOG = 1e-12, 30.0
 """The least expected count, and the largest logarithm of one."""
 
-QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Shares of all expected events below the knots of the map of a model's rates."""
 
-PULLS = (1.0, 3.0, 300.0)
+PULLS = (1.0, 3.0, 30.0)
 """Weights of the squared distances of a map from the one that changes nothing: of its level, of its
 slope, and of all else. They are in events: a graph of a few hundred edges moves level and slope."""
 

@@ -17,6 +17,7 @@ from rich.text import Text
 from vgae.data.adjacency import count
 from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
+from vgae.learning.metrics import WEIGHT_METRICS
 from vgae.learning.results import NULL, figure, shares
 from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
@@ -502,6 +503,8 @@ def evaluation_words(result: Evaluation) -> str:
         words += [] if used.preset is None else [f"preset {used.preset}"]
         words += [f"{key} {value}" for key, value in used.overrides.items()]
         told.append(f"{name}: {', '.join(words) or used.kind}")
+    if any(name in WEIGHT_METRICS for scores in result.metrics.values() for name in scores):
+        told.append("metrics of weights as they are, not in percent")
     beaten = result.beaten_by_degrees()
     if beaten is not None:
         told.append(
