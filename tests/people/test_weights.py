@@ -107,7 +107,6 @@ def test_one_word_is_enough_for_counts(call: Caller, folder: Path) -> None:
     assert "weights mean count" in result.err
     model = load("run")
     assert model.graph_["weight_means"] == "count"
-    (folder / "plain.csv").write_text((folder / "edges.csv").read_text().replace(",weight", ",x"))
     ring = [(i, (i + 1) % 30) for i in range(30)]
     plain = GAE.from_preset("counts", steps=5).fit(ring)
     assert (plain.predict_weight([(0, 2), (0, 1)]) > 0).all()
@@ -186,7 +185,7 @@ def test_expected_weights_are_in_tables(call: Caller, folder: Path) -> None:
     call("fit", "edges.csv", "--preset", "counts", "--steps", 5, "--out", "run", "--quiet")
     call("predict", "run", "pairs.csv", "--out", "found.csv", "--quiet")
     header, *rows = (folder / "found.csv").read_text().splitlines()
-    assert header == "source,target,probability,expected_weight"
+    assert header.replace('"', "") == "source,target,probability,expected_weight"
     assert len(rows) == 2
     assert call("recommend", "run", "--out", "all.graphml", "--quiet").status == 0
 

@@ -257,7 +257,8 @@ class FitSettings(Settings):
             )
         if made != self.network:
             parts = f"likelihood {made.likelihood}, objective {made.objective_used}"
-            logger.info("weights mean %s: %s, offset %s", meaning, parts, made.offset_used)
+            more = "; the preset counts also chooses the rest" * (meaning == "count")
+            logger.info("weights mean %s: %s, offset %s%s", meaning, parts, made.offset_used, more)
         elif meaning == "confidence":
             logger.info(
                 "weights mean confidence: an edge of mean weight counts %g times",
