@@ -24,9 +24,9 @@ from vgae.data.graph import Graph
 from vgae.data.split import Split, split_edges
 from vgae.learning.baselines import baseline
 from vgae.learning.judge import link_scores
-from vgae.learning.metrics import WEIGHT_METRICS
 from vgae.learning.results import figure, summarize
 from vgae.learning.scores import Scores
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.weighing import weight_report
 from vgae.people.estimators import make_model
 

@@ -9,8 +9,8 @@ from vgae.data.split import Split, split_edges
 from vgae.ground.errors import InputError
 from vgae.learning.baselines import baseline
 from vgae.learning.judge import check_metric, link_scores, may_be_undefined
-from vgae.learning.metrics import WEIGHT_METRICS
 from vgae.learning.scores import FactorScores
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.weighing import spearman, weight_metrics, weight_report
 from vgae.learning.weights import CountMap, ValueMap
 

@@ -41,8 +41,8 @@ from vgae.learning.judge import (
     takes_all_pairs,
     type_metrics,
 )
-from vgae.learning.metrics import WEIGHT_METRICS
 from vgae.learning.scores import Scores
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
 from vgae.model.settings import WEIGHED
 

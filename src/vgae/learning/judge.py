@@ -29,11 +29,11 @@ from vgae.learning.calibration import fit_calibrator
 from vgae.learning.lists import UserRanks, user_ranks
 from vgae.learning.metrics import (
     RANKING_METRICS,
-    WEIGHT_METRICS,
     cut_off,
     link_metrics,
 )
 from vgae.learning.scores import Scores
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.weighing import weight_metrics
 
 __all__ = [

@@ -15,7 +15,7 @@ from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import file_errors, staged_file
 from vgae.learning.judge import may_be_undefined
-from vgae.learning.metrics import WEIGHT_METRICS
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.tasks import TASK_METRICS
 
 __all__ = ["KeptRuns", "RunMetrics", "file_name"]

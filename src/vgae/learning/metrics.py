@@ -18,7 +18,6 @@ __all__ = [
     "AT_K",
     "HITS_AT",
     "RANKING_METRICS",
-    "WEIGHT_METRICS",
     "average_precision",
     "cut_off",
     "expected_calibration_error",
@@ -36,9 +35,6 @@ AT_K = ("hits", "precision", "hits_open", "hits_biased", "hits_bidirectional", "
 
 RANKING_METRICS = ("auc", "average_precision", *(f"hits@{k}" for k in HITS_AT), "mrr")
 """The metrics that take nothing but the scores of held-out pairs."""
-
-WEIGHT_METRICS = ("log_likelihood", "spearman", "rmse")
-"""The metrics of the weights of held-out edges, which are no fractions."""
 
 Scores = NDArray[np.float64]
 

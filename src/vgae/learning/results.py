@@ -10,7 +10,7 @@ from typing import Any
 
 from vgae.ground.errors import one_line, unknown_name
 from vgae.ground.notebook import data_frame
-from vgae.learning.metrics import WEIGHT_METRICS
+from vgae.learning.settings import WEIGHT_METRICS
 
 __all__ = [
     "DEFAULT_METHODS",

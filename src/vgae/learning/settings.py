@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LATENT_OF",
     "VALIDATION_METRICS",
+    "WEIGHT_METRICS",
     "CombineSettings",
     "FitSettings",
     "Preset",
@@ -45,6 +46,9 @@ LATENT_OF = {"vgae": "gaussian", "gae": "point"}
 
 VALIDATION_METRICS = ("average_precision", "auc", "mrr", "hits@K")
 """What a model can be chosen by on validation pairs; K is any whole number from 1."""
+
+WEIGHT_METRICS = ("log_likelihood", "spearman", "rmse")
+"""The metrics of the weights of held-out edges, which are no fractions."""
 
 MOST_EDGES_OF_AN_ENSEMBLE = 40_000
 """Beyond, one member and one fold are enough. On dblp, three and two have 0.1 points more AUC, and

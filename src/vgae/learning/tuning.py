@@ -378,10 +378,9 @@ def search(
     start = {**base, **fixed}
     graph = views[0].train
     # Weights that are data of the model leave no choice.
-    decided = ("likelihood", "objective") if graph.weight_means in WEIGHED.values() else ()
-    if graph.weight_means == "confidence":
-        decided = ("likelihood",)
-    space = search_space(model, start, dict.fromkeys(decided) | fixed, n_features=graph.n_features)
+    decided = ["likelihood", "objective"] if graph.weight_means in WEIGHED.values() else []
+    kept = dict.fromkeys(decided) | dict(fixed)
+    space = search_space(model, start, kept, n_features=graph.n_features)
     settings = FitSettings.of(model, **{**start, "stop_metric": metric, "seed": seed})
     choose_place(settings.training, settings.network.latent_dim)
     parameters = settings.parameters()

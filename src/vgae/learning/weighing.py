@@ -12,8 +12,8 @@ from scipy.stats import rankdata
 from vgae.data.graph import Graph
 from vgae.data.split import Split
 from vgae.ground.errors import InputError
-from vgae.learning.metrics import WEIGHT_METRICS
 from vgae.learning.scores import Scores
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.weights import CountMap, Expected, Population, population, strengths
 
 __all__ = ["spearman", "weight_metrics", "weight_report"]

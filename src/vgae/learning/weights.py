@@ -83,6 +83,8 @@ class CountMap:
     --------
     >>> same = CountMap(n_edges=10)
     >>> scores, pairs = np.array([2.0]), np.array([[0, 1]])
+    >>> [part.tolist() for part in same.logarithms(np.ones(1), pairs)]
+    [[0.0], [0.0]]
     >>> [made.of(scores, pairs).round(6).tolist() for made in (same, same.for_edges(20))]
     [[2.0], [4.0]]
     >>> round(float(same.log_density(np.array([1.0]), np.array([1.0]))[0]), 6)

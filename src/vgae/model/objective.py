@@ -98,8 +98,8 @@ class Targets:
     (1.25, 0.9)
     >>> targets.to(torch.device("cpu")).n_nodes
     3
-    >>> targets.pairs().tolist(), targets.pair_counts()
-    ([[0, 1], [1, 2]], None)
+    >>> targets.pairs().tolist(), targets.pair_counts(), targets.pair_emphasis()
+    ([[0, 1], [1, 2]], None, 1.0)
     >>> targets.n_cells, targets.typed
     (9, None)
     """

@@ -86,6 +86,10 @@ class ModelSettings(Settings):
     32
     >>> ModelSettings(likelihood="poisson").offset_used
     'constant'
+    >>> ModelSettings().likelihood_used, ModelSettings().objective_used
+    ('bernoulli', 'paper')
+    >>> ModelSettings().weights_mean("confidence")
+    'confidence'
     >>> ModelSettings(encoder="appnp").layers_used
     10
     >>> ModelSettings(features="none").features_used(5), ModelSettings().has_inputs(5)

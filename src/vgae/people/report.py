@@ -17,8 +17,8 @@ from rich.text import Text
 from vgae.data.adjacency import count
 from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
-from vgae.learning.metrics import WEIGHT_METRICS
 from vgae.learning.results import NULL, figure, shares
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
 
