@@ -370,7 +370,7 @@ def test_confident_edges_have_the_loss_of_the_formula(
     sums = targets.pos_weight * (sure * likelihood.edge(scores, None))[positive].sum()
     sums = sums + likelihood.nonedge(scores)[~positive & ~itself].sum()
     expected = targets.norm / 400 * sums
-    expected.backward()  # type: ignore[no-untyped-call]
+    expected.backward()
     assert loss.item() == pytest.approx(expected.item(), rel=2e-5)
     assert leaf.grad is not None
     assert exact.grad is not None
