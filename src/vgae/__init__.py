@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Evaluation,
         Link,
         LinkBaseline,
+        WeightedLink,
         evaluate,
         load,
     )
@@ -49,6 +50,7 @@ _HOME = {
         "Evaluation",
         "Link",
         "LinkBaseline",
+        "WeightedLink",
         "evaluate",
         "load",
     ),
@@ -89,6 +91,7 @@ __all__ = [
     "NotFittedError",
     "Split",
     "VgaeError",
+    "WeightedLink",
     "as_graph",
     "as_split",
     "evaluate",

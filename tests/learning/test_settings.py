@@ -53,10 +53,11 @@ def test_the_section_tells_each_setting_once(name: str) -> None:
     (entry,) = (line for line in entries if line.partition(" ")[0] == name)
     field = FIELDS[name]
     assert entry.startswith(f"{name} {field.description}")
-    own = "own" in get_args(field.annotation)
+    own = "own" in get_args(value_type(field))
     assert (f"{name} of your own." in entry) == own
     told = field.default is not None
-    assert entry.endswith(f"The default is {field.default!r}." if told else field.description or "")
+    last = (field.description or "") if not own else f"{name} of your own."
+    assert entry.endswith(f"The default is {field.default!r}." if told else last)
 
 
 def test_the_section_fits_a_docstring() -> None:

@@ -27,6 +27,8 @@ from vgae.learning.tuning import SPACE, Range, Trial, Tuning, check_search, sear
 
 pytest.importorskip("optuna")
 
+USED = {"likelihood": "bernoulli", "objective": "paper"}
+"""What the defaults of a plain graph are."""
 FIXED = {"steps": 4, "latent_dim": 4, "structure": "none", "validate_every": 2}
 
 
@@ -116,7 +118,7 @@ def test_the_same_seed_gives_the_same_trials(split: Split) -> None:
     other = found(split.training, trials=6, seed=1)
     assert told(first)[1:] != told(other)[1:]
     # The first trial is the preset itself.
-    start = FitSettings.of("gae", **FIXED).parameters()
+    start = FitSettings.of("gae", **FIXED).parameters() | USED
     assert first.trials[0].settings == {name: start[name] for name in first.trials[0].settings}
     assert first.best.value == max(trial.value or 0.0 for trial in first.trials)
 
@@ -268,6 +270,7 @@ def test_every_value_suits_the_preset(preset: str) -> None:
     base = named_preset(preset).settings
     space = search_space("gae", base, {}, n_features=5)
     start = FitSettings.of("gae", **base).parameters()
+    start |= {name: value for name, value in USED.items() if start[name] is None}
     for name, values in space.items():
         ends = (values.low, values.high) if isinstance(values, Range) else values
         assert min(ends) <= start[name] <= max(ends) if isinstance(values, Range) else True

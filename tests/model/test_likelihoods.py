@@ -34,9 +34,10 @@ FORMULAS: dict[str, Losses] = {
     "bernoulli-poisson": (lambda s: s, lambda s, _: -torch.log(-torch.expm1(-s))),
     "poisson": (lambda s: s, lambda s, a: s - a * torch.log(s)),
     "squared": (lambda s: s**2, lambda s, _: (1 - s) ** 2),
+    "gaussian": (lambda s: 0 * s, lambda s, a: (a - s) ** 2 / 2),
 }
 EXTREMES = {name: [1e-12, 1e-3, 1.0, 30.0, 1e4] for name in RATES} | {
-    name: [-1e4, -30.0, -1.0, 0.0, 1.0, 30.0, 1e4] for name in ("bernoulli", "squared")
+    name: [-1e4, -30.0, -1.0, 0.0, 1.0, 30.0, 1e4] for name in ("bernoulli", "squared", "gaussian")
 }
 
 
@@ -69,7 +70,7 @@ def test_losses_of_a_pair_are_the_definition(name: str) -> None:
             (likelihood.edge(given, None), edge(scores, one)),
         ):
             torch.testing.assert_close(found.double(), expected, rtol=relative, atol=1e-12)
-    if likelihood.counts:
+    if likelihood.counts or likelihood.values:
         torch.testing.assert_close(likelihood.edge(scores, counts), edge(scores, counts))
 
 

@@ -27,13 +27,13 @@ def test_names_are_those_of_the_registries() -> None:
 
 def test_the_defaults_are_the_papers_model() -> None:
     settings = ModelSettings()
-    assert (settings.encoder, settings.decoder, settings.likelihood) == (
+    assert (settings.encoder, settings.decoder, settings.likelihood_used) == (
         "gcn",
         "inner",
         "bernoulli",
     )
     assert (settings.layers_used, settings.offset_used, settings.pairs) == (2, "none", "all")
-    assert (settings.hidden_dim, settings.latent_dim, settings.objective) == (32, 16, "paper")
+    assert (settings.hidden_dim, settings.latent_dim, settings.objective_used) == (32, 16, "paper")
     assert (settings.bias, settings.residual, settings.unit_norm) == (False, False, False)
     assert settings.dropout == settings.edge_dropout == 0.0
 
@@ -171,3 +171,40 @@ def test_on_a_directed_graph_parts_become_those_of_sources_and_targets() -> None
     assert (plain.encoder, plain.decoder, plain.latent_dim) == ("directed", "directed-inner", 16)
     with pytest.raises(InputError, match="latent_dim 5 is odd"):
         ModelSettings(latent_dim=5).on(0, n_nodes=9, directed=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "meaning", "expected"),
+    [
+        ({}, "propagation", (None, None, None)),
+        ({}, "confidence", (None, None, None)),
+        ({}, "count", ("poisson", "elbo", "node")),
+        ({}, "value", ("gaussian", "elbo", "node")),
+        ({"offset": "constant"}, "count", ("poisson", "elbo", "constant")),
+        ({"likelihood": "poisson", "objective": "paper"}, "count", ("poisson", "paper", "node")),
+        ({"likelihood": "own"}, "count", ("own", None, None)),
+    ],
+)
+def test_meanings_of_weights_fill_in_defaults(
+    given: dict[str, Any], meaning: str, expected: tuple[str | None, ...]
+) -> None:
+    made = ModelSettings.parse(given).for_weights(meaning)
+    assert (made.likelihood, made.objective, made.offset) == expected
+
+
+def test_what_contradicts_a_meaning_is_one_line() -> None:
+    for given, meaning in [
+        ({"likelihood": "squared"}, "value"),
+        ({"likelihood": "gaussian"}, "count"),
+        ({"likelihood": "gaussian"}, "confidence"),
+        ({"likelihood": "own"}, "confidence"),
+        ({"decoder": "cosine"}, "count"),
+    ]:
+        with pytest.raises(InputError, match="read the graph with --weight-means propag") as caught:
+            ModelSettings.parse(given).for_weights(meaning)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_likelihood_says_what_weights_mean_to_it() -> None:
+    assert ModelSettings(likelihood="poisson").weights_mean("propagation") == "count"
+    assert ModelSettings().weights_mean("confidence") == "confidence"

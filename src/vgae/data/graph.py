@@ -64,7 +64,7 @@ from vgae.data.mapped import (
 )
 from vgae.data.pair_space import PairSpace
 from vgae.data.reading import Reading
-from vgae.ground.errors import InputError, unknown_name
+from vgae.ground.errors import InputError, shown, unknown_name
 from vgae.ground.files import file_errors
 from vgae.ground.notebook import html_table
 
@@ -1101,9 +1101,12 @@ class Graph:
         if meaning not in WEIGHT_MEANS:
             raise unknown_name("meaning of weights", meaning, WEIGHT_MEANS)
         if meaning == "count" and (bad := np.flatnonzero(self.adjacency.data % 1)).size:
+            row = int(np.searchsorted(self.adjacency.indptr, bad[0], side="right")) - 1
+            ends = [shown(self.ids[node]) for node in (row, self.adjacency.indices[bad[0]])]
             raise InputError(
-                f"weights: {self.adjacency.data[bad[0]]:g} is no count, which is a whole number; "
-                "weight_means (--weight-means) 'value' takes any number"
+                f"weights: the edge ({', '.join(ends)}): {self.adjacency.data[bad[0]]:g} is no "
+                "count, which is a whole number; round the weights, or give weight_means "
+                "(--weight-means) 'value' or 'confidence', which take any number"
             )
         return self._but(weight_means=meaning)
 

@@ -42,7 +42,9 @@ from vgae.learning.judge import (
     type_metrics,
 )
 from vgae.learning.scores import Scores
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
+from vgae.model.settings import WEIGHED
 
 __all__ = [
     "FULL_AP",
@@ -239,6 +241,8 @@ def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[s
     if graph.kind == "bipartite":
         metrics = (*metrics, *PER_USER)
     metrics = (*metrics, *type_metrics(graph))
+    if graph.weight_means in WEIGHED.values():
+        metrics = (*metrics, *WEIGHT_METRICS)
     if graph.n_nodes > MOST_NODES_FOR_ALL_PAIRS:
         slow = [name for name in metrics if takes_all_pairs(name) or ranks_all_partners(name)]
         logger.warning(

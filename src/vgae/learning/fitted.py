@@ -26,6 +26,7 @@ from vgae.learning.fitted_scores import FittedScores, HeldOutScores
 from vgae.learning.inductive import NewNodes, States, can_place, encode_graph, encode_new
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
+from vgae.learning.weights import Expected
 from vgae.model.inputs import InputScaling
 from vgae.model.kernels import choose_engine
 from vgae.model.latents import Gaussian, Latent, Point
@@ -117,6 +118,8 @@ class Fitted(FittedScores):
     """The other models of an ensemble."""
     combiner: Combiner | None = None
     """Weights of the evidence; None if the models stand alone."""
+    expected: Expected | None = None
+    """What scores say of the weights of edges; None if weights are no data of the model."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -177,7 +180,7 @@ class Fitted(FittedScores):
             messages=self.split.message_graph(),
             combiner=self.combiner,
             seed=self.settings.seed,
-        )
+        ).with_expected(self.expected)
 
     @property
     def needs_graph(self) -> bool:
@@ -303,6 +306,7 @@ class Fitted(FittedScores):
             embedding=np.concatenate([self.embedding, latent.mean.numpy()]),
             embedding_std=std,
             states=None if self.states is None else self.states.joined(states),
+            expected=None if self.expected is None else self.expected.with_nodes(len(ids)),
         )
 
 

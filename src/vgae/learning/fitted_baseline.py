@@ -170,6 +170,7 @@ class FittedBaseline(FittedScores):
             if right is not None and (right.shape != vectors.shape or right.dtype != np.float32):
                 raise InputError("factors: do not match the embedding")
             found = FactorScores(vectors, right)
+        found = found.with_expected(method.expected(split.train))
         return cls(split=split, method=method, seed=seed, found=found, **record)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from vgae.data.graph import count
 from vgae.data.ids import IdArray
-from vgae.data.kinds import Kind
+from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import Protocol, Split
 from vgae.ground.config import Fraction, Settings
 from vgae.ground.errors import InputError, one_line
@@ -44,6 +44,7 @@ class GraphRecord(Settings):
     n_features: int = Field(ge=0)
     weighted: bool = False
     kind: Kind = "undirected"
+    weight_means: WeightMeans = "propagation"
     n_added_nodes: int = Field(default=0, ge=0)
     n_added_edges: int = Field(default=0, ge=0)
 
@@ -63,6 +64,7 @@ class MetricsRecord(Settings):
     validation: HeldOutScores | None
     test: HeldOutScores | None
     calibration: dict[str, Any] | None = None
+    weights: dict[str, Any] | None = None
     simple: SimpleMethods | None = None
 
 
@@ -102,6 +104,8 @@ class FittedScores(ABC):
     ('letters', None)
     >>> fitted.meaning.partition(":")[0], fitted.expected_precision(1)
     ('uncalibrated', None)
+    >>> fitted.weights(np.array([(0, 2)])) is None
+    True
     """
 
     split: Split
@@ -159,6 +163,18 @@ class FittedScores(ABC):
         if self.calibrator is None or not calibrated:
             return self.uncalibrated(scores)
         return self.calibrator.probabilities(scores)
+
+    def weights(self, pairs: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """Expected weights of pairs of node indices; None for a method that expects none.
+
+        Counts are those of the whole graph, with all edges that were held out; values are those
+        that the edges would have.
+        """
+        scores = self.scores
+        if scores.expected is None:
+            return None
+        expected = scores.expected.for_edges(self.split.graph.n_edges)
+        return expected.of(scores.pairs(pairs), pairs)
 
     @property
     def meaning(self) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from vgae.data.graph import Features, Graph
-from vgae.data.split import HeldOut, Split, count_non_edges, sample_non_edges
+from vgae.data.split import HeldOut, Split, TrainingView, count_non_edges, sample_non_edges
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines import Baseline
 from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
@@ -39,11 +39,13 @@ from vgae.learning.train import (
     held_out_metrics,
     train,
 )
+from vgae.learning.weighing import weight_report
+from vgae.learning.weights import Expected, fit_count_map, fit_value_map
 from vgae.model.inputs import InputScaling
 from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
-from vgae.model.objective import expected_edges
+from vgae.model.objective import expected_edges, value_scale
 
 __all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
 
@@ -197,11 +199,17 @@ def fit(
         stop_metric=settings.training.stop_metric,
     )
     latent, std = latents[0], latents[0].std()
+    expected = None
+    if combiner is None:
+        expected = _expected(network, view, seen, seed=settings.seed)
+    if expected is not None and split.test:
+        metrics["weights"] = weight_report(split, scores.with_expected(expected))
     return Fitted(
         settings=settings,
         network=network,
         split=split,
-        graph=_about(split.graph),
+        graph=_about(split.graph)
+        | {"weight_means": settings.network.weights_mean(split.graph.weight_means)},
         scaling=scaling,
         calibrator=calibrator,
         embedding=latent.mean.numpy(),
@@ -215,7 +223,20 @@ def fit(
         parts={} if parts is None else parts.names(),
         members=tuple(members[1:]),
         combiner=combiner,
+        expected=expected,
     )
+
+
+def _expected(
+    network: GraphAutoEncoder, view: TrainingView, scores: Scores, *, seed: int
+) -> Expected | None:
+    """What the scores of a model of counts or values say of the weights of edges."""
+    given = view.train, view.known, view.validation, scores
+    if network.likelihood.counts:
+        return fit_count_map(*given, seed=seed)
+    if network.likelihood.values:
+        return fit_value_map(*given, value_scale(view.train))
+    return None
 
 
 def hidden_edge_evidence(
@@ -331,6 +352,8 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
     if view.messages is not view.train and split.validation:
         seen = method.fit(replace(view, protocol="T"), seed=seed)
     calibrator, metrics = _judged(split, seen, scores, between_0_and_1, seed=seed)
+    if scores.expected is not None and split.test:
+        metrics["weights"] = weight_report(split, scores)
     return FittedBaseline(
         split=split,
         graph=_about(split.graph),
@@ -450,9 +473,9 @@ def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph, engine: Eng
     there. It changes no ranking.
     """
     settings, likelihood = network.settings, network.likelihood
-    logits = settings.likelihood == "bernoulli"
+    logits = settings.likelihood_used == "bernoulli"
     summed = logits or (likelihood.rates and graph.n_nodes <= MOST_NODES_SUMMED)
-    exact = settings.objective == "elbo" and settings.pairs == "all"
+    exact = settings.objective_used == "elbo" and settings.pairs == "all"
     if not (exact and summed) or network.offsets is None:
         return
     for _ in range(MOST_ROUNDS):
@@ -474,4 +497,5 @@ def _about(graph: Graph) -> dict[str, Any]:
         "n_features": graph.n_features,
         "weighted": graph.weights is not None,
         "kind": graph.kind,
+        "weight_means": graph.weight_means,
     }

@@ -33,6 +33,8 @@ from vgae.learning.metrics import (
     link_metrics,
 )
 from vgae.learning.scores import Scores
+from vgae.learning.settings import WEIGHT_METRICS
+from vgae.learning.weighing import weight_metrics
 
 __all__ = [
     "ARC_METRICS",
@@ -131,8 +133,10 @@ def check_metric(name: str) -> None:
     Traceback (most recent call last):
     vgae.InputError: metric hits@ten: K must be a whole number from 1, as in hits@10
     """
-    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS)
-    metric, _ = of_types(name)
+    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS, *WEIGHT_METRICS)
+    metric, types = of_types(name)
+    if metric in WEIGHT_METRICS and types is not None:
+        raise InputError(f"metric {name}: is of all edges together; name it as {metric}")
     if cut_off(metric) is None and metric not in known:
         raise unknown_name("metric", metric, dict.fromkeys(known))
 
@@ -246,7 +250,8 @@ def may_be_undefined(name: str) -> bool:
     >>> may_be_undefined("hits@10"), may_be_undefined("auc")
     (True, False)
     """
-    if name in (AUC_BY_NODE, ECE, *ARC_METRICS) or of_types(name)[1] is not None:
+    maybe = (AUC_BY_NODE, ECE, *ARC_METRICS, *WEIGHT_METRICS)
+    if name in maybe or of_types(name)[1] is not None:
         return True
     return cut_off(name) is not None and not is_per_user(name)
 
@@ -286,7 +291,10 @@ def link_scores(
     {'auc': 0.5, 'auc_degree': 0.5, 'hits@1': 0.0}
     """
     judged = _Judged(split, scores)
-    return {name: judged.metric(name) for name in metrics}
+    of_weights = weight_metrics(split, scores, [name for name in metrics if name in WEIGHT_METRICS])
+    return {
+        name: of_weights[name] if name in of_weights else judged.metric(name) for name in metrics
+    }
 
 
 def full_average_precision(split: Split, scores: Scores) -> float:

@@ -15,6 +15,7 @@ from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import file_errors, staged_file
 from vgae.learning.judge import may_be_undefined
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.learning.tasks import TASK_METRICS
 
 __all__ = ["KeptRuns", "RunMetrics", "file_name"]
@@ -130,17 +131,26 @@ def file_name(label: str, about: Mapping[str, Any]) -> str:
 
 
 class _Content(Settings):
-    """What a file holds. Scores are fractions; only the adjusted Rand index can be negative."""
+    """What a file holds."""
 
     format_version: int = Field(ge=1)
     about: dict[str, Any]
-    runs: list[dict[str, Annotated[float, Field(ge=-1.0, le=1.0)] | None]]
+    runs: list[dict[str, Annotated[float, Field(allow_inf_nan=False)] | None]]
 
 
 def _is_whole(run: RunMetrics, metrics: Sequence[str]) -> bool:
-    """Whether a run has these metrics, and of those of links only what may be is undefined."""
+    """Whether a run has these metrics, and of those of links only what may be is undefined.
+
+    Scores are fractions; the adjusted Rand index can be negative, and metrics of weights are any
+    numbers.
+    """
     of_tasks = {name for names in TASK_METRICS.values() for name in names}
-    return set(run) == set(metrics) and all(
-        name in of_tasks or (may_be_undefined(name) if value is None else value >= 0.0)
-        for name, value in run.items()
-    )
+
+    def fits(name: str, value: float | None) -> bool:
+        if value is None:
+            return name in of_tasks or may_be_undefined(name)
+        if name in WEIGHT_METRICS:
+            return True
+        return (-1.0 if name in of_tasks else 0.0) <= value <= 1.0
+
+    return set(run) == set(metrics) and all(fits(name, value) for name, value in run.items())

@@ -10,6 +10,7 @@ from typing import Any
 
 from vgae.ground.errors import one_line, unknown_name
 from vgae.ground.notebook import data_frame
+from vgae.learning.settings import WEIGHT_METRICS
 
 __all__ = [
     "DEFAULT_METHODS",
@@ -19,6 +20,7 @@ __all__ = [
     "MethodResult",
     "Summary",
     "compare",
+    "figure",
     "shares",
     "summarize",
 ]
@@ -110,7 +112,8 @@ def summarize(values: Sequence[float | None], *, metric: str | None = None) -> S
         from scipy.special import stdtrit  # 4 MB that no fit needs
 
         reach = float(stdtrit(len(known) - 1, 0.975)) * error
-        low = None if metric is None else _LOWEST.get(metric, 0.0)
+        bounded = metric is not None and metric not in WEIGHT_METRICS
+        low = _LOWEST.get(str(metric), 0.0) if bounded else None
         interval = (mean - reach, mean + reach) if low is None else _within(mean, reach, low)
     return Summary(mean, error, interval, list(values))
 
@@ -192,7 +195,8 @@ def compare(
             raise unknown_name("metric", metric, metrics[name])
     ours, theirs = (metrics[name][metric].values for name in (first, second))
     gaps = [None if a is None or b is None else a - b for a, b in zip(ours, theirs, strict=True)]
-    wins = sum(gap is not None and gap > 0 for gap in gaps)
+    sign = -1.0 if metric == "rmse" else 1.0  # an error, of which less is better
+    wins = sum(gap is not None and sign * gap > 0 for gap in gaps)
     return Comparison(first, second, metric, summarize(gaps), wins)
 
 
@@ -468,7 +472,7 @@ class Evaluation:
             title += f", {self.negatives} negatives" * (self.negatives != "uniform")
         names = list(dict.fromkeys(metric for _, _, metric, _ in self._summaries()))
         rows = [
-            [one_line(self.title(label)), *(_shown(scores[name]) for name in names)]
+            [one_line(self.title(label)), *(_shown(name, scores[name]) for name in names)]
             for label, scores in self.metrics.items()
         ]
         return [[f"{title}; percent, {spread}"], ["method", *names], *rows]
@@ -510,8 +514,27 @@ def _columns(rows: Iterator[dict[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in made] for name in made[0]}
 
 
-def _shown(summary: Summary) -> str:
-    if summary.mean is None:
+def _shown(metric: str, summary: Summary) -> str:
+    return figure(metric, summary.mean, summary.standard_error)
+
+
+def figure(metric: str, value: float | None, error: float | None = None) -> str:
+    """A metric as people read it: a fraction in percent, a metric of weights as the number it is.
+
+    Parameters
+    ----------
+    metric
+        Name of the metric.
+    value, error
+        The number, and its standard error where there is one.
+
+    Examples
+    --------
+    >>> figure("auc", 0.9167, 0.0039), figure("rmse", 1.25), figure("auc", None)
+    ('91.7 ± 0.4', '1.250', '-')
+    """
+    if value is None:
         return "-"
-    error = summary.standard_error
-    return f"{100 * summary.mean:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+    factor, digits = (1, 3) if metric in WEIGHT_METRICS else (100, 1)
+    shown = (f"{factor * number:.{digits}f}" for number in (value, error) if number is not None)
+    return " ± ".join(shown)

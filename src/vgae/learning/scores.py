@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from vgae.data.adjacency import check_inside, index_pairs
 from vgae.data.graph import FloatCSR, Graph
 from vgae.ground.errors import InputError
+from vgae.learning.weights import Expected
 from vgae.model.decoders import score_pairs
 from vgae.model.kernels import count_reaching, count_rivals, top_pairs, top_partners
 from vgae.model.latents import Latent
@@ -54,6 +56,7 @@ class Scores(ABC):
     Examples
     --------
     >>> from vgae.learning.baselines import baseline
+    >>> from vgae.learning.weights import CountMap
     >>> from vgae.data.graph import Graph
     >>> scores = baseline("katz").fit([("a", "b"), ("b", "c")])
     >>> scores.pairs([(0, 2)]).shape, scores.rows([1]).shape, scores.vectors, scores.dear
@@ -65,9 +68,19 @@ class Scores(ABC):
     [[2, 0]]
     >>> [part.tolist() for part in scores.rivals(np.array([[0, 1]]), known)]
     [[0], [0], [1]]
+    >>> scores.expected is None, scores.with_expected(CountMap(n_edges=2)).expected.n_edges
+    (True, 2)
     """
 
     n_nodes: int
+    expected: Expected | None = None
+    """What scores say of the weights of edges; None where they say nothing."""
+
+    def with_expected(self, expected: Expected | None) -> Self:
+        """The same scores, which say this of the weights of edges."""
+        found = copy.copy(self)
+        found.expected = expected
+        return found
 
     @property
     def dear(self) -> bool:

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError, not_among, unknown_name
 from vgae.ground.files import file_errors
-from vgae.model.settings import OWN, EngineName, ModelSettings
+from vgae.model.settings import OWN, WEIGHED, EngineName, ModelSettings
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph  # which loads NumPy, and help does not need it
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LATENT_OF",
     "VALIDATION_METRICS",
+    "WEIGHT_METRICS",
     "CombineSettings",
     "FitSettings",
     "Preset",
@@ -45,6 +46,9 @@ LATENT_OF = {"vgae": "gaussian", "gae": "point"}
 
 VALIDATION_METRICS = ("average_precision", "auc", "mrr", "hits@K")
 """What a model can be chosen by on validation pairs; K is any whole number from 1."""
+
+WEIGHT_METRICS = ("log_likelihood", "spearman", "rmse")
+"""The metrics of the weights of held-out edges, which are no fractions."""
 
 MOST_EDGES_OF_AN_ENSEMBLE = 40_000
 """Beyond, one member and one fold are enough. On dblp, three and two have 0.1 points more AUC, and
@@ -224,7 +228,8 @@ class FitSettings(Settings):
         >>> FitSettings.of("gae").on(graph).network.layers is None
         True
         """
-        network = self.network.on(graph.n_features, n_nodes=graph.n_nodes, directed=graph.directed)
+        weighed = self._weighed(graph)
+        network = weighed.on(graph.n_features, n_nodes=graph.n_nodes, directed=graph.directed)
         if network.decoder != self.network.decoder:
             logger.info(
                 "the graph is directed: encoder %s and decoder %s", network.encoder, network.decoder
@@ -243,6 +248,27 @@ class FitSettings(Settings):
                     *(self.combining.ensemble, self.combining.folds, f"{graph.n_edges:,}"),
                 )
         return self.model_copy(update={"network": network, "combining": combining})
+
+    def _weighed(self, graph: Graph) -> ModelSettings:
+        """The settings of the network with those filled in that the weights of edges decide."""
+        meaning = graph.weight_means
+        made = self.network.for_weights(meaning)
+        if meaning in WEIGHED.values() and self.combining.combiner != "none":
+            raise InputError(
+                f"combiner {self.combining.combiner}: gives probabilities of edges, and the "
+                f"weights mean {meaning}; leave it out (--combiner none), or read the graph with "
+                "--weight-means propagation"
+            )
+        if made != self.network:
+            parts = f"likelihood {made.likelihood}, objective {made.objective_used}"
+            more = "; the preset counts also chooses the rest" * (meaning == "count")
+            logger.info("weights mean %s: %s, offset %s%s", meaning, parts, made.offset_used, more)
+        elif meaning == "confidence":
+            logger.info(
+                "weights mean confidence: an edge of mean weight counts %g times",
+                1 + made.confidence,
+            )
+        return made
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
@@ -305,7 +331,7 @@ def parameters_section() -> str:
     lines = ["Parameters", "----------"]
     for name, field in FitSettings.fields().items():
         words = [field.description or ""]
-        if OWN in get_args(field.annotation):
+        if OWN in get_args(value_type(field)):
             words.append(f"Or {'an' if name[0] in 'aeiou' else 'a'} {name} of your own.")
         if field.default is not None:
             words.append(f"The default is {field.default!r}.")
@@ -378,7 +404,7 @@ def presets() -> dict[str, Preset]:
     Examples
     --------
     >>> sorted(presets())
-    ['digae', 'paper', 'strong', 'unit']
+    ['counts', 'digae', 'paper', 'strong', 'unit']
     """
     found = {}
     for item in resources.files("vgae.model").joinpath("presets").iterdir():
@@ -449,7 +475,7 @@ def _check_settings(settings: Mapping[str, Any], where: str) -> None:
     for name, value in settings.items():
         if name not in fields:
             raise InputError(f"{where}: {unknown_name('setting', name, fields)}")
-        if value == OWN and OWN in get_args(fields[name].annotation):
+        if value == OWN and OWN in get_args(value_type(fields[name])):
             raise InputError(
                 f"{where}: {name} {OWN}: a part of your own cannot be in a file; give it in "
                 f"Python, as in VGAE({name}=...)"

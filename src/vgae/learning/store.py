@@ -40,14 +40,15 @@ from vgae.learning.fitted_baseline import FittedBaseline, input_arrays, with_inp
 from vgae.learning.fitted_scores import GraphRecord
 from vgae.learning.inductive import States
 from vgae.learning.settings import FitSettings
+from vgae.learning.weights import expected_of_arrays
 from vgae.model.inputs import InputScaling
 from vgae.model.network import GraphAutoEncoder, Parts
 
 __all__ = ["FORMAT_VERSION", "check_run_place", "load_fitted", "save_fitted", "staged_run"]
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Format 2 added the states, 3 the checksum of run.json, 4 models of other parts, 5 baselines,
-ensembles and combiners.
+ensembles and combiners, 6 expected weights.
 
 All are read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
@@ -56,10 +57,11 @@ SPLIT, WEIGHTS, STATES = "split.npz", "weights.safetensors", "states.safetensors
 ATTRIBUTES, CALIBRATOR = "attributes.json", "calibrator.json"
 SCALING, BASELINE = "scaling.safetensors", "baseline.safetensors"
 COMBINER, INPUTS = "combiner.json", "inputs.safetensors"
+EXPECTED = "expected_weights.safetensors"
 REQUIRED = frozenset({METRICS, EMBEDDINGS, SPLIT})
 OF_MODEL = REQUIRED | {HISTORY, WEIGHTS}
 RUN_FILES = OF_MODEL | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES, SCALING, CALIBRATOR, BASELINE}
-RUN_FILES |= {COMBINER, INPUTS}
+RUN_FILES |= {COMBINER, INPUTS, EXPECTED}
 PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 DAMAGE = (
     ValueError,
@@ -233,6 +235,8 @@ def _of_model(fitted: Fitted, staged: Path) -> tuple[dict[str, bytes], dict[str,
         contents[COMBINER] = _json(fitted.combiner.model_dump())
     if fitted.needs_graph and (inputs := input_arrays(fitted.split.graph, features=True)):
         contents[INPUTS] = save(inputs)
+    if fitted.expected is not None:
+        contents[EXPECTED] = save(fitted.expected.arrays())
     if scaling := fitted.scaling.arrays():
         contents[SCALING] = save(scaling)
     if fitted.feature_encoding is not None:
@@ -369,6 +373,9 @@ def _model_of(
     if members or combiner is not None:
         split = _with_inputs(path, about, split, INPUTS)
     has_inputs = settings.network.has_inputs(about.graph.n_features)
+    expected = None
+    if EXPECTED in about.files:
+        expected = expected_of_arrays(_read_arrays(path / EXPECTED), n_nodes=about.n_nodes)
     return Fitted(
         settings=settings,
         network=network,
@@ -388,6 +395,7 @@ def _model_of(
         parts=about.parts,
         members=tuple(members),
         combiner=combiner,
+        expected=expected,
         **record,
     )
 

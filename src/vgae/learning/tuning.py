@@ -25,6 +25,7 @@ from vgae.ground.notebook import library
 from vgae.learning.fitting import fit
 from vgae.learning.settings import FitSettings, Preset
 from vgae.learning.train import StepRecord, check_defined, choose_place, finishing_on_interrupt
+from vgae.model.settings import WEIGHED
 
 __all__ = ["SPACE", "Range", "Trial", "Tuning", "check_search", "search", "search_space"]
 
@@ -104,7 +105,7 @@ def search_space(
     >>> "likelihood" in found, "steps" in found, "features" in found, found["hidden_dim"]
     (False, False, False, (32, 64, 128))
     """
-    now = FitSettings.of(model, **base).parameters()
+    now = _used(FitSettings.of(model, **base))
     found: dict[str, Choices] = {}
     for name, choices in SPACE.items():
         if name in fixed or (name == "features" and n_features == 0):
@@ -121,6 +122,12 @@ def search_space(
     if not found:
         raise InputError("tune: every setting that could be searched is fixed; give fewer of them")
     return found
+
+
+def _used(settings: FitSettings) -> dict[str, Any]:
+    """The parameters, with the defaults filled in of what is searched."""
+    used = {name: getattr(settings.network, f"{name}_used") for name in ("likelihood", "objective")}
+    return settings.parameters() | used
 
 
 def _allowed(model: str, base: Mapping[str, Any], name: str, value: Any) -> bool:
@@ -369,7 +376,11 @@ def search(
             raise InputError("tune: settings are chosen on validation pairs; hold some out")
         check_defined(metric, view.validation)
     start = {**base, **fixed}
-    space = search_space(model, start, fixed, n_features=views[0].train.n_features)
+    graph = views[0].train
+    # Weights that are data of the model leave no choice.
+    decided = ["likelihood", "objective"] if graph.weight_means in WEIGHED.values() else []
+    kept = dict.fromkeys(decided) | dict(fixed)
+    space = search_space(model, start, kept, n_features=graph.n_features)
     settings = FitSettings.of(model, **{**start, "stop_metric": metric, "seed": seed})
     choose_place(settings.training, settings.network.latent_dim)
     parameters = settings.parameters()
@@ -382,7 +393,7 @@ def search(
         "settings": parameters,
         "search space": repr(space),
     }
-    study = _Study(path, about, space, parameters, settings.seed)
+    study = _Study(path, about, space, _used(settings), settings.seed)
     splits = [view.as_split() for view in views]
     with finishing_on_interrupt() as interrupt:
         while len(found := study.trials()) < trials and not interrupt.pressed:

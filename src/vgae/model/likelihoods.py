@@ -38,6 +38,7 @@ __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
     "BernoulliPoisson",
+    "Gaussian",
     "Likelihood",
     "Poisson",
     "Squared",
@@ -59,8 +60,8 @@ class Likelihood(ABC):
     rates
         Whether scores are rates, which cannot be negative. Then `link` turns embeddings into
         factors that are not negative, and offsets are positive.
-    counts
-        Whether edges have counts, which are the graph's weights.
+    counts, values
+        Whether edges have counts, or values, which are the graph's weights.
 
     Examples
     --------
@@ -88,6 +89,7 @@ class Likelihood(ABC):
     name: ClassVar[str]
     rates: ClassVar[bool] = False
     counts: ClassVar[bool] = False
+    values: ClassVar[bool] = False
     term: ClassVar[TermKind | None] = None
     """What compiled code adds for an edge, where it can; see `vgae.model.kernels.PairTerm`."""
     closed: ClassVar[Literal["rate", "square"] | None] = None
@@ -106,7 +108,7 @@ class Likelihood(ABC):
         scores
             Shape (n_pairs,).
         counts
-            The edges' counts, same shape; None if every one is 1.
+            The edges' counts or values, same shape; None if every one is 1.
         """
 
     @abstractmethod
@@ -191,16 +193,22 @@ class Likelihood(ABC):
         *,
         pos_weight: float,
         counts: Tensor | None,
+        emphasis: Tensor | None = None,
     ) -> PairSum:
-        """Sum pos_weight * edge - nonedge over the pairs of a pattern, with the gradient."""
-        if self.term is not None:
+        """Sum pos_weight * emphasis * edge - nonedge over the pairs of a pattern, with gradient.
+
+        `emphasis` has a factor for each pair; None where all are 1. Compiled code has no place for
+        it.
+        """
+        if self.term is not None and emphasis is None:
             targets = counts if self.counts else None
             return pair_terms(left, right, pattern, PairTerm(self.term, pos_weight, targets))
         own = left.detach().requires_grad_()
         other = None if right is None else right.detach().requires_grad_()
         with torch.enable_grad():
             scores = pair_scores(own, other, pattern)
-            terms = pos_weight * self.edge(scores, counts) - self.nonedge(scores)
+            factor = pos_weight if emphasis is None else pos_weight * emphasis
+            terms = factor * self.edge(scores, counts) - self.nonedge(scores)
             total = terms.sum(dtype=torch.float64)
             gradients = torch.autograd.grad(total, [own] if other is None else [own, other])
         return PairSum(total.detach(), gradients[0], None if other is None else gradients[1])
@@ -393,7 +401,43 @@ class Squared(Likelihood):
         return np.clip(np.asarray(scores, np.float64), 0.0, 1.0)
 
 
+@final
+class Gaussian(Likelihood):
+    """The value of an edge, normal around the score with variance 1; of other pairs, nothing.
+
+    Values come with mean 0 and variance 1. Pairs without an edge have no value and no loss, so that
+    a score says what an edge would be worth, and not whether there is one.
+
+    Examples
+    --------
+    >>> Gaussian().edge(torch.tensor([0.5]), torch.tensor([1.5])), Gaussian().nonedge(torch.ones(1))
+    (tensor([0.5000]), tensor([0.]))
+    """
+
+    name: ClassVar[str] = "gaussian"
+    values: ClassVar[bool] = True
+
+    def nonedge(self, scores: Tensor) -> Tensor:
+        """Nothing."""
+        return 0.0 * scores
+
+    def edge(self, scores: Tensor, counts: Tensor | None) -> Tensor:
+        """See `Likelihood.edge`."""
+        return 0.5 * ((1.0 if counts is None else counts) - scores) ** 2
+
+    def everywhere(self, left: Tensor, right: Tensor | None, engine: Engine) -> PairSum:  # noqa: ARG002
+        """See `Likelihood.everywhere`: zero."""
+        zeros = None if right is None else torch.zeros_like(right)
+        nothing = torch.zeros((), dtype=torch.float64, device=left.device)
+        return PairSum(nothing, torch.zeros_like(left), zeros)
+
+    def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Only an order: sigmoid(s). How much an edge is worth tells nothing of its probability."""
+        return torch.sigmoid(torch.tensor(scores, dtype=torch.float64)).numpy()
+
+
 LIKELIHOODS: dict[str, Any] = {
-    likelihood.name: likelihood for likelihood in (Bernoulli, BernoulliPoisson, Poisson, Squared)
+    likelihood.name: likelihood
+    for likelihood in (Bernoulli, BernoulliPoisson, Poisson, Squared, Gaussian)
 }
 """The likelihoods by name, as in `ModelSettings.likelihood`."""

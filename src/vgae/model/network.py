@@ -225,13 +225,15 @@ class GraphAutoEncoder(nn.Module):
         True
         """
         settings = self.settings
-        plain = settings.likelihood == "bernoulli" and settings.offset_used == "none"
+        plain = settings.likelihood_used == "bernoulli" and settings.offset_used == "none"
         paper = plain and not self.decoder.ordered
         return Targets.from_graph(
             graph,
-            settings.objective,
+            settings.objective_used,
             self_pairs=paper and settings.pairs == "all",
             counts=self.likelihood.counts,
+            values=self.likelihood.values,
+            confidence=settings.confidence if graph.weight_means == "confidence" else None,
         )
 
     def linked(self, sample: Tensor) -> Tensor:
@@ -393,7 +395,7 @@ class GraphAutoEncoder(nn.Module):
         """Factors of expected rates, where these have a closed form."""
         std = latent.std()
         closed = self.likelihood.rates and self.settings.rate_link != "relu"
-        if std is None or not closed or self.settings.likelihood not in RATES:
+        if std is None or not closed or self.settings.likelihood_used not in RATES:
             return None
         return self._joined(self.linked_mean(latent.mean, std))
 
@@ -413,22 +415,22 @@ def _encoder(
 
 
 def _likelihood(settings: ModelSettings) -> Likelihood:
-    kind = LIKELIHOODS[settings.likelihood]
+    kind = LIKELIHOODS[settings.likelihood_used]
     made: Likelihood = kind(settings.rate_link) if kind.rates else kind()
     return made
 
 
 def _first_offset(likelihood: Likelihood, settings: ModelSettings, density: float) -> float:
     """The offset with which a model that knows nothing else has the right number of edges."""
-    share = 0.5 if settings.objective == "paper" else min(max(density, 1e-9), 1.0 - 1e-9)
+    share = 0.5 if settings.objective_used == "paper" else min(max(density, 1e-9), 1.0 - 1e-9)
     if likelihood.rates:
         # Little, next to what the factors should explain.
         return min(max(density, 1e-9), 1.0)
-    return math.log(share / (1.0 - share)) if settings.likelihood == "bernoulli" else 0.0
+    return math.log(share / (1.0 - share)) if settings.likelihood_used == "bernoulli" else 0.0
 
 
 def _first_rate(settings: ModelSettings, density: float) -> float:
-    return math.log(2.0) if settings.objective == "paper" else min(max(density, 1e-9), 1.0)
+    return math.log(2.0) if settings.objective_used == "paper" else min(max(density, 1e-9), 1.0)
 
 
 def _random_pairs(targets: Targets, noise: Noise) -> Tensor:

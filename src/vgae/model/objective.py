@@ -35,7 +35,14 @@ from vgae.model.likelihoods import Likelihood
 from vgae.model.settings import ObjectiveName
 from vgae.model.typed_pairs import TypedPairs
 
-__all__ = ["Loss", "Targets", "expected_edges", "reconstruction", "sampled_reconstruction"]
+__all__ = [
+    "Loss",
+    "Targets",
+    "expected_edges",
+    "reconstruction",
+    "sampled_reconstruction",
+    "value_scale",
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,9 @@ class Targets:
         Whether a node and itself are a positive pair, as in the published program. Otherwise such
         pairs are omitted from the loss.
     counts
-        The count of each positive pair, shape (n_pairs,); None if every one is 1.
+        The count or the value of each positive pair, shape (n_pairs,); None if every one is 1.
+    emphasis
+        What the loss of each positive pair is multiplied by, shape (n_pairs,); None for 1.
     typed
         The pairs that can be edges, where types rule others out.
     ordered
@@ -89,8 +98,8 @@ class Targets:
     (1.25, 0.9)
     >>> targets.to(torch.device("cpu")).n_nodes
     3
-    >>> targets.pairs().tolist(), targets.pair_counts()
-    ([[0, 1], [1, 2]], None)
+    >>> targets.pairs().tolist(), targets.pair_counts(), targets.pair_emphasis()
+    ([[0, 1], [1, 2]], None, 1.0)
     >>> targets.n_cells, targets.typed
     (9, None)
     """
@@ -101,6 +110,7 @@ class Targets:
     norm: float
     self_pairs: bool = True
     counts: Tensor | None = None
+    emphasis: Tensor | None = None
     typed: TypedPairs | None = None
     ordered: bool = False
 
@@ -112,6 +122,8 @@ class Targets:
         *,
         self_pairs: bool = True,
         counts: bool = False,
+        values: bool = False,
+        confidence: float | None = None,
     ) -> Targets:
         """Make the targets of a training graph.
 
@@ -128,9 +140,12 @@ class Targets:
         self_pairs
             Whether every node is also a positive pair with itself; never where types rule pairs
             out.
-        counts
-            Whether the weights of edges are counts. Otherwise weights are not used, and every
-            edge has target 1.
+        counts, values
+            Whether the weights of edges are counts, or values, which get mean 0 and variance 1.
+            Otherwise every edge has target 1.
+        confidence
+            Where it is given, the loss of an edge is multiplied by 1 + confidence * its weight
+            relative to the mean weight (Hu, Koren & Volinsky 2008).
 
         Raises
         ------
@@ -150,6 +165,12 @@ class Targets:
             )
         self_pairs = self_pairs and typed is None
         pattern = graph.adjacency
+        if confidence is not None:
+            mean = pattern.data.mean(dtype=np.float64)
+            factors = (1.0 + confidence * pattern.data / mean).astype(np.float32)
+            pattern = sparse.csr_array(
+                (factors, pattern.indices, pattern.indptr), shape=pattern.shape
+            )
         if self_pairs:
             pattern = sparse.csr_array(
                 pattern + sparse.eye_array(graph.n_nodes, dtype=np.float32, format="csr")
@@ -164,7 +185,8 @@ class Targets:
             pos_weight=(n_pairs - n_positive) / n_positive if weighted else 1.0,
             norm=n_pairs / (2.0 * (n_pairs - n_positive)) if weighted else 1.0,
             self_pairs=self_pairs,
-            counts=_counts(graph) if counts else None,
+            counts=_counts(graph) if counts else _values(graph) if values else None,
+            emphasis=None if confidence is None else torch.from_numpy(pattern.data.copy()),
             typed=typed,
             ordered=graph.directed,
         )
@@ -176,9 +198,12 @@ class Targets:
 
     def to(self, device: torch.device) -> Targets:
         """Copy the pairs to a device."""
-        counts = None if self.counts is None else self.counts.to(device)
+        counts, emphasis = (
+            None if part is None else part.to(device) for part in (self.counts, self.emphasis)
+        )
         typed = None if self.typed is None else self.typed.to(device)
-        return replace(self, positive=self.positive.to(device), counts=counts, typed=typed)
+        moved = replace(self, positive=self.positive.to(device), typed=typed)
+        return replace(moved, counts=counts, emphasis=emphasis)
 
     def pairs(self) -> Tensor:
         """The edges i < j, or the arcs (i, j), as node indices, shape (n_edges, 2), int64."""
@@ -188,6 +213,10 @@ class Targets:
     def pair_counts(self) -> Tensor | None:
         """The counts of `pairs`, or None."""
         return None if self.counts is None else self.counts[self._once()]
+
+    def pair_emphasis(self) -> Tensor | float:
+        """What the losses of `pairs` are multiplied by."""
+        return 1.0 if self.emphasis is None else self.emphasis[self._once()]
 
     def _rows(self) -> Tensor:
         nodes = torch.arange(self.n_nodes, device=self.positive.columns.device)
@@ -211,6 +240,26 @@ def _counts(graph: Graph) -> Tensor | None:
             "(1, 2, 3, ...); round the weights, drop them, or use the likelihood bernoulli-poisson"
         )
     return torch.from_numpy(graph.adjacency.data.astype(np.float32))
+
+
+def _values(graph: Graph) -> Tensor | None:
+    """The weights of all positive pairs, with mean 0 and variance 1."""
+    if graph.weights is None:
+        return None
+    mean, deviation = value_scale(graph)
+    return torch.from_numpy(((graph.adjacency.data - mean) / deviation).astype(np.float32))
+
+
+def value_scale(graph: Graph) -> tuple[float, float]:
+    """Mean and standard deviation of the weights of edges; 1 in place of no deviation.
+
+    Examples
+    --------
+    >>> value_scale(Graph.from_edges([(0, 1), (1, 2)], weights=[2, 6]))
+    (4.0, 2.0)
+    """
+    weights = np.ones(1) if graph.weights is None else graph.weights.astype(np.float64)
+    return float(weights.mean()), float(weights.std()) or 1.0
 
 
 def reconstruction(
@@ -253,8 +302,13 @@ def reconstruction(
     >>> round(loss.item(), 4)  # log 2: zero logits give every pair probability 1/2
     0.6931
     """
+    emphasised = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
     at_edges = likelihood.at_edges(
-        *factors, targets.positive, pos_weight=targets.pos_weight, counts=targets.counts
+        *factors,
+        targets.positive,
+        pos_weight=targets.pos_weight,
+        counts=targets.counts,
+        **emphasised,
     )
     _check_possible(likelihood, at_edges.total)
     all_pairs = factors if expected is None else expected
@@ -390,7 +444,8 @@ def sampled_reconstruction(
     found = scores(torch.cat([drawn, targets.pairs()]))
     elsewhere, at_edges = found[: len(drawn)], found[len(drawn) :]
     everywhere = likelihood.nonedge(elsewhere).mean(dtype=torch.float64) * n_pairs
-    terms = targets.pos_weight * likelihood.edge(at_edges, targets.pair_counts())
+    losses = likelihood.edge(at_edges, targets.pair_counts())
+    terms = targets.pos_weight * targets.pair_emphasis() * losses
     directions = 1.0 if targets.ordered else 2.0
     edges = directions * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
     _check_possible(likelihood, edges)

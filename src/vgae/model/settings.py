@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from vgae.ground.config import Dimension, Settings
+from vgae.ground.errors import InputError
 
 __all__ = [
     "DECODERS",
@@ -20,6 +21,7 @@ __all__ = [
     "N_DEGREE_CLASSES",
     "OWN",
     "RATES",
+    "WEIGHED",
     "EngineName",
     "FeatureUse",
     "ModelSettings",
@@ -41,7 +43,7 @@ DECODERS = (
     *("inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp"),
     *("directed-inner", "gravity", "gravity-squared", "directed-hops"),
 )
-LIKELIHOODS = ("bernoulli", "bernoulli-poisson", "poisson", "squared")
+LIKELIHOODS = ("bernoulli", "bernoulli-poisson", "poisson", "squared", "gaussian")
 """The parts that come with the package, by name."""
 
 MOST_NUMBERS = 10_000_000
@@ -68,6 +70,9 @@ DISTANCES = ("distance", "gravity", "gravity-squared")
 RATES = ("bernoulli-poisson", "poisson")
 """The likelihoods whose scores are rates, which cannot be negative."""
 
+WEIGHED = {"poisson": "count", "gaussian": "value"}
+"""The likelihoods that the weights of edges are data of, and what weights mean to each."""
+
 OWN = "own"
 """The name of a part that the user brings, such as a `torch.nn.Module` as the encoder."""
 
@@ -81,6 +86,10 @@ class ModelSettings(Settings):
     32
     >>> ModelSettings(likelihood="poisson").offset_used
     'constant'
+    >>> ModelSettings().likelihood_used, ModelSettings().objective_used
+    ('bernoulli', 'paper')
+    >>> ModelSettings().weights_mean("confidence")
+    'confidence'
     >>> ModelSettings(encoder="appnp").layers_used
     10
     >>> ModelSettings(features="none").features_used(5), ModelSettings().has_inputs(5)
@@ -133,19 +142,23 @@ class ModelSettings(Settings):
         "gravity-squared (less the squared distance) or directed-hops (one weight per hop of the "
         "encoder directed-multi-hop).",
     )
-    likelihood: Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "own"] = Field(
-        default="bernoulli",
+    likelihood: (
+        Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "gaussian", "own"] | None
+    ) = Field(
+        default=None,
         description="What a score says about a pair: bernoulli (logit of an edge); "
         "bernoulli-poisson (rate of at least one event); poisson (rate of the count that the "
-        "weight is); squared (the edge as a number). All but bernoulli take time linear in nodes "
-        "and edges.",
+        "weight is); squared (the edge as a number); gaussian (the value that the weight of an "
+        "edge is; pairs without one say nothing). All but bernoulli take time linear in nodes and "
+        "edges. Default: bernoulli, but poisson where weights mean counts, and gaussian where they "
+        "mean values.",
     )
     offset: Offset | None = Field(
         default=None,
         description="What is added to every score: none, constant (learned, for all pairs) or "
         "node (learned, for each end; in a directed graph, for each source and each target). "
         "Default: constant, but none with bernoulli unless the decoder is distance or one of "
-        "gravity.",
+        "gravity, and node where weights mean counts or values.",
     )
     rate_link: RateLink = Field(
         default="relu",
@@ -203,10 +216,18 @@ class ModelSettings(Settings):
         description="Arcs of the encoders directed and directed-multi-hop are divided by this "
         "power of the target's in-degree (alpha in the paper of DiGAE).",
     )
-    objective: ObjectiveName = Field(
-        default="paper",
+    objective: ObjectiveName | None = Field(
+        default=None,
         description="paper (class-weighted: the edges weigh as much as all the pairs without one) "
-        "or elbo (all pairs have the same weight).",
+        "or elbo (all pairs have the same weight). Default: paper, but elbo where weights mean "
+        "counts or values.",
+    )
+    confidence: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=1e6,
+        description="Where weights mean confidence: how much more an edge of mean weight counts "
+        "than one of weight 0 would (alpha in the paper of iALS).",
     )
     pairs: Literal["all", "sampled"] = Field(
         default="all",
@@ -240,6 +261,70 @@ class ModelSettings(Settings):
     def layers_used(self) -> int:
         """The number of layers, with the default of the encoder filled in."""
         return self.layers or (10 if self.encoder == "appnp" else 2)
+
+    @property
+    def likelihood_used(self) -> str:
+        """The likelihood, with the default filled in."""
+        return self.likelihood or "bernoulli"
+
+    @property
+    def objective_used(self) -> ObjectiveName:
+        """The objective, with the default filled in."""
+        return self.objective or "paper"
+
+    def weights_mean(self, meaning: str) -> str:
+        """What weights of edges mean to this model: what its likelihood takes them for, if any.
+
+        Parameters
+        ----------
+        meaning
+            What they mean in the graph, in `vgae.data.kinds.WEIGHT_MEANS`.
+        """
+        return WEIGHED.get(self.likelihood_used, meaning)
+
+    def for_weights(self, meaning: str) -> ModelSettings:
+        """These settings, with those filled in that the meaning of the weights decides.
+
+        Counts and values take a likelihood of their own, the plain objective and an offset per
+        node, unless other ones are given.
+
+        Raises
+        ------
+        InputError
+            What is given contradicts the meaning.
+
+        Examples
+        --------
+        >>> made = ModelSettings().for_weights("count")
+        >>> made.likelihood, made.objective, made.offset
+        ('poisson', 'elbo', 'node')
+        >>> ModelSettings(likelihood="squared").for_weights("count")
+        Traceback (most recent call last):
+        vgae.InputError: likelihood squared: says nothing of weights that mean count; ...
+        """
+        own = {means: likelihood for likelihood, means in WEIGHED.items()}.get(meaning)
+        given = self.likelihood
+        if own is not None and given not in (None, own, OWN):
+            raise InputError(
+                f"likelihood {given}: says nothing of weights that mean {meaning}; leave it out "
+                f"(or give --likelihood {own}), or read the graph with --weight-means propagation"
+            )
+        if meaning == "confidence" and given in (*WEIGHED, OWN):
+            raise InputError(
+                f"likelihood {given}: has no place for weights that mean confidence; use "
+                "bernoulli, bernoulli-poisson or squared, or read the graph with --weight-means "
+                "propagation"
+            )
+        if own is None or given == OWN:
+            return self
+        if own in RATES and self.decoder not in (*PRODUCTS, OWN):
+            raise InputError(
+                f"decoder {self.decoder}: can give negative scores, and counts need rates; use the "
+                "preset counts (--preset counts), or read the graph with --weight-means propagation"
+            )
+        chosen = {"likelihood": own, "objective": "elbo", "offset": "node"}
+        missing = {name: value for name, value in chosen.items() if getattr(self, name) is None}
+        return ModelSettings.parse(self.model_dump() | missing) if missing else self
 
     def on(self, n_features: int, *, n_nodes: int, directed: bool = False) -> ModelSettings:
         """These settings, with those filled in or capped that depend on the graph.
@@ -281,7 +366,7 @@ class ModelSettings(Settings):
     @property
     def offset_used(self) -> Offset:
         """The offset, with the default of the likelihood filled in."""
-        plain = self.likelihood in ("bernoulli", OWN) and self.decoder not in DISTANCES
+        plain = self.likelihood_used in ("bernoulli", OWN) and self.decoder not in DISTANCES
         return self.offset or ("none" if plain else "constant")
 
     @property
@@ -321,7 +406,7 @@ class ModelSettings(Settings):
                 "mask: edges that carry messages are then neither predicted nor pairs without an "
                 "edge, so not all pairs are in the loss: sample pairs (--pairs sampled)"
             )
-        if self.likelihood in RATES and self.decoder not in (*PRODUCTS, OWN):
+        if self.likelihood_used in RATES and self.decoder not in (*PRODUCTS, OWN):
             raise ValueError(
                 f"decoder {self.decoder} can give negative scores, and {self.likelihood} needs "
                 "rates: use inner, bilinear-diagonal or directed-inner, or the likelihood "

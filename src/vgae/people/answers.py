@@ -24,7 +24,7 @@ from vgae.learning.metrics import roc_auc
 from vgae.learning.scores import Scores
 from vgae.learning.store import save_fitted, staged_run
 
-__all__ = ["FittedLinks", "Link"]
+__all__ = ["FittedLinks", "Link", "WeightedLink"]
 
 
 class Link(NamedTuple):
@@ -39,6 +39,21 @@ class Link(NamedTuple):
     source: NodeId
     target: NodeId
     probability: float
+
+
+class WeightedLink(NamedTuple):
+    """A link of a model of counts or values, with the weight that is expected of it.
+
+    Examples
+    --------
+    >>> WeightedLink("ann", "bob", 0.75, 1.4).expected_weight
+    1.4
+    """
+
+    source: NodeId
+    target: NodeId
+    probability: float
+    expected_weight: float
 
 
 class FittedLinks:
@@ -172,6 +187,71 @@ class FittedLinks:
         rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
         return fitted.probabilities(fitted.scores.pairs(rows), calibrated=calibrated)
 
+    def predict_weight(self, pairs: Any) -> NDArray[np.float64]:
+        """Expected weight of each pair of node ids, in the order given.
+
+        Of a model of counts (the likelihood poisson, or the baseline strength) it is the expected
+        number of events in the whole graph, with the edges that were held out; of a model of values
+        (gaussian) the value that an edge would have.
+
+        Parameters
+        ----------
+        pairs
+            As in `predict_proba`.
+
+        Raises
+        ------
+        InputError
+            The method expects no weights, or as in `predict_proba`.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import GAE, as_graph
+        >>> graph = as_graph([("a", "b"), ("b", "c")], weight_means="count")
+        >>> GAE(steps=5).fit(graph).predict_weight([("a", "c")]).shape
+        (1,)
+        """
+        fitted = self.fitted_
+        found = fitted.weights(self._pair_rows(*as_pairs(pairs, fitted.split.graph)))
+        if found is None:
+            raise InputError(
+                f"{self.name}: says nothing of the weights of edges; fit with the preset counts "
+                "(--preset counts), or read the graph with --weight-means count or value"
+            )
+        return found
+
+    def links(self, pairs: Any) -> list[Any]:
+        """Pairs of node ids with their probabilities, and expected weights where there are some.
+
+        Parameters and what raises are those of `predict_proba`.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).links([("a", "c")])[0]._fields
+        ('source', 'target', 'probability')
+        """
+        fitted = self.fitted_
+        source, target = as_pairs(pairs, fitted.split.graph)
+        rows = self._pair_rows(source, target)
+        columns = self._columns(rows, fitted.scores.pairs(rows))
+        return _as_links({**columns, "source": source, "target": target})
+
+    def _columns(
+        self, pairs: NDArray[np.int64], scores: NDArray[np.floating]
+    ) -> dict[str, NDArray[Any]]:
+        """What is said of pairs of node indices, by column."""
+        fitted = self.fitted_
+        found = {
+            "source": fitted.ids[pairs[:, 0]],
+            "target": fitted.ids[pairs[:, 1]],
+            "probability": fitted.probabilities(scores),
+        }
+        weights = fitted.weights(pairs)
+        return found if weights is None else found | {"expected_weight": weights}
+
     def reasons(self, pairs: Any) -> list[dict[str, float]]:
         """What each group of evidence adds to the logits of pairs, of a model with a combiner.
 
@@ -217,7 +297,7 @@ class FittedLinks:
         *,
         nodes: Sequence[NodeId] | NodeId | None = None,
         as_frame: Literal[False] = False,
-    ) -> list[Link]: ...
+    ) -> list[Any]: ...
 
     @overload
     def recommend(
@@ -250,13 +330,14 @@ class FittedLinks:
             Ids that begin with the name of a type, as "user:1" does, can be given without it where
             that leaves one node.
         as_frame
-            Whether to return a DataFrame with the columns source, target and probability: "pandas"
-            (also True) or "polars".
+            Whether to return a DataFrame with the columns source, target and probability, and of a
+            model of counts or values expected_weight: "pandas" (also True) or "polars".
 
         Returns
         -------
-        A list of `Link`, or a frame with one link per row, likeliest first. In a bipartite graph
-        the source is of the first type, such as the user. With `nodes`, the links
+        A list of `Link` (`WeightedLink` of a model of counts or values), or a frame with one link
+        per row, likeliest first: for counts, by the probability of at least one event. In a
+        bipartite graph the source is of the first type, such as the user. With `nodes`, the links
         of one node after the other, each with that node as its source. Ties go to the pair that
         comes first in the order of the nodes.
 
@@ -286,12 +367,11 @@ class FittedLinks:
             pairs = known.from_first_type(pairs)
         else:
             pairs, scores = fitted.scores.partners(self._rows(nodes), k, known)
-        ids, probabilities = fitted.ids, fitted.probabilities(scores)
-        columns = (ids[pairs[:, 0]], ids[pairs[:, 1]], probabilities)
+        columns = self._columns(pairs, scores)
         if as_frame is not False:
             kind = "pandas" if as_frame is True else str(as_frame)
-            return data_frame(dict(zip(Link._fields, columns, strict=True)), kind=kind)
-        return [Link(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+            return data_frame(columns, kind=kind)
+        return _as_links(columns)
 
     def score(self, data: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
         """AUC of edges against as many random pairs without an edge.
@@ -450,6 +530,12 @@ class FittedLinks:
             if metrics[part]:
                 rows[part] = _scores_words(metrics[part], "auc", "average_precision")
         return rows
+
+
+def _as_links(columns: Mapping[str, NDArray[Any]]) -> list[Any]:
+    """Links from their columns."""
+    kind: Any = WeightedLink if "expected_weight" in columns else Link
+    return [kind(*row) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
 
 
 def _scores_words(scores: Mapping[str, float | None], *names: str) -> str:

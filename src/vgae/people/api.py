@@ -46,7 +46,7 @@ from vgae.learning.results import (
     summarize,
 )
 from vgae.learning.tasks import TASK_METRICS
-from vgae.people.answers import Link
+from vgae.people.answers import Link, WeightedLink
 from vgae.people.baselines import LinkBaseline
 from vgae.people.estimators import GAE, MODELS, VGAE, LinkModel, load, make_estimator, make_model
 
@@ -63,6 +63,7 @@ __all__ = [
     "LinkModel",
     "OpenEvaluation",
     "Summary",
+    "WeightedLink",
     "candidates",
     "check_evaluation",
     "check_patience",

@@ -191,6 +191,8 @@ def fit(
         simple = estimator.simple_methods_
         if simple is not None and simple.words is not None:
             reporter.say(simple.words)
+    if data.weights is not None:
+        reporter.say(f"weights mean {estimator.graph_['weight_means']}")
     reporter.say(f"run folder: {out}")
     reporter.suggest("vgae", "recommend", out, "--top", 10)
     if isinstance(estimator, LinkModel) and estimator.interrupted_:
@@ -506,13 +508,16 @@ def predict(
     overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Give the probability of an edge for each pair of a file."""
+    """Give the probability of an edge for each pair of a file.
+
+    A model of counts or values also gives the expected weight.
+    """
     from vgae.data.tables import check_output
     from vgae.people.report import Reporter
 
     reporter = Reporter(quiet=quiet)
     _check_out(out, check_output, overwrite=overwrite, json=json, run=run)
-    from vgae.people.api import Link, load
+    from vgae.people.api import load
 
     with reporter.working(f"opening {run}"):
         model = load(run)
@@ -528,9 +533,7 @@ def predict(
         joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
         reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
     reporter.say(model.fitted_.meaning)
-    probabilities = model.predict_proba(asked).tolist()
-    links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
-    _give_links(links, json, out)
+    _give_links(model.links(asked), json, out)
 
 
 @app.command(cls=Command, epilog=example("vgae recommend runs/karate --top 10"))
@@ -579,7 +582,7 @@ def recommend(
     if out is not None and marked:
         if model.graph_.get("weighted") and model.split_.graph.weights is None:
             reporter.say(f"{out}: without edge weights, which a run folder does not keep")
-        write_graph(model.split_.graph, out, links=links)
+        write_graph(model.split_.graph, out, links=[link[:3] for link in links])
     else:
         _give_links(links, json, out, why)
 
@@ -791,9 +794,9 @@ def _give_links(
         return
     from vgae.data.tables import write_table
 
+    names = links[0]._fields if links else ("source", "target", "probability")
     columns: dict[str, list[Any]] = {
-        name: [getattr(link, name) for link in links]
-        for name in ("source", "target", "probability")
+        name: [getattr(link, name) for link in links] for name in names
     }
     if reasons is not None:
         columns["reasons"] = [reasons_words(reason) for reason in reasons]

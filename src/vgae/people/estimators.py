@@ -136,7 +136,8 @@ class LinkModel(Estimator, FittedModel):
         Parts(encoder=None, decoder=None, likelihood=None)
         """
         given = {name: getattr(self, name) for name in ("encoder", "decoder", "likelihood")}
-        return Parts(**{name: part for name, part in given.items() if not isinstance(part, str)})
+        named = (str, type(None))
+        return Parts(**{name: part for name, part in given.items() if not isinstance(part, named)})
 
     def fit(
         self,

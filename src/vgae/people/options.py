@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -33,6 +33,7 @@ from vgae.people.setting_options import SETTINGS, check_choice
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
+    from vgae.data.kinds import WeightMeans
 
 logger = logging.getLogger(__name__)
 
@@ -719,7 +720,8 @@ def _is_dataset(name: str, reading: Reading) -> bool:
     if reading.features is not None and reading.no_features:
         raise InputError("--features and --no-features exclude each other")
     if name in DATASETS:
-        if reading != Reading(no_features=reading.no_features):
+        own = Reading(no_features=reading.no_features, weight_means=reading.weight_means)
+        if reading != own:
             raise InputError(f"{name} is a data set; options on files make no sense with it")
         if Path(name).exists():
             logger.warning("%s is the data set; ./%s is the file of that name", name, name)
@@ -747,7 +749,10 @@ def _graph_by_name(name: str, reading: Reading) -> Graph:
     from vgae.data.io import read_graph
 
     if _is_dataset(name, reading):
-        return load_dataset(name, features=not reading.no_features)
+        graph = load_dataset(name, features=not reading.no_features)
+        if reading.weight_means is None:
+            return graph
+        return graph.with_weight_means(cast("WeightMeans", reading.weight_means))
     options = _reading_options(reading)
     with inputs(name, reading.features, max_bytes=reading.max_bytes) as (edges, features):
         graph = read_graph(edges, **(options | {"features": features}))

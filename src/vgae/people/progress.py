@@ -22,6 +22,7 @@ from rich.table import Column
 from rich.text import Text
 
 from vgae.ground.errors import one_line
+from vgae.learning.results import figure
 
 __all__ = ["percent", "say", "time_words", "training_display", "waiting_display"]
 
@@ -157,9 +158,7 @@ def percent(value: float | None, error: float | None = None) -> str:
     >>> percent(0.9167, 0.0039), percent(None)
     ('91.7 ± 0.4', '-')
     """
-    if value is None:
-        return "-"
-    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+    return figure("", value, error)
 
 
 class _StepLine:

@@ -19,7 +19,8 @@ from rich.text import Text
 from vgae.data.adjacency import count
 from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
-from vgae.learning.results import NULL, shares
+from vgae.learning.results import NULL, figure, shares
+from vgae.learning.settings import WEIGHT_METRICS
 from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
 
@@ -54,6 +55,7 @@ __all__ = [
     "print_table",
     "print_traceback",
     "print_tuning",
+    "print_weights",
     "reasons_words",
     "scores_words",
     "split_label",
@@ -84,6 +86,9 @@ METRIC_TITLES = {
     "average_precision_bidirectional": "AP bidir.",
     "mrr_bidirectional": "MRR bidir.",
     "ece": "ECE",
+    "log_likelihood": "log lik.",
+    "spearman": "Spearman",
+    "rmse": "RMSE",
     "nmi": "NMI",
     "ari": "ARI",
 }
@@ -174,7 +179,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
             f"held out {split_label(metrics['protocol'], metrics['proportions'])}",
             *(_title(name) for name in names),
         ],
-        [[part, *(percent(scores[name]) for name in names)] for part, scores in parts.items()],
+        [[part, *(figure(name, scores[name]) for name in names)] for part, scores in parts.items()],
     )
 
 
@@ -190,8 +195,26 @@ def print_fit(metrics: Mapping[str, Any], links: Sequence[Any] | None, *, json: 
         print_json({**metrics, "links": [link._asdict() for link in links or ()]})
         return
     print_metrics(metrics)
+    if metrics.get("weights"):
+        print_weights(metrics["weights"])
     if links is not None:
         print_links(links, json=False)
+
+
+def print_weights(report: Mapping[str, Any]) -> None:
+    """Print how well expected weights agree with those of test edges.
+
+    Examples
+    --------
+    >>> figures = {"log_likelihood": -4.5, "log_likelihood_of_null": -10.9, "spearman": 0.6}
+    >>> print_weights({"meaning": "count", **figures, "rmse": 1.0, "ratio": None})
+    held-out weights (count)  log lik.  of null  Spearman  RMSE   predicted / actual
+    test                      -4.500    -10.900  0.600     1.000  -
+    """
+    names = ["log_likelihood", "log_likelihood_of_null", "spearman", "rmse", "ratio"]
+    cells = ["-" if report[name] is None else f"{report[name]:.3f}" for name in names]
+    titles = ["log lik.", "of null", "Spearman", "RMSE", "predicted / actual"]
+    print_table([f"held-out weights ({report['meaning']})", *titles], [["test", *cells]])
 
 
 def print_links(
@@ -218,6 +241,10 @@ def print_links(
         return
     names = ["source", "target", "probability"]
     cells = [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links]
+    if links and "expected_weight" in links[0]._fields:
+        names.append("expected_weight")
+        for row, link in zip(cells, links, strict=True):
+            row.append(f"{link.expected_weight:.4g}")
     if reasons is not None:
         names.append("reasons")
         cells = [[*row, reasons_words(reason)] for row, reason in zip(cells, reasons, strict=True)]
@@ -317,10 +344,10 @@ def print_evaluation(result: Evaluation) -> None:
     metrics = list(next(iter(result.metrics.values())))
     rows = []
     for name, scores in result.metrics.items():
-        means = (percent(scores[m].mean, scores[m].standard_error) for m in metrics)
+        means = (figure(m, scores[m].mean, scores[m].standard_error) for m in metrics)
         rows.append([result.title(name), *means])
         if any(scores[m].interval is not None for m in metrics):
-            rows.append(["  95 % interval", *(_interval(scores[m].interval) for m in metrics)])
+            rows.append(["  95 % interval", *(_interval(m, scores[m].interval) for m in metrics)])
     header = "model"
     if "links" in result.tasks:
         header += f" {split_label(result.protocol, result.proportions)}"
@@ -339,8 +366,8 @@ def print_comparisons(result: Evaluation) -> None:
         [
             f"{one.first} - {one.second}",
             _title(one.metric),
-            percent(one.difference.mean, one.difference.standard_error),
-            _interval(one.difference.interval),
+            figure(one.metric, one.difference.mean, one.difference.standard_error),
+            _interval(one.metric, one.difference.interval),
             f"{one.wins} of {result.runs}",
         ]
         for one in result.comparisons()
@@ -480,6 +507,8 @@ def evaluation_words(result: Evaluation) -> str:
         words += [] if used.preset is None else [f"preset {used.preset}"]
         words += [f"{key} {value}" for key, value in used.overrides.items()]
         told.append(f"{name}: {', '.join(words) or used.kind}")
+    if any(name in WEIGHT_METRICS for scores in result.metrics.values() for name in scores):
+        told.append("metrics of weights as they are, not in percent")
     beaten = result.beaten_by_degrees()
     if beaten is not None:
         told.append(
@@ -497,7 +526,7 @@ def scores_words(metrics: Mapping[str, float | None]) -> str:
     >>> scores_words({"auc": 0.912, "average_precision": 0.9, "mrr": 0.1})
     'AUC 91.2 AP 90.0'
     """
-    return " ".join(f"{_title(name)} {percent(metrics[name])}" for name in list(metrics)[:2])
+    return " ".join(f"{_title(name)} {figure(name, metrics[name])}" for name in list(metrics)[:2])
 
 
 def _title(metric: str) -> str:
@@ -510,8 +539,8 @@ def _title(metric: str) -> str:
     return METRIC_TITLES.get(metric, metric.title())
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
-    return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)
+def _interval(metric: str, interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else " to ".join(figure(metric, end) for end in interval)
 
 
 def print_tuning(found: Tuning, *, json: bool) -> None:

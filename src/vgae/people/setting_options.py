@@ -170,7 +170,7 @@ def check_choice(setting: str, value: Any, typed: str) -> None:
     names = choices(SETTINGS[setting])
     if not names or value in names:
         return
-    if value == OWN and OWN in get_args(SETTINGS[setting].annotation):
+    if value == OWN and OWN in get_args(value_type(SETTINGS[setting])):
         raise InputError(
             f"{typed} {OWN}: {setting}s of your own are for Python, as in VGAE({setting}=...); "
             f"here, name one of {', '.join(names)}"

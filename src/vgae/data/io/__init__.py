@@ -266,41 +266,39 @@ def import_graph(
 ) -> Graph:
     r"""Read a graph and write it to a folder, from which `fit` and all others map it.
 
-        A table that is larger than the memory is sorted on disk by DuckDB (the extra `large`).
+    A table that is larger than the memory is sorted on disk by DuckDB (the extra `large`).
 
     Parameters
     ----------
-        path
-            A file as in `read_graph`.
-        folder
-            The folder to make.
-        memory
-            How much memory the import may take: bytes, or a text such as "4GB". A table of edges
-            that would take more is sorted on disk. By default half of the memory that is free.
-        overwrite
-            Whether a folder with another graph may be replaced.
-        **reading
-            Options of `read_graph`.
+    path
+        A file as in `read_graph`.
+    folder
+        The folder to make.
+    memory
+        How much memory the import may take: bytes, or a text such as "4GB". A table of edges
+        that would take more is sorted on disk. By default half of the memory that is free.
+    overwrite
+        Whether a folder with another graph may be replaced.
+    **reading
+        Options of `read_graph`.
 
     Returns
     -------
-        The graph, mapped from the folder.
+    The graph, mapped from the folder.
 
     Raises
     ------
-        InputError
-            As in `read_graph` and `Graph.save`; or a table that is larger than the memory comes
-            with an option that an import in blocks does not take.
+    InputError
+        As in `read_graph` and `Graph.save`; or a table that is larger than the memory comes
+        with an option that an import in blocks does not take.
 
     Examples
     --------
-        >>> import tempfile
-        >>> place = Path(tempfile.mkdtemp())
-        >>> _ = (place / "edges.csv").write_text("ann,bob
-    bob,cid
-    ")
-        >>> import_graph(place / "edges.csv", place / "graph")
-        Graph(3 nodes, 2 edges, no features)
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp())
+    >>> _ = (place / "edges.csv").write_text("ann,bob\nbob,cid\n")
+    >>> import_graph(place / "edges.csv", place / "graph")
+    Graph(3 nodes, 2 edges, no features)
     """
     path, folder = _checked_path(path, "path", "Graph.save"), Path(folder)
     options = {name: value for name, value in reading.items() if value not in (None, False)}

@@ -312,13 +312,8 @@ def _are_places(base: Any, n_nodes: int) -> bool:
 
 def _sorted_blocks(base: Any, n_nodes: int, *, directed: bool, weighted: bool) -> Iterator[Block]:
     """Codes of the rows, as those of `vgae.data.adjacency.directed_codes`, and their weights."""
-    kind = base.sql("SELECT id FROM nodes LIMIT 0").types[0]
-    plain = kind == "BIGINT" and _rows(base, "SELECT min(id), max(id) FROM nodes").fetchone() == (
-        0,
-        n_nodes - 1,
-    )
     ends, joined = ("source", "target"), "edge_rows"
-    if not plain:
+    if not _are_places(base, n_nodes):
         ends = ("a.place", "b.place")
         joined += " JOIN nodes a ON a.id = source JOIN nodes b ON b.id = target"
     one, other = ends

@@ -29,6 +29,8 @@ graphs only."""
 GROUPS = ("validation_groups", "test_groups")
 NODES = ("node_types", "type_pairs", "times")
 """Parts of a graph that its kind or a split by time needs."""
+OF_EDGES = ("times", "weights")
+"""Parts with a number per edge; weights where they mean more than the strength of a message."""
 
 
 def save_split(split: Split, path: str | Path) -> None:
@@ -64,6 +66,8 @@ def save_split(split: Split, path: str | Path) -> None:
         f"{name}_groups": part.groups for name, part in parts.items() if part.groups is not None
     }
     further |= {name: part for name in NODES if (part := getattr(split.graph, name)) is not None}
+    if split.graph.weight_means != "propagation" and split.graph.weights is not None:
+        further["weights"] = split.graph.weights
     with staged_file(path) as staged, file_errors(path), staged.open("wb") as handle:
         np.savez_compressed(
             handle,
@@ -176,8 +180,9 @@ def load_split_edges(path: Path, graph: Graph) -> Split:
             weight_means=about.weight_means,
         )
         whole = nodes.with_pairs(np.concatenate(edges))
-        if "times" in arrays:  # of the edges in their order
-            whole = nodes.with_pairs(whole.edges, times=arrays["times"])
+        of_edges = {name: arrays[name] for name in OF_EDGES if name in arrays}
+        if of_edges:  # of the edges in their order
+            whole = nodes.with_pairs(whole.edges, **of_edges)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return load_split(path, whole)
@@ -209,7 +214,9 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
                 about = strict_json(str(archive["about"]))
                 arrays = {name: archive[name] for name in names}
                 arrays |= {
-                    name: archive[name] for name in (*GROUPS, *NODES) if name in archive.files
+                    name: archive[name]
+                    for name in (*GROUPS, *NODES, *OF_EDGES)
+                    if name in archive.files
                 }
             newer = int(about["format_version"]) > FORMAT_VERSION
         except (*BAD_ARCHIVE, MemoryError):  # a size that the file claims falsely
@@ -218,7 +225,7 @@ def _read_arrays(path: Path) -> tuple[_About, dict[str, Pairs]]:
         raise newer_format(path, about["format_version"], FORMAT_VERSION)
     parsed = _About.parse(about, where=str(path))
     for name, pairs in arrays.items():
-        if name in GROUPS or name in NODES:
+        if name in (*GROUPS, *NODES, *OF_EDGES):
             continue  # HeldOut and Graph check them
         if pairs.dtype != np.int64 or pairs.ndim != 2 or pairs.shape[1] != 2:
             raise InputError(f"{path}: {name} are not pairs of node indices")

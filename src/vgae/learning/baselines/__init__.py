@@ -28,6 +28,7 @@ from vgae.learning.baselines.propagation import PropagatedFeatures, RandomProjec
 from vgae.learning.baselines.sdne import Sdne
 from vgae.learning.baselines.spectral import Spectral
 from vgae.learning.baselines.strap import Strap
+from vgae.learning.baselines.strength import Strength
 from vgae.learning.baselines.vae import Vae
 
 __all__ = ["BASELINES", "Baseline", "baseline"]
@@ -48,6 +49,7 @@ _KINDS: tuple[type[Baseline], ...] = (
     DirectedCommonNeighbors,
     DirectedResourceAllocation,
     PreferentialAttachment,
+    Strength,
     Popularity,
     ItemKnn,
     Katz,

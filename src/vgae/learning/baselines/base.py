@@ -12,6 +12,7 @@ from vgae.data.kinds import Kind
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError
 from vgae.learning.scores import Scores
+from vgae.learning.weights import Expected
 
 __all__ = ["Baseline"]
 
@@ -29,8 +30,8 @@ class Baseline(Settings, ABC):
     >>> from vgae.learning.baselines import baseline
     >>> method, path = baseline("spectral"), Graph.from_edges([(0, 1), (1, 2)])
     >>> method.check(path)
-    >>> method.latent_dim, method.on(path).latent_dim
-    (None, 2)
+    >>> method.latent_dim, method.on(path).latent_dim, method.expected(path)
+    (None, 2, None)
     """
 
     name: ClassVar[str]
@@ -72,7 +73,7 @@ class Baseline(Settings, ABC):
         if train.directed and "directed" not in self.kinds:
             logger.info("%s: scores both directions of a pair alike", self.name)
             train, messages = train.undirected(), messages.undirected()
-        return self.on(train)._fit(train, messages, seed)
+        return self.on(train)._fit(train, messages, seed).with_expected(self.expected(view.train))
 
     def on(self, graph: Graph) -> Self:  # noqa: ARG002
         """These settings, with those filled in or capped that depend on the graph.
@@ -80,6 +81,10 @@ class Baseline(Settings, ABC):
         What was chosen or capped is logged.
         """
         return self
+
+    def expected(self, train: Graph) -> Expected | None:  # noqa: ARG002
+        """What the scores say of the weights of edges; None for a method that ranks pairs alone."""
+        return None
 
     def check(self, graph: Graph) -> None:
         """Refuse a graph that the method cannot learn from, before any work.

@@ -120,7 +120,7 @@ class BilinearDiagonalDecoder(Decoder):
     @classmethod
     def made(cls, settings: ModelSettings, generator: torch.Generator) -> BilinearDiagonalDecoder:  # noqa: ARG003
         """See `Decoder.made`."""
-        return cls(settings.latent_dim, positive=settings.likelihood in RATES)
+        return cls(settings.latent_dim, positive=settings.likelihood_used in RATES)
 
     def factors(self, latent: Tensor) -> Factors:
         """See `Decoder.factors`."""
