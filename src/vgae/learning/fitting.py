@@ -431,7 +431,7 @@ def _trained(
     return history
 
 
-TAKES = ("undirected", "bipartite", "directed")
+TAKES = ("undirected", "bipartite", "directed", "signed")
 """Kinds of graphs that models are made for; the decoder says whether for directed ones."""
 
 OTHERS_PER_EDGE, MOST_HIDDEN = 5, 4000

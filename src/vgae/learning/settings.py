@@ -224,7 +224,14 @@ class FitSettings(Settings):
         >>> FitSettings.of("gae").on(graph).network.layers is None
         True
         """
-        network = self.network.on(graph.n_features, n_nodes=graph.n_nodes, directed=graph.directed)
+        network = self.network.on(
+            graph.n_features,
+            n_nodes=graph.n_nodes,
+            directed=graph.directed,
+            signed=graph.kind == "signed",
+        )
+        if network.encoder == "signed" != self.network.encoder:
+            logger.info("the graph is signed: encoder signed, which also learns the signs of edges")
         if network.decoder != self.network.decoder:
             logger.info(
                 "the graph is directed: encoder %s and decoder %s", network.encoder, network.decoder

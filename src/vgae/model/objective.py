@@ -33,6 +33,7 @@ from vgae.ground.errors import InputError
 from vgae.model.kernels import Engine, PairPattern, PairSum, with_gradients
 from vgae.model.likelihoods import Likelihood
 from vgae.model.settings import ObjectiveName
+from vgae.model.signs import SignTargets
 from vgae.model.typed_pairs import TypedPairs
 
 __all__ = ["Loss", "Targets", "expected_edges", "reconstruction", "sampled_reconstruction"]
@@ -81,6 +82,8 @@ class Targets:
         The pairs that can be edges, where types rule others out.
     ordered
         Whether the pairs are arcs. Otherwise every edge is there in both directions.
+    signs
+        The signs of the edges of a signed graph.
 
     Examples
     --------
@@ -103,6 +106,7 @@ class Targets:
     counts: Tensor | None = None
     typed: TypedPairs | None = None
     ordered: bool = False
+    signs: SignTargets | None = None
 
     @classmethod
     def from_graph(
@@ -167,6 +171,7 @@ class Targets:
             counts=_counts(graph) if counts else None,
             typed=typed,
             ordered=graph.directed,
+            signs=SignTargets.from_graph(graph) if graph.kind == "signed" else None,
         )
 
     @property
@@ -178,7 +183,9 @@ class Targets:
         """Copy the pairs to a device."""
         counts = None if self.counts is None else self.counts.to(device)
         typed = None if self.typed is None else self.typed.to(device)
-        return replace(self, positive=self.positive.to(device), counts=counts, typed=typed)
+        signs = None if self.signs is None else self.signs.to(device)
+        moved = self.positive.to(device)
+        return replace(self, positive=moved, counts=counts, typed=typed, signs=signs)
 
     def pairs(self) -> Tensor:
         """The edges i < j, or the arcs (i, j), as node indices, shape (n_edges, 2), int64."""
