@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Evaluation,
         Link,
         LinkBaseline,
+        SignedLink,
         evaluate,
         load,
     )
@@ -49,6 +50,7 @@ _HOME = {
         "Evaluation",
         "Link",
         "LinkBaseline",
+        "SignedLink",
         "evaluate",
         "load",
     ),
@@ -87,6 +89,7 @@ __all__ = [
     "LinkBaseline",
     "NodeVectors",
     "NotFittedError",
+    "SignedLink",
     "Split",
     "VgaeError",
     "as_graph",

@@ -42,6 +42,7 @@ from vgae.learning.judge import (
     type_metrics,
 )
 from vgae.learning.scores import Scores
+from vgae.learning.signs import SIGN_METRICS
 from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
 
 __all__ = [
@@ -137,12 +138,14 @@ class Protocol:
         ------
         InputError
             A name is unknown, labels are missing or of one class, nodes are not the graph's, or a
-            metric is about arcs and the graph is not directed.
+            metric is about arcs or signs and the graph has none.
         """
         self.check_names()
         for name in self.metrics if "links" in self.tasks else ():
             if of_arcs(name) is not None:
                 graph.require(f"metric {name}", ["directed"])
+            if name in SIGN_METRICS:
+                graph.require(f"metric {name}", ["signed"])
         if set(self.tasks) - {"links"} and graph.labels is None:
             asked = next(task for task in self.tasks if task != "links")
             raise InputError(
@@ -238,6 +241,8 @@ def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[s
     metrics = metrics_of(split.negatives)
     if graph.kind == "bipartite":
         metrics = (*metrics, *PER_USER)
+    if graph.kind == "signed":
+        metrics = (*metrics, *SIGN_METRICS)
     metrics = (*metrics, *type_metrics(graph))
     if graph.n_nodes > MOST_NODES_FOR_ALL_PAIRS:
         slow = [name for name in metrics if takes_all_pairs(name) or ranks_all_partners(name)]

@@ -14,6 +14,7 @@ from vgae.ground.notebook import data_frame
 __all__ = [
     "DEFAULT_METHODS",
     "NULL",
+    "SIGNED_METHODS",
     "Comparison",
     "Evaluation",
     "MethodResult",
@@ -32,6 +33,9 @@ DEFAULT_METHODS = (
 )
 """What `evaluate` compares unless methods are named: the auto-encoders, and simple methods that may
 suffice, each fitted in a second or less on a graph of a few thousand nodes."""
+
+SIGNED_METHODS = ("vgae", "gae", "balance")
+"""The same on signed graphs."""
 
 FEWEST_RUNS = 3
 """With fewer runs there is no interval: two runs would give 12.7 standard errors on either side."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from vgae.data.adjacency import check_inside, index_pairs
 from vgae.data.graph import FloatCSR, Graph
 from vgae.ground.errors import InputError
+from vgae.learning.signs import SignScores
 from vgae.model.decoders import score_pairs
 from vgae.model.kernels import count_reaching, count_rivals, top_pairs, top_partners
 from vgae.model.latents import Latent
@@ -68,6 +69,8 @@ class Scores(ABC):
     """
 
     n_nodes: int
+    signs: SignScores | None = None
+    """What the method says of the signs of edges; None if nothing."""
 
     @property
     def dear(self) -> bool:

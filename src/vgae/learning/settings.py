@@ -217,6 +217,11 @@ class FitSettings(Settings):
 
         What is capped is logged.
 
+        Raises
+        ------
+        InputError
+            The graph is signed, and there is a combiner, which reads no signs.
+
         Examples
         --------
         >>> from vgae.data.graph import Graph
@@ -231,7 +236,10 @@ class FitSettings(Settings):
             signed=graph.kind == "signed",
         )
         if network.encoder == "signed" != self.network.encoder:
-            logger.info("the graph is signed: encoder signed, which also learns the signs of edges")
+            logger.info(
+                "the graph is signed: encoder signed, which also learns the signs of edges "
+                "(--preset signs is made for this)"
+            )
         if network.decoder != self.network.decoder:
             logger.info(
                 "the graph is directed: encoder %s and decoder %s", network.encoder, network.decoder
@@ -242,6 +250,11 @@ class FitSettings(Settings):
                 *(network.latent_dim, self.network.latent_dim, f"{graph.n_nodes:,}"),
             )
         combining = self.combining
+        if graph.kind == "signed" and combining.combiner != "none":
+            raise InputError(
+                f"combiner {combining.combiner}: its evidence reads no signs of edges, and the "
+                "graph is signed; fit with --preset signs"
+            )
         if graph.n_edges > MOST_EDGES_OF_AN_ENSEMBLE and combining.combiner != "none":
             combining = combining.model_copy(update={"ensemble": 1, "folds": 1})
             if combining != self.combining:

@@ -21,7 +21,7 @@ from vgae.model.likelihoods import LIKELIHOODS, Likelihood
 from vgae.model.noise import Noise
 from vgae.model.objective import Loss, Targets, reconstruction, sampled_reconstruction
 from vgae.model.settings import OWN, RATES, ModelSettings
-from vgae.model.signs import SignDecoder, SignTargets
+from vgae.model.signs import SignDecoder
 
 __all__ = ["GraphAutoEncoder", "Parts"]
 
@@ -152,9 +152,7 @@ class GraphAutoEncoder(nn.Module):
             )
         self.signs: SignDecoder | None = None
         if settings.encoder == "signed":
-            self.signs = SignDecoder(
-                n_inputs if n_nodes is None else n_nodes, settings.latent_dim
-            )
+            self.signs = SignDecoder(n_inputs if n_nodes is None else n_nodes, settings.latent_dim)
 
     def prepare(self, graph: Graph, inputs: Features | None) -> Any:
         """The graph in the encoder's form; see `Encoder.prepare`.

@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 
-__all__ = ["SignDecoder", "SignTargets"]
+__all__ = ["SignDecoder", "SignTargets", "log_odds_of_signs"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SignTargets:
     signs
         1 for a positive edge and -1 for a negative one, shape (n_edges,).
     weights
-        Weights of the edges, which sum to 1; positive and negative edges weigh the same in all.
+        Weights of the edges: those of positive edges sum to one half, and those of negative ones.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class SignTargets:
 
     @classmethod
     def from_graph(cls, graph: Graph) -> SignTargets:
-        """Make the targets of a training graph; edges of a sign that is missing weigh nothing."""
+        """Make the targets of a training graph, or of the hidden edges of a step."""
         weights = torch.ones(graph.n_edges)
         if graph.weights is not None:
             weights = torch.from_numpy(graph.weights.copy())
@@ -66,20 +66,37 @@ class SignTargets:
         return (self.weights.double() * losses).sum()
 
 
-def check_both_signs(graph: Graph) -> float:
-    """The logarithm of the odds of a positive edge in a training graph.
+def log_odds_of_signs(graph: Graph, who: str) -> float:
+    """The logarithm of the odds of a positive edge among the edges of a training graph.
+
+    Parameters
+    ----------
+    graph
+        A signed graph.
+    who
+        The method that learns the signs, as the error names it.
 
     Raises
     ------
     InputError
         All edges have the same sign.
+
+    Examples
+    --------
+    >>> graph = Graph.from_edges([(0, 1), (1, 2), (0, 2)], weights=[3, 1, -2], kind="signed")
+    >>> log_odds_of_signs(graph, "balance") == math.log(2.0)
+    True
+    >>> log_odds_of_signs(graph.with_edges([(0, 1)]), "balance")
+    Traceback (most recent call last):
+    vgae.InputError: balance: all training edges are positive, so that there is no sign to learn;
+    hold fewer edges out, or read the graph without --signed (signed=False)
     """
     n_positive = 0 if graph.weights is None else int((graph.weights > 0).sum())
     if n_positive in (0, graph.n_edges):
-        only = "negative" if graph.weights is not None and n_positive == 0 else "positive"
+        only = "positive" if n_positive or graph.weights is None else "negative"
         raise InputError(
-            f"encoder signed: all training edges are {only}, so that there is no sign to learn; "
-            "hold fewer edges out, or read the graph without --signed (signed=False)"
+            f"{who}: all training edges are {only}, so that there is no sign to learn; hold fewer "
+            "edges out, or read the graph without --signed (signed=False)"
         )
     return math.log(n_positive / (graph.n_edges - n_positive))
 
@@ -92,7 +109,25 @@ class SignDecoder(nn.Module):
 
         logit_ij = sum_k [ a_k S_ik S_jk + b_k D_ik D_jk ] + offset_i + offset_j + constant
 
-    At first a = 0 and b = 1: the inner product F_i . F_j + E_i . E_j - F_i . E_j - E_i . F_j.
+    At first a = 0 and b = 1: what friends' halves and foes' halves have in common speaks for a
+    positive sign, and what a friends' half shares with a foes' half against it.
+
+    Parameters
+    ----------
+    n_nodes
+        Number of nodes.
+    dim
+        Length of the embedding.
+
+    Examples
+    --------
+    >>> decoder = SignDecoder(3, dim=2)
+    >>> friends_or_foes = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> decoder(friends_or_foes, torch.tensor([[0, 1], [0, 2]])).tolist()
+    [1.0, -1.0]
+    >>> decoder.raise_by(0.5)
+    >>> decoder(friends_or_foes, torch.tensor([[0, 2]])).tolist()
+    [-0.5]
     """
 
     def __init__(self, n_nodes: int, dim: int) -> None:
@@ -103,7 +138,19 @@ class SignDecoder(nn.Module):
         self.constant = nn.Parameter(torch.tensor(0.0))
 
     def forward(self, vectors: Tensor, pairs: Tensor) -> Tensor:
-        """Logits of pairs, shape (n_pairs,)."""
+        """Logits of pairs.
+
+        Parameters
+        ----------
+        vectors
+            The embedding, shape (n_nodes, dim).
+        pairs
+            Node indices, shape (n_pairs, 2).
+
+        Returns
+        -------
+        Shape (n_pairs,).
+        """
         friends, foes = vectors.chunk(2, dim=1)
         turned = torch.cat([friends + foes, friends - foes], dim=1)
         source, target = turned[pairs[:, 0]], turned[pairs[:, 1]]
@@ -112,5 +159,9 @@ class SignDecoder(nn.Module):
 
     @torch.no_grad()
     def raise_by(self, log_odds: float) -> None:
-        """Add a number to all logits for good."""
+        """Add a number to all logits for good.
+
+        Trained with classes of equal weight, a logit is that of a graph with as many positive as
+        negative edges; the log-odds of the training graph make it that of this graph.
+        """
         self.constant.add_(log_odds)

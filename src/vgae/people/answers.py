@@ -24,7 +24,7 @@ from vgae.learning.metrics import roc_auc
 from vgae.learning.scores import Scores
 from vgae.learning.store import save_fitted, staged_run
 
-__all__ = ["FittedLinks", "Link"]
+__all__ = ["FittedLinks", "Link", "SignedLink"]
 
 
 class Link(NamedTuple):
@@ -39,6 +39,24 @@ class Link(NamedTuple):
     source: NodeId
     target: NodeId
     probability: float
+
+
+class SignedLink(NamedTuple):
+    """A pair of nodes of a signed graph.
+
+    Its fields are the probability of an edge, and the one that an edge, if there is one, is
+    positive.
+
+    Examples
+    --------
+    >>> SignedLink("ann", "bob", 0.75, 0.1).p_positive
+    0.1
+    """
+
+    source: NodeId
+    target: NodeId
+    probability: float
+    p_positive: float
 
 
 class FittedLinks:
@@ -172,6 +190,89 @@ class FittedLinks:
         rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
         return fitted.probabilities(fitted.scores.pairs(rows), calibrated=calibrated)
 
+    def predict_sign_proba(self, pairs: Any) -> NDArray[np.float64]:
+        """Probability that the sign is positive, given an edge, for each pair of node ids.
+
+        Parameters
+        ----------
+        pairs
+            Pairs of node ids, in any form that `predict_proba` takes. The order within a pair does
+            not matter.
+
+        Raises
+        ------
+        InputError
+            The method was fitted to a graph without signs, or a node is unknown.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import LinkBaseline
+        >>> from vgae.data.graph import Graph
+        >>> pairs = [("a", "b"), ("b", "c"), ("c", "d")]
+        >>> graph = Graph.from_pairs(pairs, weights=[1, 1, -1], kind="signed")
+        >>> model = LinkBaseline("balance").fit(graph)
+        >>> friend, foe = model.predict_sign_proba([("a", "c"), ("b", "d")])
+        >>> bool(friend > foe)
+        True
+        """
+        fitted = self.fitted_
+        if fitted.scores.signs is None:
+            raise InputError(
+                f"{self.name}: was fitted to a graph without signs; read one with --signed "
+                "(signed=True) and fit again"
+            )
+        return fitted.scores.signs.pairs(self._pair_rows(*as_pairs(pairs, fitted.split.graph)))
+
+    def links(self, pairs: Any) -> list[Link] | list[SignedLink]:
+        """Pairs of node ids with what is predicted of them, in the order given.
+
+        Parameters
+        ----------
+        pairs
+            Pairs of node ids, in any form that `predict_proba` takes.
+
+        Returns
+        -------
+        A list of `Link` with the probabilities of `predict_proba`; of a signed graph, a list of
+        `SignedLink`, with those of `predict_sign_proba` too.
+
+        Raises
+        ------
+        InputError
+            See `predict_proba`.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> [link.target for link in model.links([("a", "c"), ("c", "b")])]
+        ['c', 'b']
+        """
+        rows = self._pair_rows(*as_pairs(pairs, self.split_.graph))
+        return self._links(rows, self.predict_proba(pairs))
+
+    def _columns(
+        self, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
+    ) -> dict[str, NDArray[Any]]:
+        """Pairs of node indices with what is predicted of them, as the columns of a table."""
+        ids, signs = self.fitted_.ids, self.fitted_.scores.signs
+        found = [ids[rows[:, 0]], ids[rows[:, 1]], probabilities]
+        if signs is None:
+            return dict(zip(Link._fields, found, strict=True))
+        return dict(zip(SignedLink._fields, [*found, signs.pairs(rows)], strict=True))
+
+    def _links(
+        self, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
+    ) -> list[Link] | list[SignedLink]:
+        columns = self._columns(rows, probabilities)
+        kind: Any = Link if len(columns) == len(Link._fields) else SignedLink
+        values = (column.tolist() for column in columns.values())
+        return [kind(*row) for row in zip(*values, strict=True)]
+
     def reasons(self, pairs: Any) -> list[dict[str, float]]:
         """What each group of evidence adds to the logits of pairs, of a model with a combiner.
 
@@ -217,7 +318,7 @@ class FittedLinks:
         *,
         nodes: Sequence[NodeId] | NodeId | None = None,
         as_frame: Literal[False] = False,
-    ) -> list[Link]: ...
+    ) -> list[Link] | list[SignedLink]: ...
 
     @overload
     def recommend(
@@ -250,12 +351,13 @@ class FittedLinks:
             Ids that begin with the name of a type, as "user:1" does, can be given without it where
             that leaves one node.
         as_frame
-            Whether to return a DataFrame with the columns source, target and probability: "pandas"
-            (also True) or "polars".
+            Whether to return a DataFrame with the columns source, target and probability (of a
+            signed graph also p_positive): "pandas" (also True) or "polars".
 
         Returns
         -------
-        A list of `Link`, or a frame with one link per row, likeliest first. In a bipartite graph
+        A list of `Link` (of a signed graph, of `SignedLink`), or a frame with one link per row,
+        likeliest first. In a bipartite graph
         the source is of the first type, such as the user. With `nodes`, the links
         of one node after the other, each with that node as its source. Ties go to the pair that
         comes first in the order of the nodes.
@@ -286,12 +388,11 @@ class FittedLinks:
             pairs = known.from_first_type(pairs)
         else:
             pairs, scores = fitted.scores.partners(self._rows(nodes), k, known)
-        ids, probabilities = fitted.ids, fitted.probabilities(scores)
-        columns = (ids[pairs[:, 0]], ids[pairs[:, 1]], probabilities)
+        probabilities = fitted.probabilities(scores)
         if as_frame is not False:
             kind = "pandas" if as_frame is True else str(as_frame)
-            return data_frame(dict(zip(Link._fields, columns, strict=True)), kind=kind)
-        return [Link(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+            return data_frame(self._columns(pairs, probabilities), kind=kind)
+        return self._links(pairs, probabilities)
 
     def score(self, data: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
         """AUC of edges against as many random pairs without an edge.

@@ -484,7 +484,7 @@ def predict(
 
     reporter = Reporter(quiet=quiet)
     _check_out(out, check_output, overwrite=overwrite, json=json, run=run)
-    from vgae.people.api import Link, load
+    from vgae.people.api import load
 
     with reporter.working(f"opening {run}"):
         model = load(run)
@@ -500,9 +500,7 @@ def predict(
         joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
         reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
     reporter.say(model.fitted_.meaning)
-    probabilities = model.predict_proba(asked).tolist()
-    links = [Link(a, b, p) for (a, b), p in zip(asked, probabilities, strict=True)]
-    _give_links(links, json, out)
+    _give_links(model.links(asked), json, out)
 
 
 @app.command(cls=Command, epilog=example("vgae recommend runs/karate --top 10"))
@@ -765,7 +763,7 @@ def _give_links(
 
     columns: dict[str, list[Any]] = {
         name: [getattr(link, name) for link in links]
-        for name in ("source", "target", "probability")
+        for name in (links[0]._fields if links else ("source", "target", "probability"))
     }
     if reasons is not None:
         columns["reasons"] = [reasons_words(reason) for reason in reasons]

@@ -79,6 +79,8 @@ METRIC_TITLES = {
     "auc_bidirectional": "AUC bidir.",
     "average_precision_bidirectional": "AP bidir.",
     "mrr_bidirectional": "MRR bidir.",
+    "sign_auc": "sign AUC",
+    "sign_f1_macro": "sign F1",
     "ece": "ECE",
     "nmi": "NMI",
     "ari": "ARI",
@@ -212,8 +214,8 @@ def print_links(
             row["reasons"] = dict(reason)
         print_json(rows, lines=True)
         return
-    names = ["source", "target", "probability"]
-    cells = [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links]
+    names = list(links[0]._fields if links else ("source", "target", "probability"))
+    cells = [[*map(str, link[:2]), *(f"{value:.6f}" for value in link[2:])] for link in links]
     if reasons is not None:
         names.append("reasons")
         cells = [[*row, reasons_words(reason)] for row, reason in zip(cells, reasons, strict=True)]
