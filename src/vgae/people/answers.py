@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,22 +41,39 @@ class Link(NamedTuple):
     probability: float
 
 
-class SignedLink(NamedTuple):
-    """A pair of nodes of a signed graph.
+class SignedLink(Link):
+    """A link of a signed graph: also the probability that an edge there, if any, is positive.
 
-    Its fields are the probability of an edge, and the one that an edge, if there is one, is
-    positive.
+    As a tuple it is a `Link`.
 
     Examples
     --------
-    >>> SignedLink("ann", "bob", 0.75, 0.1).p_positive
+    >>> link = SignedLink("ann", "bob", 0.75, p_positive=0.1)
+    >>> source, target, probability = link
+    >>> link
+    SignedLink(source='ann', target='bob', probability=0.75, p_positive=0.1)
+    >>> import copy
+    >>> copy.copy(link).p_positive
     0.1
     """
 
-    source: NodeId
-    target: NodeId
-    probability: float
     p_positive: float
+
+    def __new__(cls, source: NodeId, target: NodeId, probability: float, p_positive: float) -> Self:
+        """See `Link`."""
+        made = super().__new__(cls, source, target, probability)
+        made.p_positive = p_positive
+        return made
+
+    def __getnewargs__(self) -> tuple[Any, ...]:  # what copies and pickles are made from
+        return (*self, self.p_positive)
+
+    def _asdict(self) -> dict[str, Any]:
+        return super()._asdict() | {"p_positive": self.p_positive}
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
+        return f"SignedLink({values})"
 
 
 class FittedLinks:
@@ -225,7 +242,7 @@ class FittedLinks:
             )
         return fitted.scores.signs.pairs(self._pair_rows(*as_pairs(pairs, fitted.split.graph)))
 
-    def links(self, pairs: Any) -> list[Link] | list[SignedLink]:
+    def links(self, pairs: Any) -> list[Link]:
         """Pairs of node ids with what is predicted of them, in the order given.
 
         Parameters
@@ -261,15 +278,12 @@ class FittedLinks:
         """Pairs of node indices with what is predicted of them, as the columns of a table."""
         ids, signs = self.fitted_.ids, self.fitted_.scores.signs
         found = [ids[rows[:, 0]], ids[rows[:, 1]], probabilities]
-        if signs is None:
-            return dict(zip(Link._fields, found, strict=True))
-        return dict(zip(SignedLink._fields, [*found, signs.pairs(rows)], strict=True))
+        columns = dict(zip(Link._fields, found, strict=True))
+        return columns if signs is None else columns | {"p_positive": signs.pairs(rows)}
 
-    def _links(
-        self, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
-    ) -> list[Link] | list[SignedLink]:
+    def _links(self, rows: NDArray[np.int64], probabilities: NDArray[np.float64]) -> list[Link]:
         columns = self._columns(rows, probabilities)
-        kind: Any = Link if len(columns) == len(Link._fields) else SignedLink
+        kind = SignedLink if "p_positive" in columns else Link
         values = (column.tolist() for column in columns.values())
         return [kind(*row) for row in zip(*values, strict=True)]
 
@@ -318,7 +332,7 @@ class FittedLinks:
         *,
         nodes: Sequence[NodeId] | NodeId | None = None,
         as_frame: Literal[False] = False,
-    ) -> list[Link] | list[SignedLink]: ...
+    ) -> list[Link]: ...
 
     @overload
     def recommend(

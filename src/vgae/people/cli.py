@@ -761,9 +761,9 @@ def _give_links(
         return
     from vgae.data.tables import write_table
 
+    names = links[0]._asdict() if links else ("source", "target", "probability")
     columns: dict[str, list[Any]] = {
-        name: [getattr(link, name) for link in links]
-        for name in (links[0]._fields if links else ("source", "target", "probability"))
+        name: [getattr(link, name) for link in links] for name in names
     }
     if reasons is not None:
         columns["reasons"] = [reasons_words(reason) for reason in reasons]

@@ -208,14 +208,17 @@ def print_links(
     >>> print_links([Link("ann", "bob", 0.75)], json=True, reasons=[{"degrees": 0.5}])
     {"source": "ann", "target": "bob", "probability": 0.75, "reasons": {"degrees": 0.5}}
     """
+    rows = [link._asdict() for link in links]
     if json:
-        rows = [link._asdict() for link in links]
         for row, reason in zip(rows, reasons or (), strict=reasons is not None):
             row["reasons"] = dict(reason)
         print_json(rows, lines=True)
         return
-    names = list(links[0]._fields if links else ("source", "target", "probability"))
-    cells = [[*map(str, link[:2]), *(f"{value:.6f}" for value in link[2:])] for link in links]
+    names = list(rows[0] if rows else ("source", "target", "probability"))
+    cells = []
+    for row in rows:
+        source, target, *values = row.values()
+        cells.append([str(source), str(target), *(f"{value:.6f}" for value in values)])
     if reasons is not None:
         names.append("reasons")
         cells = [[*row, reasons_words(reason)] for row, reason in zip(cells, reasons, strict=True)]
