@@ -122,6 +122,6 @@ def test_camps_are_found_where_common_neighbours_do_not_suffice(n_camps: int) ->
     model = GAE.from_preset("signs").fit(split)
     found = model.metrics_["test"]["sign_auc"]
     known = LinkBaseline("balance").fit(split).metrics_["test"]["sign_auc"]
-    assert found > 0.75
+    assert found > 0.7
     assert found > known
     assert "sign" in model.history_[-1]
