@@ -17,11 +17,20 @@ Weights = Mapping[str, Tensor]
 def mixing(adjacency: Tensor, encoder: str) -> Tensor:
     """The matrix with which this encoder multiplies states, for a dense adjacency.
 
-    For an encoder of directed graphs, the one along the arcs; its transpose is the other.
+    For an encoder of directed graphs, the one along the arcs; its transpose is the other. For that
+    of signed graphs, the one of positive edges above the one of negative edges.
     """
     if encoder == "sage":
         degrees = adjacency.sum(dim=1, keepdim=True)
         return adjacency / torch.where(degrees > 0, degrees, 1.0)
+    if encoder == "signed":
+        friends = adjacency.clamp(min=0.0) + torch.eye(len(adjacency), dtype=adjacency.dtype)
+        parts = []
+        for part in (friends, (-adjacency).clamp(min=0.0)):
+            degrees = part.sum(dim=1)
+            scale = torch.where(degrees > 0, degrees, 1.0) ** -0.5
+            parts.append(scale[:, None] * part * scale[None, :])
+        return torch.cat(parts)
     loops = adjacency + torch.eye(len(adjacency), dtype=adjacency.dtype)
     if not encoder.startswith("directed") and not torch.equal(adjacency, adjacency.T):
         return loops / loops.sum(dim=1, keepdim=True)
@@ -140,6 +149,28 @@ def directed_multi_hop(
     return torch.cat([torch.cat([*map(_unit, own), cls], dim=1) for own, cls in halves], dim=1)
 
 
+def signed(
+    settings: ModelSettings, weights: Weights, mix: Tensor, x: Tensor, output: str
+) -> Tensor:
+    """F <- ReLU(P F W + N E V), E <- ReLU(P E V + N F W); the last layers without ReLU."""
+    near, far = mix.chunk(2)
+
+    def layer(name: str, friends: Tensor, foes: Tensor) -> tuple[Tensor, Tensor]:
+        one, other = weights[f"weight.{name}_friends"], weights[f"weight.{name}_foes"]
+        return (
+            _biased(weights, f"{name}_friends", near @ friends @ one + far @ foes @ other),
+            _biased(weights, f"{name}_foes", near @ foes @ other + far @ friends @ one),
+        )
+
+    state = x, x
+    for place, name in enumerate(_hidden_names(settings.layers_used - 1)):
+        hidden = [torch.relu(half) for half in layer(name, *state)]
+        added = settings.residual and place
+        first, second = (h + s if added else h for h, s in zip(hidden, state, strict=True))
+        state = first, second
+    return torch.cat(layer(output, *state), dim=1)
+
+
 Formula = Callable[[ModelSettings, Weights, Tensor, Tensor, str], Tensor]
 
 FORMULAS: dict[str, Formula] = {
@@ -150,6 +181,7 @@ FORMULAS: dict[str, Formula] = {
     "multi-hop": multi_hop,
     "directed": directed,
     "directed-multi-hop": directed_multi_hop,
+    "signed": signed,
 }
 """One per encoder, by its name in `ModelSettings.encoder`."""
 

@@ -34,6 +34,9 @@ HEURISTICS = (
     "random-projection",
 )
 """Methods that learn nothing, and so read the edges that carry messages."""
+OF_SIGNS = ("balance",)
+"""Methods that take signed graphs alone: see tests/learning/baselines/test_balance.py."""
+METHODS_OF_LINKS = tuple(name for name in METHODS if name not in OF_SIGNS)
 QUICK: dict[str, Any] = {"latent_dim": 1, "steps": 5, "epochs": 2}
 
 
@@ -63,7 +66,7 @@ def test_the_contract_runs_over_every_method() -> None:
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS_OF_LINKS)
 def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     graph = with_features(GRAPHS[kind])
     method = candidate(name)
@@ -91,7 +94,7 @@ def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     assert np.array_equal(method.method(view, 3).pairs(pairs), found)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS_OF_LINKS)
 def test_pairs_are_checked_whatever_gives_the_scores(name: str) -> None:
     view = Split.without_holdout(with_features(GRAPHS["weighted"])).training
     scores = candidate(name).method(view, 0)
@@ -103,7 +106,7 @@ def test_pairs_are_checked_whatever_gives_the_scores(name: str) -> None:
     assert scores.pairs(np.array([[0, 1]], dtype=np.uint16)).shape == (1,)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", [name for name in BASELINES if name not in OF_SIGNS])
 def test_a_baseline_takes_a_split_and_sees_its_view_alone(name: str) -> None:
     graph = with_features(GRAPHS["undirected"])
     split = split_edges(graph, seed=0, validation=0.1, test=0.1, protocol="TV")
@@ -116,7 +119,7 @@ def test_a_baseline_takes_a_split_and_sees_its_view_alone(name: str) -> None:
         made.fit(7)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS_OF_LINKS)
 def test_takes_a_graph_without_features_or_says_that_it_needs_some(name: str) -> None:
     graph, method = GRAPHS["undirected"], candidate(name)
     if method.reads_features(graph):
@@ -129,7 +132,7 @@ def test_takes_a_graph_without_features_or_says_that_it_needs_some(name: str) ->
 
 
 @pytest.mark.parametrize("protocol", ["T", "TV"])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS_OF_LINKS)
 def test_nothing_held_out_is_reached(name: str, protocol: Any) -> None:
     graph = with_features(GRAPHS["undirected"])
     split = split_edges(graph, seed=0, test=0.2, validation=0.1, protocol=protocol)
@@ -147,14 +150,14 @@ def test_nothing_held_out_is_reached(name: str, protocol: Any) -> None:
     assert set(link_scores(split, candidate(name).method(split.training, 0))) >= {"auc", "mrr"}
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS_OF_LINKS)
 def test_an_empty_training_graph_is_one_clear_line(name: str) -> None:
     empty = with_features(Graph.from_edges(np.empty((0, 2), dtype=np.int64), n_nodes=5))
     with pytest.raises(InputError, match="the training graph has no edges"):
         candidate(name).method(Split.without_holdout(empty).training, 0)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS_OF_LINKS)
 def test_a_directed_graph_is_scored(name: str) -> None:
     graph = with_features(graph_of("directed", 0))
     view = Split.without_holdout(graph).training
@@ -168,11 +171,18 @@ def test_a_directed_graph_is_scored(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_signed_graph_is_one_clear_line(name: str) -> None:
     graph = with_features(graph_of("signed", 0))
+    if name in (*MODELS, *OF_SIGNS):
+        settings = {"latent_dim": 2} if name in MODELS else {}
+        scores = candidate(name, **settings).method(Split.without_holdout(graph).training, 0)
+        assert np.isfinite(scores.rows(np.arange(graph.n_nodes))).all()
+        assert scores.signs is not None
+        assert 0.0 < scores.signs.pairs([(0, 1)])[0] < 1.0
+        return
     with pytest.raises(InputError, match="takes .* graphs, and this one is signed"):
         candidate(name).method(Split.without_holdout(graph).training, 0)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "vae"])
+@pytest.mark.parametrize("name", [name for name in METHODS_OF_LINKS if name != "vae"])
 def test_who_reads_the_protocols_messages(name: str, karate: Graph) -> None:
     graph = with_features(karate)
     plain = split_edges(graph, seed=0, validation=0.2)

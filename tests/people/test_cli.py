@@ -607,7 +607,7 @@ def test_bad_arguments(
         ("fit GRAPH --out new --device tpu", "--device tpu: must be cpu"),
         ("fit GRAPH --out new --encoder sge", "--encoder sge: input should be 'gcn', 'linear', "),
         ("fit GRAPH --out new --encoder sge", "did you mean 'sage'?"),
-        ("fit GRAPH --out new --encoder gat", "'multi-hop', 'directed' or 'directed-multi-hop'"),
+        ("fit GRAPH --out new --encoder gat", "'directed', 'directed-multi-hop' or 'signed'"),
         ("fit GRAPH --out new --encoder own", "own: encoders of your own are for Python"),
         ("fit GRAPH --out new --offset nod", "'constant' or 'node'; did you mean 'node'?"),
         ("fit GRAPH --out new --scale-features units", "did you mean 'unit'?"),

@@ -22,8 +22,6 @@ COMMANDS = (
     "predict",
     "embed",
 )
-MODELS_TAKE = ("bipartite", "typed", "directed", "typed and directed")
-"""Kinds that models take as they are; the others are refused in one line."""
 
 
 def files(kind: str, folder: Path) -> list[str]:
@@ -42,21 +40,14 @@ def files(kind: str, folder: Path) -> list[str]:
     return [*options, *([flags[graph.kind]] if graph.kind in flags else [])]
 
 
-def takes(kind: str, command: str) -> bool:
-    if command in ("inspect", "split"):
-        return True
-    if command in ("fit a baseline", "evaluate", "recommend", "predict"):
-        return kind != "signed"
-    return kind in MODELS_TAKE
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("kind", KINDS_OF_GRAPHS)
 def test_each_command_works_or_says_what_does(
     call: Caller, folder: Path, kind: str, command: str
 ) -> None:
     graph = files(kind, folder)
-    baseline = ("fit", *graph, "--model", "katz", "--out", "run", "--quiet")
+    methods = "balance,gae" if kind == "signed" else "katz,popularity"
+    baseline = ("fit", *graph, "--model", methods.partition(",")[0], "--out", "run", "--quiet")
     model = ("fit", *graph, "--steps", 2, "--out", "run", "--quiet")
     (folder / "pairs.csv").write_text("n0,n1\nn2,n3\n")
     line: tuple[object, ...] = {
@@ -64,27 +55,62 @@ def test_each_command_works_or_says_what_does(
         "split": ("split", *graph, "--out", "parts", "--json"),
         "fit": model,
         "fit a baseline": baseline,
-        "evaluate": ("evaluate", *graph, "--models", "katz,popularity", "--runs", 2, "--json"),
+        "evaluate": ("evaluate", *graph, "--models", methods, "--runs", 2, "--json"),
         "recommend": ("recommend", "run", "--top", 5, "--json"),
         "predict": ("predict", "run", "pairs.csv", "--json"),
         "embed": ("embed", "run", "--json"),
     }[command]
     if command in ("recommend", "predict", "embed"):
         made = call(*(model if command == "embed" else baseline))
-        if not takes(kind, command):
-            line = model if command == "embed" else baseline
-        else:
-            assert made.status == 0, made.err
+        assert made.status == 0, made.err
     result = call(*line)
-    if takes(kind, command):
-        assert result.status == 0, result.err
-        assert result.out or command.startswith("fit")
-    else:
-        assert result.status == 2
-        errors = [text for text in result.err.splitlines() if text.startswith("Error: ")]
-        assert len(errors) == 1
-        assert "graphs, and this one is" in errors[0]
-        assert "Traceback" not in result.err
+    assert result.status == 0, result.err
+    assert result.out or command.startswith("fit")
+    if command in ("recommend", "predict"):
+        rows = [json.loads(row) for row in result.out.splitlines()]
+        assert all(("p_positive" in row) == (kind == "signed") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("fit GRAPH --model katz", "katz: takes undirected, bipartite and directed graphs, and"),
+        ("fit GRAPH --preset strong", "combiner logistic: its evidence reads no signs"),
+        ("fit GRAPH --encoder linear", "--encoder linear: reads no signs of edges"),
+        ("fit GRAPH --structure svd", "structure svd: takes undirected and bipartite graphs"),
+        ("fit GRAPH --decoder gravity-squared", "decoder gravity-squared: scores arcs"),
+        (
+            "fit karate --encoder signed",
+            "--encoder signed: reads the signs of edges, and the graph",
+        ),
+        ("fit karate --preset signs", "encoder signed: reads the signs of edges, and the graph is"),
+        ("fit karate --model balance", "balance: takes signed graphs, and this one is undirected"),
+    ],
+)
+def test_what_does_not_suit_signs_is_one_line(
+    call: Caller, folder: Path, line: str, said: str
+) -> None:
+    graph = files("signed", folder)
+    words = [one for word in line.split() for one in (graph if word == "GRAPH" else [word])]
+    result = call(*words, "--out", "run", "--quiet")
+    assert result.status == 2
+    errors = [text for text in result.err.splitlines() if text.startswith("Error: ")]
+    assert len(errors) == 1
+    assert said in errors[0]
+    assert not (folder / "run").exists()
+
+
+def test_a_signed_graph_is_evaluated_by_methods_that_read_signs(call: Caller, folder: Path) -> None:
+    graph = files("signed", folder)
+    asked = ("--runs", 1, "--steps", 2, "--keep", "kept", "--json")
+    found = json.loads(call("evaluate", *graph, *asked).out)
+    assert [one["model"] for one in found["results"]] == ["vgae", "gae", "balance"]
+    for one in found["results"]:
+        for metric in ("sign_auc", "sign_f1_macro"):
+            assert 0.0 <= one["metrics"][metric]["mean"] <= 1.0
+    result = call("evaluate", "karate", "--models", "katz", "--metrics", "sign_auc")
+    assert result.status == 2
+    assert "metric sign_auc: takes signed graphs, and this one is undirected" in result.err
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_GRAPHS)

@@ -14,6 +14,7 @@ from vgae.learning.combiner import CombinedScores, Combiner
 from vgae.learning.evidence import Evidence, evidence_of
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
+from vgae.learning.signs import ModelSigns
 from vgae.model.inputs import InputScaling, node_inputs
 from vgae.model.latents import Latent
 from vgae.model.lengths import unit_rows
@@ -185,4 +186,6 @@ def scores_of_members(
     members = [
         ModelScores.of(network, latent) for network, latent in zip(networks, latents, strict=True)
     ]
-    return members[0] if len(members) == 1 else MeanScores(members)
+    made = members[0] if len(members) == 1 else MeanScores(members)
+    made.signs = ModelSigns.of(networks, latents)
+    return made

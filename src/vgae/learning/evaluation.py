@@ -43,6 +43,7 @@ from vgae.learning.judge import (
 )
 from vgae.learning.scores import Scores
 from vgae.learning.settings import WEIGHT_METRICS
+from vgae.learning.signs import SIGN_METRICS
 from vgae.learning.tasks import TASK_METRICS, cluster_metrics, node_metrics
 from vgae.model.settings import WEIGHED
 
@@ -139,12 +140,14 @@ class Protocol:
         ------
         InputError
             A name is unknown, labels are missing or of one class, nodes are not the graph's, or a
-            metric is about arcs and the graph is not directed.
+            metric is about arcs or signs and the graph has none.
         """
         self.check_names()
         for name in self.metrics if "links" in self.tasks else ():
             if of_arcs(name) is not None:
                 graph.require(f"metric {name}", ["directed"])
+            if name in SIGN_METRICS:
+                graph.require(f"metric {name}", ["signed"])
         if set(self.tasks) - {"links"} and graph.labels is None:
             asked = next(task for task in self.tasks if task != "links")
             raise InputError(
@@ -240,6 +243,8 @@ def default_metrics(graph: Graph, split: SplitSettings = PAPER_SPLIT) -> tuple[s
     metrics = metrics_of(split.negatives)
     if graph.kind == "bipartite":
         metrics = (*metrics, *PER_USER)
+    if graph.kind == "signed":
+        metrics = (*metrics, *SIGN_METRICS)
     metrics = (*metrics, *type_metrics(graph))
     if graph.weight_means in WEIGHED.values():
         metrics = (*metrics, *WEIGHT_METRICS)

@@ -32,6 +32,7 @@ from vgae.learning.inductive import States
 from vgae.learning.metrics import expected_calibration_error
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
+from vgae.learning.signs import sign_metrics
 from vgae.learning.train import (
     Interrupt,
     StepRecord,
@@ -46,6 +47,7 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.objective import expected_edges, value_scale
+from vgae.model.signs import log_odds_of_signs
 
 __all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
 
@@ -129,7 +131,7 @@ def fit(
     Raises
     ------
     InputError
-        The graph is signed or has no edges, or it is directed and the decoder does not score arcs;
+        The graph has no edges; it is directed or signed and decoder or encoder is made for others;
         engine or device cannot be used here, the loss is no longer finite, or the settings ask for
         what the graph lacks.
 
@@ -144,6 +146,8 @@ def fit(
     settings = settings.on(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt = interrupt or Interrupt()
+    signed = view.train.kind == "signed"
+    log_odds = log_odds_of_signs(view.train, "encoder signed") if signed else 0.0
     scaling, inputs = inputs_of(view.train, settings)
     members: list[GraphAutoEncoder] = []
     prepared: Any = None
@@ -165,6 +169,8 @@ def fit(
             callbacks=callbacks if number == 0 else (),
             interrupt=interrupt,
         )
+        if network.signs is not None:
+            network.signs.raise_by(log_odds)
         history = history or records
         members.append(network)
         if interrupt.pressed:
@@ -336,7 +342,7 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
     Raises
     ------
     InputError
-        The graph is signed, has no edges, or lacks what the method needs.
+        The graph is of another kind, has no edges, or lacks what the method needs.
 
     Examples
     --------
@@ -396,7 +402,7 @@ def _judged(
         "proportions": split.settings.proportions,
         "seed": split.seed,
         **{
-            part: held_out_metrics(found, pairs, stop_metric) if pairs else None
+            part: _metrics_of(split.graph, found, pairs, stop_metric) if pairs else None
             for part, found, pairs in (
                 ("validation", seen, split.validation),
                 ("test", scores, split.test),
@@ -416,6 +422,16 @@ def _judged(
             **calibration_at_prevalence(split, scores, calibrator, seed=split.seed),
         }
     return calibrator, metrics
+
+
+def _metrics_of(
+    graph: Graph, scores: Scores, pairs: HeldOut, stop_metric: str
+) -> dict[str, float | None]:
+    """Metrics of held-out pairs and, in a signed graph, of the signs of the edges among them."""
+    found = dict(held_out_metrics(scores, pairs, stop_metric))
+    if graph.kind == "signed":
+        found |= sign_metrics(graph, pairs.positives, scores.signs)
+    return found
 
 
 def _trained(
@@ -454,7 +470,7 @@ def _trained(
     return history
 
 
-TAKES = ("undirected", "bipartite", "directed")
+TAKES = ("undirected", "bipartite", "directed", "signed")
 """Kinds of graphs that models are made for; the decoder says whether for directed ones."""
 
 OTHERS_PER_EDGE, MOST_HIDDEN = 5, 4000

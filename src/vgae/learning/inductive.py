@@ -456,7 +456,8 @@ def encode_graph(
     network
         The fitted model.
     graph
-        A directed graph if the decoder scores arcs, otherwise an undirected or bipartite one.
+        A directed graph if the decoder scores arcs, a signed one if the model knows signs,
+        otherwise an undirected or bipartite one.
     known
         The graph of the training nodes, followed by nodes added later. A model without features
         recognises nodes by these ids.
@@ -486,6 +487,7 @@ def encode_graph(
     """
     encoder, use = network.encoder, network.settings.features
     takes = ("directed",) if network.decoder.ordered else ("undirected", "bipartite")
+    takes = takes if network.signs is None else ("signed",)
     graph.require("this model", takes)
     if n_features:
         if graph.features is None:

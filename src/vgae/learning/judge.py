@@ -34,6 +34,7 @@ from vgae.learning.metrics import (
 )
 from vgae.learning.scores import Scores
 from vgae.learning.settings import WEIGHT_METRICS
+from vgae.learning.signs import SIGN_METRICS, sign_metrics
 from vgae.learning.weighing import weight_metrics
 
 __all__ = [
@@ -114,8 +115,9 @@ def metrics_of(negatives: Negatives) -> tuple[str, ...]:
 LINK_METRICS = metrics_of("uniform")
 """The metrics of the task `links`. Hits@K, with or without _open, and precision@K can be asked for
 with any K, and AUC and average precision against negatives of any kind, as in auc_two-hop.
-Bipartite graphs have those of `PER_USER` too, with any K. Each can be limited to two types of nodes
-that edges join, as in auc[user-item]; see `vgae.data.split.between_types`."""
+Bipartite graphs have those of `PER_USER` too, with any K, and signed graphs `SIGN_METRICS`. Each
+but these can be limited to two types of nodes that edges join, as in auc[user-item]; see
+`vgae.data.split.between_types`."""
 
 
 def check_metric(name: str) -> None:
@@ -133,7 +135,7 @@ def check_metric(name: str) -> None:
     Traceback (most recent call last):
     vgae.InputError: metric hits@ten: K must be a whole number from 1, as in hits@10
     """
-    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS, *WEIGHT_METRICS)
+    known = (*LINK_METRICS, *_AGAINST, MRR_BY_USER, *ARC_METRICS, *WEIGHT_METRICS, *SIGN_METRICS)
     metric, types = of_types(name)
     if metric in WEIGHT_METRICS and types is not None:
         raise InputError(f"metric {name}: is of all edges together; name it as {metric}")
@@ -250,7 +252,7 @@ def may_be_undefined(name: str) -> bool:
     >>> may_be_undefined("hits@10"), may_be_undefined("auc")
     (True, False)
     """
-    maybe = (AUC_BY_NODE, ECE, *ARC_METRICS, *WEIGHT_METRICS)
+    maybe = (AUC_BY_NODE, ECE, *ARC_METRICS, *WEIGHT_METRICS, *SIGN_METRICS)
     if name in maybe or of_types(name)[1] is not None:
         return True
     return cut_off(name) is not None and not is_per_user(name)
@@ -512,6 +514,8 @@ class _Judged:
         if name == MRR_OPEN:
             above, tied, _ = self._ranks
             return float((1.0 / (1.0 + above + tied / 2.0)).mean())
+        if name in SIGN_METRICS:
+            return self._signs[name]
         if name in _AGAINST:
             metric, kind = _AGAINST[name]
             return link_metrics(*self._against(kind), names=[metric])[metric]
@@ -579,6 +583,10 @@ class _Judged:
     @cached_property
     def _ranks(self) -> tuple[NDArray[np.int64], ...]:
         return open_ranks(self._split, self._scores)
+
+    @cached_property
+    def _signs(self) -> dict[str, float | None]:
+        return sign_metrics(self._split.graph, self._split.test.positives, self._scores.signs)
 
     @cached_property
     def _lists(self) -> UserRanks:

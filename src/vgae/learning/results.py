@@ -15,6 +15,7 @@ from vgae.learning.settings import WEIGHT_METRICS
 __all__ = [
     "DEFAULT_METHODS",
     "NULL",
+    "SIGNED_METHODS",
     "Comparison",
     "Evaluation",
     "MethodResult",
@@ -34,6 +35,9 @@ DEFAULT_METHODS = (
 )
 """What `evaluate` compares unless methods are named: the auto-encoders, and simple methods that may
 suffice, each fitted in a second or less on a graph of a few thousand nodes."""
+
+SIGNED_METHODS = ("vgae", "gae", "balance")
+"""The same on signed graphs."""
 
 FEWEST_RUNS = 3
 """With fewer runs there is no interval: two runs would give 12.7 standard errors on either side."""

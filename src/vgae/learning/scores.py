@@ -16,6 +16,7 @@ from torch import Tensor
 from vgae.data.adjacency import check_inside, index_pairs
 from vgae.data.graph import FloatCSR, Graph
 from vgae.ground.errors import InputError
+from vgae.learning.signs import SignScores
 from vgae.learning.weights import Expected
 from vgae.model.decoders import score_pairs
 from vgae.model.kernels import count_reaching, count_rivals, top_pairs, top_partners
@@ -73,6 +74,8 @@ class Scores(ABC):
     """
 
     n_nodes: int
+    signs: SignScores | None = None
+    """What the method says of the signs of edges; None if nothing."""
     expected: Expected | None = None
     """What scores say of the weights of edges; None where they say nothing."""
 

@@ -221,6 +221,11 @@ class FitSettings(Settings):
 
         What is capped is logged.
 
+        Raises
+        ------
+        InputError
+            The graph is signed, and there is a combiner, which reads no signs.
+
         Examples
         --------
         >>> from vgae.data.graph import Graph
@@ -228,8 +233,17 @@ class FitSettings(Settings):
         >>> FitSettings.of("gae").on(graph).network.layers is None
         True
         """
-        weighed = self._weighed(graph)
-        network = weighed.on(graph.n_features, n_nodes=graph.n_nodes, directed=graph.directed)
+        network = self._weighed(graph).on(
+            graph.n_features,
+            n_nodes=graph.n_nodes,
+            directed=graph.directed,
+            signed=graph.kind == "signed",
+        )
+        if network.encoder == "signed" != self.network.encoder:
+            logger.info(
+                "the graph is signed: encoder signed, which also learns the signs of edges "
+                "(--preset signs is made for this)"
+            )
         if network.decoder != self.network.decoder:
             logger.info(
                 "the graph is directed: encoder %s and decoder %s", network.encoder, network.decoder
@@ -240,6 +254,11 @@ class FitSettings(Settings):
                 *(network.latent_dim, self.network.latent_dim, f"{graph.n_nodes:,}"),
             )
         combining = self.combining
+        if graph.kind == "signed" and combining.combiner != "none":
+            raise InputError(
+                f"combiner {combining.combiner}: its evidence reads no signs of edges, and the "
+                "graph is signed; fit with --preset signs"
+            )
         if graph.n_edges > MOST_EDGES_OF_AN_ENSEMBLE and combining.combiner != "none":
             combining = combining.model_copy(update={"ensemble": 1, "folds": 1})
             if combining != self.combining:
@@ -252,6 +271,11 @@ class FitSettings(Settings):
     def _weighed(self, graph: Graph) -> ModelSettings:
         """The settings of the network with those filled in that the weights of edges decide."""
         meaning = graph.weight_means
+        if graph.kind == "signed" and meaning != "propagation":
+            raise InputError(
+                f"weights of a signed graph tell signs, and cannot mean {meaning} too; leave out "
+                "--weight-means (weight_means=), or --signed"
+            )
         made = self.network.for_weights(meaning)
         if meaning in WEIGHED.values() and self.combining.combiner != "none":
             raise InputError(

@@ -19,7 +19,7 @@ __all__ = ["SimpleMethods", "compare_simple_methods"]
 
 SIMPLE = (
     *("resource-allocation", "adamic-adar", "common-neighbors"),
-    *("degree", "preferential-attachment", "propagated-features"),
+    *("degree", "preferential-attachment", "propagated-features", "balance"),
 )
 """Baselines without training, each a small part of the time of a fit."""
 
@@ -116,6 +116,8 @@ def compare_simple_methods(
     found, omitted = {}, []
     # A method may have two names.
     for kind in dict.fromkeys(BASELINES[name] for name in SIMPLE if name in BASELINES):
+        if view.train.kind not in kind.takes():
+            continue
         if kind.needs_features and view.train.features is None:
             continue
         if _work(view.train, reads_features=kind.needs_features) > MOST_WORK:

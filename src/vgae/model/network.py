@@ -21,6 +21,7 @@ from vgae.model.likelihoods import LIKELIHOODS, Likelihood
 from vgae.model.noise import Noise
 from vgae.model.objective import Loss, Targets, reconstruction, sampled_reconstruction
 from vgae.model.settings import OWN, RATES, ModelSettings
+from vgae.model.signs import SignDecoder
 
 __all__ = ["GraphAutoEncoder", "Parts"]
 
@@ -149,6 +150,9 @@ class GraphAutoEncoder(nn.Module):
                 positive=self.likelihood.rates,
                 ordered=self.decoder.ordered,
             )
+        self.signs: SignDecoder | None = None
+        if settings.encoder == "signed":
+            self.signs = SignDecoder(n_inputs if n_nodes is None else n_nodes, settings.latent_dim)
 
     def prepare(self, graph: Graph, inputs: Features | None) -> Any:
         """The graph in the encoder's form; see `Encoder.prepare`.
@@ -160,6 +164,7 @@ class GraphAutoEncoder(nn.Module):
             reverse; or the encoder cannot take this graph.
         """
         self._check_direction(graph)
+        self._check_signs(graph)
         return self.encoder.prepare(graph, inputs)
 
     def _check_direction(self, graph: Graph) -> None:
@@ -174,6 +179,19 @@ class GraphAutoEncoder(nn.Module):
             raise InputError(
                 f"decoder {called}: scores arcs, and the graph is undirected; read it with "
                 "--directed (directed=True), or use another decoder (--decoder inner)"
+            )
+
+    def _check_signs(self, graph: Graph) -> None:
+        called = self.settings.encoder
+        if graph.kind == "signed" and called != "signed":
+            raise InputError(
+                f"encoder {called}: reads no signs of edges, and the graph is signed; use the "
+                "encoder signed (--encoder signed, or --preset signs)"
+            )
+        if graph.kind != "signed" and called == "signed":
+            raise InputError(
+                f"encoder signed: reads the signs of edges, and the graph is {graph.kind}; read it "
+                "with --signed (signed=True), or use another encoder (--encoder gcn)"
             )
 
     def encode(self, prepared: Any, noise: Noise | None = None) -> Latent:
@@ -323,7 +341,8 @@ class GraphAutoEncoder(nn.Module):
         """
         latent = self.encode(prepared, noise)
         # A view, because the gradient of an index would be a copy among zeros.
-        vectors = self.linked(latent.draw(noise).squeeze(0))
+        sample = latent.draw(noise).squeeze(0)
+        vectors = self.linked(sample)
         if self.settings.pairs == "sampled":
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(
@@ -338,7 +357,10 @@ class GraphAutoEncoder(nn.Module):
                 expected=self._expected(latent),
             )
         kl = latent.kl().sum(dtype=torch.float64) / targets.n_cells
-        return Loss({"reconstruction": term, "kl": kl})
+        terms = {"reconstruction": term, "kl": kl}
+        if self.signs is not None and targets.signs is not None:
+            terms["sign"] = targets.signs.loss(self.signs(sample, targets.signs.pairs))
+        return Loss(terms)
 
     def arrays(self) -> dict[str, Any]:
         """All weights by our names, as NumPy arrays: what a run folder keeps.

@@ -33,6 +33,7 @@ from vgae.ground.errors import InputError
 from vgae.model.kernels import Engine, PairPattern, PairSum, with_gradients
 from vgae.model.likelihoods import Likelihood
 from vgae.model.settings import ObjectiveName
+from vgae.model.signs import SignTargets
 from vgae.model.typed_pairs import TypedPairs
 
 __all__ = [
@@ -90,6 +91,8 @@ class Targets:
         The pairs that can be edges, where types rule others out.
     ordered
         Whether the pairs are arcs. Otherwise every edge is there in both directions.
+    signs
+        The signs of the edges of a signed graph.
 
     Examples
     --------
@@ -113,6 +116,7 @@ class Targets:
     emphasis: Tensor | None = None
     typed: TypedPairs | None = None
     ordered: bool = False
+    signs: SignTargets | None = None
 
     @classmethod
     def from_graph(
@@ -189,6 +193,7 @@ class Targets:
             emphasis=None if confidence is None else torch.from_numpy(pattern.data.copy()),
             typed=typed,
             ordered=graph.directed,
+            signs=SignTargets.from_graph(graph) if graph.kind == "signed" else None,
         )
 
     @property
@@ -202,8 +207,9 @@ class Targets:
             None if part is None else part.to(device) for part in (self.counts, self.emphasis)
         )
         typed = None if self.typed is None else self.typed.to(device)
+        signs = None if self.signs is None else self.signs.to(device)
         moved = replace(self, positive=self.positive.to(device), typed=typed)
-        return replace(moved, counts=counts, emphasis=emphasis)
+        return replace(moved, counts=counts, emphasis=emphasis, signs=signs)
 
     def pairs(self) -> Tensor:
         """The edges i < j, or the arcs (i, j), as node indices, shape (n_edges, 2), int64."""

@@ -38,7 +38,10 @@ Offset = Literal["none", "constant", "node"]
 RateLink = Literal["relu", "square", "exp"]
 Structure = Literal["none", "svd", "spectral", "ppr"]
 
-ENCODERS = ("gcn", "linear", "appnp", "sage", "multi-hop", "directed", "directed-multi-hop")
+ENCODERS = (
+    *("gcn", "linear", "appnp", "sage", "multi-hop"),
+    *("directed", "directed-multi-hop", "signed"),
+)
 DECODERS = (
     *("inner", "cosine", "distance", "bilinear-diagonal", "hops", "mlp"),
     *("directed-inner", "gravity", "gravity-squared", "directed-hops"),
@@ -110,7 +113,15 @@ class ModelSettings(Settings):
         "distributions (GAE).",
     )
     encoder: Literal[
-        "gcn", "linear", "appnp", "sage", "multi-hop", "directed", "directed-multi-hop", "own"
+        "gcn",
+        "linear",
+        "appnp",
+        "sage",
+        "multi-hop",
+        "directed",
+        "directed-multi-hop",
+        "signed",
+        "own",
     ] = Field(
         default="gcn",
         description="What computes the embedding: gcn (graph convolutions), linear (propagated "
@@ -118,7 +129,8 @@ class ModelSettings(Settings):
         "of neighbours next to the node itself) or multi-hop (directions of a projection after "
         "0, 1, 2, ... propagations, side by side). For directed graphs: directed (two graph "
         "convolutions, one along the arcs and one against them) or directed-multi-hop (hops of a "
-        "source and of a target projection).",
+        "source and of a target projection). For signed graphs: signed (two graph convolutions, "
+        "for friends and for foes).",
     )
     decoder: Literal[
         "inner",
@@ -326,7 +338,9 @@ class ModelSettings(Settings):
         missing = {name: value for name, value in chosen.items() if getattr(self, name) is None}
         return ModelSettings.parse(self.model_dump() | missing) if missing else self
 
-    def on(self, n_features: int, *, n_nodes: int, directed: bool = False) -> ModelSettings:
+    def on(
+        self, n_features: int, *, n_nodes: int, directed: bool = False, signed: bool = False
+    ) -> ModelSettings:
         """These settings, with those filled in or capped that depend on the graph.
 
         Without inputs, the encoder multi-hop reaches further. Its embedding, a part per hop, has at
@@ -335,8 +349,10 @@ class ModelSettings(Settings):
 
         In a directed graph, gcn with the decoder inner becomes directed with directed-inner, and
         multi-hop with hops directed-multi-hop with directed-hops, whose hops are half as wide:
-        each is there for sources and for targets.
+        each is there for sources and for targets. In a signed graph, gcn becomes signed.
         """
+        if signed and self.encoder == "gcn":
+            return ModelSettings.parse(self.model_dump() | {"encoder": "signed"})
         if directed and (self.encoder, self.decoder) in ARC_PARTS:
             return self._of_arcs(n_nodes)
         if self.encoder != "multi-hop":
@@ -386,11 +402,12 @@ class ModelSettings(Settings):
                 f"{twice} {self.n_hops} hops of equal width and {N_DEGREE_CLASSES} classes of "
                 f"degrees side by side (layers {self.layers_used}): use {fitting}"
             )
-        has_halves = self.encoder == "directed" or self.decoder in HALVES
+        has_halves = self.encoder in ("directed", "signed") or self.decoder in HALVES
         if has_halves and self.latent_dim % 2:
+            one, other = ("friends", "foes") if self.encoder == "signed" else ("sources", "targets")
             raise ValueError(
                 f"latent_dim {self.latent_dim} is odd, and half of the embedding belongs to "
-                f"sources and half to targets: use {self.latent_dim + 1}"
+                f"{one} and half to {other}: use {self.latent_dim + 1}"
             )
         if self.decoder in ("gravity", "gravity-squared") and self.latent_dim < 2:
             raise ValueError(

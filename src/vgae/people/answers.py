@@ -24,7 +24,7 @@ from vgae.learning.metrics import roc_auc
 from vgae.learning.scores import Scores
 from vgae.learning.store import save_fitted, staged_run
 
-__all__ = ["FittedLinks", "Link", "WeightedLink"]
+__all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink"]
 
 
 class Link(NamedTuple):
@@ -39,6 +39,21 @@ class Link(NamedTuple):
     source: NodeId
     target: NodeId
     probability: float
+
+
+class SignedLink(NamedTuple):
+    """A link of a signed graph: also the probability that an edge there, if any, is positive.
+
+    Examples
+    --------
+    >>> SignedLink("ann", "bob", 0.75, p_positive=0.1)
+    SignedLink(source='ann', target='bob', probability=0.75, p_positive=0.1)
+    """
+
+    source: NodeId
+    target: NodeId
+    probability: float
+    p_positive: float
 
 
 class WeightedLink(NamedTuple):
@@ -187,6 +202,41 @@ class FittedLinks:
         rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
         return fitted.probabilities(fitted.scores.pairs(rows), calibrated=calibrated)
 
+    def predict_sign_proba(self, pairs: Any) -> NDArray[np.float64]:
+        """Probability that the sign is positive, given an edge, for each pair of node ids.
+
+        Parameters
+        ----------
+        pairs
+            Pairs of node ids, in any form that `predict_proba` takes. The order within a pair does
+            not matter.
+
+        Raises
+        ------
+        InputError
+            The method was fitted to a graph without signs, or a node is unknown.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import LinkBaseline
+        >>> from vgae.data.graph import Graph
+        >>> pairs = [("a", "b"), ("b", "c"), ("c", "d")]
+        >>> graph = Graph.from_pairs(pairs, weights=[1, 1, -1], kind="signed")
+        >>> model = LinkBaseline("balance").fit(graph)
+        >>> friend, foe = model.predict_sign_proba([("a", "c"), ("b", "d")])
+        >>> bool(friend > foe)
+        True
+        """
+        fitted = self.fitted_
+        if fitted.scores.signs is None:
+            raise InputError(
+                f"{self.name}: was fitted to a graph without signs; read one with --signed "
+                "(signed=True) and fit again"
+            )
+        return fitted.scores.signs.pairs(self._pair_rows(*as_pairs(pairs, fitted.split.graph)))
+
     def predict_weight(self, pairs: Any) -> NDArray[np.float64]:
         """Expected weight of each pair of node ids, in the order given.
 
@@ -223,9 +273,25 @@ class FittedLinks:
         return found
 
     def links(self, pairs: Any) -> list[Any]:
-        """Pairs of node ids with their probabilities, and expected weights where there are some.
+        """Pairs of node ids with what is predicted of them, in the order given.
 
-        Parameters and what raises are those of `predict_proba`.
+        Parameters
+        ----------
+        pairs
+            Pairs of node ids, in any form that `predict_proba` takes.
+
+        Returns
+        -------
+        A list of `Link` with the probabilities of `predict_proba`; of a signed graph, of
+        `SignedLink`, with those of `predict_sign_proba`; of a model of counts or values, of
+        `WeightedLink`, with the weights of `predict_weight`.
+
+        Raises
+        ------
+        InputError
+            See `predict_proba`.
+        NotFittedError
+            `fit` has not been called.
 
         Examples
         --------
@@ -249,8 +315,12 @@ class FittedLinks:
             "target": fitted.ids[pairs[:, 1]],
             "probability": fitted.probabilities(scores),
         }
-        weights = fitted.weights(pairs)
-        return found if weights is None else found | {"expected_weight": weights}
+        weights, signs = fitted.weights(pairs), fitted.scores.signs
+        if weights is not None:
+            found["expected_weight"] = weights
+        if signs is not None:
+            found["p_positive"] = signs.pairs(pairs)
+        return found
 
     def reasons(self, pairs: Any) -> list[dict[str, float]]:
         """What each group of evidence adds to the logits of pairs, of a model with a combiner.
@@ -330,13 +400,15 @@ class FittedLinks:
             Ids that begin with the name of a type, as "user:1" does, can be given without it where
             that leaves one node.
         as_frame
-            Whether to return a DataFrame with the columns source, target and probability, and of a
-            model of counts or values expected_weight: "pandas" (also True) or "polars".
+            Whether to return a DataFrame with the columns source, target and probability, of a
+            model of counts or values also expected_weight, and of a signed graph p_positive:
+            "pandas" (also True) or "polars".
 
         Returns
         -------
-        A list of `Link` (`WeightedLink` of a model of counts or values), or a frame with one link
-        per row, likeliest first: for counts, by the probability of at least one event. In a
+        A list of `Link` (`WeightedLink` of a model of counts or values, `SignedLink` of a signed
+        graph), or a frame with one link per row, likeliest first: for counts, by the probability of
+        at least one event. In a
         bipartite graph the source is of the first type, such as the user. With `nodes`, the links
         of one node after the other, each with that node as its source. Ties go to the pair that
         comes first in the order of the nodes.
@@ -534,7 +606,8 @@ class FittedLinks:
 
 def _as_links(columns: Mapping[str, NDArray[Any]]) -> list[Any]:
     """Links from their columns."""
-    kind: Any = WeightedLink if "expected_weight" in columns else Link
+    kinds = {"expected_weight": WeightedLink, "p_positive": SignedLink}
+    kind: Any = next((made for name, made in kinds.items() if name in columns), Link)
     return [kind(*row) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
 
 

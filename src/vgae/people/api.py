@@ -39,6 +39,7 @@ from vgae.learning.methods import (
 )
 from vgae.learning.results import (
     DEFAULT_METHODS,
+    SIGNED_METHODS,
     Comparison,
     Evaluation,
     MethodResult,
@@ -46,7 +47,7 @@ from vgae.learning.results import (
     summarize,
 )
 from vgae.learning.tasks import TASK_METRICS
-from vgae.people.answers import Link, WeightedLink
+from vgae.people.answers import Link, SignedLink, WeightedLink
 from vgae.people.baselines import LinkBaseline
 from vgae.people.estimators import GAE, MODELS, VGAE, LinkModel, load, make_estimator, make_model
 
@@ -62,6 +63,7 @@ __all__ = [
     "LinkBaseline",
     "LinkModel",
     "OpenEvaluation",
+    "SignedLink",
     "Summary",
     "WeightedLink",
     "candidates",
@@ -178,7 +180,7 @@ def evaluate(
         run's seed), a baseline with its settings, or a function `(training view, seed) -> scores`:
         see `vgae.learning.scores.as_scores` for what it may return. No method sees a test pair.
         By default `vgae.learning.results.DEFAULT_METHODS`, less those that need node features
-        where the graph has none.
+        where the graph has none; of a signed graph, `SIGNED_METHODS` of the same module.
     preset
         The name or the file of a preset (see `vgae.learning.settings.named_preset`), for
         auto-encoders given by name.
@@ -278,7 +280,9 @@ def open_evaluation(
     made, plan = check_evaluation(models, **options)
     given = data if isinstance(data, Split) else None
     graph = as_graph(data) if given is None else given.graph
-    if models is None:
+    if models is None and graph.kind == "signed":
+        made, plan = check_evaluation(SIGNED_METHODS, **options)
+    elif models is None:
         made = _default_methods(made, graph)
     if given is not None:
         for name, value in plan.split.model_dump().items():

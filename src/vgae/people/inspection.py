@@ -17,7 +17,7 @@ from vgae.data.graph import Graph
 from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import PAPER_SPLIT
 from vgae.learning.fitting import TAKES, untrained
-from vgae.learning.settings import FitSettings
+from vgae.learning.settings import FitSettings, named_preset
 from vgae.learning.train import choose_place, train
 from vgae.model.kernels import Engine
 from vgae.model.settings import ModelSettings
@@ -267,7 +267,9 @@ def _features(graph: Graph) -> dict[str, Any] | None:
 
 def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
     preset, why = _preset(features)
-    model = make_model("vgae", preset=preset)
+    if graph.kind == "signed":
+        preset, why = "signs", "edges have signs"
+    model = make_model(named_preset(preset).model, preset=preset)
     held_out = PAPER_SPLIT.sizes(graph.n_edges)
     if not all(held_out.values()):
         held_out = dict.fromkeys(held_out, 0)
@@ -307,7 +309,11 @@ def _step_seconds(graph: Graph, settings: FitSettings) -> float:
     features = graph.features
     if features is not None:
         features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
-    small = Graph.from_edges(pairs, n_nodes=n_nodes, features=features, directed=graph.directed)
+    # Of the kinds, direction and signs change what a step does. A sign depends on its pair, as rows
+    # of one pair must not add up to 0.
+    kind: Kind | None = graph.kind if graph.kind in ("directed", "signed") else None
+    signs = 1.0 - pairs.sum(axis=1) % 2 * 2.0 if kind == "signed" else None
+    small = Graph.from_edges(pairs, n_nodes=n_nodes, weights=signs, features=features, kind=kind)
     network, _, inputs = untrained(small, settings)
     prepared = network.prepare(small, inputs)
     step = _median_seconds(

@@ -85,6 +85,8 @@ METRIC_TITLES = {
     "auc_bidirectional": "AUC bidir.",
     "average_precision_bidirectional": "AP bidir.",
     "mrr_bidirectional": "MRR bidir.",
+    "sign_auc": "sign AUC",
+    "sign_f1_macro": "sign F1",
     "ece": "ECE",
     "log_likelihood": "log lik.",
     "spearman": "Spearman",
@@ -233,18 +235,21 @@ def print_links(
     >>> print_links([Link("ann", "bob", 0.75)], json=True, reasons=[{"degrees": 0.5}])
     {"source": "ann", "target": "bob", "probability": 0.75, "reasons": {"degrees": 0.5}}
     """
+    rows = [link._asdict() for link in links]
     if json:
-        rows = [link._asdict() for link in links]
         for row, reason in zip(rows, reasons or (), strict=reasons is not None):
             row["reasons"] = dict(reason)
         print_json(rows, lines=True)
         return
-    names = ["source", "target", "probability"]
-    cells = [[str(link.source), str(link.target), f"{link.probability:.6f}"] for link in links]
-    if links and "expected_weight" in links[0]._fields:
-        names.append("expected_weight")
-        for row, link in zip(cells, links, strict=True):
-            row.append(f"{link.expected_weight:.4g}")
+    names = list(rows[0] if rows else ("source", "target", "probability"))
+    formats = {"expected_weight": ".4g"}
+    cells = [
+        [
+            f"{value:{formats.get(name, '.6f')}}" if isinstance(value, float) else str(value)
+            for name, value in row.items()
+        ]
+        for row in rows
+    ]
     if reasons is not None:
         names.append("reasons")
         cells = [[*row, reasons_words(reason)] for row, reason in zip(cells, reasons, strict=True)]

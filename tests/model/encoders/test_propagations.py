@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from formulas import FORMULAS, by_definition, mixing, wide
-from graphs import dense, random_arcs, random_graph
+from graphs import dense, graph_of, random_arcs, random_graph
 from scipy import sparse
 
 from vgae.data.graph import Graph
@@ -34,6 +34,9 @@ SHAPES: list[dict[str, Any]] = [
     {"encoder": "directed", "layers": 4, "residual": True},
     {"encoder": "directed-multi-hop", "latent_dim": 28},
     {"encoder": "directed-multi-hop", "layers": 1, "latent_dim": 28},
+    {"encoder": "signed", "layers": 1},
+    {"encoder": "signed"},
+    {"encoder": "signed", "layers": 4, "residual": True},
 ]
 GRAPHS = {
     "plain": random_graph(12, 0.3, seed=1),
@@ -44,6 +47,7 @@ GRAPHS = {
         [(0, 1), (1, 2), (2, 3), (3, 0), (4, 1)], weights=[0.1, 5.0, 2.0, 1e3, 1.0]
     ),
     "arcs": random_arcs(13, 0.15, seed=1),
+    "signs": graph_of("signed", 0, n_nodes=12, n_rows=30),
 }
 assert (GRAPHS["isolated nodes"].degrees == 0).any()
 
@@ -78,6 +82,8 @@ def test_every_encoder_has_a_definition() -> None:
 def test_outputs_and_gradients_are_the_definition(shape: dict[str, Any], inputs: str) -> None:
     for bias in (False, True):
         for kind, graph in GRAPHS.items():
+            if graph.kind == "signed" and shape["encoder"] != "signed":
+                continue
             n_nodes = graph.n_nodes
             x = some_inputs(inputs, n_nodes)
             encoder = encoder_of(n_nodes if x is None else 5, bias=bias, **shape)

@@ -9,6 +9,7 @@ from typing import Any
 
 from vgae.ground.errors import unknown_name
 from vgae.learning.baselines.als import Als
+from vgae.learning.baselines.balance import Balance
 from vgae.learning.baselines.base import Baseline
 from vgae.learning.baselines.deepwalk import DeepWalk
 from vgae.learning.baselines.factorization import Gsvd
@@ -54,6 +55,7 @@ _KINDS: tuple[type[Baseline], ...] = (
     ItemKnn,
     Katz,
     PersonalizedPageRank,
+    Balance,
 )
 BASELINES = {kind.name: kind for kind in _KINDS} | {"degree": PreferentialAttachment}
 """The baselines by their names on the command line; the product of degrees has two."""

@@ -59,7 +59,7 @@ class Baseline(Settings, ABC):
         Raises
         ------
         InputError
-            The graph is signed, has no edges, or lacks what the method needs.
+            The graph is of another kind, has no edges, or lacks what the method needs.
 
         Examples
         --------
@@ -74,6 +74,19 @@ class Baseline(Settings, ABC):
             logger.info("%s: scores both directions of a pair alike", self.name)
             train, messages = train.undirected(), messages.undirected()
         return self.on(train)._fit(train, messages, seed).with_expected(self.expected(view.train))
+
+    @classmethod
+    def takes(cls) -> tuple[Kind, ...]:
+        """The kinds of graphs that it learns from; of a directed one, maybe without directions.
+
+        Examples
+        --------
+        >>> from vgae.learning.baselines import BASELINES
+        >>> BASELINES["katz"].takes(), BASELINES["balance"].takes()
+        (('undirected', 'bipartite', 'directed'), ('signed',))
+        """
+        also: tuple[Kind, ...] = ("directed",) if "undirected" in cls.kinds else ()
+        return tuple(dict.fromkeys([*cls.kinds, *also]))
 
     def on(self, graph: Graph) -> Self:  # noqa: ARG002
         """These settings, with those filled in or capped that depend on the graph.
@@ -92,9 +105,9 @@ class Baseline(Settings, ABC):
         Raises
         ------
         InputError
-            The graph is signed, has no edges, or lacks what the method needs.
+            The graph is of another kind, has no edges, or lacks what the method needs.
         """
-        graph.require(self.name, dict.fromkeys([*self.kinds, "directed"]))
+        graph.require(self.name, self.takes())
         if graph.n_edges == 0:
             raise InputError(
                 f"{self.name}: the training graph has no edges: there is nothing to learn from"

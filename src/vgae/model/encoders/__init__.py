@@ -2,6 +2,7 @@
 
 from vgae.model.encoders.base import Encoder, EncoderInput, Prepared, Propagation, glorot_uniform
 from vgae.model.encoders.directed import DirectedEncoder, DirectedMultiHopEncoder
+from vgae.model.encoders.halves import HalvesEncoder
 from vgae.model.encoders.hops import MultiHopEncoder
 from vgae.model.encoders.modules import EdgeIndex, ModuleEncoder
 from vgae.model.encoders.propagations import (
@@ -10,6 +11,7 @@ from vgae.model.encoders.propagations import (
     LinearEncoder,
     SAGEEncoder,
 )
+from vgae.model.encoders.signed import SignedEncoder
 
 __all__ = [
     "ENCODERS",
@@ -20,12 +22,14 @@ __all__ = [
     "Encoder",
     "EncoderInput",
     "GraphConvolutionEncoder",
+    "HalvesEncoder",
     "LinearEncoder",
     "ModuleEncoder",
     "MultiHopEncoder",
     "Prepared",
     "Propagation",
     "SAGEEncoder",
+    "SignedEncoder",
     "glorot_uniform",
 ]
 
@@ -39,6 +43,7 @@ ENCODERS: dict[str, type[Propagation]] = {
         MultiHopEncoder,
         DirectedEncoder,
         DirectedMultiHopEncoder,
+        SignedEncoder,
     )
 }
 """The encoders by name, as in `ModelSettings.encoder`."""

@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot
 
 from vgae.data.graph import FloatCSR, Graph
 from vgae.model.encoders.base import EncoderInput, Propagation
+from vgae.model.encoders.halves import HalvesEncoder
 from vgae.model.encoders.hops import FIRST_LOG_STD, degree_classes
 from vgae.model.kernels import SparseMatrix
 from vgae.model.lengths import unit_rows
@@ -63,7 +64,7 @@ class _TwoParts(Propagation):
 
 
 @final
-class DirectedEncoder(_TwoParts):
+class DirectedEncoder(_TwoParts, HalvesEncoder):
     """A pair of graph convolutions, one per direction (Kollias et al. 2022, DiGAE).
 
     With layers 2 and N = D_out^-a (A + I) D_in^-b, the source part is N ReLU(N^T X W) W', and the
@@ -92,62 +93,7 @@ class DirectedEncoder(_TwoParts):
     """
 
     name: ClassVar[str] = "directed"
-
-    def shapes(self, n_inputs: int) -> dict[str, tuple[int, int]]:
-        """See `Propagation.shapes`."""
-        hidden, half = self.settings.hidden_dim, self.settings.latent_dim // 2
-        found: dict[str, tuple[int, int]] = {}
-        width = n_inputs
-        for level in range(self.n_rounds):
-            names = self._names(level)
-            out = half if level == self.n_rounds - 1 else hidden
-            found |= {f"{name}_{part}": (width, out) for name in names for part in PARTS}
-            width = hidden
-        return found
-
-    @property
-    def first_weight(self) -> Tensor:
-        """See `Propagation.first_weight`: what source parts send, then what target parts send."""
-        return torch.cat(self._sides(0), dim=1)
-
-    def messages(self, level: int, state: Tensor) -> Tensor:
-        """See `Propagation.messages`: each part times its weight, but for the first round."""
-        if level == 0:
-            return state
-        halves = zip(state.chunk(2, dim=1), self._sides(level), strict=True)
-        return torch.cat([half @ weight for half, weight in halves], dim=1)
-
-    def update(self, level: int, received: Tensor, state: Tensor, first: Tensor) -> Tensor:  # noqa: ARG002
-        """See `Propagation.update`."""
-        if level == self.n_rounds - 1:
-            return received
-        (name,) = self._names(level)
-        activated = torch.relu(self._both_biased(name, received.chunk(2, dim=1)))
-        return activated + state if self.settings.residual and level else activated
-
-    def read(self, states: Sequence[Tensor], n_links: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
-        """See `Propagation.read`: the source part of each output, then its target part."""
-        halves = [half.chunk(len(self.outputs), dim=1) for half in states[-1].chunk(2, dim=1)]
-        return {
-            name: self._both_biased(name, parts)
-            for name, *parts in zip(self.outputs, *halves, strict=True)
-        }
-
-    def _both_biased(self, name: str, parts: Sequence[Tensor]) -> Tensor:
-        named = zip(PARTS, parts, strict=True)
-        return torch.cat([self._with_bias(f"{name}_{part}", half) for part, half in named], dim=1)
-
-    def _names(self, level: int) -> tuple[str, ...]:
-        if level == self.n_rounds - 1:
-            return self.outputs
-        return ("hidden" if level == 0 else f"hidden{level + 1}",)
-
-    def _sides(self, level: int) -> list[Tensor]:
-        """The weights of what source parts send in a round, and of what target parts send."""
-        return [
-            torch.cat([self.weight[f"{name}_{part}"] for name in self._names(level)], dim=1)
-            for part in PARTS
-        ]
+    parts: ClassVar[tuple[str, str]] = PARTS
 
 
 @final
