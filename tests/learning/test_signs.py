@@ -53,7 +53,7 @@ def test_the_sign_of_a_test_edge_changes_no_bit_of_a_fit(protocol: str, preset: 
 @pytest.mark.parametrize("settings", [{}, {"ensemble": 2}])
 def test_a_run_folder_keeps_what_signs_need(tmp_path: Path, settings: dict[str, int]) -> None:
     split = split_edges(camps(2, 1), seed=0)
-    for model in (VGAE(steps=3, **settings), LinkBaseline("balance")):  # type: ignore[arg-type]
+    for model in (VGAE(steps=3, **settings), LinkBaseline("balance")):
         model.fit(split)
         model.save(tmp_path / model.name)
         back = load(tmp_path / model.name)

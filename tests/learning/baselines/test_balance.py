@@ -32,4 +32,4 @@ def test_messages_of_the_protocol_are_read() -> None:
         scores = baseline("balance").fit(split)
         assert scores.signs is not None
         found.append(scores.signs.pairs(split.test.positives))
-    assert not np.array_equal(*found)
+    assert not np.array_equal(found[0], found[1])
