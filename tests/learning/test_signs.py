@@ -64,11 +64,12 @@ def test_a_run_folder_keeps_what_signs_need(tmp_path: Path, settings: dict[str, 
         assert back.graph_["kind"] == "signed"
 
 
-def test_answers_name_the_sign_and_stay_links() -> None:
+def test_answers_name_the_sign() -> None:
     model = GAE.from_preset("signs", steps=3).fit(camps(2, 1))
     frame = model.recommend(3, as_frame=True)
     assert frame.columns.tolist() == ["source", "target", "probability", "p_positive"]
-    for source, target, probability in model.recommend(3):
+    for source, target, probability, p_positive in model.recommend(3):
+        assert p_positive == model.predict_sign_proba([(source, target)])[0]
         assert 0.0 <= probability <= 1.0
         assert model.predict_sign_proba([(source, target)]) == model.predict_sign_proba(
             [(target, source)]

@@ -67,6 +67,8 @@ class StoredColumns:
     ['bob', 'cid']
     >>> [cells.to_pylist() for cells in columns.head(1)]
     [['ann'], ['bob']]
+    >>> [part.num_rows for part in columns.parts([0, 1])]
+    [2]
     """
 
     path: Path
@@ -106,6 +108,10 @@ class StoredColumns:
         ------
         InputError
             The file is damaged.
+
+        Examples
+        --------
+        See `StoredColumns`.
         """
         if self._blocks is None:
             yield pa.table(self.read(columns, ()), names=[f"f{column}" for column in columns])

@@ -101,6 +101,13 @@ class ArrayWriter:
     >>> writer.put("ids", np.array([3, 5]))
     >>> writer.empty("weights", (2,), np.float32).shape, sorted(writer.names)
     ((2,), ['ids', 'weights'])
+    >>> writer.put_values("labels", np.array(["x", "y"]))
+    >>> writer.put_matrix("feature", np.eye(2))
+    >>> import pyarrow
+    >>> writer.put_texts("ids", pyarrow.array(["x", "y"], pyarrow.large_string()))
+    >>> writer.finish(About(kind="undirected", n_nodes=2))
+    >>> sorted(path.name for path in writer.folder.glob("label*"))
+    ['label_bytes.npy', 'label_ends.npy']
     """
 
     def __init__(self, folder: Path) -> None:

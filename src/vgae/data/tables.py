@@ -89,6 +89,8 @@ class Table:
     ([['ann', '30'], ['bob', '41.5']], ['ann', 'bob'])
     >>> table.column("age"), table.column_called("id"), table.describe(1)
     (1, 0, "column 'age'")
+    >>> [part.num_rows for part in table.parts([0])]
+    [2]
     >>> [cells] = table.held([1]).read([1])
     >>> table.numbers(1, cells).tolist(), table.place(1).endswith("people.csv, line 3")
     ([30.0, 41.5], True)

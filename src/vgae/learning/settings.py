@@ -333,8 +333,8 @@ def choices(field: FieldInfo) -> tuple[str, ...]:
     --------
     >>> fields = FitSettings.fields()
     >>> choices(fields["encoder"]), choices(fields["offset"]), choices(fields["steps"])
-    (('gcn', 'linear', 'appnp', 'sage', 'multi-hop', 'directed', 'directed-multi-hop'),
-     ('none', 'constant', 'node'), ())
+    (('gcn', 'linear', 'appnp', 'sage', 'multi-hop', 'directed', 'directed-multi-hop',
+      'signed'), ('none', 'constant', 'node'), ())
     """
     kind = value_type(field)
     names = get_args(kind) if get_origin(kind) is Literal else ()
@@ -428,7 +428,7 @@ def presets() -> dict[str, Preset]:
     Examples
     --------
     >>> sorted(presets())
-    ['counts', 'digae', 'paper', 'strong', 'unit']
+    ['counts', 'digae', 'paper', 'signs', 'strong', 'unit']
     """
     found = {}
     for item in resources.files("vgae.model").joinpath("presets").iterdir():

@@ -351,6 +351,11 @@ class ModelSettings(Settings):
         multi-hop with hops directed-multi-hop with directed-hops, whose hops are half as wide:
         each is there for sources and for targets. In a signed graph, gcn becomes signed.
         """
+        if directed and self.encoder == "signed":
+            raise InputError(
+                "encoder signed: reads the signs of edges, and the graph is directed; leave it out "
+                "(--encoder), or read a signed graph (--signed)"
+            )
         if signed and self.encoder == "gcn":
             return ModelSettings.parse(self.model_dump() | {"encoder": "signed"})
         if directed and (self.encoder, self.decoder) in ARC_PARTS:

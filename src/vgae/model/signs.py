@@ -150,6 +150,10 @@ class SignDecoder(nn.Module):
         Returns
         -------
         Shape (n_pairs,).
+
+        Examples
+        --------
+        See `SignDecoder`.
         """
         friends, foes = vectors.chunk(2, dim=1)
         turned = torch.cat([friends + foes, friends - foes], dim=1)

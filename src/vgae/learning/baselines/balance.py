@@ -57,7 +57,7 @@ class BalanceSigns(SignScores):
 class Balance(Baseline):
     """Structural balance (Cartwright & Harary 1956): the sign of an edge from common neighbours.
 
-    Links are ranked by the number of common neighbours, whatever the signs; see `BalanceSigns` for
+    Links are ranked by the number of common neighbours of either sign; see `BalanceSigns` for
     the signs. The size of a weight is not used.
 
     Examples
