@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from vgae.ground.errors import InputError, shown
 
 __all__ = [
     "MOST_NODES",
+    "ROWS_AT_A_TIME",
     "Cleaning",
     "FloatCSR",
     "check_inside",
@@ -35,8 +36,8 @@ __all__ = [
 
 FloatCSR: TypeAlias = sparse.csr_array[np.float32]
 
-CHECKED_ROWS = 2**20
-"""Rows of a mapped matrix that are checked at a time."""
+ROWS_AT_A_TIME = 2**18
+"""Rows of a matrix that are looked at together."""
 MOST_NODES = 2**31 - 1
 """The largest number of nodes for which a pair fits into one 64-bit number."""
 
@@ -668,8 +669,8 @@ def mapped_csr(
         or not (directed or len(indices) % 2 == 0)
     ):
         raise damaged
-    for start in range(0, n_nodes, CHECKED_ROWS):
-        ends = indptr[start : start + CHECKED_ROWS + 1].astype(np.int64)
+    for start in range(0, n_nodes, ROWS_AT_A_TIME):
+        ends = indptr[start : start + ROWS_AT_A_TIME + 1].astype(np.int64)
         rows = np.repeat(np.arange(start, start + len(ends) - 1), np.diff(ends))
         columns = indices[ends[0] : ends[-1]]
         inside = (columns >= 0) & (columns < n_nodes) & (columns != rows)
@@ -697,10 +698,34 @@ def normalized(adjacency: FloatCSR) -> FloatCSR:
     >>> normalized(edge).toarray().round(3).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    with_loops = sparse.csr_array(
-        adjacency.astype(np.float64) + sparse.eye_array(adjacency.shape[0], format="csr")
-    )
-    scale = sparse.diags_array(1.0 / np.sqrt(with_loops.sum(axis=1)))
-    result = sparse.csr_array(scale @ with_loops @ scale).astype(np.float32)
-    result.sort_indices()
-    return result
+    n_nodes = adjacency.shape[0]
+    scale = np.empty(n_nodes)
+    for rows, block in _with_loops(adjacency):
+        scale[rows] = 1.0 / np.sqrt(block.sum(axis=1))
+    width = index_width(adjacency.nnz + n_nodes, n_nodes)
+    indptr = adjacency.indptr + np.arange(n_nodes + 1)
+    indices, data = np.empty(indptr[-1], width), np.empty(indptr[-1], np.float32)
+    for rows, block in _with_loops(adjacency):
+        own = slice(int(indptr[rows.start]), int(indptr[rows.stop]))
+        values = np.repeat(scale[rows], np.diff(block.indptr)) * block.data
+        indices[own], data[own] = block.indices, values * scale[block.indices]
+    made = sparse.csr_array((data, indices, indptr.astype(width)), shape=adjacency.shape)
+    made.has_sorted_indices = made.has_canonical_format = True
+    return made
+
+
+def _with_loops(adjacency: FloatCSR) -> Iterator[tuple[slice, sparse.csr_array[np.float64]]]:
+    """A + I, some rows at a time."""
+    n_nodes = adjacency.shape[0]
+    for start in range(0, n_nodes, ROWS_AT_A_TIME):
+        stop = min(start + ROWS_AT_A_TIME, n_nodes)
+        ends = adjacency.indptr[start : stop + 1].astype(np.int64)
+        part = slice(int(ends[0]), int(ends[-1]))
+        shape = (stop - start, n_nodes)
+        own = sparse.csr_array(
+            (adjacency.data[part].astype(np.float64), adjacency.indices[part], ends - ends[0]),
+            shape=shape,
+        )
+        block = sparse.csr_array(own + sparse.eye_array(*shape, k=start, format="csr"))
+        block.sort_indices()
+        yield slice(start, stop), block

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from vgae.data.adjacency import (
     MOST_NODES,
+    ROWS_AT_A_TIME,
     Cleaning,
     FloatCSR,
     check_inside,
@@ -70,8 +71,6 @@ from vgae.ground.notebook import html_table
 
 __all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
 
-ROWS_AT_A_TIME = 2**18
-"""Rows of the adjacency that are looked at together."""
 HASHED_ROWS = 2**20
 """Rows of an array that are widened and hashed at a time."""
 Features: TypeAlias = NDArray[np.float32] | FloatCSR

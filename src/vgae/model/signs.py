@@ -153,7 +153,8 @@ class SignDecoder(nn.Module):
 
         Examples
         --------
-        See `SignDecoder`.
+        >>> SignDecoder(3, dim=2)(torch.zeros(3, 2), torch.tensor([[0, 1]])).tolist()
+        [0.0]
         """
         friends, foes = vectors.chunk(2, dim=1)
         turned = torch.cat([friends + foes, friends - foes], dim=1)
