@@ -31,6 +31,7 @@ __all__ = [
     "normalized",
     "pair_codes",
     "places_of",
+    "row_sums",
     "simple_adjacency",
 ]
 
@@ -712,6 +713,21 @@ def normalized(adjacency: FloatCSR) -> FloatCSR:
     made = sparse.csr_array((data, indices, indptr.astype(width)), shape=adjacency.shape)
     made.has_sorted_indices = made.has_canonical_format = True
     return made
+
+
+def row_sums(adjacency: FloatCSR) -> NDArray[np.float64]:
+    """Sums of rows in float64, without a copy of the matrix in it.
+
+    Examples
+    --------
+    >>> row_sums(sparse.csr_array(np.array([[0, 2], [2, 0]], dtype=np.float32)))
+    array([2., 2.])
+    """
+    found = np.empty(adjacency.shape[0])
+    for start in range(0, len(found), ROWS_AT_A_TIME):
+        rows = slice(start, min(start + ROWS_AT_A_TIME, len(found)))
+        found[rows] = adjacency[rows].astype(np.float64).sum(axis=1)
+    return found
 
 
 def _with_loops(adjacency: FloatCSR) -> Iterator[tuple[slice, sparse.csr_array[np.float64]]]:

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from torch import Tensor
 
+from vgae.data.adjacency import row_sums
 from vgae.data.graph import Features, Graph, count
 from vgae.data.ids import IdArray, NodeId, as_ids, canonical_int, unique_ids
 from vgae.data.interop import as_pairs
@@ -111,7 +112,7 @@ class States:
                         received = adjacency @ encoder.messages(level, state)
                         state = encoder.update(level, received, state, levels[0])
         arrays = tuple(level.detach().numpy() for level in levels)
-        degrees = 1.0 + graph.adjacency.astype(np.float64).sum(axis=1)
+        degrees = 1.0 + row_sums(graph.adjacency)
         for array in (*arrays, degrees):
             array.flags.writeable = False  # they may be the network's own weights
         return cls(arrays, degrees)

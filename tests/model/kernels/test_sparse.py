@@ -65,3 +65,21 @@ def test_shapes_must_go_together() -> None:
     for wrong in (torch.zeros(4, 2), torch.zeros(2, 2), torch.zeros(3)):
         with pytest.raises(ValueError, match="3 columns cannot multiply shape"):
             matrix @ wrong
+
+
+@pytest.mark.parametrize("change", ["none", "value", "missing", "unsorted"])
+def test_a_symmetric_matrix_is_stored_once(change: str) -> None:
+    random = np.random.default_rng(0)
+    dense = random.random((40, 40)).astype(np.float32) * (random.random((40, 40)) < 0.2)
+    dense += dense.T
+    if change == "value":
+        dense[3, 5] += 1.0
+    if change == "missing":
+        dense[:, 7], dense[7, 2] = 0.0, 1.0
+    matrix = sparse.csr_array(dense)
+    if change == "unsorted":
+        matrix = matrix[:, ::-1][:, ::-1]
+    made = SparseMatrix.from_scipy(matrix)
+    assert change == "unsorted" or (made.transposed is made.forward) == (change == "none")
+    vectors = torch.from_numpy(random.random((40, 3)).astype(np.float32))
+    torch.testing.assert_close(made.T @ vectors, torch.from_numpy(dense.T @ vectors.numpy()))

@@ -115,10 +115,12 @@ class SparseMatrix:
     def from_scipy(cls, matrix: FloatCSR) -> SparseMatrix:
         """Copy a SciPy matrix; one that equals its transpose to the bit is stored once."""
         forward = CsrParts.of(matrix)
+        if matrix.shape[0] == matrix.shape[1] and matrix.has_canonical_format:
+            starts, columns, values = (part.numpy() for part in forward[:3])
+            if _is_symmetric(starts, columns, values, starts[:-1].copy()):
+                return cls(forward, forward)
         mirrored = sparse.csr_array(matrix.T)
         mirrored.sort_indices()
-        if matrix.shape == mirrored.shape and (matrix != mirrored).nnz == 0:
-            return cls(forward, forward)
         return cls(forward, CsrParts.of(mirrored))
 
     @property
@@ -163,6 +165,23 @@ class _SparseProduct(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
         return None, ctx.matrix.transposed.times(grad)
+
+
+@compiled()
+def _is_symmetric(row_starts: Any, columns: Any, values: Any, cursor: Any) -> bool:
+    """Whether a matrix equals its transpose to the bit, found without making that.
+
+    Row after row, an entry (i, j) must meet (j, i), the first entry of row j that none has met
+    before: `cursor`, at first where each row starts.
+    """
+    for row in range(row_starts.size - 1):
+        for place in range(row_starts[row], row_starts[row + 1]):
+            other = columns[place]
+            met = cursor[other]
+            if met >= row_starts[other + 1] or columns[met] != row or values[met] != values[place]:
+                return False
+            cursor[other] += 1
+    return True
 
 
 @compiled()
