@@ -448,33 +448,27 @@ def _trained(
     device, _ = choose_place(training, settings.network.latent_dim)
     state = TrainState(network, training, seed=seed, device=device)
     if not checkpoints.take_up(state, title):
-        steps = train(
-            network,
-            graph,
-            training,
-            seed=seed,
-            validation=validation,
-            prepared=prepared,
-            state=state,
-        )
-        with interrupt.stepping(), closing(steps):  # type: ignore[type-var]
-            for record in steps:
-                try:
-                    for callback in callbacks:
-                        callback(record)
-                except KeyboardInterrupt:
-                    interrupt.press()
-                if interrupt.pressed or interrupt.terminated:
-                    checkpoints.stop(state)
-                    break
-                checkpoints.offer(state)
+        how: dict[str, Any] = {"seed": seed, "validation": validation, "prepared": prepared}
+        steps = train(network, graph, training, state=state, **how)
+        with interrupt.stepping():
+            with closing(steps):  # type: ignore[type-var]
+                for record in steps:
+                    try:
+                        for callback in callbacks:
+                            callback(record)
+                    except KeyboardInterrupt:
+                        interrupt.press()
+                    if interrupt.pressed or interrupt.terminated:
+                        checkpoints.stop(state)
+                        break
+                    checkpoints.offer(state)
+            checkpoints.finish(state)
         if interrupt.pressed:
             logger.warning(
                 "interrupted after step %d; finishing the fit (press Ctrl-C again to stop at once)",
                 state.n_steps,
             )
     network.cpu()
-    checkpoints.finish(state)
     return [record.as_dict() for record in state.history]
 
 

@@ -289,7 +289,7 @@ def check_resumed(context: typer.Context) -> None:
     ...     check_resumed(context)
     >>> app(["--resume", "run", "--steps", "5"], standalone_mode=False)
     Traceback (most recent call last):
-    vgae.InputError: --steps: makes no sense with --resume, which goes on with the fit as it was begun
+    vgae.InputError: --steps: makes no sense with --resume, ...
     """
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
