@@ -221,8 +221,8 @@ from vgae.people import api, cli
 os.chdir(sys.argv[1])
 n_kills, chance = int(sys.argv[2]), random.Random(int(sys.argv[2]))
 run, checkpoint = Path("run"), Path("run.checkpoint")
-MODEL = ["--steps", "30", "--ensemble", "2", "--combiner", "logistic", "--folds", "1", "--seed", "5"]
-BEGIN = ["karate", "--dropout", "0.2", *MODEL]
+BEGIN = ["karate", "--dropout", "0.2", "--steps", "30", "--seed", "5"]
+BEGIN += ["--ensemble", "2", "--combiner", "logistic", "--folds", "1"]
 
 def begun(*words):
     child = os.fork()
@@ -241,7 +241,9 @@ def ended(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 def words():
+    global n_resumed
     if checkpoint.exists():
+        n_resumed += 1
         return ["--resume", "run"]
     return [*BEGIN, "--out", "run", "--checkpoint-every", "0s"]
 
@@ -253,21 +255,20 @@ def same(made):
     )
 
 assert ended(begun(*BEGIN, "--out", "whole")) == 0, Path("log").read_text()
+n_writing = n_resumed = 0
 started = time.perf_counter()
 assert ended(begun(*words())) == 0, Path("log").read_text()
 seconds = time.perf_counter() - started
 assert same(run) and not checkpoint.exists()
-n_writing = n_resumed = 0
 for kill in range(n_kills):
     if chance.random() < 0.7 or not checkpoint.exists():  # otherwise the same fit is killed again
         shutil.rmtree(run, ignore_errors=True)
         if checkpoint.exists():
-            n_resumed += 1
             assert ended(begun(*words())) == 0, Path("log").read_text()
             assert same(run), kill
             shutil.rmtree(run)
     child = begun(*words())
-    time.sleep(chance.uniform(0.0, seconds))
+    time.sleep(chance.uniform(0.0, 0.9 * seconds))
     if kill % 2:  # while a checkpoint is written
         until = time.perf_counter() + seconds
         while time.perf_counter() < until and not list(Path().glob(".run.checkpoint.*.partial")):
@@ -280,7 +281,6 @@ for kill in range(n_kills):
         assert same(run), kill
         shutil.rmtree(run)
 if not run.exists():
-    n_resumed += checkpoint.exists()
     assert ended(begun(*words())) == 0, Path("log").read_text()
 assert same(run)
 left = sorted(item.name for item in Path().iterdir())

@@ -427,18 +427,17 @@ def test_a_second_interrupt_leaves_the_model_as_it_was(
 def test_a_fit_that_was_stopped_goes_on_in_another_model(
     name: str, karate: Graph, tmp_path: Path
 ) -> None:
-    def at_four(record: StepRecord) -> None:
-        if record.step == 4:
-            press()
-
     def model() -> Any:
         return make_model(name, steps=9)
 
     path = tmp_path / "fit.checkpoint"
-    for press, error in (
-        (by_exception, KeyboardInterrupt),
-        (lambda: os.kill(os.getpid(), signal.SIGTERM), SystemExit),
-    ):
+    errors = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SystemExit}
+    for number, error in errors.items():
+
+        def at_four(record: StepRecord, number: int = number) -> None:
+            if record.step == 4:
+                os.kill(os.getpid(), number)
+
         stopped = model()
         with pytest.raises(error):
             stopped.fit(karate, checkpoint=path, checkpoint_every="1h", callbacks=at_four)
@@ -477,7 +476,7 @@ def test_keywords_of_checkpoints_that_make_no_sense(karate: Graph, tmp_path: Pat
         ("c: no such file or folder", {"resume": path}),
     ):
         with pytest.raises(InputError, match=message):
-            model.fit(karate, **keywords)  # type: ignore[arg-type]
+            model.fit(karate, **keywords)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -79,7 +79,7 @@ def test_a_fit_that_was_stopped_goes_on_to_the_same_run(
     else:
         assert (ended.status, made) == (130, ["run", "run.checkpoint"])
         assert way_on in ended.err.splitlines()
-        assert vgae.load("run").interrupted_  # type: ignore[union-attr]
+        assert vgae.load("run").interrupted_
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")
     again = call("fit", "--resume", "../run", "--top", 3)
@@ -131,7 +131,7 @@ def test_a_fit_that_waits_is_not_lost_by_mistake(call: Caller, stop: Stopper, fo
     assert Path("run.checkpoint").read_bytes() == before
     assert call("fit", "karate", "--steps", 2, "--out", "run", "--overwrite").status == 0
     assert listing(folder).count("run.checkpoint") == 0
-    assert len(vgae.load("run").history_) == 2  # type: ignore[union-attr]
+    assert len(vgae.load("run").history_) == 2
 
 
 def test_what_cannot_be_resumed_is_one_line(call: Caller, stop: Stopper, folder: Path) -> None:
@@ -156,9 +156,9 @@ def test_what_cannot_be_resumed_is_one_line(call: Caller, stop: Stopper, folder:
 def test_a_run_that_was_to_be_replaced_is_replaced(call: Caller, stop: Stopper) -> None:
     assert call("fit", "karate", "--steps", 1, "--out", "run").status == 0
     stop("karate", *CHECKPOINTS, "--overwrite")
-    assert len(vgae.load("run").history_) == 1  # type: ignore[union-attr]
+    assert len(vgae.load("run").history_) == 1
     assert call("fit", "--resume", "run").status == 0
-    assert len(vgae.load("run").history_) == 6  # type: ignore[union-attr]
+    assert len(vgae.load("run").history_) == 6
 
 
 def test_a_method_without_steps_has_no_checkpoints(call: Caller, folder: Path) -> None:
