@@ -37,6 +37,7 @@ class TimedCheckpoints:
         return getattr(self.kept, name)
 
     def offer(self, state: TrainState) -> None:
+        """Write a checkpoint, and note what it took."""
         started = time.perf_counter()
         self.kept.offer(state)
         self.seconds.append(time.perf_counter() - started)

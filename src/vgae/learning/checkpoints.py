@@ -138,19 +138,31 @@ class Checkpoints:
 
     Examples
     --------
-    >>> import tempfile, vgae
+    >>> import tempfile
+    >>> from vgae.data.graph import Graph
+    >>> from vgae.learning.train import train
+    >>> from vgae.model.network import GraphAutoEncoder
     >>> path = Path(tempfile.mkdtemp()) / "fit.checkpoint"
-    >>> edges, model = [("a", "b"), ("b", "c")], vgae.GAE(steps=5)
-    >>> def stop_after_three(record):
-    ...     if record.step == 3:
-    ...         raise KeyboardInterrupt
-    >>> try:
-    ...     model.fit(edges, checkpoint=Checkpoints(path), callbacks=stop_after_three)
-    ... except KeyboardInterrupt:
-    ...     checkpoints = Checkpoints.resumed(path)
-    >>> checkpoints.place, checkpoints.settings.training.steps
-    ('at step 3 of 5', 5)
-    >>> len(vgae.GAE(steps=5).fit(edges, checkpoint=checkpoints).history_)
+    >>> split = Split.without_holdout(Graph.from_edges([(0, 1), (1, 2)]))
+    >>> settings = FitSettings.of("gae", steps=5)
+    >>> def trained(checkpoints, stop_at=None):
+    ...     checkpoints.begin(split, settings, None)
+    ...     network = GraphAutoEncoder(settings.network, n_inputs=3, seed=0)
+    ...     state = TrainState(network, settings.training, seed=0, device=torch.device("cpu"))
+    ...     if not checkpoints.take_up(state, title=""):
+    ...         for record in train(network, split.train, settings.training, seed=0, state=state):
+    ...             checkpoints.offer(state)  # which writes when it is time
+    ...             if record.step == stop_at:
+    ...                 checkpoints.stop(state)
+    ...                 break
+    ...         checkpoints.finish(state)
+    ...     return state.n_steps
+    >>> trained(Checkpoints(path), stop_at=3)
+    3
+    >>> checkpoints = Checkpoints.resumed(path)
+    >>> checkpoints.place, checkpoints.settings == settings
+    ('at step 3 of 5', True)
+    >>> trained(checkpoints)
     5
     >>> checkpoints.discard()
     >>> path.exists()

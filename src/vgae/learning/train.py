@@ -167,6 +167,8 @@ class TrainState:
     >>> batch = Batch(first.network.prepare(graph, None), first.network.targets(graph))
     >>> engine = choose_engine("auto")
     >>> record = step(first, batch, engine)
+    >>> sorted(first.values())
+    ['best', 'history', 'noise', 'optimizer', 'weights']
     >>> second.restore(first.snapshot())
     >>> step(first, batch, engine).loss == step(second, batch, engine).loss, first.n_steps
     (True, 2)

@@ -84,7 +84,7 @@ class FitJob:
     >>> job.checkpoints.path.name, job.checkpoints.every
     ('karate.checkpoint', 300.0)
     >>> job.split(vgae.load_dataset("karate")).train.n_edges
-    66
+    68
     """
 
     estimator: LinkModel | LinkBaseline
