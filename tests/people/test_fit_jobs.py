@@ -21,8 +21,9 @@ Stopper = Callable[..., Result]
 
 
 @pytest.fixture
-def stop(call: Caller, monkeypatch: pytest.MonkeyPatch) -> Stopper:
+def stop(call: Caller, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Stopper:
     """Call the command, and send its process a signal in the third step."""
+    assert folder  # which it works in
     step = train.step
 
     def called(*words: object, by: int = signal.SIGTERM, stdin: bytes = b"") -> Result:
