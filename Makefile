@@ -79,6 +79,7 @@ bench: dev .venv-pecanpy/.ready
 	$(BIN)/python benchmarks/walks.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/new_nodes.py
+	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/vgae reproduce --out benchmarks/results/reproduce
 
 # PecanPy, which walks are compared with, does not import under the NumPy that everything else uses.

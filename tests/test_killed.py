@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -204,3 +206,127 @@ def test_commands_killed_at_random_moments(folder: Path, kind: str) -> None:
     subprocess.run(command, check=True)
     check(folder / name)
     assert [str(item) for item in folder.rglob(".*")] == []
+
+
+# ------------------------------------------------------------------ checkpoints
+
+FITTING = """
+import os, random, shutil, signal, sys, time
+from pathlib import Path
+import numpy as np
+import sklearn.linear_model  # once, before processes are forked
+from safetensors.numpy import load_file
+from vgae.people import api, cli
+
+os.chdir(sys.argv[1])
+n_kills, chance = int(sys.argv[2]), random.Random(int(sys.argv[2]))
+run, checkpoint = Path("run"), Path("run.checkpoint")
+BEGIN = ["karate", "--dropout", "0.2", "--steps", "30", "--seed", "5"]
+BEGIN += ["--ensemble", "2", "--combiner", "logistic", "--folds", "1"]
+
+def begun(*words):
+    child = os.fork()
+    if not child:
+        log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1), os.dup2(log, 2)
+        sys.argv = ["vgae", "fit", *words]
+        try:
+            cli.main()
+        except SystemExit as ended:
+            os._exit(ended.code or 0)
+        os._exit(1)
+    return child
+
+def ended(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def words():
+    global n_resumed
+    if checkpoint.exists():
+        n_resumed += 1
+        return ["--resume", "run"]
+    return [*BEGIN, "--out", "run", "--checkpoint-every", "0s"]
+
+def same(made):
+    one, other = (load_file(folder / "weights.safetensors") for folder in (made, Path("whole")))
+    combiners = {(folder / "combiner.json").read_text() for folder in (made, Path("whole"))}
+    return one.keys() == other.keys() and len(combiners) == 1 and all(
+        np.array_equal(one[name], other[name]) for name in one
+    )
+
+assert ended(begun(*BEGIN, "--out", "whole")) == 0, Path("log").read_text()
+n_writing = n_resumed = 0
+started = time.perf_counter()
+assert ended(begun(*words())) == 0, Path("log").read_text()
+seconds = time.perf_counter() - started
+assert same(run) and not checkpoint.exists()
+for kill in range(n_kills):
+    if chance.random() < 0.7 or not checkpoint.exists():  # otherwise the same fit is killed again
+        shutil.rmtree(run, ignore_errors=True)
+        if checkpoint.exists():
+            assert ended(begun(*words())) == 0, Path("log").read_text()
+            assert same(run), kill
+            shutil.rmtree(run)
+    child = begun(*words())
+    # Before this, it imports and reads; a tenth of the kills come then too.
+    time.sleep(seconds * chance.uniform(0.4 * (chance.random() < 0.9), 0.9))
+    if kill % 2:  # while a checkpoint is written
+        while not run.exists() and not list(Path().glob(".run.checkpoint.*.partial")):
+            time.sleep(0.0002)
+        time.sleep(chance.choice([0.0, 0.0005, 0.002]))
+    os.kill(child, signal.SIGKILL)
+    ended(child)
+    n_writing += bool(list(Path().glob(".run.checkpoint.*.partial")))
+    if run.exists():  # it was at its end; a checkpoint may be left over
+        assert same(run), kill
+        shutil.rmtree(run)
+if not run.exists():
+    assert ended(begun(*words())) == 0, Path("log").read_text()
+assert same(run)
+left = sorted(item.name for item in Path().iterdir())
+assert left == ["log", "run", "whole"], left
+print(n_writing, n_resumed)
+"""
+
+
+def killed_fits(folder: Path, n_kills: int) -> tuple[int, int]:
+    """How many of these kills came while a checkpoint was written, and how many fits went on."""
+    answer = subprocess.run(
+        [sys.executable, "-c", FITTING, str(folder), str(n_kills)], capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+    n_writing, n_resumed = map(int, answer.stdout.split())
+    return n_writing, n_resumed
+
+
+def test_a_fit_that_is_killed_goes_on_to_the_bit(tmp_path: Path) -> None:
+    assert killed_fits(tmp_path, 3)[1] >= 1
+
+
+@pytest.mark.slow
+def test_fits_killed_at_fifty_moments_go_on_to_the_bit(tmp_path: Path) -> None:
+    n_writing, n_resumed = killed_fits(tmp_path, 50)
+    assert n_writing >= 10
+    assert n_resumed >= 25
+
+
+@pytest.mark.parametrize("with_checkpoints", [True, False])
+def test_sigterm_ends_a_fit(folder: Path, with_checkpoints: bool) -> None:
+    command = [VGAE, "fit", "karate", "--steps", "1000000", "--out", "run"]
+    command += ["--checkpoint-every", "1h"] * with_checkpoints
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while not list(folder.glob(".run.*.partial")):  # made when all is read and training begins
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(2)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert out == ""
+    assert not (folder / "run").exists()
+    if not with_checkpoints:
+        assert process.returncode == -signal.SIGTERM
+        return
+    assert process.returncode == 143, err
+    words = r"Error: terminated: stopped at step \d+ of 1000000; `vgae fit --resume run` goes on"
+    assert re.match(words, err.splitlines()[-1])
+    assert [item.name for item in folder.iterdir()] == ["run.checkpoint"]

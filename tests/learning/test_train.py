@@ -19,7 +19,9 @@ from vgae.learning.scores import ModelScores
 from vgae.learning.settings import TrainSettings
 from vgae.learning.train import (
     Best,
+    Interrupt,
     StepRecord,
+    Terminated,
     TrainState,
     finishing_on_interrupt,
     held_out_metrics,
@@ -311,6 +313,46 @@ def test_a_snapshot_is_a_copy(karate: Graph) -> None:
     again = state_of(karate, {}, "sequential")
     again.restore(snapshot)
     assert values(again) == expected
+
+
+@pytest.mark.parametrize("patience", [None, 4])
+def test_training_goes_on_from_a_state_to_the_same_end(split: Split, patience: int | None) -> None:
+    settings = TrainSettings(steps=40, validate_every=2, patience=patience, learning_rate=0.3)
+    how: dict[str, Any] = {"seed": 0, "validation": split.validation}
+
+    def new() -> tuple[GraphAutoEncoder, TrainState]:
+        network = GraphAutoEncoder(ModelSettings(), n_inputs=34, seed=0)
+        return network, TrainState(network, settings, seed=0, device=torch.device("cpu"))
+
+    whole, _ = new()
+    records = list(train(whole, split.train, settings, **how))
+    assert (len(records) == 40) == (patience is None)
+    for n_before in (1, len(records) - 1, len(records)):
+        network, state = new()
+        steps = train(network, split.train, settings, state=state, **how)
+        snapshot = [state.snapshot() for _, _ in zip(range(n_before), steps, strict=False)][-1]
+        network, state = new()
+        state.restore(snapshot)
+        rest = list(train(network, split.train, settings, state=state, **how))
+        assert [record.loss for record in rest] == [record.loss for record in records[n_before:]]
+        for name, weight in whole.arrays().items():
+            assert np.array_equal(network.arrays()[name], weight)
+
+
+def test_a_request_to_terminate_waits_for_a_step_and_for_nothing_else() -> None:
+    interrupt, done = Interrupt(), []
+    with pytest.raises(Terminated), interrupt.stepping():
+        interrupt.terminate()
+        done.append("the step")
+    assert done == ["the step"]
+    with pytest.raises(Terminated):
+        interrupt.terminate()
+    with pytest.raises(KeyError), interrupt.stepping():  # what fails in a step comes first
+        raise KeyError
+    assert Terminated().code == 143
+    before = signal.getsignal(signal.SIGTERM)
+    with finishing_on_interrupt():
+        assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_steps_are_those_of_train(karate: Graph) -> None:

@@ -25,6 +25,7 @@ from vgae.data.adjacency import normalized
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut, Split, split_edges
 from vgae.ground.errors import InputError, NotFittedError
+from vgae.learning.checkpoints import Checkpoints
 from vgae.learning.evaluation import link_scores
 from vgae.learning.fitting import fit
 from vgae.learning.metrics import link_metrics
@@ -428,6 +429,62 @@ def test_a_second_interrupt_leaves_the_model_as_it_was(
         model.fit(split.training)  # one part alone to score: pressed once
     assert model.interrupted_
     assert len(model.history_) == 50
+
+
+def test_a_fit_that_was_stopped_goes_on_in_another_model(
+    name: str, karate: Graph, tmp_path: Path
+) -> None:
+    def model() -> Any:
+        return make_model(name, steps=9)
+
+    path = tmp_path / "fit.checkpoint"
+    errors = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SystemExit}
+    for number, error in errors.items():
+
+        def at_four(record: StepRecord, number: int = number) -> None:
+            if record.step == 4:
+                os.kill(os.getpid(), number)
+
+        stopped = model()
+        with pytest.raises(error):
+            stopped.fit(karate, checkpoint=path, checkpoint_every="1h", callbacks=at_four)
+        assert hasattr(stopped, "fitted_") == (error is KeyboardInterrupt)
+        found = model().fit(karate, resume=str(path))
+        np.testing.assert_array_equal(found.embedding_, model().fit(karate).embedding_)
+        assert len(found.history_) == 9
+        assert not path.exists()
+
+
+def test_sigterm_between_two_trainings_leaves_a_checkpoint(
+    karate: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminated(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    def model() -> Any:
+        return GAE(steps=3, combiner="logistic", folds=1)
+
+    path, whole = tmp_path / "c", model().fit(karate)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as caught:
+        patch.setattr("vgae.learning.fitting.fit_combiner", terminated)
+        model().fit(karate, checkpoint=path)
+    assert caught.value.code == 143
+    assert Checkpoints.resumed(path).place == "after fold 1 of 1"
+    found = model().fit(karate, resume=path)
+    assert found.fitted_.combiner == whole.fitted_.combiner
+
+
+def test_keywords_of_checkpoints_that_make_no_sense(karate: Graph, tmp_path: Path) -> None:
+    path, model = tmp_path / "c", GAE(steps=1)
+    for message, keywords in (
+        ("checkpoint and resume exclude each other", {"checkpoint": path, "resume": path}),
+        ("checkpoint_every: needs a file", {"checkpoint_every": 3}),
+        ("'soon' is no duration", {"checkpoint": path, "checkpoint_every": "soon"}),
+        ("c: no such file or folder", {"resume": path}),
+    ):
+        with pytest.raises(InputError, match=message):
+            model.fit(karate, **keywords)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_callback_that_fails_leaves_the_model_as_it_was(karate: Graph) -> None:

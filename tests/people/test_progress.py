@@ -41,6 +41,15 @@ def test_progress_is_some_lines_where_there_is_no_terminal(
     assert model.get_params() == VGAE(steps=20).get_params()  # nothing of the display is kept
 
 
+def test_the_time_left_of_a_fit_that_goes_on_is_that_of_its_own_steps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with training_display(100) as show:
+        for number in range(41, 51):
+            show(StepRecord(number, 0.7, {"reconstruction": 0.7}, seconds=3.0))
+    assert "3.000 s per step | 150 s left" in capsys.readouterr().err
+
+
 def test_a_pipeline_passes_on_what_fit_takes(
     karate: Graph, capsys: pytest.CaptureFixture[str]
 ) -> None:

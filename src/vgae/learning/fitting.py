@@ -18,6 +18,7 @@ from vgae.data.split import HeldOut, Split, TrainingView, count_non_edges, sampl
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines import Baseline
 from vgae.learning.calibration import Calibrator, calibration_at_prevalence, fit_calibrator
+from vgae.learning.checkpoints import Checkpoints
 from vgae.learning.combiner import fit_combiner
 from vgae.learning.ensemble import (
     evidence_about,
@@ -36,6 +37,7 @@ from vgae.learning.signs import sign_metrics
 from vgae.learning.train import (
     Interrupt,
     StepRecord,
+    TrainState,
     choose_place,
     held_out_metrics,
     train,
@@ -110,6 +112,7 @@ def fit(
     parts: Parts | None = None,
     callbacks: Sequence[Callback] = (),
     interrupt: Interrupt | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Fitted:
     """Fit a model to the training part of a split.
 
@@ -127,13 +130,17 @@ def fit(
     interrupt
         Ends the training after the current step once it is pressed. A callback presses it by
         raising KeyboardInterrupt.
+    checkpoints
+        Where the fit is written down while it runs, or where it goes on from.
 
     Raises
     ------
     InputError
         The graph has no edges; it is directed or signed and decoder or encoder is made for others;
         engine or device cannot be used here, the loss is no longer finite, or the settings ask for
-        what the graph lacks.
+        what the graph lacks; or the checkpoints are of another fit, or cannot be written.
+    Terminated
+        `Interrupt.terminate` was called.
 
     Examples
     --------
@@ -143,9 +150,10 @@ def fit(
     """
     view = split.training
     view.train.require("a graph auto-encoder", TAKES)
-    settings = settings.on(view.train)
+    asked, settings = settings, settings.on(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
-    interrupt = interrupt or Interrupt()
+    interrupt, checkpoints = interrupt or Interrupt(), checkpoints or Checkpoints(None)
+    checkpoints.begin(split, asked, parts)
     signed = view.train.kind == "signed"
     log_odds = log_odds_of_signs(view.train, "encoder signed") if signed else 0.0
     scaling, inputs = inputs_of(view.train, settings)
@@ -166,8 +174,10 @@ def fit(
             prepared,
             seed=seed,
             validation=validation,
+            title=_title("member", number, settings.combining.ensemble),
             callbacks=callbacks if number == 0 else (),
             interrupt=interrupt,
+            checkpoints=checkpoints,
         )
         if network.signs is not None:
             network.signs.raise_by(log_odds)
@@ -177,7 +187,7 @@ def fit(
             break
     combiner = None
     if settings.combining.combiner != "none" and not interrupt.pressed:
-        found = hidden_edge_evidence(view.train, settings, parts, interrupt)
+        found = hidden_edge_evidence(view.train, settings, parts, interrupt, checkpoints)
         combiner = None if found is None else fit_combiner(*found)
     network, graph = members[0], split.message_graph()
     messages = prepared if graph is split.train else network.prepare(graph, inputs)
@@ -250,6 +260,7 @@ def hidden_edge_evidence(
     settings: FitSettings,
     parts: Parts | None = None,
     interrupt: Interrupt | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[tuple[Column, ...], Table, Table, Table | None] | None:
     """The evidence about training edges that were hidden from models made for this purpose.
 
@@ -267,6 +278,8 @@ def hidden_edge_evidence(
         Parts of your own.
     interrupt
         Ends the fit of a member.
+    checkpoints
+        Where the trainings are written down, as by `fit`.
 
     Returns
     -------
@@ -282,7 +295,7 @@ def hidden_edge_evidence(
     >>> len(hidden), len(others), hidden.shape[1] == len(columns), reverse
     (6, 30, True, None)
     """
-    interrupt = interrupt or Interrupt()
+    interrupt, checkpoints = interrupt or Interrupt(), checkpoints or Checkpoints(None)
     random = np.random.default_rng(stream_seed(settings.seed, "combiner"))
     n_hidden = min(max(1, graph.n_edges // 10), graph.n_edges - 2)
     n_others = min(OTHERS_PER_EDGE * min(n_hidden, MOST_HIDDEN), count_non_edges(graph))
@@ -297,7 +310,7 @@ def hidden_edge_evidence(
         own = np.roll(order, -fold * n_hidden)
         hidden, kept = graph.edges[own[:n_hidden]], graph.with_edges(graph.edges[own[n_hidden:]])
         others = sample_non_edges(graph, n_others, random, advice="")
-        latents = _latents_of_fold(kept, settings, fold, parts, interrupt)
+        latents = _latents_of_fold(kept, settings, fold, parts, interrupt, checkpoints)
         evidence = evidence_about(kept, latents, settings.network, seed=settings.seed)
         pairs = [hidden[:MOST_HIDDEN], others]
         if graph.directed:
@@ -310,16 +323,31 @@ def hidden_edge_evidence(
 
 
 def _latents_of_fold(
-    kept: Graph, settings: FitSettings, fold: int, parts: Parts | None, interrupt: Interrupt
+    kept: Graph,
+    settings: FitSettings,
+    fold: int,
+    parts: Parts | None,
+    interrupt: Interrupt,
+    checkpoints: Checkpoints,
 ) -> list[Latent]:
     """The posteriors of new members, fitted to a part of the training graph."""
     _, inputs = inputs_of(kept, settings)
-    latents = []
-    for number in range(settings.combining.ensemble):
+    latents, combining = [], settings.combining
+    for number in range(combining.ensemble):
         seed = member_seed(settings.seed, (fold + 1) * 1000 + number)
         network = _network(kept, inputs, settings, seed, parts)
         prepared = network.prepare(kept, inputs)
-        _trained(network, kept, settings, prepared, seed=seed, interrupt=interrupt)
+        member = _title("member", number, combining.ensemble)
+        _trained(
+            network,
+            kept,
+            settings,
+            prepared,
+            seed=seed,
+            title=f"fold {fold + 1} of {combining.folds}" + (member and f", {member}"),
+            interrupt=interrupt,
+            checkpoints=checkpoints,
+        )
         with torch.no_grad():
             latents.append(network.encode(prepared))
     return latents
@@ -434,6 +462,11 @@ def _metrics_of(
     return found
 
 
+def _title(kind: str, number: int, total: int) -> str:
+    """Which of several trainings one is, in words; empty for an only one."""
+    return f"{kind} {number + 1} of {total}" if total > 1 else ""
+
+
 def _trained(
     network: GraphAutoEncoder,
     graph: Graph,
@@ -441,33 +474,41 @@ def _trained(
     prepared: Any,
     *,
     seed: int,
+    title: str,
     interrupt: Interrupt,
+    checkpoints: Checkpoints,
     validation: HeldOut | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> list[dict[str, Any]]:
-    """Train the network, and return one dictionary per step."""
+    """Train the network, from where the checkpoints have it; return one dictionary per step."""
     training = settings.training
     if validation is None:  # folds have no pairs to stop by
         training = training.model_copy(update={"patience": None})
-    steps = train(network, graph, training, seed=seed, validation=validation, prepared=prepared)
-    history = []
-    with closing(steps):  # type: ignore[type-var]
-        for record in steps:
-            history.append(record.as_dict())
-            try:
-                for callback in callbacks:
-                    callback(record)
-            except KeyboardInterrupt:
-                interrupt.press()
-            if interrupt.pressed:
-                logger.warning(
-                    "interrupted after step %d; finishing the fit "
-                    "(press Ctrl-C again to stop at once)",
-                    record.step,
-                )
-                break
+    device, _ = choose_place(training, settings.network.latent_dim)
+    state = TrainState(network, training, seed=seed, device=device)
+    if not checkpoints.take_up(state, title):
+        how: dict[str, Any] = {"seed": seed, "validation": validation, "prepared": prepared}
+        steps = train(network, graph, training, state=state, **how)
+        with interrupt.stepping():
+            with closing(steps):  # type: ignore[type-var]
+                for record in steps:
+                    try:
+                        for callback in callbacks:
+                            callback(record)
+                    except KeyboardInterrupt:
+                        interrupt.press()
+                    if interrupt.pressed or interrupt.terminated:
+                        checkpoints.stop(state)
+                        break
+                    checkpoints.offer(state)
+            checkpoints.finish(state)
+        if interrupt.pressed:
+            logger.warning(
+                "interrupted after step %d; finishing the fit (press Ctrl-C again to stop at once)",
+                state.n_steps,
+            )
     network.cpu()
-    return history
+    return [record.as_dict() for record in state.history]
 
 
 TAKES = ("undirected", "bipartite", "directed", "signed")

@@ -44,7 +44,14 @@ from vgae.learning.weights import expected_of_arrays
 from vgae.model.inputs import InputScaling
 from vgae.model.network import GraphAutoEncoder, Parts
 
-__all__ = ["FORMAT_VERSION", "check_run_place", "load_fitted", "save_fitted", "staged_run"]
+__all__ = [
+    "FORMAT_VERSION",
+    "check_run_place",
+    "load_fitted",
+    "save_fitted",
+    "staged_run",
+    "was_interrupted",
+]
 
 FORMAT_VERSION = 6
 """Format 2 added the states, 3 the checksum of run.json, 4 models of other parts, 5 baselines,
@@ -329,6 +336,26 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted | FittedBaseli
         where = "" if str(error).startswith(str(path)) else f"{path}: is damaged: "
         words = str(error).removesuffix("; fit again")
         raise InputError(f"{where}{words}; fit again") from None
+
+
+def was_interrupted(path: Path) -> bool:
+    """Whether the fit of a run folder ended early.
+
+    Raises
+    ------
+    InputError
+        The folder is missing, is not a run folder, or its record is damaged or newer.
+
+    Examples
+    --------
+    >>> import tempfile, vgae
+    >>> folder = Path(tempfile.mkdtemp()) / "run"
+    >>> vgae.GAE(steps=1).fit([("a", "b"), ("b", "c")]).save(folder)
+    >>> was_interrupted(folder)
+    False
+    """
+    restore_folder(path)
+    return _read_record(path).interrupted
 
 
 def _model_of(

@@ -34,6 +34,7 @@ __all__ = [
     "Best",
     "Interrupt",
     "StepRecord",
+    "Terminated",
     "TrainState",
     "check_defined",
     "choose_place",
@@ -166,6 +167,8 @@ class TrainState:
     >>> batch = Batch(first.network.prepare(graph, None), first.network.targets(graph))
     >>> engine = choose_engine("auto")
     >>> record = step(first, batch, engine)
+    >>> sorted(first.values())
+    ['best', 'history', 'noise', 'optimizer', 'weights']
     >>> second.restore(first.snapshot())
     >>> step(first, batch, engine).loss == step(second, batch, engine).loss, first.n_steps
     (True, 2)
@@ -195,17 +198,19 @@ class TrainState:
         """Number of steps that were taken."""
         return len(self.history)
 
+    def values(self) -> dict[str, Any]:
+        """All values as they are now, which the next step changes; see `snapshot`."""
+        return {
+            "weights": self.network.state_dict(),
+            "optimizer": self.optimizer.state(),
+            "noise": self.noise.state(),
+            "best": self.best,
+            "history": self.history,
+        }
+
     def snapshot(self) -> dict[str, Any]:
         """A copy of all values, for `restore`."""
-        return copy.deepcopy(
-            {
-                "weights": self.network.state_dict(),
-                "optimizer": self.optimizer.state(),
-                "noise": self.noise.state(),
-                "best": self.best,
-                "history": self.history,
-            }
-        )
+        return copy.deepcopy(self.values())
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go on from where `snapshot` was taken."""
@@ -262,6 +267,7 @@ def train(
     seed: int,
     validation: HeldOut | None = None,
     prepared: Any = None,
+    state: TrainState | None = None,
 ) -> Iterator[StepRecord]:
     """Train a model in place, one record per step; leave the loop to stop early.
 
@@ -279,6 +285,8 @@ def train(
         Pairs for early stopping and progress; they are never trained on.
     prepared
         The graph in the encoder's form; by default it is made, without inputs.
+    state
+        The state of this network to go on from; by default a new one.
 
     Yields
     ------
@@ -302,7 +310,8 @@ def train(
     if prepared is None:
         prepared = network.prepare(graph, None)
     prepared = prepared.to(device)
-    state = TrainState(network, settings, seed=seed, device=device)
+    if state is None:
+        state = TrainState(network, settings, seed=seed, device=device)
     batch_of = batches(network, graph, prepared, seed=seed)
     patience = settings.patience
     if patience is not None and not validation:
@@ -311,7 +320,7 @@ def train(
         check_defined(settings.stop_metric, validation)
     is_large = graph.n_nodes * network.settings.latent_dim > LARGE
     try:
-        while state.n_steps < settings.steps:
+        while state.n_steps < settings.steps and not state.best.exhausted(state.n_steps, patience):
             record = step(state, batch_of(state.n_steps + 1), engine)
             number, last = record.step, record.step == settings.steps
             if validation and (number % settings.validate_every == 0 or last):
@@ -328,8 +337,6 @@ def train(
                     record.loss,
                 )
             yield record
-            if state.best.exhausted(number, patience):
-                return
             if number % STEPS_OF_A_TRIM == 0 and is_large:
                 return_free_memory()
     finally:
@@ -444,13 +451,30 @@ def held_out_metrics(
     return link_metrics(edges, others, pairs.groups, names=list(names))
 
 
+class Terminated(SystemExit):
+    """SIGTERM ended a fit that keeps checkpoints, between two steps.
+
+    A program that does not catch it ends with status 143, as a shell counts.
+
+    Examples
+    --------
+    >>> Terminated().code
+    143
+    """
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+
 class Interrupt:
     """A request to end the work that is under way.
 
     Attributes
     ----------
     pressed
-        Whether `press` has been called.
+        Whether `press` has been called, as by Ctrl-C.
+    terminated
+        Whether `terminate` has been called, as by SIGTERM.
 
     Examples
     --------
@@ -458,10 +482,15 @@ class Interrupt:
     >>> interrupt.press()
     >>> interrupt.pressed
     True
+    >>> with interrupt.stepping():
+    ...     interrupt.terminate()
+    ...     print("the step is finished first")
+    Traceback (most recent call last):
+    vgae.learning.train.Terminated: 143
     """
 
     def __init__(self) -> None:
-        self.pressed = False
+        self.pressed = self.terminated = self._stepping = False
 
     def press(self, *_signal: Any) -> None:
         """Note the first request; a second one raises KeyboardInterrupt."""
@@ -469,12 +498,35 @@ class Interrupt:
             raise KeyboardInterrupt
         self.pressed = True
 
+    def terminate(self, *_signal: Any) -> None:
+        """Raise `Terminated`, or note the request where steps are being taken."""
+        self.terminated = True
+        if not self._stepping:
+            raise Terminated
+
+    @contextmanager
+    def stepping(self) -> Iterator[None]:
+        """Have requests to terminate wait until the block ends, which ends soon after one."""
+        self._stepping = True
+        try:
+            yield
+        finally:
+            self._stepping = False
+        if self.terminated:
+            raise Terminated
+
 
 @contextmanager
-def finishing_on_interrupt() -> Iterator[Interrupt]:
+def finishing_on_interrupt(*, terminating: bool = False) -> Iterator[Interrupt]:
     """Note the first Ctrl-C, so that work can end between two steps; a second one ends it at once.
 
     Compiled loops are not interrupted: the sum over all pairs is finished first.
+
+    Parameters
+    ----------
+    terminating
+        Whether SIGTERM, too, ends the work between two steps, as `Interrupt.terminate` does.
+        Otherwise it ends the process at once.
 
     Yields
     ------
@@ -492,8 +544,12 @@ def finishing_on_interrupt() -> Iterator[Interrupt]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    previous = signal.signal(signal.SIGINT, interrupt.press)
+    handlers: dict[int, Any] = {signal.SIGINT: interrupt.press}
+    if terminating:
+        handlers[signal.SIGTERM] = interrupt.terminate
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

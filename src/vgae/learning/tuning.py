@@ -7,7 +7,6 @@ seed and on the trials that are finished, and on nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -386,7 +385,7 @@ def search(
     parameters = settings.parameters()
     about = {
         "format_version": FORMAT_VERSION,
-        "graph and split": [_fingerprint(view) for view in views],
+        "graph and split": [view.fingerprint[:16] for view in views],
         "model": model,
         "metric": metric,
         "seed": int(seed),
@@ -409,14 +408,6 @@ def search(
         trials=tuple(found),
         interrupted=len(found) < trials,
     )
-
-
-def _fingerprint(view: TrainingView) -> str:
-    """What a search saw of a split, in a few characters."""
-    seen = hashlib.sha256(view.train.fingerprint.encode())
-    for part in (view.validation.positives, view.validation.negatives, view.validation.groups):
-        seen.update(b"-" if part is None else np.ascontiguousarray(part, np.int64).tobytes())
-    return seen.hexdigest()[:16]
 
 
 def _try(study: _Study, splits: Sequence[Split], settings: FitSettings) -> None:

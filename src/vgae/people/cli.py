@@ -14,6 +14,7 @@ import typer
 
 from vgae.ground.errors import InputError, VgaeError
 from vgae.people import options
+from vgae.people.fit_jobs import FitJob, asked_fit, check_resumed, checkpoint_of, resumed_fit
 from vgae.people.options import (
     comma_list,
     given,
@@ -28,7 +29,6 @@ from vgae.people.usage import Command, example, grouped
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
     from vgae.data.split import Split
-    from vgae.people.api import LinkBaseline, LinkModel
     from vgae.people.report import Reporter
 
 __all__ = ["app", "main"]
@@ -116,14 +116,17 @@ def import_(
 @app.command(cls=Command, epilog=example("vgae fit karate --out runs/karate --top 5"))
 @grouped
 def fit(
-    graph: options.GraphArgument,
+    context: typer.Context,
+    graph: options.GraphToFitArgument = None,
     *,
-    out: options.RunFolderOption,
+    out: options.RunFolderOption = None,
     reading: options.Reading,
     model: options.ModelOption = None,
     training: Training,
     setting: options.SettingOption = None,
     seed: options.SeedOption = 0,
+    checkpoint_every: options.CheckpointEveryOption = None,
+    resume: options.ResumeOption = None,
     holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
     top: options.TopLinksOption = 0,
@@ -135,15 +138,23 @@ def fit(
 
     The run folder keeps what was learned.
     """
-    from vgae.people.report import Reporter, evidence_words, print_fit, split_words
+    from vgae.people.report import Reporter
 
     reporter = Reporter(quiet=quiet)
+    if top < 0:
+        raise InputError(f"--top {top}: must be 0 or more")
+    if resume is not None:
+        check_resumed(context)
+        _run_fit(resumed_fit(resume, graph, checkpoint_every), reporter, top=top, json=json)
+        return
+    if graph is None:
+        context.fail("Missing argument 'GRAPH'.")
+    if out is None:
+        context.fail("Missing option '--out'.")
     split_options = given(holding_out)
     if split_options and not holdout:
         raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
-    if top < 0:
-        raise InputError(f"--top {top}: must be 0 or more")
-    from vgae.data.split import Split, SplitSettings, split_edges
+    from vgae.data.split import SplitSettings
 
     # All that needs no graph is checked before the work of reading one.
     held_out = SplitSettings.parse(split_options, where="split")
@@ -151,8 +162,6 @@ def fit(
     from vgae.learning.store import check_run_place
 
     check_run_place(out, overwrite=overwrite)
-    from vgae.learning.store import save_fitted, staged_run
-    from vgae.model.kernels.first_use import compile_once
     from vgae.people.api import LinkModel, check_patience, make_estimator
 
     model = model or named_preset(training.preset).model
@@ -165,24 +174,57 @@ def fit(
     if isinstance(estimator, LinkModel):
         patience = estimator.settings.training.patience
         check_patience(patience, held_out.validation if holdout else 0.0)
-        estimator.engine_here()
-    data, graph = _read(graph, reading, reporter)
-    reporter.say(f"{graph}: {data}")
-    compile_once(reporter.working)
-    split = (
-        split_edges(data, seed=seed, **split_options) if holdout else Split.without_holdout(data)
+    job = asked_fit(
+        *(estimator, graph, out, reading),
+        holdout=holdout,
+        held_out=split_options,
+        seed=seed,
+        overwrite=overwrite,
+        every=checkpoint_every,
     )
-    with staged_run(out, overwrite=overwrite) as staged:
-        _learn(estimator, split, reporter)
-        save_fitted(estimator.fitted_.named(graph), staged)
+    _run_fit(job, reporter, top=top, json=json)
+
+
+def _run_fit(job: FitJob, reporter: Reporter, *, top: int, json: bool) -> None:
+    """Read the graph, fit, save, and show the scores."""
+    from vgae.learning.checkpoints import Checkpoints
+    from vgae.learning.store import save_fitted, staged_run
+    from vgae.model.kernels.first_use import compile_once
+    from vgae.people.api import LinkModel
+    from vgae.people.report import print_fit
+
+    estimator = job.estimator
+    if isinstance(estimator, LinkModel):
+        estimator.engine_here()
+    data, _ = _read(job.graph, job.reading, reporter)
+    reporter.say(f"{job.name}: {data}")
+    compile_once(reporter.working)
+    with staged_run(job.out, overwrite=job.overwrite) as staged:
+        _learn(job, job.split(data), reporter)
+        save_fitted(estimator.fitted_.named(job.name), staged)
+    interrupted = isinstance(estimator, LinkModel) and estimator.interrupted_
+    if job.checkpoints is None or not interrupted:
+        (job.checkpoints or Checkpoints(checkpoint_of(job.out))).discard()
     with reporter.working("ranking all pairs"):
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)
+    _remark(job, reporter, json=json)
+    reporter.suggest("vgae", "recommend", job.out, "--top", 10)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _remark(job: FitJob, reporter: Reporter, *, json: bool) -> None:
+    """What there is to say of a fit."""
+    from vgae.people.api import LinkModel
+    from vgae.people.report import evidence_words, split_words
+
+    estimator = job.estimator
     if estimator.metrics_["test"]:
-        used = split.settings
+        used = estimator.split_.settings
         made = split_words(used.protocol, used.proportions)
         made += f", {used.negatives} negatives" * (used.negatives != "uniform")
-        reporter.say(f"{made}, seed {seed}" + "; scores in percent" * (not json))
+        reporter.say(f"{made}, seed {job.seed}" + "; scores in percent" * (not json))
     if isinstance(estimator, LinkModel):
         if estimator.evidence_ is not None:
             reporter.say(evidence_words(estimator.evidence_))
@@ -191,28 +233,40 @@ def fit(
         simple = estimator.simple_methods_
         if simple is not None and simple.words is not None:
             reporter.say(simple.words)
-    if data.weights is not None:
+    if estimator.split_.graph.weights is not None:
         reporter.say(f"weights mean {estimator.graph_['weight_means']}")
-    reporter.say(f"run folder: {out}")
-    reporter.suggest("vgae", "recommend", out, "--top", 10)
-    if isinstance(estimator, LinkModel) and estimator.interrupted_:
-        raise KeyboardInterrupt
+    reporter.say(f"run folder: {job.out}")
 
 
-def _learn(estimator: LinkModel | LinkBaseline, split: Split, reporter: Reporter) -> None:
+def _learn(job: FitJob, split: Split, reporter: Reporter) -> None:
     """Fit, and show the progress. A model that is interrupted keeps what it learned until then."""
+    from vgae.learning.train import Terminated
     from vgae.people.api import LinkBaseline
+    from vgae.people.report import command_line, print_error
 
+    estimator, checkpoints = job.estimator, job.checkpoints
     if isinstance(estimator, LinkBaseline):
         with reporter.working(f"fitting {estimator.name}"):
             estimator.fit(split)
         return
-    with reporter.training(estimator.settings.training.steps) as show:
-        try:
-            estimator.fit(split, callbacks=show)
-        except KeyboardInterrupt:
-            if not hasattr(estimator, "fitted_"):
-                raise  # nothing was kept
+
+    def way_on() -> str:
+        if checkpoints is None or not checkpoints.place:
+            return "no checkpoint was written"
+        resume = command_line("vgae", "fit", "--resume", job.out)
+        return f"stopped {checkpoints.place}; `{resume}` goes on from there"
+
+    try:
+        with reporter.training(estimator.settings.training.steps) as show:
+            estimator.fit(split, callbacks=show, checkpoint=checkpoints)
+    except Terminated:
+        print_error(f"terminated: {way_on()}")
+        raise
+    except KeyboardInterrupt:
+        if checkpoints is not None:
+            reporter.say(way_on())
+        if not hasattr(estimator, "fitted_"):
+            raise  # nothing was kept
 
 
 @app.command(cls=Command, epilog=example("vgae split karate --out splits/karate"))
@@ -706,7 +760,8 @@ def _spare_memory() -> None:
 def main() -> None:
     """Run the command line; every error becomes one line and an exit status.
 
-    0 done, 1 a fault of this program, 2 input that cannot be used, 130 interrupted.
+    0 done, 1 a fault of this program, 2 input that cannot be used, 130 interrupted, 143 terminated
+    after a checkpoint.
 
     Examples
     --------

@@ -18,12 +18,13 @@ from vgae.data.split import Split
 from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.notebook import html_table
 from vgae.learning.baselines import BASELINES
+from vgae.learning.checkpoints import EVERY, Checkpoints, seconds_of
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.fitting import Callback, fit
 from vgae.learning.settings import FitSettings, named_preset, parameters_section
 from vgae.learning.simple import compare_simple_methods
 from vgae.learning.store import load_fitted
-from vgae.learning.train import choose_place, finishing_on_interrupt
+from vgae.learning.train import Terminated, choose_place, finishing_on_interrupt
 from vgae.model.kernels import check_engine
 from vgae.model.network import Parts
 from vgae.model.settings import OWN
@@ -148,6 +149,9 @@ class LinkModel(Estimator, FittedModel):
         nodes: Any = None,
         verbose: bool = False,
         callbacks: Callback | Sequence[Callback] | None = None,
+        checkpoint: str | Path | Checkpoints | None = None,
+        checkpoint_every: float | str | None = None,
+        resume: str | Path | None = None,
     ) -> Self:
         """Learn an embedding from a graph, or from the training part of a split.
 
@@ -181,14 +185,29 @@ class LinkModel(Estimator, FittedModel):
             `vgae.learning.train.StepRecord`. What they return is ignored. A callback ends the
             training early, as Ctrl-C does, by raising KeyboardInterrupt; any other exception leaves
             the model as it was before `fit`.
+        checkpoint
+            A file to which the whole state of the fit is written now and then, so that another
+            process can go on from there. It is removed when the fit ends, and stays after Ctrl-C.
+            While checkpoints are kept, SIGTERM ends the fit after the current step, with one more.
+            `vgae.learning.checkpoints.Checkpoints` are left to whoever made them.
+        checkpoint_every
+            Time between two checkpoints: a number of seconds, or text such as "30s", "5m" or "1h".
+            The default is five minutes, or what a resumed fit was begun with.
+        resume
+            The checkpoint of a fit to go on with, to the same weights to the bit: this model must
+            have the same parameters, and the graph or split must be the same. Further checkpoints
+            replace it.
 
         Raises
         ------
         InputError
             The graph is directed or has no edges, features are not those of its nodes, `y` is a
-            table, engine or device cannot be used here, or the loss is no longer finite.
+            table, engine or device cannot be used here, or the loss is no longer finite; or the
+            checkpoint is of another fit, is damaged, or cannot be written.
         KeyboardInterrupt
             Ctrl-C was pressed, or a callback raised it.
+        SystemExit
+            SIGTERM arrived while checkpoints were kept; the status is 143.
 
         Examples
         --------
@@ -206,22 +225,37 @@ class LinkModel(Estimator, FittedModel):
                 raise InputError("features: nodes brings its own; vgae.as_graph adds others to it")
             data = _graph_of_pairs(data, as_graph(nodes))
         split = as_training_split(data, features=features)
-        settings, given = self.settings, _callbacks(callbacks)
-        n_shown = settings.training.steps if verbose else 0
-        with finishing_on_interrupt() as interrupt, _display(n_shown) as shown:
-            fitted = fit(
-                split,
-                settings,
-                parts=self.parts,
-                callbacks=[*shown, *given],
-                interrupt=interrupt,
-            )
-            simple = compare_simple_methods(split.training, fitted.metrics["validation"])
-            told = None if simple is None else simple.model_dump(mode="json")
-            self.fitted_ = replace(fitted, metrics={**fitted.metrics, "simple": told})
+        kept = _checkpoints(checkpoint, checkpoint_every, resume)
+        self._learn(split, kept, _callbacks(callbacks), verbose=verbose)
         if self.fitted_.interrupted:
             raise KeyboardInterrupt
+        if kept is not checkpoint:
+            kept.discard()
         return self
+
+    def _learn(
+        self, split: Split, kept: Checkpoints, given: list[Callback], *, verbose: bool
+    ) -> None:
+        """Fit, and keep the result; a fit that is interrupted or terminated keeps its state."""
+        settings = self.settings
+        n_shown = settings.training.steps if verbose else 0
+        ends = finishing_on_interrupt(terminating=kept.path is not None)
+        with ends as interrupt, _display(n_shown) as shown:
+            try:
+                fitted = fit(
+                    split,
+                    settings,
+                    parts=self.parts,
+                    callbacks=[*shown, *given],
+                    interrupt=interrupt,
+                    checkpoints=kept,
+                )
+                simple = compare_simple_methods(split.training, fitted.metrics["validation"])
+            except Terminated:
+                kept.stop()  # where it came between two trainings
+                raise
+            told = None if simple is None else simple.model_dump(mode="json")
+            self.fitted_ = replace(fitted, metrics={**fitted.metrics, "simple": told})
 
     def __repr__(self) -> str:
         if "fitted_" not in vars(self):
@@ -305,6 +339,26 @@ def _callbacks(given: Any) -> list[Callback]:
                 "step's record, or a list of such functions"
             )
     return callbacks
+
+
+def _checkpoints(
+    checkpoint: str | Path | Checkpoints | None,
+    every: float | str | None,
+    resume: str | Path | None,
+) -> Checkpoints:
+    """What the keywords of `fit` ask for."""
+    if checkpoint is not None and resume is not None:
+        raise InputError("checkpoint and resume exclude each other: resume goes on writing there")
+    seconds = None if every is None else seconds_of(every)
+    if resume is not None:
+        return Checkpoints.resumed(Path(resume), seconds)
+    if isinstance(checkpoint, Checkpoints):
+        return checkpoint
+    if checkpoint is None:
+        if every is not None:
+            raise InputError("checkpoint_every: needs a file to write to, as in checkpoint='fit'")
+        return Checkpoints(None)
+    return Checkpoints(Path(checkpoint), EVERY if seconds is None else seconds)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ _reading_option = partial(typer.Option, rich_help_panel="Reading the file")
 _features_option = partial(typer.Option, rich_help_panel="Node features")
 _model_option = partial(typer.Option, rich_help_panel="Model")
 _training_option = partial(typer.Option, rich_help_panel="Training")
+_checkpoint_option = partial(typer.Option, rich_help_panel="Checkpoints")
 _held_out_option = partial(typer.Option, rich_help_panel="Held-out edges")
 _scores_option = partial(typer.Option, rich_help_panel="Methods and scores")
 _links_option = partial(typer.Option, rich_help_panel="Links")
@@ -62,6 +63,7 @@ GraphArgument = Annotated[
         autocompletion=graphs,
     ),
 ]
+GraphToFitArgument = Annotated[str | None, *GraphArgument.__metadata__]
 PairsArgument = Annotated[
     Path,
     typer.Argument(
@@ -80,7 +82,25 @@ HeaderOption = Annotated[
         help="Whether the first row names the columns; default: detected.",
     ),
 ]
-RunFolderOption = Annotated[Path, _output_option(metavar="DIR", help="The run folder to make.")]
+RunFolderOption = Annotated[
+    Path | None, _output_option("--out", metavar="DIR", help="The run folder to make.")
+]
+CheckpointEveryOption = Annotated[
+    str | None,
+    _checkpoint_option(
+        metavar="TIME",
+        help="Write all that the fit needs to go on to DIR.checkpoint each time this much time has "
+        "passed: 30s, 5m or 1h.",
+    ),
+]
+ResumeOption = Annotated[
+    Path | None,
+    _checkpoint_option(
+        metavar="DIR",
+        help="Go on with the fit of this run folder from its checkpoint, with the graph and the "
+        "options that it was begun with.",
+    ),
+]
 ModelOption = Annotated[
     str | None,
     _model_option(

@@ -166,6 +166,7 @@ class _StepLine:
 
     def __init__(self, n_steps: int) -> None:
         self.n_steps = n_steps
+        self.n_seen = 0  # fewer than there were, in a fit that goes on from a checkpoint
         self.seconds = 0.0
         self.mean_seconds = 0.0
         self.scores = ""
@@ -173,8 +174,9 @@ class _StepLine:
     def __call__(self, record: _Step, width: int | None = None) -> str:
         """The line, without its least important parts if it would be longer than `width`."""
         # The first step may include compilation, so it says nothing about the others.
-        self.seconds = record.seconds if record.step <= 2 else self.seconds + record.seconds
-        self.mean_seconds = self.seconds / max(1, record.step - 1)
+        self.n_seen += 1
+        self.seconds = record.seconds if self.n_seen <= 2 else self.seconds + record.seconds
+        self.mean_seconds = self.seconds / max(1, self.n_seen - 1)
         if record.validation is not None:
             auc, precision = (record.validation[name] for name in ("auc", "average_precision"))
             self.scores = f" | validation AUC {percent(auc)} AP {percent(precision)}"

@@ -216,3 +216,20 @@ def test_a_view_holds_what_training_takes(karate: Graph) -> None:
             replace(view, known=karate)
         with pytest.raises(InputError, match="protocol"):
             TrainingView(view.train, view.known, view.validation, "tv")  # type: ignore[arg-type]
+
+
+def test_the_fingerprint_of_a_view_is_that_of_all_that_a_fit_sees(karate: Graph) -> None:
+    split = split_edges(karate, seed=0, validation=0.1, test=0.1)
+    view = split.training
+    assert (
+        view.fingerprint
+        == split_edges(karate, seed=0, validation=0.1, test=0.1).training.fingerprint
+    )
+    other = HeldOut(view.validation.positives, view.validation.negatives[::-1])
+    views = [
+        view,
+        split_edges(karate, seed=1, validation=0.1, test=0.1).training,
+        replace(view, validation=other),
+        replace(view, validation=HeldOut.nothing(), known=view.train),
+    ]
+    assert len({one.fingerprint for one in views}) == len(views)

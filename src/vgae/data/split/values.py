@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,6 +69,23 @@ class TrainingView:
     def messages(self) -> Graph:
         """The graph whose edges carry messages when pairs are scored, by the protocol."""
         return self.train if self.protocol == "T" else self.known
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that a fit sees: the training graph and the validation pairs.
+
+        Examples
+        --------
+        >>> from vgae.data.split import split_edges
+        >>> ring = Graph.from_edges([(i, (i + 1) % 40) for i in range(40)])
+        >>> first, again, other = (split_edges(ring, seed=seed).training for seed in (0, 0, 1))
+        >>> first.fingerprint == again.fingerprint != other.fingerprint
+        True
+        """
+        seen = hashlib.sha256(self.train.fingerprint.encode())
+        for part in (self.validation.positives, self.validation.negatives, self.validation.groups):
+            seen.update(b"-" if part is None else np.ascontiguousarray(part, np.int64).tobytes())
+        return seen.hexdigest()
 
     def as_split(self) -> Split:
         """Make a split of the known edges, without test pairs."""
