@@ -150,6 +150,11 @@ class SignDecoder(nn.Module):
         Returns
         -------
         Shape (n_pairs,).
+
+        Examples
+        --------
+        >>> SignDecoder(2, dim=4).forward(torch.ones(2, 4), torch.tensor([[0, 1]])).tolist()
+        [0.0]
         """
         friends, foes = vectors.chunk(2, dim=1)
         turned = torch.cat([friends + foes, friends - foes], dim=1)
