@@ -548,7 +548,7 @@ def test_weighted_dimensions_of_rates_are_trained_to_the_end(encoder: str, karat
     model = VGAE(
         encoder=encoder, likelihood="bernoulli-poisson", decoder="bilinear-diagonal",
         steps=200, learning_rate=0.05, latent_dim=dim_of(encoder, "inner"),
-    ).fit(karate)  # fmt: skip
+    ).fit(suiting(karate, encoder, "inner"))  # fmt: skip
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]
 
 

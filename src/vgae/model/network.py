@@ -163,8 +163,8 @@ class GraphAutoEncoder(nn.Module):
             The graph is directed and the decoder scores a pair the same in both directions, or the
             reverse; or the encoder cannot take this graph.
         """
-        self._check_direction(graph)
         self._check_signs(graph)
+        self._check_direction(graph)
         return self.encoder.prepare(graph, inputs)
 
     def _check_direction(self, graph: Graph) -> None:

@@ -153,7 +153,7 @@ class SignDecoder(nn.Module):
 
         Examples
         --------
-        >>> SignDecoder(3, dim=2)(torch.zeros(3, 2), torch.tensor([[0, 1]])).tolist()
+        >>> SignDecoder(2, dim=4).forward(torch.ones(2, 4), torch.tensor([[0, 1]])).tolist()
         [0.0]
         """
         friends, foes = vectors.chunk(2, dim=1)

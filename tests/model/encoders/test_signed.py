@@ -37,10 +37,11 @@ def test_sizes_of_negative_weights_count_and_their_sign_decides_the_part() -> No
     graph = Graph.from_edges([(0, 1), (0, 2), (1, 2)], weights=[4, -1, -9], kind="signed")
     both = made(3).adjacency(graph).toarray()
     near, far = both[:3], both[3:]
-    np.testing.assert_allclose(near, [[0.2, 0.8, 0.0], [0.8, 0.2, 0.0], [0.0, 0.0, 1.0]], rtol=1e-6)
+    friends = np.array([[0.2, 0.8, 0.0], [0.8, 0.2, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(near, friends, rtol=1e-6)
     one, other = 1 / 10**0.5, 9 / 90**0.5
     expected = np.array([[0.0, 0.0, one], [0.0, 0.0, other], [one, other, 0.0]])
-    np.testing.assert_allclose(far, np.array(expected), rtol=1e-6)
+    np.testing.assert_allclose(far, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_nodes", [0, 1, 3])
