@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
@@ -355,9 +356,6 @@ class FactorScores(Scores):
         self.right = (
             None if right is None else torch.tensor(np.ascontiguousarray(right, dtype=np.float32))
         )
-        # In float64, as single pairs are summed, and made once for all blocks of rows.
-        self._rows_left = self.left.double().numpy()
-        self._columns = self._rows_left if self.right is None else self.right.double().numpy()
 
     @property
     def vectors(self) -> NDArray[np.float32]:
@@ -371,8 +369,14 @@ class FactorScores(Scores):
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        scores: NDArray[np.float64] = self._rows_left[rows] @ self._columns.T
+        scores: NDArray[np.float64] = self._doubles[0][rows] @ self._doubles[1].T
         return scores.astype(np.float32)
+
+    @cached_property
+    def _doubles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both factors in float64, as single pairs are summed; made once for all blocks of rows."""
+        left = self.left.double().numpy()
+        return left, left if self.right is None else self.right.double().numpy()
 
     def reaching(self, levels: NDArray[np.floating], known: Graph) -> NDArray[np.int64]:
         """See `Scores.reaching`."""

@@ -428,7 +428,7 @@ def presets() -> dict[str, Preset]:
     Examples
     --------
     >>> sorted(presets())
-    ['counts', 'digae', 'paper', 'signs', 'strong', 'unit']
+    ['counts', 'digae', 'fast', 'paper', 'signs', 'strong', 'unit']
     """
     found = {}
     for item in resources.files("vgae.model").joinpath("presets").iterdir():
