@@ -85,8 +85,11 @@ def test_runs_of_earlier_formats_answer_as_they_did(name: str) -> None:
     told = json.loads((RUNS / f"{name}.json").read_text())
     model: Any = vgae.load(RUNS / name)
     pairs = [tuple(pair) for pair in told["pairs"]]
-    assert model.predict_proba(pairs).tolist() == told["probabilities"]
-    assert [list(link) for link in model.recommend(3)] == told["links"]
+    # What is computed anew from what was kept differs in the last digits between processors.
+    np.testing.assert_allclose(model.predict_proba(pairs), told["probabilities"], rtol=1e-5)
+    for link, (source, target, probability) in zip(model.recommend(3), told["links"], strict=True):
+        assert [link.source, link.target] == [source, target]
+        assert link.probability == pytest.approx(probability, rel=1e-5)
     assert model.embedding_[5].tolist() == told["vector"]
     deviations = None if model.embedding_std_ is None else model.embedding_std_[5].tolist()
     assert deviations == told["std"]
@@ -96,7 +99,9 @@ def test_runs_of_earlier_formats_answer_as_they_did(name: str) -> None:
     if "new" in told:
         features = np.ones((1, n_features(model))) if n_features(model) else None
         links = [("new", "n00"), ("new", "n03")]
-        assert model.embed_new(features, links, ids=["new"])[0].tolist() == told["new"]
+        assert model.embed_new(features, links, ids=["new"])[0].tolist() == pytest.approx(
+            told["new"], rel=1e-5
+        )
 
 
 @pytest.mark.parametrize("name", EARLIER)

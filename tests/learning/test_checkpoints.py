@@ -111,6 +111,13 @@ def test_every_encoder_goes_on_to_the_bit(
         seed=3,
     )
     data = arcs if name.startswith("directed") else split
+    if name == "signed":
+        edges = split.graph.edges
+        signs = np.where(np.arange(len(edges)) % 3, 1.0, -1.0)
+        data = split_edges(
+            Graph.from_edges(edges, n_nodes=split.graph.n_nodes, weights=signs, kind="signed"),
+            seed=0,
+        )
     whole = fit(data, settings)
     stopped(data, settings, path, 4)
     kept = Checkpoints.resumed(path)

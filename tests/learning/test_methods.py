@@ -193,7 +193,7 @@ def test_who_reads_the_protocols_messages(name: str, karate: Graph) -> None:
     )
     # Vectors that are what was trained know the training edges alone, under both.
     assert np.array_equal(first, second) == (
-        name in ("spectral", "gsvd", "als", "strap", "deepwalk")
+        name in ("spectral", "gsvd", "als", "strap", "deepwalk", "strength")
     )
     if name in HEURISTICS:
         whole = Split.without_holdout(more.message_graph()).training

@@ -619,7 +619,7 @@ def test_bad_arguments(
         ),
         ("fit GRAPH --out new --layers 0", "--layers 0: input should be greater"),
         ("fit GRAPH --out new --dropout 1", "--dropout 1: input should be less than 1"),
-        ("evaluate GRAPH --likelihood poissn", "'squared'; did you mean 'poisson'?"),
+        ("evaluate GRAPH --likelihood poissn", "'gaussian'; did you mean 'poisson'?"),
         ("evaluate GRAPH --likelihood own", "--likelihood own: likelihoods of your own"),
         ("evaluate GRAPH --decoder mlp", "--decoder mlp scores pairs one by one"),
         ("evaluate GRAPH --models katz,gae --set gae.decoder=own", "gae.decoder own: decoders of"),

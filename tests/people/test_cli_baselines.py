@@ -16,7 +16,7 @@ FIT = ("fit", "karate", "--out", "run", "--quiet", "--model")
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(BASELINES) - {"vae", "deepwalk", "propagated-features"})
+    "name", sorted(set(BASELINES) - {"vae", "deepwalk", "propagated-features", "balance"})
 )
 def test_every_baseline_goes_the_way_of_a_model(call: Caller, folder: Path, name: str) -> None:
     (folder / "pairs.csv").write_text("0,9\n1,2\n")

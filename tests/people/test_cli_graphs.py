@@ -106,7 +106,7 @@ def test_inspect_of_a_data_set(call: Caller) -> None:
         ("inspect edges.csv --features nodes.csv --missing median", "did you mean 'mean'?"),
         ("inspect https://example.org/e.csv", "https://example.org/e.csv: is an address"),
         ("inspect karate --drop-incomplete", "karate is a data set"),
-        ("inspect .", ".: is a folder"),
+        ("inspect .", ".: a folder without manifest.json"),
     ],
 )
 def test_bad_input_of_inspect(

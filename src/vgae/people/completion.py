@@ -24,7 +24,16 @@ METHODS = (
     *("propagated-features", "random-projection", "spectral", "gsvd", "als", "strap"),
     *("deepwalk", "sdne", "vae", "common-neighbors", "adamic-adar"),
     *("resource-allocation", "directed-common-neighbors", "directed-resource-allocation"),
-    *("degree", "preferential-attachment", "popularity", "item-knn", "katz", "pagerank"),
+    *(
+        "degree",
+        "preferential-attachment",
+        "strength",
+        "balance",
+        "popularity",
+        "item-knn",
+        "katz",
+        "pagerank",
+    ),
 )
 METRICS = (
     *("auc", "average_precision", "hits@10", "hits@50", "hits@100", "mrr"),

@@ -152,7 +152,7 @@ def test_weights_mean_what_the_user_says(tmp_path: Path) -> None:
     assert read_graph(path).weight_means == "propagation"
     assert read_graph(path, weight_means="count").weight_means == "count"
     halves = put(tmp_path, "h.csv", "source,target,weight\na,b,0.5\nb,c,1\n")
-    with pytest.raises(InputError, match=r"h.csv: weights: 0.5 is no count"):
+    with pytest.raises(InputError, match=r"h.csv: weights: the edge .*: 0.5 is no count"):
         read_graph(halves, weight_means="count")
     wrong: Any = "counts"
     with pytest.raises(InputError, match="did you mean 'count'"):
