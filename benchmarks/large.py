@@ -1,0 +1,132 @@
+"""A graph of a hundred million edges on one machine: generated, imported, and fitted.
+
+    python benchmarks/large.py [--nodes 10000000] [--edges 100000000] [--features 16] [--place DIR]
+
+Each row is a process of its own: its seconds, and the most memory that it held. `generate` draws a
+degree-corrected block model into a folder of arrays. `import` reads its edges from a Parquet file,
+in random order and with other ids, with 3 GB for sorting. `epochs` fits a GAE of 16 dimensions with
+the likelihood bernoulli-poisson, whose sum over all pairs is exact, to the generated folder; its
+seconds are those of one epoch, the median of three. The files take some 40 bytes per edge of disk.
+Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from presentation import table
+
+from vgae import Graph
+from vgae.data.generator import generate_graph
+
+STEPS = 4
+MEMORY = "3GB"
+ROWS = 2**22
+
+
+def generate(place: Path, nodes: int, edges: int, features: int) -> float:
+    started = time.perf_counter()
+    generate_graph(nodes, edges, n_features=features, seed=1, folder=place / "graph")
+    return time.perf_counter() - started
+
+
+def write_parquet(place: Path, *_: int) -> float:
+    """The edges in another order, and with other ids."""
+    started = time.perf_counter()
+    graph, random = Graph.open(place / "graph"), np.random.default_rng(0)
+    ids = random.permutation(graph.n_nodes) * 7 + 3
+    schema = pa.schema([("source", pa.int64()), ("target", pa.int64())])
+    adjacency = graph.adjacency
+    with pyarrow.parquet.ParquetWriter(place / "edges.parquet", schema) as writer:
+        bounds = np.searchsorted(adjacency.indptr, np.arange(0, adjacency.nnz, ROWS))
+        for start, stop in zip(bounds, [*bounds[1:], graph.n_nodes], strict=True):
+            ends = adjacency.indptr[start : stop + 1].astype(np.int64)
+            rows = np.repeat(np.arange(start, stop), np.diff(ends))
+            columns = adjacency.indices[ends[0] : ends[-1]]
+            chosen = random.permutation(np.flatnonzero(rows < columns))
+            part = [ids[rows[chosen]], ids[columns[chosen]]]
+            writer.write_table(pa.table(part, schema=schema))
+    return time.perf_counter() - started
+
+
+def import_edges(place: Path, *_: int) -> float:
+    from vgae.data.io.importing import import_edges
+
+    started = time.perf_counter()
+    import_edges(place / "edges.parquet", place / "imported", memory=MEMORY)
+    return time.perf_counter() - started
+
+
+def epochs(place: Path, *_: int) -> float:
+    from vgae.data.split import Split
+    from vgae.learning.fitting import fit
+    from vgae.learning.settings import FitSettings
+
+    settings = FitSettings.of(
+        "gae",
+        likelihood="bernoulli-poisson",
+        encoder="linear",
+        objective="elbo",
+        latent_dim=16,
+        steps=STEPS,
+    )
+    ends: list[float] = []
+    split = Split.without_holdout(Graph.open(place / "graph"))
+    fit(split, settings, callbacks=[lambda _: ends.append(time.perf_counter())])
+    return statistics.median(np.diff(ends).tolist())
+
+
+STAGES: dict[str, Callable[..., float]] = {
+    "generate": generate,
+    "write Parquet": write_parquet,
+    "import": import_edges,
+    "epochs": epochs,
+}
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--nodes", type=int, default=10_000_000)
+    parser.add_argument("--edges", type=int, default=100_000_000)
+    parser.add_argument("--features", type=int, default=16)
+    parser.add_argument("--place", type=Path, default=None, help="default: a temporary folder")
+    parser.add_argument("--stage", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    sizes = (options.nodes, options.edges, options.features)
+    if options.stage:
+        seconds = STAGES[options.stage](options.place, *sizes)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(json.dumps({"seconds": seconds, "gigabytes": peak}))
+        return
+    with tempfile.TemporaryDirectory(dir=options.place) as place:
+        rows: list[list[Any]] = []
+        for stage in STAGES:
+            command = [sys.executable, __file__, "--stage", stage, "--place", place]
+            for name, size in zip(("nodes", "edges", "features"), sizes, strict=True):
+                command += [f"--{name}", str(size)]
+            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            found = json.loads(told.splitlines()[-1])
+            rows.append([stage, f"{found['seconds']:.1f}", f"{found['gigabytes']:.2f}"])
+            print(f"# {rows[-1]}", file=sys.stderr, flush=True)
+    print(f"{options.nodes:,} nodes, {options.edges:,} edges, {options.features} features\n")
+    print(table(["stage", "seconds", "GB"], rows))
+
+
+if __name__ == "__main__":
+    main()
