@@ -93,8 +93,8 @@ class Factorization(Baseline):
 class Gsvd(Factorization):
     """Generalised SVD of the adjacency (Abdi 2007), as in scikit-network (Bonald et al. 2020).
 
-    With A the adjacency, D its row sums and U |S| the leading eigenvectors of D^-1/2 A D^-1/2 times
-    the absolute values of their eigenvalues, the embedding is D^-1/2 U |S| with rows of unit
+    With A the adjacency, D its row sums and U S the leading eigenvectors of D^-1/2 A D^-1/2 times
+    the absolute values of their eigenvalues, the embedding is D^-1/2 U S with rows of unit
     length. The formula and the unit rows are those of `sknetwork.embedding.GSVD(128)`, to which a
     test compares the scores where that package is installed. scikit-network takes a singular value
     decomposition; the adjacency is symmetric, so that its eigenvectors serve, in half the time.

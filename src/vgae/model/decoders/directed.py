@@ -55,7 +55,7 @@ class _Gravity(Decoder):
 
 @final
 class GravityDecoder(_Gravity):
-    """m_j - lambda log(|z_i - z_j|^2 + 0.01) (Salha et al. 2019, eq. 8); pairs only.
+    """m_j - lambda log(d_ij^2 + 0.01), d_ij the distance (Salha et al. 2019, eq. 8); pairs only.
 
     The embedding holds z, followed by the mass m. The weight lambda is learned. The added number
     keeps the score finite where two nodes are in the same place.
@@ -86,7 +86,7 @@ class GravityDecoder(_Gravity):
 
 @final
 class SquaredGravityDecoder(_Gravity):
-    """m_j - lambda |z_i - z_j|^2: gravity whose scores of all pairs are inner products.
+    """m_j - lambda d_ij^2, d_ij the distance: gravity whose scores of all pairs are inner products.
 
     The embedding holds z, followed by the mass m. The weight lambda is learned.
 
