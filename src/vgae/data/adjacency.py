@@ -14,7 +14,6 @@ from vgae.ground.errors import InputError, shown
 
 __all__ = [
     "MOST_NODES",
-    "ROWS_AT_A_TIME",
     "Cleaning",
     "FloatCSR",
     "check_inside",
@@ -23,11 +22,13 @@ __all__ = [
     "checked_weights",
     "count",
     "directed_codes",
+    "entries",
     "index_pairs",
     "index_width",
     "mapped_csr",
     "matrix_entries",
     "merged_codes",
+    "node_pairs",
     "normalized",
     "pair_codes",
     "places_of",
@@ -203,6 +204,25 @@ def check_inside(
             f"{name}, {row} {first}: {tuple(pairs[first].tolist())} is outside the "
             f"{count(n_nodes, 'node')} 0 .. {n_nodes - 1}"
         )
+
+
+def node_pairs(pairs: ArrayLike, n_nodes: int, name: str = "pairs") -> NDArray[np.int64]:
+    """Check pairs of node indices, shape (n_pairs, 2), of a graph of so many nodes.
+
+    Raises
+    ------
+    InputError
+        They have another shape or type, or a node is not in the graph.
+
+    Examples
+    --------
+    >>> node_pairs([(0, 1)], 2).dtype
+    dtype('int64')
+    """
+    # Contiguous, because torch takes no reversed views.
+    checked = np.ascontiguousarray(index_pairs(pairs, name), dtype=np.int64)
+    check_inside(checked, n_nodes, name)
+    return checked
 
 
 def pair_codes(
@@ -670,14 +690,6 @@ def mapped_csr(
         or not (directed or len(indices) % 2 == 0)
     ):
         raise damaged
-    for start in range(0, n_nodes, ROWS_AT_A_TIME):
-        ends = indptr[start : start + ROWS_AT_A_TIME + 1].astype(np.int64)
-        rows = np.repeat(np.arange(start, start + len(ends) - 1), np.diff(ends))
-        columns = indices[ends[0] : ends[-1]]
-        inside = (columns >= 0) & (columns < n_nodes) & (columns != rows)
-        rising = (np.diff(columns) > 0) | (np.diff(rows) > 0)
-        if not (inside.all() and rising.all()):
-            raise damaged
     data = parts.get("weights")
     if data is None:
         data = np.ones(len(indices), dtype=np.float32)
@@ -686,6 +698,11 @@ def mapped_csr(
         if data.shape != indices.shape or data.dtype != np.float32 or bad.size:
             raise InputError("adjacency: weights are damaged; import the graph again")
     made = sparse.csr_array((data, indices, indptr), shape=(n_nodes, n_nodes), copy=False)
+    for rows, columns, _ in entries(made):
+        inside = (columns >= 0) & (columns < n_nodes) & (columns != rows)
+        rising = (np.diff(columns) > 0) | (np.diff(rows) > 0)
+        if not (inside.all() and rising.all()):
+            raise damaged
     made.has_sorted_indices = made.has_canonical_format = True
     return made
 
@@ -700,17 +717,23 @@ def normalized(adjacency: FloatCSR) -> FloatCSR:
     [[0.5, 0.5], [0.5, 0.5]]
     """
     n_nodes = adjacency.shape[0]
-    scale = np.empty(n_nodes)
-    for rows, block in _with_loops(adjacency):
-        scale[rows] = 1.0 / np.sqrt(block.sum(axis=1))
     width = index_width(adjacency.nnz + n_nodes, n_nodes)
     indptr = adjacency.indptr + np.arange(n_nodes + 1)
     indices, data = np.empty(indptr[-1], width), np.empty(indptr[-1], np.float32)
-    for rows, block in _with_loops(adjacency):
-        own = slice(int(indptr[rows.start]), int(indptr[rows.stop]))
-        values = np.repeat(scale[rows], np.diff(block.indptr)) * block.data
-        indices[own], data[own] = block.indices, values * scale[block.indices]
     made = sparse.csr_array((data, indices, indptr.astype(width)), shape=adjacency.shape)
+    scale = np.empty(n_nodes)
+    for part in _row_blocks(n_nodes):
+        shape = (part.stop - part.start, n_nodes)
+        loops = sparse.eye_array(*shape, k=part.start, format="csr")
+        block = sparse.csr_array(adjacency[part].astype(np.float64) + loops)
+        block.sort_indices()
+        own = slice(int(indptr[part.start]), int(indptr[part.stop]))
+        made.indices[own], made.data[own] = block.indices, block.data
+        scale[part] = 1.0 / np.sqrt(block.sum(axis=1))
+    end = 0
+    for rows, columns, values in entries(made):
+        start, end = end, end + len(rows)
+        made.data[start:end] = scale[rows] * values * scale[columns]
     made.has_sorted_indices = made.has_canonical_format = True
     return made
 
@@ -724,24 +747,29 @@ def row_sums(adjacency: FloatCSR) -> NDArray[np.float64]:
     array([2., 2.])
     """
     found = np.empty(adjacency.shape[0])
-    for start in range(0, len(found), ROWS_AT_A_TIME):
-        rows = slice(start, min(start + ROWS_AT_A_TIME, len(found)))
+    for rows in _row_blocks(len(found)):
         found[rows] = adjacency[rows].astype(np.float64).sum(axis=1)
     return found
 
 
-def _with_loops(adjacency: FloatCSR) -> Iterator[tuple[slice, sparse.csr_array[np.float64]]]:
-    """A + I, some rows at a time."""
-    n_nodes = adjacency.shape[0]
-    for start in range(0, n_nodes, ROWS_AT_A_TIME):
-        stop = min(start + ROWS_AT_A_TIME, n_nodes)
-        ends = adjacency.indptr[start : stop + 1].astype(np.int64)
-        part = slice(int(ends[0]), int(ends[-1]))
-        shape = (stop - start, n_nodes)
-        own = sparse.csr_array(
-            (adjacency.data[part].astype(np.float64), adjacency.indices[part], ends - ends[0]),
-            shape=shape,
-        )
-        block = sparse.csr_array(own + sparse.eye_array(*shape, k=start, format="csr"))
-        block.sort_indices()
-        yield slice(start, stop), block
+def entries(
+    matrix: FloatCSR,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[Any], NDArray[np.float32]]]:
+    """Rows, columns and values of the entries, those of some rows at a time.
+
+    Examples
+    --------
+    >>> edge = sparse.csr_array(np.array([[0, 1], [1, 0]], dtype=np.float32))
+    >>> [[part.tolist() for part in block] for block in entries(edge)]
+    [[[0, 1], [1, 0], [1.0, 1.0]]]
+    """
+    for block in _row_blocks(matrix.shape[0]):
+        ends = matrix.indptr[block.start : block.stop + 1].astype(np.int64)
+        own = slice(int(ends[0]), int(ends[-1]))
+        rows = np.repeat(np.arange(block.start, block.stop), np.diff(ends))
+        yield rows, matrix.indices[own], matrix.data[own]
+
+
+def _row_blocks(n_rows: int) -> Iterator[slice]:
+    for start in range(0, n_rows, ROWS_AT_A_TIME):
+        yield slice(start, min(start + ROWS_AT_A_TIME, n_rows))

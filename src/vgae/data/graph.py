@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import reprlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,6 @@ from scipy import sparse
 
 from vgae.data.adjacency import (
     MOST_NODES,
-    ROWS_AT_A_TIME,
     Cleaning,
     FloatCSR,
     check_inside,
@@ -25,6 +24,7 @@ from vgae.data.adjacency import (
     checked_csr,
     checked_weights,
     count,
+    entries,
     index_pairs,
     mapped_csr,
     matrix_entries,
@@ -626,20 +626,11 @@ class Graph:
         """Node indices of the edges, shape (n_edges, 2), sorted; source < target if undirected."""
         pairs = np.empty((self.n_edges, 2), dtype=np.int64)
         end = 0
-        for rows, columns, _ in self._entries():
+        for rows, columns, _ in entries(self.adjacency):
             kept = slice(None) if self.directed else rows < columns
             start, end = end, end + len(rows[kept])
             pairs[start:end, 0], pairs[start:end, 1] = rows[kept], columns[kept]
         return _frozen(pairs)
-
-    def _entries(self) -> Iterator[tuple[NDArray[np.int64], NDArray[Any], NDArray[np.float32]]]:
-        """Rows, columns and values of the adjacency, some rows at a time."""
-        adjacency = self.adjacency
-        for start in range(0, self.n_nodes, ROWS_AT_A_TIME):
-            ends = adjacency.indptr[start : start + ROWS_AT_A_TIME + 1].astype(np.int64)
-            rows = np.repeat(np.arange(start, start + len(ends) - 1), np.diff(ends))
-            own = slice(int(ends[0]), int(ends[-1]))
-            yield rows, adjacency.indices[own], adjacency.data[own]
 
     @cached_property
     def weights(self) -> NDArray[np.float32] | None:
@@ -649,7 +640,7 @@ class Graph:
             return None
         if self.directed:
             return values
-        kept = [data[rows < columns] for rows, columns, data in self._entries()]
+        kept = [data[rows < columns] for rows, columns, data in entries(self.adjacency)]
         return _frozen(np.concatenate(kept))
 
     @cached_property

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from torch import Tensor
 
-from vgae.data.adjacency import check_inside, index_pairs
+from vgae.data.adjacency import node_pairs
 from vgae.data.graph import FloatCSR, Graph
 from vgae.ground.errors import InputError
 from vgae.learning.signs import SignScores
@@ -114,10 +114,7 @@ class Scores(ABC):
         InputError
             They have another shape or type, or a node is not in the graph.
         """
-        # Contiguous, because torch takes no reversed views.
-        checked = np.ascontiguousarray(index_pairs(pairs, "pairs"), dtype=np.int64)
-        check_inside(checked, self.n_nodes, "pairs")
-        return self._pairs(checked)
+        return self._pairs(node_pairs(pairs, self.n_nodes))
 
     @final
     def rows(self, rows: ArrayLike) -> NDArray[np.floating]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from vgae.data.adjacency import check_inside, index_pairs
+from vgae.data.adjacency import node_pairs
 from vgae.data.graph import Graph
 from vgae.learning.metrics import roc_auc
 from vgae.model.latents import Latent
@@ -55,9 +55,7 @@ class SignScores(ABC):
         InputError
             They have another shape or type, or a node is not in the graph.
         """
-        checked = np.ascontiguousarray(index_pairs(pairs, "pairs"), dtype=np.int64)
-        check_inside(checked, self.n_nodes, "pairs")
-        return self._pairs(np.sort(checked, axis=1))
+        return self._pairs(np.sort(node_pairs(pairs, self.n_nodes), axis=1))
 
     @abstractmethod
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from vgae.data.split import Split
 from vgae.ground.errors import InputError
 from vgae.learning.scores import Scores
 from vgae.learning.settings import WEIGHT_METRICS
-from vgae.learning.weights import CountMap, Expected, Population, population, strengths
+from vgae.learning.weights import CountMap, Expected, Population, ValueMap, population, strengths
 
 __all__ = ["spearman", "weight_metrics", "weight_report"]
 
@@ -186,15 +186,13 @@ class _Measured:
         if not self._of_counts:
             values = _weights(train, train.edges)
             constant = np.full(len(self.weights), values.mean())
-            steps = (self.weights - constant) / (values.std() or 1.0)
-            return float(
-                (-0.5 * steps**2 - np.log((values.std() or 1.0) * np.sqrt(2 * np.pi))).mean()
-            )
+            null = ValueMap(level=values.mean(), slope=0.0, deviation=values.std() or 1.0)
+            return float(null.log_density(self.weights, constant).mean())
         source, target = strengths(train)
         rates = source[self._pairs[:, 0]] * target[self._pairs[:, 1]]
-        null = CountMap(n_edges=train.n_edges).for_edges(self._n_edges)
+        counts = CountMap(n_edges=train.n_edges).for_edges(self._n_edges)
         # In float32, as the baseline's scores are.
-        return self._log_likelihood(null, null.of(rates.astype(np.float32), self._pairs))
+        return self._log_likelihood(counts, counts.of(rates.astype(np.float32), self._pairs))
 
     @property
     def rmse(self) -> float:

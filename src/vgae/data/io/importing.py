@@ -37,7 +37,7 @@ BYTES_PER_ROW = 80
 BYTES_PER_BYTE = 5
 """The same per byte of a text."""
 SHARE_OF_FREE = 0.5
-LEAST_MEMORY = 2**28
+LEAST_MEMORY, UNKNOWN_MEMORY = 2**28, 2**31
 A_WORD = (
     "SELECT 1 FROM nodes WHERE NOT regexp_full_match(id, ?) OR TRY_CAST(id AS BIGINT) IS NULL "
     "LIMIT 1"
@@ -73,14 +73,9 @@ def is_larger(path: Path, memory: int | str | None = None) -> bool:
     >>> is_larger(Path("graph.mtx"), "1MB")
     False
     """
-    most = None if memory is None else size_in_bytes(memory, MEMORY)
-    if inner_suffix(path) not in TABLE_SUFFIXES or not path.is_file():
+    most = _budget(memory)
+    if most is None or inner_suffix(path) not in TABLE_SUFFIXES or not path.is_file():
         return False
-    if most is None:
-        free = free_memory()
-        if free is None:
-            return False
-        most = int(free * SHARE_OF_FREE)
     if path.suffix == ".parquet":
         try:
             n_rows = pyarrow.parquet.read_metadata(path).num_rows
@@ -88,6 +83,14 @@ def is_larger(path: Path, memory: int | str | None = None) -> bool:
             return False  # reading it says what is wrong
         return int(n_rows) * BYTES_PER_ROW + path.stat().st_size > most
     return path.stat().st_size * BYTES_PER_BYTE > most
+
+
+def _budget(memory: int | str | None) -> int | None:
+    """Bytes that an import may take; None where the system does not say what is free."""
+    if memory is not None:
+        return size_in_bytes(memory, MEMORY)
+    free = free_memory()
+    return None if free is None else int(free * SHARE_OF_FREE)
 
 
 def import_edges(
@@ -140,11 +143,7 @@ def import_edges(
     Graph(3 nodes, 2 edges, no features; merged 1 reversed row)
     """
     duckdb = library("duckdb")
-    most = (
-        int((free_memory() or 2**32) * SHARE_OF_FREE)
-        if memory is None
-        else size_in_bytes(memory, MEMORY)
-    )
+    most = _budget(memory) or UNKNOWN_MEMORY
     table = open_table(path, guess_header=looks_like_header, **marks)
     reading = edge_columns(table, source=source, target=target, weight=weight)
     kind = graph_kind(directed=directed, signed=signed)
