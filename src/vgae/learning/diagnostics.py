@@ -151,24 +151,24 @@ def precision_recall_among(scores: Scores, edges: NDArray[np.int64], known: Grap
     scores
         Scores of all pairs.
     edges
-        Held-out edges as pairs of node indices, at least one, which are open.
+        Held-out edges as pairs of node indices, at least one.
     known
-        As in `Scores.reaching`.
+        The graph with all its edges, the held-out ones included. All other pairs count as pairs
+        without an edge.
 
     Examples
     --------
     >>> from vgae.learning.scores import FunctionScores
     >>> near = FunctionScores(lambda pairs: -abs(pairs[:, 0] - pairs[:, 1]), 5)
-    >>> known = Graph.from_edges([], n_nodes=5)
-    >>> curve = precision_recall_among(near, np.array([[0, 1], [0, 2]]), known)
+    >>> edges = np.array([[0, 1], [0, 2]])
+    >>> curve = precision_recall_among(near, edges, Graph.from_edges(edges, n_nodes=5))
     >>> curve.x.tolist(), curve.y.round(3).tolist()  # of 4 pairs and of 7
     ([0.5, 1.0], [0.25, 0.286])
     """
-    own = scores.pairs(edges)
-    levels = np.unique(own)
-    pairs = scores.reaching(levels, known)[1:][::-1].cumsum()
-    true = len(own) - np.searchsorted(np.sort(own), levels[::-1], side="left")
-    return Curve(true / len(own), true / pairs)
+    levels, gained = np.unique(scores.pairs(edges), return_counts=True)
+    rivals = scores.reaching(levels, known)[1:][::-1].cumsum()
+    true = gained[::-1].cumsum()
+    return Curve(true / true[-1], true / (true + rivals))
 
 
 def bootstrap_intervals(

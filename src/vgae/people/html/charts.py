@@ -136,6 +136,8 @@ class Chart:
     def __init__(self, title: str, description: str, x: Axis, y: Axis) -> None:
         self.title, self.description = one_line(title), one_line(description)
         self.x, self.y = x, y
+        longest = max((len(words) for _, words in y.ticks), default=0)
+        self._left = max(LEFT, 7 * longest + 12)
         self._marks: list[str] = []
         self._legend: list[tuple[str, str]] = []
 
@@ -191,11 +193,15 @@ class Chart:
         ]
         return self._named(name, tone)
 
-    def labels(self, x: ArrayLike, y: ArrayLike, words: Sequence[str]) -> Self:
-        """Add words above places."""
+    def labels(
+        self, x: ArrayLike, y: ArrayLike, words: Sequence[str], *, beside: bool = False
+    ) -> Self:
+        """Add words above places, or to the right of them."""
         across, up = self._places(x, y)
+        kind, right, down = ("label from", 8, 4) if beside else ("label", 0, -7)
         self._marks += [
-            f'<text class="label" x="{a:.1f}" y="{b - 7:.1f}">{escape(one_line(text))}</text>'
+            f'<text class="{kind}" x="{a + right:.1f}" y="{b + down:.1f}">'
+            f"{escape(one_line(text))}</text>"
             for a, b, text in zip(across, up, words, strict=True)
         ]
         return self
@@ -228,7 +234,7 @@ class Chart:
     # -------------------------------------------------------------------- within
 
     def _places(self, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-        across = LEFT + self.x.at(x) * (WIDTH - LEFT - RIGHT)
+        across = self._left + self.x.at(x) * (WIDTH - self._left - RIGHT)
         return across, HEIGHT - BOTTOM - self.y.at(y) * (HEIGHT - TOP - BOTTOM)
 
     def _named(self, name: str, tone: int) -> Self:
@@ -241,19 +247,27 @@ class Chart:
         for value, words in self.y.ticks:
             (_,), (up,) = self._places([self.x.low], [value])
             parts.append(
-                f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up:.1f}" y2="{up:.1f}"/>'
-                f'<text class="tick end" x="{LEFT - 8}" y="{up + 4:.1f}">{escape(words)}</text>'
+                f'<line class="grid" x1="{self._left}" x2="{WIDTH - RIGHT}" y1="{up:.1f}" '
+                f'y2="{up:.1f}"/><text class="tick end" x="{self._left - 8}" '
+                f'y="{up + 4:.1f}">{escape(words)}</text>'
             )
+        free = -math.inf
         for value, words in self.x.ticks:
             (across,), _ = self._places([value], [self.y.low])
+            half = 3.2 * len(words)
+            if across - half < free:
+                continue  # it would run into the last one
+            free = across + half + 6
             parts.append(
                 f'<text class="tick" x="{across:.1f}" y="{floor + 18}">{escape(words)}</text>'
             )
-        middle = (LEFT + WIDTH - RIGHT) / 2
+        middle = (self._left + WIDTH - RIGHT) / 2
+        across, up = (escape(one_line(axis.title)) for axis in (self.x, self.y))
         parts += [
-            f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>',
-            f'<text class="name" x="{middle}" y="{HEIGHT - 8}">{escape(self.x.title)}</text>',
-            f'<text class="name start" x="0" y="14">{escape(self.y.title)}</text>',
+            f'<line class="axis" x1="{self._left}" x2="{WIDTH - RIGHT}" y1="{floor}" '
+            f'y2="{floor}"/>',
+            f'<text class="name" x="{middle}" y="{HEIGHT - 8}">{across}</text>',
+            f'<text class="name start" x="0" y="14">{up}</text>',
         ]
         return parts
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vgae.people.html.charts import Chart, linear_axis, named_axis, short
+from vgae.people.html.charts import Chart, linear_axis, log_axis, named_axis, short
 from vgae.people.html.values import Health, Quality
 
 __all__ = ["health_charts", "quality_charts", "training_charts"]
@@ -94,8 +94,11 @@ def _among_open(quality: Quality) -> Chart:
         f"as in the graph: precision is {_at(x, y, 0.1):.3f} at a recall of 10 % and "
         f"{_at(x, y, 0.5):.2g} at one half. Other pairs may be edges that nobody has recorded."
     )
-    axis = linear_axis("precision", 0.0, max(float(y.max()) * 1.05, 1e-6))
-    chart = Chart("Precision and recall at true prevalence", words, _share("recall"), axis)
+    axes = (
+        log_axis("recall", float(x[x > 0][0]), 1.0),
+        linear_axis("precision", 0.0, max(float(y.max()) * 1.05, 1e-6)),
+    )
+    chart = Chart("Precision and recall, all pairs", words, *axes)
     return chart.line(x, y, steps=True)
 
 
@@ -166,9 +169,9 @@ def _by_degree(quality: Quality) -> Chart:
     bins = quality.by_degree
     worst = min(bins, key=lambda one: one.auc)
     words = (
-        "How held-out edges rank among pairs without an edge, by the smaller degree of their ends; "
-        f"lowest at degree {_range(worst.lowest, worst.highest)}, with {worst.auc:.3f} for "
-        f"{worst.n_edges:,} edges. Numbers above are those of the edges."
+        "How held-out edges rank among pairs without an edge, by the smaller degree of their ends "
+        f"in the graph that was seen; lowest at degree {_range(worst.lowest, worst.highest)}, "
+        f"with {worst.auc:.3f} for {worst.n_edges:,} edges. Numbers above are those of the edges."
     )
     axes = (
         named_axis("smaller degree", [_range(one.lowest, one.highest) for one in bins]),
@@ -189,11 +192,13 @@ def _simple(simple: Mapping[str, float]) -> Chart:
     listed = ", ".join(f"{name} {100 * value:.1f}" for name, value in simple.items())
     words = f"Mean of AUC and average precision on the validation pairs: {listed}. Best: {best}."
     lowest = min(simple.values())
-    axes = named_axis("", names), linear_axis("mean of AUC and AP", max(0.0, lowest - 0.1), 1.0)
-    places, heights = list(range(len(names))), list(simple.values())
-    chart = Chart("Against simple methods", words, *axes)
-    chart.points(places, heights)
-    return chart.labels(places, heights, [f"{100 * value:.1f}" for value in heights])
+    axes = (
+        linear_axis("mean of AUC and average precision", max(0.0, lowest - 0.1), 1.1),
+        named_axis("", names[::-1]),
+    )
+    places, values = list(range(len(names)))[::-1], list(simple.values())
+    chart = Chart("Against simple methods", words, *axes).points(values, places)
+    return chart.labels(values, places, [f"{100 * value:.1f}" for value in values], beside=True)
 
 
 # --------------------------------------------------------------------------- training

@@ -102,7 +102,7 @@ def findings_of(
     known = _neighbours(fitted.split.graph)
     degrees = np.diff(known.indptr)
     links = _links(fitted, settings, known, degrees)
-    quality = _quality(fitted, degrees)
+    quality = _quality(fitted)
     whole, record = fitted.split.graph, fitted.record
     return Findings(
         title=one_line(str(fitted.graph.get("name") or "graph")),
@@ -457,7 +457,7 @@ def _pictures(fitted: AnyFitted) -> Pictures | None:
 # ---------------------------------------------------------------------------- quality
 
 
-def _quality(fitted: AnyFitted, degrees: NDArray[np.integer[Any]]) -> Quality | None:
+def _quality(fitted: AnyFitted) -> Quality | None:
     test = fitted.split.test
     if not test or len(test.positives) == 0 or len(test.negatives) == 0:
         return None
@@ -471,7 +471,8 @@ def _quality(fitted: AnyFitted, degrees: NDArray[np.integer[Any]]) -> Quality | 
     n_open = fitted.split.graph.pair_space.n_pairs - known.n_edges
     among_open = None
     if _ranks_all_pairs(fitted):
-        among_open = precision_recall_among(fitted.scores, test.positives, known)
+        among_open = precision_recall_among(fitted.scores, test.positives, fitted.split.graph)
+    seen = np.diff(_neighbours(fitted.split.message_graph()).indptr)
     held = fitted.metrics.get("calibration") or {}
     simple = fitted.metrics.get("simple") or {}
     own = {_method(fitted).partition(",")[0]: simple["model"]} if simple else {}
@@ -482,7 +483,7 @@ def _quality(fitted: AnyFitted, degrees: NDArray[np.integer[Any]]) -> Quality | 
         precision_recall=precision_recall_curve(edges, others),
         among_open=among_open,
         prevalence=len(test.positives) / max(n_open, 1),
-        by_degree=scores_by_degree(edges, others, degrees[test.positives[places]].min(axis=1)),
+        by_degree=scores_by_degree(edges, others, seen[test.positives[places]].min(axis=1)),
         reliability=_reliability(fitted, edges, others),
         deciles=held.get("deciles", []),
         simple=own | dict(simple.get("methods", {})),

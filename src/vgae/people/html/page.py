@@ -46,7 +46,7 @@ class Report:
     --------
     >>> report = Report("<!doctype html><title>Karate</title>")
     >>> report
-    Report(37 bytes)
+    Report(36 bytes)
     >>> report._repr_html_().startswith("<iframe")
     True
     >>> import tempfile
