@@ -63,7 +63,7 @@ RUNS: dict[str, Callable[[], Any]] = {
     "no steps": lambda: VGAE(steps=0).fit(communities()),
     "one edge": lambda: VGAE(steps=3).fit([("a", "b")]),
     "one dimension": lambda: VGAE(steps=3, latent_dim=1).fit(communities()),
-    "directed": lambda: _of_kind("directed", decoder="source-target", encoder="directed"),
+    "directed": lambda: _of_kind("directed", decoder="directed-inner", encoder="directed"),
     "bipartite": lambda: _of_kind("bipartite"),
     "signed": lambda: _of_kind("signed"),
     "weighted": _weighted,

@@ -1,4 +1,4 @@
-"""Reports in a real browser: nothing fails, nothing is asked of a network, all of it can be used."""
+"""Reports in a real browser: nothing fails, no network is asked, and all of it can be used."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Browser:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
         flags = ["--headless=new", "--no-sandbox", "--hide-scrollbars", "--ignore-gpu-blocklist"]
-        flags += ["--use-angle=swiftshader"] if webgl else ["--disable-gpu", "--disable-3d-apis"]
+        software = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        flags += software if webgl else ["--disable-gpu", "--disable-3d-apis"]
         for flag in flags:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -54,7 +55,8 @@ class Browser:
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, still]})
         self.driver.get(path.resolve().as_uri())
         self.wait("document.documentElement.dataset.ready === 'true'")
 
@@ -263,7 +265,6 @@ def test_more_links_are_shown_on_demand(opened: Browser) -> None:
 
 
 def show_map(browser: Browser) -> None:
-    browser.driver.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
     browser.driver.execute_script("document.getElementById('map').scrollIntoView()")
 
 
