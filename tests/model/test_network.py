@@ -164,10 +164,11 @@ def test_kl_is_divided_like_the_paper() -> None:
 def test_a_node_is_a_positive_pair_with_itself_in_the_papers_model_alone(
     likelihood: str, offset: str, ring: Graph
 ) -> None:
-    for pairs in ("all", "sampled"):
-        settings = ModelSettings.parse({"likelihood": likelihood, "offset": offset, "pairs": pairs})
+    for objective in ("auto", "exact", "sampled"):
+        given = {"likelihood": likelihood, "offset": offset, "objective": objective}
+        settings = ModelSettings.parse(given)
         targets = GraphAutoEncoder(settings, n_inputs=40, seed=0).targets(ring)
-        paper = likelihood == "bernoulli" and offset == "none" and pairs == "all"
+        paper = likelihood == "bernoulli" and offset == "none" and objective != "sampled"
         assert targets.self_pairs == paper
         assert len(targets.positive.columns) == 80 + 40 * paper
 
@@ -235,7 +236,9 @@ def test_a_decoder_without_factors_cannot_sum_over_all_pairs(ring: Graph) -> Non
     settings = ModelSettings(decoder="own")
     parts = Parts(decoder=MLPDecoder(16, 4, torch.Generator()))
     model = GraphAutoEncoder(settings, n_inputs=40, seed=0, parts=parts)
-    with pytest.raises(InputError, match="MLPDecoder: scores pairs one by one .*pairs='sampled'"):
+    with pytest.raises(
+        InputError, match="MLPDecoder: scores pairs one by one .*objective='sampled'"
+    ):
         model.loss(
             model.prepare(ring, None),
             model.targets(ring),
@@ -307,7 +310,7 @@ def test_multiplied_odds_raise_all_scores_alike(decoder: str, offset: str) -> No
 ARC_MODELS: dict[str, dict[str, object]] = {
     "directed": {"encoder": "directed", "decoder": "directed-inner"},
     "directed gcn": {"decoder": "directed-inner", "offset": "node"},
-    "gravity": {"decoder": "gravity", "pairs": "sampled"},
+    "gravity": {"decoder": "gravity", "objective": "sampled"},
     "gravity squared": {"decoder": "gravity-squared"},
     "hops": {"encoder": "directed-multi-hop", "decoder": "directed-hops", "latent_dim": 28},
     "rates": {

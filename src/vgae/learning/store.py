@@ -55,9 +55,10 @@ __all__ = [
     "was_interrupted",
 ]
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Format 2 added the states, 3 the checksum of run.json, 4 models of other parts, 5 baselines,
-ensembles and combiners, 6 expected weights, 7 the record of the fit.
+ensembles and combiners, 6 expected weights; 7 renamed two settings (class_weight, objective); 8
+added the record of the fit.
 
 All are read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
@@ -112,6 +113,7 @@ class _Record(Settings):
     versions: dict[str, str]
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
     parts: dict[str, str] = Field(default_factory=dict)
+    objective_reason: str = "as given"
     checksum: str | None = None
 
     @property
@@ -262,6 +264,7 @@ def _of_model(fitted: Fitted, staged: Path) -> tuple[dict[str, bytes], dict[str,
         "engine": fitted.engine,
         "interrupted": fitted.interrupted,
         "parts": dict(fitted.parts),
+        "objective_reason": fitted.objective_reason,
     }
 
 
@@ -381,7 +384,8 @@ def _model_of(
     record: Mapping[str, Any],
     parts: Parts | None,
 ) -> Fitted:
-    settings = FitSettings.parse(about.settings, where=f"{path}/run.json: settings")
+    given = about.settings if about.format_version >= 7 else _renamed(about.settings)
+    settings = FitSettings.parse(given, where=f"{path}/run.json: settings")
     if about.engine is None:
         raise InputError(f"{RUN_FILE} does not name the engine")
     with _reading(path / HISTORY) as item:
@@ -438,6 +442,7 @@ def _model_of(
         members=tuple(members),
         combiner=combiner,
         expected=expected,
+        objective_reason=about.objective_reason,
         **record,
     )
 
@@ -510,6 +515,17 @@ def _network(
     network = GraphAutoEncoder(shape, n_inputs=n_inputs, n_nodes=graph.n_nodes, seed=0, parts=parts)
     network.load_arrays(weights)
     return network
+
+
+def _renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a format before 7 under the names that they have now."""
+    network = dict(settings.get("network", {}))
+    weight, pairs = network.pop("objective", None), network.pop("pairs", "all")
+    network["class_weight"] = {"paper": "balanced", "elbo": "none"}.get(weight, weight)
+    network["objective"] = "exact" if pairs == "all" else pairs
+    if pairs == "sampled":
+        network["sampling"] = "pairs"
+    return dict(settings) | {"network": network}
 
 
 def _read_values(path: Path) -> dict[str, Any]:

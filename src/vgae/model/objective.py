@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
@@ -32,11 +33,12 @@ from vgae.data.pair_space import PairSpace
 from vgae.ground.errors import InputError
 from vgae.model.kernels import Engine, PairPattern, PairSum, with_gradients
 from vgae.model.likelihoods import Likelihood
-from vgae.model.settings import ObjectiveName
+from vgae.model.settings import ClassWeight
 from vgae.model.signs import SignTargets
 from vgae.model.typed_pairs import TypedPairs
 
 __all__ = [
+    "Everywhere",
     "Loss",
     "Targets",
     "expected_edges",
@@ -44,6 +46,10 @@ __all__ = [
     "sampled_reconstruction",
     "value_scale",
 ]
+
+
+Everywhere = Callable[[Tensor, Tensor | None], PairSum]
+"""From two matrices of factors to the sum over all pairs, with its gradients."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +99,13 @@ class Targets:
         Whether the pairs are arcs. Otherwise every edge is there in both directions.
     signs
         The signs of the edges of a signed graph.
+    share
+        The chance of each positive pair to be among these, where they are a random part: sums over
+        them are divided by it.
 
     Examples
     --------
-    >>> targets = Targets.from_graph(Graph.from_edges([(0, 1), (1, 2)]), "paper")
+    >>> targets = Targets.from_graph(Graph.from_edges([(0, 1), (1, 2)]), "balanced")
     >>> targets.pos_weight, targets.norm
     (1.25, 0.9)
     >>> targets.to(torch.device("cpu")).n_nodes
@@ -117,12 +126,13 @@ class Targets:
     typed: TypedPairs | None = None
     ordered: bool = False
     signs: SignTargets | None = None
+    share: float = 1.0
 
     @classmethod
     def from_graph(
         cls,
         graph: Graph,
-        objective: ObjectiveName,
+        class_weight: ClassWeight,
         *,
         self_pairs: bool = True,
         counts: bool = False,
@@ -135,10 +145,10 @@ class Targets:
         ----------
         graph
             The training graph: held-out edges are not in it and count as negatives.
-        objective
-            "paper", the class-weighted loss: positives are weighted by (N^2 - S) / S and the mean
-            by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
-            published program, or the arcs of a directed graph. "elbo": both weights are 1, so that
+        class_weight
+            "balanced", the class-weighted loss: positives are weighted by (N^2 - S) / S and the
+            mean by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
+            published program, or the arcs of a directed graph. "none": both weights are 1, so that
             the loss is the negative evidence lower bound (Kipf & Welling 2016, eq. 3) divided by
             N^2. Where types rule pairs out, N^2 is the number of ordered pairs that can be edges.
         self_pairs
@@ -154,18 +164,18 @@ class Targets:
         Raises
         ------
         InputError
-            The graph has no edges, a weight is no count, or every pair is an edge and "paper" has
-            no other pairs to weigh them against.
+            The graph has no edges, a weight is no count, or every pair is an edge and "balanced"
+            has no other pairs to weigh them against.
         """
         n_positive = int(graph.adjacency.nnz)
         if n_positive == 0:
             raise InputError("the training graph has no edges to learn from")
         typed = TypedPairs.of(graph.pair_space)
         n_pairs = graph.n_nodes**2 if typed is None else typed.n_cells
-        if n_pairs == n_positive and objective == "paper":
+        if n_pairs == n_positive and class_weight == "balanced":
             raise InputError(
                 "every pair that can be an edge is one: weighted classes need pairs without an "
-                "edge; use the objective elbo (--objective elbo)"
+                "edge; use the same weight for all (--class-weight none)"
             )
         self_pairs = self_pairs and typed is None
         pattern = graph.adjacency
@@ -180,7 +190,7 @@ class Targets:
                 pattern + sparse.eye_array(graph.n_nodes, dtype=np.float32, format="csr")
             )
             pattern.sort_indices()
-        weighted = objective == "paper"
+        weighted = class_weight == "balanced"
         return cls(
             positive=PairPattern(
                 torch.from_numpy(pattern.indptr.copy()), torch.from_numpy(pattern.indices.copy())
@@ -223,6 +233,38 @@ class Targets:
     def pair_emphasis(self) -> Tensor | float:
         """What the losses of `pairs` are multiplied by."""
         return 1.0 if self.emphasis is None else self.emphasis[self._once()]
+
+    def part(self, spans: NDArray[np.int64], share: float) -> Targets:
+        """The targets with some of the positive pairs only.
+
+        Parameters
+        ----------
+        spans
+            First and last place (exclusive) of consecutive positive pairs, ascending and disjoint,
+            shape (n_spans, 2).
+        share
+            The chance of each pair to be in such a part.
+
+        Examples
+        --------
+        >>> targets = Targets.from_graph(Graph.from_edges([(0, 1), (1, 2)]), "none")
+        >>> targets.positive.columns.tolist()
+        [0, 1, 0, 1, 2, 1, 2]
+        >>> part = targets.part(np.array([[1, 3], [5, 6]]), share=3 / 7)
+        >>> part.positive.row_starts.tolist(), part.positive.columns.tolist()
+        ([0, 1, 2, 3], [1, 0, 1])
+        """
+        starts, columns = self.positive.row_starts.numpy(), self.positive.columns
+        taken = np.concatenate([np.arange(first, last) for first, last in spans])
+        rows = np.searchsorted(starts, taken, side="right") - 1
+        row_starts = np.zeros(self.n_nodes + 1, starts.dtype)
+        np.cumsum(np.bincount(rows, minlength=self.n_nodes), out=row_starts[1:])
+        chosen = torch.from_numpy(taken)
+        counts, emphasis = (
+            None if values is None else values[chosen] for values in (self.counts, self.emphasis)
+        )
+        pattern = PairPattern(torch.from_numpy(row_starts), columns[chosen])
+        return replace(self, positive=pattern, counts=counts, emphasis=emphasis, share=share)
 
     def _rows(self) -> Tensor:
         nodes = torch.arange(self.n_nodes, device=self.positive.columns.device)
@@ -275,8 +317,11 @@ def reconstruction(
     *,
     engine: Engine,
     expected: tuple[Tensor, Tensor | None] | None = None,
+    estimated: Everywhere | None = None,
 ) -> Tensor:
-    """The loss of all pairs, exactly, divided by their number: float64, differentiable once.
+    """The loss of all pairs, divided by their number: float64, differentiable once.
+
+    It is exact, unless the sum over all pairs is estimated or the targets are a random part.
 
     Parameters
     ----------
@@ -292,6 +337,8 @@ def reconstruction(
         Factors whose inner products are the expected scores of pairs, where the loss of a pair
         without an edge is linear in the score. They replace the sample in the sum over all pairs,
         which then has no noise.
+    estimated
+        From factors to an estimate of the sum over all pairs, in the place of the sum.
 
     Raises
     ------
@@ -302,27 +349,25 @@ def reconstruction(
     --------
     >>> from vgae.model.kernels import choose_engine
     >>> from vgae.model.likelihoods import Bernoulli
-    >>> targets = Targets.from_graph(Graph.from_pairs([("a", "b"), ("b", "c")]), "elbo")
+    >>> targets = Targets.from_graph(Graph.from_pairs([("a", "b"), ("b", "c")]), "none")
     >>> zero = torch.zeros(3, 2)
     >>> loss = reconstruction(Bernoulli(), (zero, None), targets, engine=choose_engine("auto"))
     >>> round(loss.item(), 4)  # log 2: zero logits give every pair probability 1/2
     0.6931
     """
-    emphasised = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
-    at_edges = likelihood.at_edges(
-        *factors,
-        targets.positive,
-        pos_weight=targets.pos_weight,
-        counts=targets.counts,
-        **emphasised,
-    )
+    at_edges = _at_edges(likelihood, factors, targets)
     _check_possible(likelihood, at_edges.total)
     all_pairs = factors if expected is None else expected
+
+    def everywhere(left: Tensor, right: Tensor | None) -> PairSum:
+        if estimated is not None:
+            return estimated(left, right)
+        return likelihood.everywhere(left, right, engine)
+
     if expected is None and targets.typed is None:
-        everywhere = likelihood.everywhere(*factors, engine)
-        total = _attached(_added(everywhere, at_edges), factors)
+        total = _attached(_added(everywhere(*factors), at_edges), factors)
     else:
-        total = _everywhere(likelihood, all_pairs, targets, engine) + _attached(at_edges, factors)
+        total = _everywhere(everywhere, all_pairs, targets) + _attached(at_edges, factors)
     if not targets.self_pairs:
         left, right = all_pairs
         own = (left * (left if right is None else right)).sum(dim=1)
@@ -331,13 +376,41 @@ def reconstruction(
     return targets.norm / targets.n_cells * total
 
 
+def _at_edges(
+    likelihood: Likelihood, factors: tuple[Tensor, Tensor | None], targets: Targets
+) -> PairSum:
+    """What the positive pairs change; scaled up where they are a random part of those."""
+    left, right = factors
+    whole = targets.share == 1.0
+    emphasised = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
+    found = likelihood.at_edges(
+        left,
+        # A part is not symmetric, and so each end has a gradient of its own.
+        left if right is None and not whole else right,
+        targets.positive,
+        pos_weight=targets.pos_weight,
+        counts=targets.counts,
+        **emphasised,
+    )
+    if whole:
+        return found
+    total, grad_left, grad_right = (
+        None if part is None else part / targets.share for part in found
+    )
+    if total is None or grad_left is None or grad_right is None:
+        raise AssertionError("the sum over two matrices has two gradients")
+    if right is None:
+        return PairSum(total, grad_left.add_(grad_right), None)
+    return PairSum(total, grad_left, grad_right)
+
+
 def _everywhere(
-    likelihood: Likelihood, factors: tuple[Tensor, Tensor | None], targets: Targets, engine: Engine
+    everywhere: Everywhere, factors: tuple[Tensor, Tensor | None], targets: Targets
 ) -> Tensor:
     """The sum over all pairs that can be edges, those of a node with itself included."""
 
     def summed(left: Tensor, right: Tensor | None) -> Tensor:
-        return _attached(likelihood.everywhere(left, right, engine), (left, right))
+        return _attached(everywhere(left, right), (left, right))
 
     return summed(*factors) if targets.typed is None else targets.typed.total(factors, summed)
 
@@ -438,7 +511,7 @@ def sampled_reconstruction(
     --------
     >>> from vgae.model.likelihoods import Bernoulli
     >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
-    >>> targets = Targets.from_graph(graph, "elbo", self_pairs=False)
+    >>> targets = Targets.from_graph(graph, "none", self_pairs=False)
     >>> loss = sampled_reconstruction(
     ...     Bernoulli(), lambda pairs: torch.zeros(len(pairs)), targets, torch.tensor([[0, 2]])
     ... )

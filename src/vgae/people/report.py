@@ -301,10 +301,13 @@ def print_report(place: Path, n_bytes: int, *, json: bool) -> None:
     Examples
     --------
     >>> print_report(Path("runs/karate/report.html"), 90_000, json=True)
-    {"report": "runs/karate/report.html", "bytes": 90000}
+    {
+      "report": "runs/karate/report.html",
+      "bytes": 90000
+    }
     """
     if json:
-        print_json([{"report": str(place), "bytes": n_bytes}], lines=True)
+        print_json({"report": str(place), "bytes": n_bytes})
     else:
         print_table(["report", "size"], [[str(place), f"{n_bytes / 1e6:.1f} MB"]])
 
