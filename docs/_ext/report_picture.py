@@ -1,6 +1,6 @@
-"""Takes the picture of a report that README.md and docs/report.md show; needs chromium and selenium.
+"""Takes the picture of a report that README.md and docs/report.md show.
 
-`make docs/_static/report.png` calls it.
+`make docs/_static/report.png` calls it; it needs chromium and selenium.
 """
 
 import base64

@@ -25,7 +25,7 @@ from vgae.learning.scores import Scores
 from vgae.learning.store import save_fitted, staged_run
 from vgae.people.html.gather import findings_of
 from vgae.people.html.page import Report, page
-from vgae.people.html.values import ReportSettings
+from vgae.people.html.settings import ReportSettings
 
 __all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink"]
 

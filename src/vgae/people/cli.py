@@ -15,7 +15,7 @@ import typer
 from vgae.ground.errors import InputError, VgaeError
 from vgae.people import options
 from vgae.people.fit_jobs import FitJob, asked_fit, check_resumed, checkpoint_of, resumed_fit
-from vgae.people.html.values import ReportSettings
+from vgae.people.html.settings import ReportSettings
 from vgae.people.options import (
     comma_list,
     given,

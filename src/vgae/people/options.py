@@ -29,7 +29,7 @@ from vgae.people.completion import (
     list_of,
     one_of,
 )
-from vgae.people.html.values import ReportSettings
+from vgae.people.html.settings import ReportSettings
 from vgae.people.setting_options import SETTINGS, check_choice
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from vgae.people.api import GAE, VGAE, LinkBaseline, load
 from vgae.people.html import gather
 from vgae.people.html.gather import findings_of
 from vgae.people.html.page import page
-from vgae.people.html.values import Findings, ReportSettings
+from vgae.people.html.settings import ReportSettings
+from vgae.people.html.values import Findings
 
 
 @pytest.fixture(scope="module")

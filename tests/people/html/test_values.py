@@ -1,12 +1,13 @@
-from typing import Any
-
+import numpy as np
 import pytest
 
-from vgae.ground.errors import InputError
-from vgae.people.html.values import ReportSettings
+from vgae.people.html.values import LinkTable, NodeMap
 
 
-@pytest.mark.parametrize("values", [{"top": 0}, {"top": 10**6}, {"projection": "umap"}, {"k": 1}])
-def test_a_report_has_a_few_settings(values: dict[str, Any]) -> None:
-    with pytest.raises(InputError):
-        ReportSettings.parse(values)
+def test_what_a_run_may_lack_is_empty_by_default() -> None:
+    links = LinkTable(np.zeros((0, 2), np.int64), np.zeros(0), None, np.zeros((0, 2)), None, [])
+    nodes = NodeMap(np.zeros((1, 2), np.uint16), "one place", ())
+    assert dict(links.extra) == {}
+    assert (nodes.edges, nodes.partners, nodes.pictures) == (None, None, None)
+    with pytest.raises(AttributeError):
+        nodes.words = "another"  # type: ignore[misc]

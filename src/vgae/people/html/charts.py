@@ -194,11 +194,11 @@ class Chart:
         return self._named(name, tone)
 
     def labels(
-        self, x: ArrayLike, y: ArrayLike, words: Sequence[str], *, beside: bool = False
+        self, x: ArrayLike, y: ArrayLike, words: Sequence[str], *, to_the_right: bool = False
     ) -> Self:
         """Add words above places, or to the right of them."""
         across, up = self._places(x, y)
-        kind, right, down = ("label from", 8, 4) if beside else ("label", 0, -7)
+        kind, right, down = ("label from", 8, 4) if to_the_right else ("label", 0, -7)
         self._marks += [
             f'<text class="{kind}" x="{a + right:.1f}" y="{b + down:.1f}">'
             f"{escape(one_line(text))}</text>"

@@ -198,7 +198,9 @@ def _simple(simple: Mapping[str, float]) -> Chart:
     )
     places, values = list(range(len(names)))[::-1], list(simple.values())
     chart = Chart("Against simple methods", words, *axes).points(values, places)
-    return chart.labels(values, places, [f"{100 * value:.1f}" for value in values], beside=True)
+    return chart.labels(
+        values, places, [f"{100 * value:.1f}" for value in values], to_the_right=True
+    )
 
 
 # --------------------------------------------------------------------------- training

@@ -39,6 +39,7 @@ from vgae.people.html.layout import (
     projected,
     scaled,
 )
+from vgae.people.html.settings import ReportSettings
 from vgae.people.html.values import (
     Colouring,
     Findings,
@@ -49,7 +50,6 @@ from vgae.people.html.values import (
     Pictures,
     Quality,
     ReliabilityBin,
-    ReportSettings,
 )
 from vgae.people.progress import percent, time_words
 from vgae.people.words import reasons_words, split_words

@@ -137,7 +137,7 @@ def page(findings: Findings) -> Report:
 
 
 def script_json(value: Any) -> str:
-    r"""JSON that can stand in a script element of a page, whatever text is in it.
+    r"""JSON that can stand in a script element of a page, no matter what text is in it.
 
     Examples
     --------

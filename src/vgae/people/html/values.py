@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
-
-from vgae.ground.config import Settings
 
 if TYPE_CHECKING:
     from vgae.learning.diagnostics import Curve, RankedBin
@@ -25,28 +22,10 @@ __all__ = [
     "Pictures",
     "Quality",
     "ReliabilityBin",
-    "ReportSettings",
 ]
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.int64]
-
-
-class ReportSettings(Settings):
-    """What a report shows.
-
-    Examples
-    --------
-    >>> ReportSettings().projection
-    'pca'
-    """
-
-    top: int = Field(default=200, ge=1, le=10_000, description="Number of links in the report.")
-    projection: Literal["pca", "tsne"] = Field(
-        default="pca",
-        description="How the embedding becomes a map: pca (the two directions in which nodes "
-        "differ most) or tsne (neighbourhoods; needs the extra map).",
-    )
 
 
 @dataclass(frozen=True)
