@@ -4,6 +4,7 @@
 """
 
 import base64
+import math
 import sys
 import tempfile
 import time
@@ -30,14 +31,29 @@ def picture(page: Path) -> bytes:
         driver.get(page.as_uri())
         while driver.execute_script("return document.documentElement.dataset.ready") != "true":
             time.sleep(0.1)
-        driver.find_element("css selector", "#node-search").send_keys("17\ue007")
-        driver.execute_script("document.getElementById('reset').scrollIntoView({block: 'start'})")
-        driver.execute_script("scrollBy(0, -160)")
+        driver.execute_script("document.getElementById('map').scrollIntoView()")
+        _choose_a_node(driver)
         time.sleep(1.0)
         taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
     finally:
         driver.quit()
     return base64.b64decode(taken["data"])
+
+
+def _choose_a_node(driver: Any) -> None:
+    """Click into the map, from its middle outwards, until a node is met."""
+    middle = driver.execute_script(
+        "const box = document.querySelector('#stage .over').getBoundingClientRect();"
+        "return [box.left + box.width / 2, box.top + box.height / 2]"
+    )
+    for step in range(200):
+        far, angle = 3.0 * step, 2.4 * step
+        place = {"x": middle[0] + far * math.cos(angle), "y": middle[1] + far * math.sin(angle)}
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            button = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
+            driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **place, **button})
+        if driver.find_elements("css selector", "#detail strong"):
+            return
 
 
 def main(place: Path) -> None:

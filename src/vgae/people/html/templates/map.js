@@ -25,10 +25,20 @@ class Colouring {
     this.codes = unpacked(given.codes, Uint16Array);
   }
 
-  colour(i) {
-    const code = this.codes[i];
-    if (this.names === null) return rampAt(RAMP[toned()], code / 65535);
-    return code < NAMED.length ? NAMED[code] : OTHERS[toned()];
+  // Red, green and blue of every node, by a table of the few colours that there are.
+  paint(colours) {
+    const tone = toned(), codes = this.codes, n = codes.length, table = [];
+    const last = this.names === null ? 255 : NAMED.length;
+    for (let k = 0; k <= last; k++) {
+      table.push(this.names === null ? rampAt(RAMP[tone], k / last) : (NAMED[k] ?? OTHERS[tone]));
+    }
+    const flat = Uint8Array.from(table.flat());
+    for (let i = 0; i < n; i++) {
+      const k = 3 * (this.names === null ? codes[i] >> 8 : Math.min(codes[i], last));
+      colours[4 * i] = flat[k];
+      colours[4 * i + 1] = flat[k + 1];
+      colours[4 * i + 2] = flat[k + 2];
+    }
   }
 
   number(i) {
@@ -49,13 +59,13 @@ class Colouring {
       return [element("span", {}, shortNumber(this.low),
         element("i", { class: "ramp", style: `background: linear-gradient(90deg, ${stops})` }), shortNumber(this.high))];
     }
-    const counts = new Map();
-    for (const code of this.codes) counts.set(code, (counts.get(code) ?? 0) + 1);
+    const sizes = new Uint32Array(NO_NAME + 1);
+    for (let i = 0; i < this.codes.length; i++) sizes[this.codes[i]]++;
     const key = (rgb, name, n) => element("span", {},
       element("i", { style: `background: rgb(${rgb.join(" ")})` }), `${name} (${n.toLocaleString("en")})`);
-    const made = this.names.slice(0, NAMED.length).map((name, code) => key(NAMED[code], name, counts.get(code) ?? 0));
+    const made = this.names.slice(0, NAMED.length).map((name, code) => key(NAMED[code], name, sizes[code]));
     let rest = 0;
-    for (const [code, n] of counts) if (code >= NAMED.length) rest += n;
+    for (let code = NAMED.length; code < sizes.length; code++) rest += sizes[code];
     if (rest) made.push(key(OTHERS[toned()], this.names.length > NAMED.length ? `${(this.names.length - NAMED.length).toLocaleString("en")} others` : "none", rest));
     return made;
   }
@@ -148,15 +158,21 @@ class NodeMap {
   }
 
   recolour() {
-    const n = this.view.n, colours = new Uint8Array(4 * n);
+    this.colours ??= new Uint8Array(4 * this.view.n);
+    this.colouring.paint(this.colours);
+    byId("legend").replaceChildren(...this.colouring.legend());
+    this.fade();
+  }
+
+  // Nodes that do not belong to what was chosen step back.
+  fade() {
+    const n = this.view.n, colours = this.colours;
     const usual = n > 100000 ? 150 : n > 10000 ? 190 : 225;
     const kept = this.inside ?? (this.chosen >= 0 ? this.company(this.chosen) : null);
-    for (let i = 0; i < n; i++) {
-      colours.set(this.colouring.colour(i), 4 * i);
-      colours[4 * i + 3] = kept === null || kept.has(i) ? usual : Math.round(usual * 0.22);
-    }
+    const faded = kept === null ? usual : Math.round(usual * 0.22);
+    for (let i = 3; i < colours.length; i += 4) colours[i] = faded;
+    for (const node of kept ?? []) colours[4 * node + 3] = usual;
     this.points.colour(colours);
-    byId("legend").replaceChildren(...this.colouring.legend());
     this.redraw();
   }
 
@@ -233,7 +249,7 @@ class NodeMap {
       [this.view.x, this.view.y] = [this.view.positions[2 * node], this.view.positions[2 * node + 1]];
     }
     byId("detail").replaceChildren(...(node < 0 ? [element("p", { class: "muted" }, "Choose a node to see its edges and its likeliest links.")] : this.described(node, MOST_LISTED)));
-    this.recolour();
+    this.fade();
   }
 
   described(node, most) {
@@ -311,7 +327,7 @@ class NodeMap {
       made.push(this.listed(found.slice(0, MOST_LISTED).map((node) => [node, null])));
     }
     byId("detail").replaceChildren(...made);
-    this.recolour();
+    this.fade();
   }
 
   give(nodes) {

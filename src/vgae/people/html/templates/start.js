@@ -18,7 +18,8 @@ function element(tag, options = {}, ...children) {
 }
 
 function unpacked(text, Kind) {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const characters = atob(text), bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
   return new Kind(bytes.buffer);
 }
 
