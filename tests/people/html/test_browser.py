@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from report_runs import HOSTILE, RUNS, communities
 
+from vgae.data.datasets import load_dataset
+from vgae.people.api import GAE
 from vgae.people.html.gather import findings_of
 from vgae.people.html.page import page
+from vgae.people.html.settings import ReportSettings
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -291,6 +294,24 @@ def test_hovering_shows_a_node_and_its_best_links(opened: Browser) -> None:
     assert len(opened.texts("#tip li")) == 3
     opened.mouse("mouseMoved", 5, 5)
     opened.wait("document.getElementById('tip').hidden")
+
+
+def test_a_digit_is_shown_as_its_small_picture(browser: Browser, folder: Path) -> None:
+    fitted = GAE(steps=1, latent_dim=2).fit(load_dataset("digits")).fitted_.named("digits")
+    page(findings_of(fitted, ReportSettings(top=5))).save(folder / "digits.html", overwrite=True)
+    browser.open(folder / "digits.html")
+    show_map(browser)
+    browser.mouse("mouseMoved", *browser.place(100))
+    browser.wait("!document.getElementById('tip').hidden")
+    picture = browser.find("#tip .picture")
+    assert picture.size == {"width": 72, "height": 72}
+    assert picture.get_attribute("aria-label").startswith("Picture of node ")
+    shades = browser(
+        """(() => { const c = document.querySelector("#tip .picture");
+        return [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]; })()"""
+    )
+    assert len(shades) == 4 * 64
+    assert len(set(shades[::4])) > 4
 
 
 def test_a_chosen_node_shows_known_and_proposed_edges(opened: Browser) -> None:

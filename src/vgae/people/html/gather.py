@@ -150,14 +150,15 @@ def _method(fitted: AnyFitted) -> str:
 
 
 def _preset(settings: FitSettings) -> str | None:
-    """The preset that gives these settings, or None."""
+    """The preset that gives these settings, or None; what a step computes follows from the graph."""
+    found = settings.parameters() | {"objective": None}
     for name, preset in presets().items():
         if preset.model in (None, settings.model):
             try:
                 made = FitSettings.of(settings.model, **preset.settings, seed=settings.seed)
             except InputError:
                 continue
-            if made == settings:
+            if made.parameters() | {"objective": None} == found:
                 return name
     return None
 

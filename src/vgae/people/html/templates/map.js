@@ -149,7 +149,7 @@ class NodeMap {
   resize() {
     this.ratio = Math.min(devicePixelRatio || 1, 2);
     const { clientWidth: width, clientHeight: height } = this.stage;
-    for (const canvas of this.stage.querySelectorAll("canvas")) {
+    for (const canvas of this.stage.querySelectorAll(":scope > canvas")) {
       canvas.width = Math.round(width * this.ratio);
       canvas.height = Math.round(height * this.ratio);
     }
