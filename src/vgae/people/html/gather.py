@@ -150,7 +150,7 @@ def _method(fitted: AnyFitted) -> str:
 
 
 def _preset(settings: FitSettings) -> str | None:
-    """The preset that gives these settings, or None; what a step computes follows from the graph."""
+    """The preset of these settings, or None; what a step computes follows from the graph."""
     found = settings.parameters() | {"objective": None}
     for name, preset in presets().items():
         if preset.model in (None, settings.model):
