@@ -61,7 +61,7 @@ MODELS: dict[str, dict[str, object]] = {
     "hops": {"encoder": "multi-hop", "latent_dim": 20},
     "offsets": {"offset": "node"},
     "rates": {"likelihood": "bernoulli-poisson"},
-    "mlp": {"decoder": "mlp", "pairs": "sampled"},
+    "mlp": {"decoder": "mlp", "objective": "sampled"},
     "distance": {"decoder": "distance"},
 }
 

@@ -200,11 +200,11 @@ class Explanation:
         helping = [one for one in self.features if one.effect > 0][:MOST_SAID]
         if helping:
             said.append(f"features {_amounts(helping)}")
-        for one in self.similar[:1]:
-            said.append(
-                f"{one.source} is linked to {one.target}, which is like {one.like} "
-                f"({one.similarity:.2f})"
-            )
+        said += [
+            f"{one.source} is linked to {one.target}, which is like {one.like} "
+            f"({one.similarity:.2f})"
+            for one in self.similar[:1]
+        ]
         return one_line("; ".join(said))
 
     def _in_common(self) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from vgae.ground.errors import InputError, VgaeError
-from vgae.people import options
+from vgae.people import options, showing
 from vgae.people.fit_jobs import FitJob, asked_fit, check_resumed, checkpoint_of, resumed_fit
 from vgae.people.options import (
     comma_list,
@@ -677,6 +677,10 @@ def embed(
     from vgae.data.io import vector_columns
 
     print_embedding(vector_columns(model.ids_, vectors, prefix=prefix), json=json)
+
+
+for shown, call in showing.COMMANDS.items():
+    app.command(cls=Command, epilog=example(call))(shown)
 
 
 @app.command(cls=Command, epilog=example("vgae datasets"))

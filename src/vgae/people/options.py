@@ -23,6 +23,7 @@ from vgae.people.completion import (
     METHODS,
     METRICS,
     NEGATIVES,
+    PLOTS,
     QUESTIONS,
     TASKS,
     graphs,
@@ -80,6 +81,38 @@ HeaderOption = Annotated[
     _reading_option(
         "--header/--no-header",
         help="Whether the first row names the columns; default: detected.",
+    ),
+]
+NodesArgument = Annotated[
+    tuple[str, str], typer.Argument(metavar="A B", help="The ids of two nodes.", show_default=False)
+]
+RunsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="DIR...", help="Two or more run folders made by `vgae fit`."),
+]
+GraphOfRunOption = Annotated[
+    str | None,
+    _reading_option(
+        "--graph",
+        metavar="GRAPH",
+        help="The graph that was fitted, read as `vgae fit` read it: a run folder keeps no node "
+        "features, and no weights of edges that only carry messages.",
+        autocompletion=graphs,
+    ),
+]
+PlotKindOption = Annotated[
+    str,
+    _output_option(
+        "--kind", metavar="KIND", help=f"One of {', '.join(PLOTS)}.", autocompletion=one_of(*PLOTS)
+    ),
+]
+PictureOption = Annotated[
+    Path, _output_option("--out", metavar="FILE", help="The picture to write: .png, .svg or .pdf.")
+]
+PageOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out", metavar="FILE", help="Also write one page with curves and tables: FILE.html."
     ),
 ]
 RunFolderOption = Annotated[
