@@ -25,7 +25,8 @@ MOST_SHOWN = 5
 @grouped
 def explain(
     run: options.RunArgument,
-    nodes: options.NodesArgument,
+    a: options.FirstNodeArgument,
+    b: options.SecondNodeArgument,
     *,
     graph: options.GraphOfRunOption = None,
     reading: options.Reading,
@@ -50,7 +51,7 @@ def explain(
         with reporter.working(f"reading {input_name(graph)}"):
             given = reading.graph(graph)
     with reporter.working("leaving edges out"):
-        found = model.explain(*nodes, graph=given)
+        found = model.explain(a, b, graph=given)
     print_explanation(found, json=json)
     reporter.say(model.fitted_.meaning)
     for note in found.notes:
