@@ -2,8 +2,8 @@
 
     python benchmarks/cells.py [--spots 60000] [--genes 2000] [--share 0.05] [--place DIR]
 
-Each row is a process of its own: its seconds, those that all its threads computed together,
-which other programs on the machine hardly change, and the most memory that it held. `write` draws spots
+Each row is a process of its own: its seconds, those that all its threads computed together, which
+other programs on the machine hardly change, and the most memory that it held. `write` draws spots
 in a plane whose expression depends on the region, and writes it as AnnData does, block by block.
 `read` makes a graph of it: the six nearest spots, and the sparse expression as features. `epochs`
 fits a VGAE of 16 dimensions with the likelihood bernoulli-poisson, whose sum over all pairs is
