@@ -151,24 +151,24 @@ def precision_recall_among(scores: Scores, edges: NDArray[np.int64], known: Grap
     scores
         Scores of all pairs.
     edges
-        Held-out edges as pairs of node indices, at least one, which are open.
+        Held-out edges as pairs of node indices, at least one.
     known
-        As in `Scores.reaching`.
+        The graph with all its edges, the held-out ones included. All other pairs count as pairs
+        without an edge.
 
     Examples
     --------
     >>> from vgae.learning.scores import FunctionScores
     >>> near = FunctionScores(lambda pairs: -abs(pairs[:, 0] - pairs[:, 1]), 5)
-    >>> known = Graph.from_edges([], n_nodes=5)
-    >>> curve = precision_recall_among(near, np.array([[0, 1], [0, 2]]), known)
+    >>> edges = np.array([[0, 1], [0, 2]])
+    >>> curve = precision_recall_among(near, edges, Graph.from_edges(edges, n_nodes=5))
     >>> curve.x.tolist(), curve.y.round(3).tolist()  # of 4 pairs and of 7
     ([0.5, 1.0], [0.25, 0.286])
     """
-    own = scores.pairs(edges)
-    levels = np.unique(own)
-    pairs = scores.reaching(levels, known)[1:][::-1].cumsum()
-    true = len(own) - np.searchsorted(np.sort(own), levels[::-1], side="left")
-    return Curve(true / len(own), true / pairs)
+    levels, gained = np.unique(scores.pairs(edges), return_counts=True)
+    rivals = scores.reaching(levels, known)[1:][::-1].cumsum()
+    true = gained[::-1].cumsum()
+    return Curve(true / true[-1], true / (true + rivals))
 
 
 def bootstrap_intervals(
@@ -339,20 +339,22 @@ def posterior_scores(
     (5, 2)
     """
     nodes, places = np.unique(pairs, return_inverse=True)
-    local = torch.from_numpy(places.reshape(pairs.shape))
-    given = torch.from_numpy(np.asarray(pairs, np.int64))
-    known = torch.from_numpy(mean[nodes]), torch.from_numpy(std[nodes])
-    latent = Gaussian(known[0], torch.log(known[1]))
+    local, n_nodes = torch.from_numpy(places.reshape(pairs.shape)), len(nodes)
+    known = torch.from_numpy(mean[nodes]), torch.log(torch.from_numpy(std[nodes]))
     random = torch.Generator().manual_seed(stream_seed(seed, "posterior"))
-    found = np.empty((n_samples, len(pairs)))
+    size, found = max(1, AT_ONCE // max(known[0].numel(), 1)), []
     with torch.no_grad():
-        for row in found:
+        for start in range(0, n_samples, size):
+            # The nodes of several draws stand below each other: one call scores them all.
+            n = min(size, n_samples - start)
+            latent = Gaussian(known[0].repeat(n, 1), known[1].repeat(n, 1))
             sample = latent.rsample(torch.randn(latent.mean.shape, generator=random))
-            scores = network.decoder.pairs(network.linked(sample), local)
+            shifted = (local[None] + n_nodes * torch.arange(n)[:, None, None]).reshape(-1, 2)
+            scores = network.decoder.pairs(network.linked(sample), shifted).reshape(n, -1)
             if network.offsets is not None:
-                scores = scores + network.offsets.at(given)
-            row[:] = scores.numpy()
-    return found
+                scores = scores + network.offsets.at(torch.from_numpy(pairs))
+            found.append(scores.double().numpy())
+    return np.concatenate(found)
 
 
 def latent_contributions(

@@ -19,7 +19,14 @@ from vgae.ground.errors import InputError
 from vgae.ground.memory import peak_memory
 from vgae.learning.scores import Scores
 
-__all__ = ["MOST_SCORES", "FitFacts", "FitRecord", "record_of_fit", "sampled_places"]
+__all__ = [
+    "MOST_SCORES",
+    "FitFacts",
+    "FitRecord",
+    "coded_labels",
+    "record_of_fit",
+    "sampled_places",
+]
 
 MOST_SCORES = 50_000
 """Scores that are kept of each part of the held-out pairs."""
@@ -174,7 +181,7 @@ def record_of_fit(split: Split, seen: Scores, scores: Scores, *, started: float)
     (2, ['x', 'y'], [0, 1], {})
     """
     graph = split.graph
-    names, labels = _coded(graph)
+    names, labels = coded_labels(graph)
     kept = {
         f"{part}_{name}": found.pairs(pairs[sampled_places(len(pairs))])
         for part, found, held_out in (
@@ -198,7 +205,9 @@ def record_of_fit(split: Split, seen: Scores, scores: Scores, *, started: float)
 
 def _finite(scores: NDArray[np.floating]) -> NDArray[np.floating]:
     """Scores whose infinities are the largest numbers of their type: they still rank the same."""
-    return np.nan_to_num(scores, nan=np.finfo(scores.dtype).min)
+    lowest = float(np.finfo(scores.dtype).min)
+    found: NDArray[np.floating] = np.nan_to_num(scores, nan=lowest)
+    return found
 
 
 def _pairs_of(held_out: HeldOut) -> list[tuple[str, NDArray[np.int64]]]:
@@ -207,8 +216,15 @@ def _pairs_of(held_out: HeldOut) -> list[tuple[str, NDArray[np.int64]]]:
     return [("edges", held_out.positives), ("others", held_out.negatives)]
 
 
-def _coded(graph: Graph) -> tuple[list[str] | None, NDArray[np.int32] | None]:
-    """Names of the labels, and the code of each node's; numbers are named in their order."""
+def coded_labels(graph: Graph) -> tuple[list[str] | None, NDArray[np.int32] | None]:
+    """Names of the labels, and the code of each node's, shape (n_nodes,); None without labels.
+
+    Examples
+    --------
+    >>> names, codes = coded_labels(Graph.from_edges([(0, 1)]).with_labels([10, 9]))
+    >>> names, codes.tolist()
+    (['9', '10'], [1, 0])
+    """
     if graph.labels is None:
         return None, None
     given = graph.labels.astype(str) if graph.labels.dtype == object else graph.labels

@@ -243,6 +243,7 @@ def fit(
         combiner=combiner,
         expected=expected,
         record=record_of_fit(split, seen, scores, started=started),
+        objective_reason=asked.objective_reason(view.train),
     )
 
 

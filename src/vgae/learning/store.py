@@ -55,9 +55,9 @@ __all__ = [
     "was_interrupted",
 ]
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Format 2 added the states, 3 the checksum of run.json, 4 models of other parts, 5 baselines,
-ensembles and combiners, 6 expected weights; 7 renamed two settings (class_weight, objective), and
+ensembles and combiners, 6 expected weights; 7 renamed two settings (class_weight, objective); 8
 added the record of the fit.
 
 All are read."""
@@ -113,6 +113,7 @@ class _Record(Settings):
     versions: dict[str, str]
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
     parts: dict[str, str] = Field(default_factory=dict)
+    objective_reason: str = "as given"
     checksum: str | None = None
 
     @property
@@ -263,6 +264,7 @@ def _of_model(fitted: Fitted, staged: Path) -> tuple[dict[str, bytes], dict[str,
         "engine": fitted.engine,
         "interrupted": fitted.interrupted,
         "parts": dict(fitted.parts),
+        "objective_reason": fitted.objective_reason,
     }
 
 
@@ -440,6 +442,7 @@ def _model_of(
         members=tuple(members),
         combiner=combiner,
         expected=expected,
+        objective_reason=about.objective_reason,
         **record,
     )
 

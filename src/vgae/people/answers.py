@@ -24,6 +24,9 @@ from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import roc_auc
 from vgae.learning.scores import Scores
 from vgae.learning.store import save_fitted, staged_run
+from vgae.people.html.gather import findings_of
+from vgae.people.html.page import Report, page
+from vgae.people.html.values import ReportSettings
 
 __all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink"]
 
@@ -322,6 +325,43 @@ class FittedLinks:
         if signs is not None:
             found["p_positive"] = signs.pairs(pairs)
         return found
+
+    def report(
+        self, *, top: int | None = None, projection: str | None = None, graph: Any = None
+    ) -> Report:
+        """A report of the fit and its likeliest missing links, as one HTML page.
+
+        A notebook shows it in place; `save` writes it to a file that opens anywhere, without a
+        network or a server. `vgae report` makes the same.
+
+        Parameters
+        ----------
+        top
+            Number of links; by default 200.
+        projection
+            How the embedding becomes a map: "pca" (the default) or "tsne".
+        graph
+            The graph of the fit, for the labels of a run that an earlier version stored.
+
+        Raises
+        ------
+        InputError
+            An argument is not allowed, the graph is not that of the fit, or t-SNE's library is
+            missing.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> report = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).report(top=1)
+        >>> report.html.startswith("<!doctype html>")
+        True
+        """
+        given = {"top": top, "projection": projection}
+        settings = ReportSettings.parse({k: v for k, v in given.items() if v is not None})
+        known = None if graph is None else as_graph(graph)
+        return page(findings_of(self.fitted_, settings, graph=known))
 
     def reasons(self, pairs: Any) -> list[dict[str, float]]:
         """What each group of evidence adds to the logits of pairs, of a model with a combiner.

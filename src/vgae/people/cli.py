@@ -15,6 +15,7 @@ import typer
 from vgae.ground.errors import InputError, VgaeError
 from vgae.people import options, showing
 from vgae.people.fit_jobs import FitJob, asked_fit, check_resumed, checkpoint_of, resumed_fit
+from vgae.people.html.values import ReportSettings
 from vgae.people.options import (
     comma_list,
     given,
@@ -29,11 +30,13 @@ from vgae.people.usage import Command, example, grouped
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
     from vgae.data.split import Split
+    from vgae.people.html.page import Report
     from vgae.people.report import Reporter
 
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
+REPORT_DEFAULTS = ReportSettings()
 
 app = typer.Typer(
     name="vgae",
@@ -130,6 +133,7 @@ def fit(
     holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
     top: options.TopLinksOption = 0,
+    report: options.ReportOption = False,
     overwrite: options.OverwriteOption = False,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -145,7 +149,8 @@ def fit(
         raise InputError(f"--top {top}: must be 0 or more")
     if resume is not None:
         check_resumed(context)
-        _run_fit(resumed_fit(resume, graph, checkpoint_every), reporter, top=top, json=json)
+        job = resumed_fit(resume, graph, checkpoint_every)
+        _run_fit(job, reporter, top=top, json=json, report=report, resumed=True)
         return
     if graph is None:
         context.fail("Missing argument 'GRAPH'.")
@@ -182,16 +187,25 @@ def fit(
         overwrite=overwrite,
         every=checkpoint_every,
     )
-    _run_fit(job, reporter, top=top, json=json)
+    _run_fit(job, reporter, top=top, json=json, report=report)
 
 
-def _run_fit(job: FitJob, reporter: Reporter, *, top: int, json: bool) -> None:
+def _run_fit(
+    job: FitJob,
+    reporter: Reporter,
+    *,
+    top: int,
+    json: bool,
+    report: bool,
+    resumed: bool = False,
+) -> None:
     """Read the graph, fit, save, and show the scores."""
     from vgae.learning.checkpoints import Checkpoints
-    from vgae.learning.store import save_fitted, staged_run
+    from vgae.learning.store import REPORT, save_fitted, staged_run
     from vgae.model.kernels.first_use import compile_once
     from vgae.people.api import LinkModel
     from vgae.people.report import print_fit
+    from vgae.people.words import command_line
 
     estimator = job.estimator
     if isinstance(estimator, LinkModel):
@@ -201,7 +215,10 @@ def _run_fit(job: FitJob, reporter: Reporter, *, top: int, json: bool) -> None:
     compile_once(reporter.working)
     with staged_run(job.out, overwrite=job.overwrite) as staged:
         _learn(job, job.split(data), reporter)
-        save_fitted(estimator.fitted_.named(job.name), staged)
+        estimator.fitted_ = estimator.fitted_.named(job.name)
+        if not resumed:
+            estimator.fitted_ = estimator.fitted_.with_command(command_line("vgae", *sys.argv[1:]))
+        save_fitted(estimator.fitted_, staged)
     interrupted = isinstance(estimator, LinkModel) and estimator.interrupted_
     if job.checkpoints is None or not interrupted:
         (job.checkpoints or Checkpoints(checkpoint_of(job.out))).discard()
@@ -209,6 +226,9 @@ def _run_fit(job: FitJob, reporter: Reporter, *, top: int, json: bool) -> None:
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)
     _remark(job, reporter, json=json)
+    if report:
+        _make_report(estimator, job.out / REPORT, reporter)
+        reporter.say(f"report: {job.out / REPORT}")
     reporter.suggest("vgae", "recommend", job.out, "--top", 10)
     if interrupted:
         raise KeyboardInterrupt
@@ -226,6 +246,8 @@ def _remark(job: FitJob, reporter: Reporter, *, json: bool) -> None:
         made += f", {used.negatives} negatives" * (used.negatives != "uniform")
         reporter.say(f"{made}, seed {job.seed}" + "; scores in percent" * (not json))
     if isinstance(estimator, LinkModel):
+        if estimator.settings_.network.objective == "exact":  # otherwise it was said before the fit
+            reporter.say(f"objective exact: {estimator.fitted_.objective_reason}")
         if estimator.evidence_ is not None:
             reporter.say(evidence_words(estimator.evidence_))
         if not estimator.history_:
@@ -242,7 +264,8 @@ def _learn(job: FitJob, split: Split, reporter: Reporter) -> None:
     """Fit, and show the progress. A model that is interrupted keeps what it learned until then."""
     from vgae.learning.train import Terminated
     from vgae.people.api import LinkBaseline
-    from vgae.people.report import command_line, print_error
+    from vgae.people.report import print_error
+    from vgae.people.words import command_line
 
     estimator, checkpoints = job.estimator, job.checkpoints
     if isinstance(estimator, LinkBaseline):
@@ -692,6 +715,64 @@ def embed(
 
 for shown, call in showing.COMMANDS.items():
     app.command(cls=Command, epilog=example(call))(shown)
+
+
+@app.command(cls=Command, epilog=example("vgae report runs/karate"))
+@grouped
+def report(
+    run: options.RunArgument,
+    *,
+    out: options.ReportFileOption = None,
+    top: options.ReportTopOption = REPORT_DEFAULTS.top,
+    projection: options.ProjectionOption = REPORT_DEFAULTS.projection,
+    graph: options.ReportGraphOption = None,
+    overwrite: options.OverwriteOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Make one HTML file that shows what a run found.
+
+    It has the likeliest links, a map of the nodes, how good the links are and why to trust them. It
+    opens in any browser, without a network.
+    """
+    from vgae.learning.store import REPORT
+    from vgae.people.report import Reporter, print_report
+
+    reporter = Reporter(quiet=quiet)
+    ReportSettings.parse({"top": top, "projection": projection})
+    if out is None and overwrite:
+        raise InputError("--overwrite: makes no sense without --out")
+    if out is not None:
+        _check_report_place(out, run, overwrite=overwrite)
+    from vgae.people.api import load
+
+    with reporter.working(f"opening {run}"):
+        model = load(run)
+    data = None if graph is None else _read(graph, options.Reading(), reporter)[0]
+    place = run / REPORT if out is None else out
+    made = _make_report(model, place, reporter, top=top, projection=projection, graph=data)
+    print_report(place, len(made.html.encode()), json=json)
+
+
+def _check_report_place(out: Path, run: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be made, or that would be a stranger in the run folder."""
+    from vgae.ground.files import check_file
+    from vgae.learning.store import REPORT
+
+    if run.resolve() in out.resolve().parents and out.resolve() != run.resolve() / REPORT:
+        raise InputError(f"{out}: lies in the run folder {run}, which has room for {REPORT} only")
+    check_file(out, overwrite=overwrite)
+
+
+def _make_report(model: Any, place: Path, reporter: Reporter, **asked: Any) -> Report:
+    """Make and write the report of a model."""
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("making the report"):
+        made: Report = model.report(**asked)
+        made.save(place, overwrite=True)
+    return made
 
 
 @app.command(cls=Command, epilog=example("vgae datasets"))

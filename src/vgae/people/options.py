@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -30,6 +30,7 @@ from vgae.people.completion import (
     list_of,
     one_of,
 )
+from vgae.people.html.values import ReportSettings
 from vgae.people.setting_options import SETTINGS, check_choice
 
 if TYPE_CHECKING:
@@ -307,6 +308,36 @@ JsonOption = Annotated[bool, _output_option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, _output_option("--quiet", help="Print no remarks, only errors.")]
 OverwriteOption = Annotated[
     bool, _output_option("--overwrite", help="Replace what --out names if it exists.")
+]
+ReportOption = Annotated[
+    bool, _output_option("--report", help="Also make the report of the run (see `vgae report`).")
+]
+ReportFileOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out", metavar="FILE", help="The HTML file to make; by default report.html in the run."
+    ),
+]
+ReportTopOption = Annotated[
+    int,
+    _links_option("--top", metavar="N", help=f"{ReportSettings.model_fields['top'].description}"),
+]
+ProjectionOption = Annotated[
+    str,
+    _output_option(
+        metavar="NAME",
+        help=f"{ReportSettings.model_fields['projection'].description}",
+        autocompletion=one_of(*get_args(ReportSettings.model_fields["projection"].annotation)),
+    ),
+]
+ReportGraphOption = Annotated[
+    str | None,
+    _output_option(
+        "--graph",
+        metavar="GRAPH",
+        help="The graph of the fit, for the labels of a run that an earlier version stored.",
+        autocompletion=graphs,
+    ),
 ]
 TableOption = Annotated[
     Path | None,
