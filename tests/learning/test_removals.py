@@ -16,6 +16,7 @@ from vgae.learning.fitted import Fitted
 from vgae.learning.fitting import fit
 from vgae.learning.removals import LocalRemovals, WholeRemovals, removals_of
 from vgae.learning.settings import FitSettings
+from vgae.people.api import make_estimator
 
 
 def sparse_graph(n_nodes: int = 60, *, features: bool = False, weights: bool = False) -> Graph:
@@ -142,8 +143,8 @@ def test_nodes_without_edges_and_pairs_of_one_node() -> None:
 
 def test_a_directed_graph_is_encoded_again() -> None:
     graph = random_arcs(40, density=0.1, seed=3)
-    settings = FitSettings.of("vgae", preset="directed", steps=5)
-    fitted = fit(Split.without_holdout(graph), settings)
+    fitted = make_estimator("vgae", preset="digae", steps=5).fit(graph).fitted_
+    assert isinstance(fitted, Fitted)
     removals = removals_of(fitted, (0, 7))
     assert isinstance(removals, WholeRemovals)
     edges = removals.candidates[:3]
