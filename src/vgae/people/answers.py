@@ -18,6 +18,7 @@ from vgae.ground.errors import InputError, shown
 from vgae.ground.notebook import FrameKind, data_frame, vector_frame
 from vgae.learning.calibration import Calibrator
 from vgae.learning.combiner import CombinedScores
+from vgae.learning.explanation import Explanation, explain
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import roc_auc
@@ -399,6 +400,40 @@ class FittedLinks:
             )
         rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
         return [dict(found) for found in scores.reasons(rows)]
+
+    def explain(self, source: NodeId, target: NodeId, *, graph: Any = None) -> Explanation:
+        """Why a pair scores what it scores: the parts of the score, and the edges behind it.
+
+        Known edges near the pair are left out one by one, and the score is computed again each
+        time; see `vgae.learning.explanation.explain`.
+
+        Parameters
+        ----------
+        source, target
+            Node ids.
+        graph
+            The graph that was fitted, in any form that `vgae.as_graph` takes. A loaded run needs it
+            to name features, and edges where it was fitted to weights.
+
+        Raises
+        ------
+        InputError
+            A node is unknown, or the graph is another one than that of the fit.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c"), ("c", "d")])
+        >>> found = model.explain("a", "c")
+        >>> found.why.partition(";")[0], len(found.edges), len(found.parts)
+        ('1 common neighbour (b)', 3, 16)
+        """
+        fitted = self.fitted_
+        first, second = self._rows([source, target]).tolist()
+        given = None if graph is None else as_graph(graph)
+        return explain(fitted, (first, second), graph=given)
 
     @overload
     def recommend(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from vgae.ground.errors import InputError, VgaeError
-from vgae.people import options
+from vgae.people import options, showing
 from vgae.people.fit_jobs import FitJob, asked_fit, check_resumed, checkpoint_of, resumed_fit
 from vgae.people.html.settings import ReportSettings
 from vgae.people.options import (
@@ -670,6 +670,7 @@ def embed(
     run: options.RunArgument,
     *,
     out: options.EmbeddingOption = None,
+    into: options.CellsFileOption = None,
     overwrite: options.OverwriteOption = False,
     std: options.StdOption = False,
     newcomers: options.Newcomers,
@@ -681,7 +682,10 @@ def embed(
     from vgae.people.report import Reporter, print_embedding
 
     reporter = Reporter(quiet=quiet)
-    _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
+    if into is not None and (out is not None or json or std):
+        raise InputError("--into writes the means into a file: leave --out, --json and --std out")
+    if into is None:
+        _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
     from vgae.people.api import LinkModel, load
 
     with reporter.working(f"opening {run}"):
@@ -692,6 +696,13 @@ def embed(
         lacks = "posterior standard deviations" if std else "embedding: it only scores pairs"
         raise InputError(f"{run}: {model.name} has no {lacks}")
     prefix = "s" if std else "z"
+    if into is not None:
+        from vgae.data.io import write_cells
+
+        with reporter.working(f"writing into {into}"):
+            write_cells(into, model.ids_, vectors, overwrite=overwrite)
+        reporter.say(f"{into}: obsm['X_vgae'], {vectors.shape[1]} dimensions")
+        return
     if out is not None:
         from vgae.data.io import write_vectors
 
@@ -700,6 +711,10 @@ def embed(
     from vgae.data.io import vector_columns
 
     print_embedding(vector_columns(model.ids_, vectors, prefix=prefix), json=json)
+
+
+for shown, call in showing.COMMANDS.items():
+    app.command(cls=Command, epilog=example(call))(shown)
 
 
 @app.command(cls=Command, epilog=example("vgae report runs/karate"))

@@ -23,6 +23,7 @@ from vgae.people.completion import (
     METHODS,
     METRICS,
     NEGATIVES,
+    PLOTS,
     QUESTIONS,
     TASKS,
     graphs,
@@ -49,6 +50,7 @@ _held_out_option = partial(typer.Option, rich_help_panel="Held-out edges")
 _scores_option = partial(typer.Option, rich_help_panel="Methods and scores")
 _links_option = partial(typer.Option, rich_help_panel="Links")
 _newcomers_option = partial(typer.Option, rich_help_panel="New nodes")
+_cells_option = partial(typer.Option, rich_help_panel="Single cells (.h5ad)")
 _output_option = partial(typer.Option, rich_help_panel="Output")
 
 _FEATURES_HEADER = ("--features-header/--no-features-header",)
@@ -59,8 +61,8 @@ GraphArgument = Annotated[
     typer.Argument(
         metavar="GRAPH",
         help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; SIF, .adjlist, "
-        ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek, JSON), the name of a "
-        "data set (see `vgae datasets`), or - for delimited text on standard input.",
+        ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek, JSON, .h5ad), the name "
+        "of a data set (see `vgae datasets`), or - for delimited text on standard input.",
         autocompletion=graphs,
     ),
 ]
@@ -81,6 +83,37 @@ HeaderOption = Annotated[
     _reading_option(
         "--header/--no-header",
         help="Whether the first row names the columns; default: detected.",
+    ),
+]
+FirstNodeArgument = Annotated[str, typer.Argument(metavar="A", help="The id of a node.")]
+SecondNodeArgument = Annotated[str, typer.Argument(metavar="B", help="The id of another.")]
+RunsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="DIR...", help="Two or more run folders made by `vgae fit`."),
+]
+GraphOfRunOption = Annotated[
+    str | None,
+    _reading_option(
+        "--graph",
+        metavar="GRAPH",
+        help="The graph that was fitted, read as `vgae fit` read it: a run folder keeps no node "
+        "features, and no weights of edges that only carry messages.",
+        autocompletion=graphs,
+    ),
+]
+PlotKindOption = Annotated[
+    str,
+    _output_option(
+        "--kind", metavar="KIND", help=f"One of {', '.join(PLOTS)}.", autocompletion=one_of(*PLOTS)
+    ),
+]
+PictureOption = Annotated[
+    Path, _output_option("--out", metavar="FILE", help="The picture to write: .png, .svg or .pdf.")
+]
+PageOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out", metavar="FILE", help="Also write one page with curves and tables: FILE.html."
     ),
 ]
 RunFolderOption = Annotated[
@@ -338,6 +371,14 @@ EmbeddingOption = Annotated[
         "word2vec's text; .projector, a folder for TensorBoard) instead.",
     ),
 ]
+CellsFileOption = Annotated[
+    Path | None,
+    _output_option(
+        "--into",
+        metavar="FILE",
+        help="Write into obsm['X_vgae'] of FILE.h5ad, whose cells are the nodes, instead.",
+    ),
+]
 
 # ------------------------------------------------------------------- groups
 
@@ -462,6 +503,36 @@ class Reading:
         bool,
         _features_option("--isolated", help="Keep nodes that are only in the feature table."),
     ] = False
+    connectivities: Annotated[
+        str | None,
+        _cells_option(
+            metavar="NAME", help="The entry of obsp with the edges; default: connectivities."
+        ),
+    ] = None
+    neighbors: Annotated[
+        int | None,
+        _cells_option(
+            metavar="K", help="Instead, link each cell to the K nearest by --coordinates."
+        ),
+    ] = None
+    coordinates: Annotated[
+        str | None,
+        _cells_option(
+            metavar="NAME", help="The entry of obsm that says which are near; default: spatial."
+        ),
+    ] = None
+    sections: Annotated[
+        str | None,
+        _cells_option(
+            metavar="COLUMN", help="Column of obs: only cells of the same section are neighbors."
+        ),
+    ] = None
+    cell_features: Annotated[
+        str | None,
+        _cells_option(
+            metavar="NAME", help="Features: X (default, if there is one) or an entry of obsm."
+        ),
+    ] = None
     max_bytes: Annotated[
         str | None,
         _reading_option(
