@@ -36,30 +36,6 @@ def fitted_to(graph: Graph, **settings: object) -> Fitted:
     return fit(Split.without_holdout(graph), FitSettings.of("vgae", **given))
 
 
-@pytest.mark.parametrize(
-    ("settings", "kinds"),
-    [
-        ({}, {"embedding"}),
-        ({"offset": "constant"}, {"embedding", "constant"}),
-        ({"offset": "node"}, {"embedding", "offset"}),
-        ({"decoder": "distance", "offset": "node"}, {"embedding", "offset"}),
-        ({"decoder": "bilinear-diagonal"}, {"embedding"}),
-        ({"decoder": "cosine"}, {"embedding"}),
-        ({"likelihood": "bernoulli-poisson"}, {"embedding", "constant"}),
-        ({"likelihood": "poisson", "offset": "node"}, {"embedding", "offset"}),
-    ],
-    ids=str,
-)
-def test_parts_add_up_to_the_score(settings: dict[str, object], kinds: set[str]) -> None:
-    fitted = fitted_to(vgae.load_dataset("karate").with_weight_means("propagation"), **settings)
-    pairs = [(0, 9), (3, 30), (33, 4)]
-    for pair, found in zip(pairs, explain_many(fitted, pairs), strict=True):
-        total = sum(part.amount for part in found.parts)
-        assert total == pytest.approx(float(fitted.scores.pairs([pair])[0]), rel=1e-4, abs=1e-5)
-        assert {part.kind for part in found.parts} == kinds
-        assert sum(part.amount for part in found.by_kind()) == pytest.approx(total)
-
-
 def test_evidence_of_a_combiner_adds_up_and_comes_first() -> None:
     fitted = make_estimator("gae", combiner="logistic", steps=5).fit(digits(60)).fitted_
     (found,) = explain_many(fitted, [(0, 30)])
@@ -71,13 +47,6 @@ def test_evidence_of_a_combiner_adds_up_and_comes_first() -> None:
     left_out = explain(fitted, (0, 30))
     assert 0 < left_out.n_edges_tried <= left_out.n_edges
     assert any(edge.effect != 0 for edge in left_out.edges)
-
-
-def test_members_of_an_ensemble_add_up() -> None:
-    fitted = make_estimator("gae", ensemble=2, steps=5).fit(digits(40)).fitted_
-    (found,) = explain_many(fitted, [(0, 30)])
-    assert [part.name for part in found.parts] == ["member 1", "member 2"]
-    assert sum(part.amount for part in found.parts) == pytest.approx(found.score, abs=1e-5)
 
 
 def test_neighbours_and_known_pairs() -> None:
