@@ -1,4 +1,4 @@
-"""How fast a machine is, in the kinds of operations that `vgae.model.costs` counts.
+"""How fast a machine is, in the kinds of operations that `vgae.model.rates` names.
 
 The kernels of a training step are timed for a few seconds on random operands of several sizes. The
 fastest of a few runs counts: what the machine does when nothing else runs on it. For GPUs that are
@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +23,6 @@ from vgae.ground.memory import return_free_memory
 from vgae.learning.batches import Batch
 from vgae.learning.settings import TrainSettings
 from vgae.learning.train import TrainState, step
-from vgae.model.costs import KINDS, NOMINAL, Rates
 from vgae.model.decoders.base import score_pairs
 from vgae.model.kernels import (
     PairPattern,
@@ -35,9 +33,10 @@ from vgae.model.kernels import (
 )
 from vgae.model.kernels.sparse import CsrParts, SparseMatrix
 from vgae.model.network import GraphAutoEncoder
+from vgae.model.rates import GPUS, KINDS, Rates, peak_rates
 from vgae.model.settings import ModelSettings
 
-__all__ = ["GPUS", "Machine", "gpu_machine", "measure_machine", "resident_bytes"]
+__all__ = ["Machine", "gpu_machine", "measure_machine", "resident_bytes"]
 
 REACHES = (2**20, 2**24)
 """Bytes among which operands are spread: those of a core's cache, and more."""
@@ -88,79 +87,26 @@ class Machine:
     memory_bytes: float | None = None
 
 
-class Peak(NamedTuple):
-    """Published peak figures of a GPU, of dense operations.
-
-    Attributes
-    ----------
-    float32
-        Operations a second of the ordinary units.
-    tensor
-        Operations a second of the tensor cores with TF32.
-    bandwidth
-        Bytes a second of its memory.
-    memory
-        Bytes of its memory.
-
-    Examples
-    --------
-    >>> GPUS["h100"].bandwidth
-    3350000000000.0
-    """
-
-    float32: float
-    tensor: float
-    bandwidth: float
-    memory: float
-
-
-GPUS = {
-    "h200": Peak(66.9e12, 494.7e12, 4800e9, 141e9),
-    "h100": Peak(66.9e12, 494.7e12, 3350e9, 80e9),
-    "a100": Peak(19.5e12, 156e12, 2039e9, 80e9),
-    "l4": Peak(30.3e12, 60e12, 300e9, 24e9),
-}
-"""GPUs by name, from NVIDIA's data sheets (SXM modules, and the L4 card)."""
-
-PAIR_INSTRUCTIONS, LAUNCH_SECONDS = 16.0, 5e-4
-"""Instructions of the GPU's engine for an ordered pair (see its module); seconds of the some hundred
-launches of a step."""
-
-
 def gpu_machine(name: str) -> Machine:
     """A GPU from its published peak figures: what no fit is faster than.
 
     Raises
     ------
     InputError
-        The GPU is not among `GPUS`.
+        The GPU is not among `vgae.model.rates.GPUS`.
 
     Examples
     --------
-    >>> gpu_machine("h100").rates.of("number", 0.0) == 4 / 3350e9
-    True
+    >>> gpu_machine("h100").name
+    'h100'
     >>> gpu_machine("h10")
     Traceback (most recent call last):
     vgae.InputError: unknown GPU 'h10': did you mean 'h100'? ...
     """
     if name not in GPUS:
         raise unknown_name("GPU", name, GPUS)
-    peak = GPUS[name]
-    number = 4.0 / peak.bandwidth
-    # Every pair is computed in both orders; float32 takes three tensor products, for the score and
-    # for the gradient, of two operations each.
-    seconds = {
-        "pair": 2.0 * 2.0 * PAIR_INSTRUCTIONS / peak.float32,
-        "pair_product": 2.0 * 3.0 * 2.0 * 2.0 / peak.tensor,
-        "product": 2.0 / peak.float32,
-        "step": LAUNCH_SECONDS,
-        "masked": NOMINAL.of("masked", 0.0),  # on the processor
-        **dict.fromkeys(("entry", "edge", "logistic_edge"), 2.0 * number),
-        **dict.fromkeys(("entry_product", "edge_product", "logistic_product"), number),
-        **dict.fromkeys(("number", "drawn", "gathered"), number),
-    }
-    rates = Rates({kind: ((0.0, value),) for kind, value in seconds.items()})
-    return Machine(name, rates, LIBRARY_BYTES, measured=False, memory_bytes=peak.memory)
+    rates = peak_rates(GPUS[name])
+    return Machine(name, rates, LIBRARY_BYTES, measured=False, memory_bytes=GPUS[name].memory)
 
 
 def measure_machine(
@@ -181,7 +127,7 @@ def measure_machine(
     engine
         What sums over all pairs.
     kinds
-        The kinds of operations to time, in `vgae.model.costs.KINDS`.
+        The kinds of operations to time, in `vgae.model.rates.KINDS`.
     most_reach
         Bytes among which operands lie, at most: what lies further apart is not timed.
     held_bytes
@@ -306,13 +252,18 @@ class _Bench:
         return torch.from_numpy(self.random.standard_normal(shape, np.float32)).to(self.device)
 
     def pattern(self, reach: int, width: int) -> CsrParts:
-        """A random matrix whose columns stand for vectors of a width, in so many bytes."""
+        """A random matrix whose columns stand for vectors of a width, in so many bytes.
+
+        As in a graph whose degrees follow a power law of exponent 2.5, a few columns are in much of
+        the matrix, and are found in the caches.
+        """
         n_nodes = max(1, reach // (4 * width))
         a_row = max(FEWEST_A_ROW, N_ENTRIES // n_nodes)
-        columns = self.random.integers(n_nodes, size=n_nodes * a_row, dtype=np.int32)
+        ranks = n_nodes * self.random.random(n_nodes * a_row) ** 3
+        columns = self.random.permutation(n_nodes).astype(np.int32)[ranks.astype(np.int64)]
         starts = np.arange(n_nodes + 1, dtype=np.int32) * a_row
-        parts = (torch.from_numpy(part).to(self.device) for part in (starts, columns))
-        return CsrParts(*parts, torch.ones(len(columns), device=self.device), n_nodes)
+        row_starts, places = (torch.from_numpy(part).to(self.device) for part in (starts, columns))
+        return CsrParts(row_starts, places, torch.ones(len(places), device=self.device), n_nodes)
 
     def swept(self, engine: str, width: int) -> float:
         """A sum over all pairs."""
@@ -352,7 +303,11 @@ class _Bench:
 
     def multiplied(self) -> float:
         """A multiplication of two dense matrices, as a layer and its gradient make them."""
-        inputs, weight, slope = self.normal(16_384, 64), self.normal(64, 32), self.normal(16_384, 32)
+        inputs, weight, slope = (
+            self.normal(16_384, 64),
+            self.normal(64, 32),
+            self.normal(16_384, 32),
+        )
         taken = self.seconds(lambda: (inputs @ weight, inputs.T @ slope))
         return taken / (2.0 * len(inputs) * weight.numel())
 

@@ -1,54 +1,24 @@
 """What a training step costs, counted from sizes and settings alone; nothing is measured here.
 
 A step is a list of operations of a few kinds, such as the pairs that a sum covers or the products
-of a sparse matrix. `Rates` say what each kind takes on some machine: measured ones are made by
-`vgae.learning.machine`, and `NOMINAL` stands for an ordinary core, so that choices which depend on
-costs are the same everywhere. Bytes are those of the arrays that a fit holds. Nothing here imports
-torch.
+of a sparse matrix; `vgae.model.rates` says what they take. Bytes are those of the arrays that a fit
+holds. Nothing here imports torch.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from vgae.ground.errors import InputError
+from vgae.model.rates import Operation
 from vgae.model.settings import HALVES, RATES, ModelSettings
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
 
-__all__ = [
-    "KINDS",
-    "NOMINAL",
-    "Operation",
-    "Rates",
-    "Sizes",
-    "exchanged_bytes",
-    "memory_bytes",
-    "n_weights",
-    "operations",
-]
-
-KINDS = {
-    "pair": "a pair of nodes in the sum over all pairs",
-    "pair_product": "a multiplication of such a pair's score",
-    "entry": "an entry of a sparse matrix",
-    "entry_product": "a multiplication of such an entry",
-    "edge": "an edge whose term is summed",
-    "edge_product": "a multiplication of its score",
-    "logistic_edge": "the same with logistic terms, summed in float64",
-    "logistic_product": "a multiplication of its score",
-    "product": "a multiplication of two dense matrices",
-    "number": "a number read or written by an elementwise operation",
-    "drawn": "a random number",
-    "gathered": "a number of the embedding that a sampled pair reads or whose gradient it adds to",
-    "masked": "an edge that a step hides, or keeps, for a mask",
-    "step": "whatever does not depend on sizes",
-}
-"""The kinds of operations, and what one of them is."""
+__all__ = ["Sizes", "exchanged_bytes", "memory_bytes", "n_weights", "operations"]
 
 FLOAT, WIDE = 4.0, 8.0
 """Bytes of a float32 and of an int64 or float64."""
@@ -102,11 +72,11 @@ class Sizes:
     def __post_init__(self) -> None:
         for name in ("n_nodes", "n_edges", "n_features"):
             if getattr(self, name) < 0:
-                raise InputError(f"{name} {getattr(self, name)}: must be 0 or more")
+                raise InputError(f"{name[2:]} {getattr(self, name)}: must be 0 or more")
         pairs = self.cells if self.kind == "directed" else self.cells / 2
         if self.n_edges > pairs:
             raise InputError(
-                f"n_edges {self.n_edges:,}: {self.n_nodes:,} nodes have fewer pairs than that"
+                f"edges {self.n_edges:,}: {self.n_nodes:,} nodes have fewer pairs than that"
             )
 
     @classmethod
@@ -163,99 +133,6 @@ class Sizes:
         return adjacency + WIDE * self.n_nodes + self.feature_bytes
 
 
-class Operation(NamedTuple):
-    """Some operations of one kind.
-
-    Attributes
-    ----------
-    part
-        What they belong to: "encoder", "latent", "all pairs", "edges", "optimizer" or "step".
-    kind
-        One of `KINDS`.
-    amount
-        How many there are.
-    reach
-        Bytes among which their operands lie.
-
-    Examples
-    --------
-    >>> Operation("encoder", "product", 100.0).reach
-    0.0
-    """
-
-    part: str
-    kind: str
-    amount: float
-    reach: float = 0.0
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What operations take, in seconds: for each kind, by the bytes among which operands lie.
-
-    Attributes
-    ----------
-    seconds
-        By kind, pairs of bytes and seconds, ascending. Between two of them, seconds are
-        interpolated along the logarithm of the bytes.
-
-    Examples
-    --------
-    >>> rates = Rates({"number": ((1e3, 1e-9), (1e5, 3e-9))})
-    >>> round(rates.of("number", 1e4), 12), rates.of("number", 1e9), rates.of("drawn", 0.0)
-    (2e-09, 3e-09, 0.0)
-    >>> rates.total([Operation("latent", "number", 1e9)]), rates.by_part([])
-    (1.0, {})
-    """
-
-    seconds: Mapping[str, Sequence[tuple[float, float]]]
-
-    def of(self, kind: str, reach: float) -> float:
-        """Seconds of one operation whose operands lie among so many bytes."""
-        points = self.seconds.get(kind, ((0.0, 0.0),))
-        (below, first), *more = points
-        for above, second in more:
-            if reach < above:
-                if reach <= below:
-                    return first
-                share = math.log(reach / below) / math.log(above / below)
-                return first + share * (second - first)
-            below, first = above, second
-        return first
-
-    def by_part(self, work: Iterable[Operation]) -> dict[str, float]:
-        """Seconds of operations, by the part that they belong to."""
-        found: dict[str, float] = {}
-        for part, kind, amount, reach in work:
-            found[part] = found.get(part, 0.0) + amount * self.of(kind, reach)
-        return found
-
-    def total(self, work: Iterable[Operation]) -> float:
-        """Seconds of all operations."""
-        return sum(self.by_part(work).values())
-
-
-NOMINAL = Rates(
-    {
-        "pair": ((0.0, 1.6e-9),),
-        "pair_product": ((0.0, 8e-11),),
-        "entry": ((1e6, 2e-9), (1e8, 6e-9)),
-        "entry_product": ((1e6, 1.0e-10), (1e8, 4e-10)),
-        "edge": ((1e6, 6e-9), (1e8, 1.2e-8)),
-        "edge_product": ((1e6, 2e-10), (1e8, 6e-10)),
-        "logistic_edge": ((1e6, 1.2e-8), (1e8, 2e-8)),
-        "logistic_product": ((1e6, 4e-10), (1e8, 8e-10)),
-        "product": ((0.0, 2.5e-11),),
-        "number": ((1e6, 2e-10), (1e8, 4e-10)),
-        "drawn": ((0.0, 6e-9),),
-        "gathered": ((1e6, 1e-9), (1e8, 2e-9)),
-        "masked": ((0.0, 3e-7),),
-        "step": ((0.0, 1e-3),),
-    }
-)
-"""Rates of an ordinary pair of cores, for choices that must not depend on the machine."""
-
-
 # ------------------------------------------------------------------ operations
 
 
@@ -271,6 +148,7 @@ def operations(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
 
     Examples
     --------
+    >>> from vgae.model.rates import NOMINAL
     >>> exact = operations(Sizes(1000, 5000), ModelSettings())
     >>> next(found for found in exact if found.kind == "pair")
     Operation(part='all pairs', kind='pair', amount=500500.0, reach=64000.0)
@@ -299,7 +177,7 @@ def n_weights(sizes: Sizes, settings: ModelSettings) -> float:
     """
     widths = _widths(settings)
     inputs = _n_inputs(sizes, settings)
-    own = inputs * widths[0] + sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    own = inputs * widths[0] + sum(a * b for a, b in pairwise(widths))
     if settings.encoder == "sage":
         own *= 2
     if settings.offset_used == "node":
@@ -371,7 +249,7 @@ def _encoder(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
         found += _sparse(links, width, FLOAT * nodes * width)
     again = rounds if settings.encoder == "appnp" else doubled
     if len(widths) > 1:
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             share = 0.5 if settings.encoder in ("directed", "signed") else 1.0
             # Forward, and backward for both factors.
             products = 3.0 * again * doubled * share * nodes * before * after

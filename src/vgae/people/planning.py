@@ -112,7 +112,7 @@ def plan_fit(
         Number of processes among which rows are divided. What they exchange is taken to arrive at
         10 gigabits a second.
     gpu
-        A name in `vgae.learning.machine.GPUS`, or "here" for the GPU of this machine; by default
+        A name in `vgae.model.rates.GPUS`, or "here" for the GPU of this machine; by default
         the processor.
     held_out
         Whether edges are held out.
@@ -186,7 +186,7 @@ def plan_fit(
 
 
 def _settled(graph: Graph | Sizes, settings: FitSettings) -> tuple[FitSettings, str]:
-    """The settings with what depends on the graph filled in, and why the objective is what it is."""
+    """The settings with what depends on the graph filled in, and the reason for the objective."""
     if isinstance(graph, Graph):
         return settings.on(graph), settings.objective_reason(graph)
     network = settings.network.on(
