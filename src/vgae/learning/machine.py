@@ -46,10 +46,15 @@ N_ENTRIES, FEWEST_A_ROW = 250_000, 4
 """Entries of the random matrices, at least, and how many are in a row at least."""
 TINY_NODES = 32
 SWEPT_NODES, DRAWN_NUMBERS, SAMPLED_PAIRS, MASKED_EDGES = 4096, 2**18, 2**17, 20_000
+MOST_SAMPLED = 4_000_000
+"""Nodes of a graph whose own rows are timed, at most."""
+ROWS_OF_A_BLOCK = 64
+"""Rows of a block that is timed: nodes next to each other share what is in the caches."""
 FEWEST_REPEATS, MOST_REPEATS, LONG = 3, 20, 0.05
 """Runs of a kernel; no more of them once they have taken so many seconds."""
 ALONG_EDGES = (
     ("entry", "entry_product"),
+    ("link", "link_product"),
     ("edge", "edge_product"),
     ("logistic_edge", "logistic_product"),
 )
@@ -115,6 +120,7 @@ def measure_machine(
     engine: str = "auto",
     kinds: Collection[str] = tuple(KINDS),
     most_reach: float = math.inf,
+    graph: Graph | None = None,
     held_bytes: float = 0.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Machine:
@@ -130,6 +136,8 @@ def measure_machine(
         The kinds of operations to time, in `vgae.model.rates.KINDS`.
     most_reach
         Bytes among which operands lie, at most: what lies further apart is not timed.
+    graph
+        The graph to be trained on: rates along its edges are then those of some of its own rows.
     held_bytes
         Bytes of the arrays that this process holds and that a new one would not.
     clock
@@ -149,6 +157,7 @@ def measure_machine(
     """
     place = torch.device(device)
     bench = _Bench(place, clock)
+    bench.sample = None if graph is None else bench.rows_of(graph)
     wanted = [kind for kind in KINDS if kind in set(kinds)]
     reaches = [reach for reach in REACHES if reach < 4 * most_reach] or list(REACHES[:1])
     with torch_on_one_thread():
@@ -195,6 +204,7 @@ class _Bench:
     def __init__(self, device: torch.device, clock: Callable[[], float]) -> None:
         self.device, self.clock = device, clock
         self.random = np.random.default_rng(0)
+        self.sample: CsrParts | None = None
         self.patterns: dict[tuple[int, int], CsrParts] = {}
 
     def seconds(self, work: Callable[[], object]) -> float:
@@ -220,13 +230,14 @@ class _Bench:
             found["pair"], found["pair_product"] = _apart([(0.0, times[0], times[1])])
         for kind, product in ALONG_EDGES:
             if kind in kinds:
+                own = self.sample is not None and kind != "entry"
                 points = [
                     (
                         float(reach),
                         self.along_edges(kind, reach, NARROW),
                         self.along_edges(kind, reach, BROAD),
                     )
-                    for reach in reaches
+                    for reach in (reaches[:1] if own else reaches)
                 ]
                 found[kind], found[product] = _apart(points)
         for kind, of_reach in (("number", self.elementwise), ("gathered", self.gathered)):
@@ -265,6 +276,26 @@ class _Bench:
         row_starts, places = (torch.from_numpy(part).to(self.device) for part in (starts, columns))
         return CsrParts(row_starts, places, torch.ones(len(places), device=self.device), n_nodes)
 
+    def rows_of(self, graph: Graph) -> CsrParts | None:
+        """Some blocks of rows from all over a graph's adjacency, the other rows empty.
+
+        What is close in memory depends on the order of nodes and on their degrees, which no random
+        matrix has. None for a graph of which so little is too much.
+        """
+        starts, n_nodes = graph.adjacency.indptr.astype(np.int64), graph.n_nodes
+        if not graph.n_edges or n_nodes > MOST_SAMPLED or starts[-1] > MOST_SAMPLED * 50:
+            return None
+        share = -(-int(starts[-1]) // max(N_ENTRIES, 2 * n_nodes))
+        blocks = np.arange(n_nodes) // ROWS_OF_A_BLOCK
+        taken = blocks % min(share, int(blocks[-1]) + 1) == 0
+        degrees = np.diff(starts)
+        columns = graph.adjacency.indices[np.repeat(taken, degrees)].astype(np.int32)
+        row_starts = np.concatenate([[0], np.cumsum(degrees * taken)]).astype(np.int32)
+        if not columns.size:
+            return None
+        first, places = (torch.from_numpy(part).to(self.device) for part in (row_starts, columns))
+        return CsrParts(first, places, torch.ones(len(places), device=self.device), n_nodes)
+
     def swept(self, engine: str, width: int) -> float:
         """A sum over all pairs."""
         chosen = choose_engine(engine, self.device, dim=width)
@@ -273,11 +304,13 @@ class _Bench:
 
     def along_edges(self, kind: str, reach: int, width: int) -> float:
         """One entry of a sparse product, or one edge of a sum of terms."""
-        if (reach, width) not in self.patterns:
-            self.patterns[reach, width] = self.pattern(reach, width)
-        matrix = self.patterns[reach, width]
+        matrix = self.sample if kind != "entry" else None
+        if matrix is None:
+            if (reach, width) not in self.patterns:
+                self.patterns[reach, width] = self.pattern(reach, width)
+            matrix = self.patterns[reach, width]
         vectors = self.normal(matrix.width, width).abs()
-        if kind == "entry":
+        if kind in ("entry", "link"):
             return self.seconds(lambda: matrix.times(vectors)) / len(matrix.columns)
         pattern = PairPattern(matrix.row_starts, matrix.columns)
         term = PairTerm("rate" if kind == "edge" else "logistic", 2.0)

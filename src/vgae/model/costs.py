@@ -73,7 +73,8 @@ class Sizes:
         for name in ("n_nodes", "n_edges", "n_features"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name[2:]} {getattr(self, name)}: must be 0 or more")
-        pairs = self.cells if self.kind == "directed" else self.cells / 2
+        others = self.cells - (self.n_nodes if self.n_cells is None else 0)
+        pairs = others if self.kind == "directed" else others / 2
         if self.n_edges > pairs:
             raise InputError(
                 f"edges {self.n_edges:,}: {self.n_nodes:,} nodes have fewer pairs than that"
@@ -246,7 +247,7 @@ def _encoder(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
     if settings.encoder == "appnp":
         columns = [widths[-1]] * rounds
     for width in columns[_ahead(sizes, settings) :]:
-        found += _sparse(links, width, FLOAT * nodes * width)
+        found += _sparse("link", links, width, FLOAT * nodes * width)
     again = rounds if settings.encoder == "appnp" else doubled
     if len(widths) > 1:
         for before, after in pairwise(widths):
@@ -278,16 +279,16 @@ def _projection(sizes: Sizes, settings: ModelSettings, width: int) -> list[Opera
             _numbers("encoder", sizes.n_nodes * inputs, 2.0),
         ]
     near = FLOAT * width * _n_inputs(sizes, settings)
-    forward = _sparse(entries, width, near)
-    backward = _sparse(entries, width, FLOAT * width * sizes.n_nodes)
+    forward = _sparse("entry", entries, width, near)
+    backward = _sparse("entry", entries, width, FLOAT * width * sizes.n_nodes)
     return [*forward[:2], *backward[2:]]
 
 
-def _sparse(entries: float, width: int, reach: float) -> list[Operation]:
+def _sparse(kind: str, entries: float, width: int, reach: float) -> list[Operation]:
     """A product of a sparse matrix with a dense one, and the gradient of the dense one."""
     once = [
-        Operation("encoder", "entry", entries, reach),
-        Operation("encoder", "entry_product", entries * width, reach),
+        Operation("encoder", kind, entries, reach),
+        Operation("encoder", f"{kind}_product", entries * width, reach),
     ]
     return [*once, *once]
 

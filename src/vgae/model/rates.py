@@ -18,8 +18,10 @@ __all__ = ["GPUS", "KINDS", "NOMINAL", "Operation", "Peak", "Rates", "peak_rates
 KINDS = {
     "pair": "a pair of nodes in the sum over all pairs",
     "pair_product": "a multiplication of such a pair's score",
-    "entry": "an entry of a sparse matrix",
+    "entry": "an entry of sparse inputs",
     "entry_product": "a multiplication of such an entry",
+    "link": "an entry of the adjacency, in a product along the edges",
+    "link_product": "a multiplication of such an entry",
     "edge": "an edge whose term is summed",
     "edge_product": "a multiplication of its score",
     "logistic_edge": "the same with logistic terms, summed in float64",
@@ -112,6 +114,8 @@ NOMINAL = Rates(
         "pair_product": ((0.0, 8e-11),),
         "entry": ((1e6, 2e-9), (1e8, 6e-9)),
         "entry_product": ((1e6, 1.0e-10), (1e8, 4e-10)),
+        "link": ((1e6, 2e-9), (1e8, 6e-9)),
+        "link_product": ((1e6, 1.0e-10), (1e8, 4e-10)),
         "edge": ((1e6, 6e-9), (1e8, 1.2e-8)),
         "edge_product": ((1e6, 2e-10), (1e8, 6e-10)),
         "logistic_edge": ((1e6, 1.2e-8), (1e8, 2e-8)),
@@ -183,8 +187,10 @@ def peak_rates(peak: Peak) -> Rates:
         "product": 2.0 / peak.float32,
         "step": LAUNCH_SECONDS,
         "masked": NOMINAL.of("masked", 0.0),  # on the processor
-        **dict.fromkeys(("entry", "edge", "logistic_edge"), 2.0 * number),
-        **dict.fromkeys(("entry_product", "edge_product", "logistic_product"), number),
+        **dict.fromkeys(("entry", "link", "edge", "logistic_edge"), 2.0 * number),
+        **dict.fromkeys(
+            ("entry_product", "link_product", "edge_product", "logistic_product"), number
+        ),
         **dict.fromkeys(("number", "drawn", "gathered"), number),
     }
     return Rates({kind: ((0.0, value),) for kind, value in seconds.items()})

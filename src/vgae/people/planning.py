@@ -148,6 +148,7 @@ def plan_fit(
             engine=training.engine,
             kinds={operation.kind for operation in work},
             most_reach=max(operation.reach for operation in work),
+            graph=None if isinstance(graph, Sizes) else graph,
             held_bytes=0.0 if isinstance(graph, Sizes) else sizes.held_bytes,
         )
     exchanged = exchanged_bytes(sizes, network, ranks)
