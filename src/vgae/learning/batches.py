@@ -13,6 +13,7 @@ from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Targets
+from vgae.model.settings import LINEAR
 
 __all__ = ["Batch", "BatchOf", "batches"]
 
@@ -56,10 +57,11 @@ BatchOf = Callable[[int], Batch]
 def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int) -> BatchOf:
     """What the steps of a fit learn from, as the settings say.
 
-    Without a mask, or with a single edge, every batch is the whole training graph. With one, each
-    step hides another random share of the edges: the others carry messages, and the hidden ones, or
-    100,000 of them, are the positive pairs. So an edge is never predicted from itself, as it is in
-    the paper's model (Li et al. 2023, "What's Behind the Mask", MaskGAE).
+    Without a mask, or with a single edge, every batch is the whole training graph; where the
+    objective is sampled and `batch_edges` says so, it has a part of the edges as positive pairs.
+    With a mask, each step hides another random share of the edges: the others carry messages, and
+    the hidden ones, or 100,000 of them, are the positive pairs. So an edge is never predicted from
+    itself, as it is in the paper's model (Li et al. 2023, "What's Behind the Mask", MaskGAE).
 
     Parameters
     ----------
@@ -89,7 +91,10 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     """
     share, device = network.settings.mask, next(network.parameters()).device
     if not share or graph.n_edges < 2:  # one edge cannot both be hidden and carry a message
-        whole = Batch(prepared, network.targets(graph)).to(device)
+        targets, n_edges = network.targets(graph), _batch_edges(network)
+        if n_edges is not None and n_edges < graph.n_edges:
+            return _blocks(prepared.to(device), targets, n_edges / graph.n_edges, device, seed=seed)
+        whole = Batch(prepared, targets).to(device)
         return lambda _: whole
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
 
@@ -104,3 +109,43 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
         return Batch(along, network.targets(hidden).to(device))
 
     return masked
+
+
+BLOCK = 1024
+"""Positive pairs that stay together: consecutive ones, so that their rows are near each other."""
+
+MOST_EDGES = 2**20
+"""Edges of a step by default, where the sum over all pairs has a closed form."""
+
+
+def _batch_edges(network: GraphAutoEncoder) -> int | None:
+    """How many edges a step learns from; None for all."""
+    settings = network.settings
+    if settings.objective_used == "exact" or settings.sampling == "pairs":
+        return None
+    return settings.batch_edges or (MOST_EDGES if settings.likelihood_used in LINEAR else None)
+
+
+def _blocks(
+    prepared: Any, targets: Targets, share: float, device: torch.device, *, seed: int
+) -> BatchOf:
+    """A part of the positive pairs per step: blocks of them in an order that epochs shuffle.
+
+    Every step of an epoch takes as many blocks as any other, and each block has the same chance,
+    so that a sum over the part, divided by its share, has no bias. Blocks that are left over at
+    the end of an epoch sit it out.
+    """
+    n_pairs = len(targets.positive.columns)
+    size = max(1, min(BLOCK, round(share * n_pairs)))
+    n_blocks = -(-n_pairs // size)
+    taken = min(max(1, round(share * n_blocks)), n_blocks)
+    n_steps = n_blocks // taken
+
+    def part(step: int) -> Batch:
+        epoch, place = divmod(step - 1, n_steps)
+        random = np.random.default_rng([stream_seed(seed, "edges"), epoch])
+        chosen = np.sort(random.permutation(n_blocks)[place * taken : (place + 1) * taken])
+        spans = np.stack([chosen * size, np.minimum((chosen + 1) * size, n_pairs)], axis=1)
+        return Batch(prepared, targets.part(spans, taken / n_blocks).to(device))
+
+    return part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -19,9 +20,16 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import LATENTS, Latent
 from vgae.model.likelihoods import LIKELIHOODS, Likelihood
 from vgae.model.noise import Noise
-from vgae.model.objective import Loss, Targets, reconstruction, sampled_reconstruction
+from vgae.model.objective import (
+    Everywhere,
+    Loss,
+    Targets,
+    reconstruction,
+    sampled_reconstruction,
+)
 from vgae.model.settings import OWN, RATES, ModelSettings
 from vgae.model.signs import SignDecoder
+from vgae.model.subsets import subset_sum
 
 __all__ = ["GraphAutoEncoder", "Parts"]
 
@@ -299,7 +307,7 @@ class GraphAutoEncoder(nn.Module):
         return scores if self.offsets is None else scores + self.offsets.at(pairs)
 
     def loss(self, prepared: Any, targets: Targets, *, noise: Noise, engine: Engine) -> Loss:
-        """Compute the objective with one reparameterised sample.
+        """Compute the objective, or an estimate of it, with one reparameterised sample.
 
         Parameters
         ----------
@@ -343,7 +351,8 @@ class GraphAutoEncoder(nn.Module):
         # A view, because the gradient of an index would be a copy among zeros.
         sample = latent.draw(noise).squeeze(0)
         vectors = self.linked(sample)
-        if self.settings.objective_used == "sampled":
+        sampled = self.settings.objective_used == "sampled"
+        if sampled and self._draws_pairs(vectors):
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(
                 self.likelihood, lambda pairs: self.pair_scores(vectors, pairs), targets, drawn
@@ -355,6 +364,7 @@ class GraphAutoEncoder(nn.Module):
                 targets,
                 engine=engine,
                 expected=self._expected(latent),
+                estimated=self._estimated(noise, engine) if sampled else None,
             )
         kl = latent.kl().sum(dtype=torch.float64) / targets.n_cells
         terms = {"reconstruction": term, "kl": kl}
@@ -412,6 +422,23 @@ class GraphAutoEncoder(nn.Module):
                 "over all of them; sample pairs (objective='sampled'), or give it factors"
             )
         return factors.joined()
+
+    def _draws_pairs(self, vectors: Tensor) -> bool:
+        """Whether a sampled objective draws pairs; nodes need scores that have factors."""
+        sampling = self.settings.sampling
+        return sampling == "pairs" or (sampling is None and self.factors(vectors) is None)
+
+    def _estimated(self, noise: Noise, engine: Engine) -> Everywhere | None:
+        """The estimate of the sum over all pairs, where it is not known in linear time."""
+        if self.likelihood.closed is not None or self.likelihood.values:
+            return None
+        return partial(
+            subset_sum,
+            self.likelihood,
+            n_drawn=self.settings.batch_nodes,
+            noise=noise,
+            engine=engine,
+        )
 
     def _expected(self, latent: Latent) -> tuple[Tensor, Tensor | None] | None:
         """Factors of expected rates, where these have a closed form."""

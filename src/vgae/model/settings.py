@@ -266,7 +266,7 @@ class ModelSettings(Settings):
         "Default: nodes, but pairs where a decoder scores pairs one by one.",
     )
     batch_nodes: int = Field(
-        default=1024,
+        default=2048,
         ge=1,
         description="Nodes of each of the two sets, where nodes are sampled.",
     )
