@@ -75,9 +75,9 @@ def main() -> int:
         row for name in (QUICK_SIZES if options.quick else SIZES) for row in epochs_of(name)
     ]
     found["sweeps"] = list(sweeps(10_000 if options.quick else 100_000))
-    sizes = [2_708] if options.quick else [1, 2, 2_708, 20_000]
+    n_nodes = [2_708] if options.quick else [1, 2, 2_708, 20_000]
     found["accuracy"] = [
-        {"engine": name} | row for name in ENGINES[:3] for row in accuracy(name, sizes)
+        {"engine": name} | row for name in ENGINES[:3] for row in accuracy(name, n_nodes)
     ]
     found["repeats"] = {name: repeats(name) for name in ENGINES[:3]}
     found["fits"] = fits(1 if options.quick else N_SPLITS)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from graphs import random_graph
 from scipy import sparse
 
 from vgae.data.graph import Graph
+from vgae.data.kinds import Kind
 from vgae.ground.errors import InputError
 from vgae.learning.fitting import untrained
 from vgae.learning.settings import FitSettings
@@ -45,17 +48,16 @@ def test_weights_are_those_of_the_network(settings: dict[str, object], n_feature
 
 
 @pytest.mark.parametrize("kind", ["undirected", "directed", "bipartite"])
-def test_sizes_are_those_of_the_graph(kind: str) -> None:
+def test_sizes_are_those_of_the_graph(kind: Kind) -> None:
     pairs = [(0, 3), (1, 3), (1, 4), (2, 4)]
     types = [0, 0, 0, 1, 1] if kind == "bipartite" else None
-    graph = Graph.from_edges(
-        pairs, n_nodes=5, kind=kind, node_types=types, features=sparse.eye_array(5)
-    )
+    features: Any = sparse.eye_array(5)
+    graph = Graph.from_edges(pairs, n_nodes=5, kind=kind, node_types=types, features=features)
     sizes = Sizes.of(graph)
     assert sizes.entries == graph.adjacency.nnz
     assert sizes.feature_entries == 5
     assert sizes.cells == {"undirected": 25, "directed": 25, "bipartite": 12}[kind]
-    arrays = (graph.adjacency, graph.features)
+    arrays: list[Any] = [graph.adjacency, graph.features]
     held = sum(part.data.nbytes + part.indices.nbytes + part.indptr.nbytes for part in arrays)
     assert sizes.held_bytes == pytest.approx(held + graph.ids.nbytes, rel=0.1)
 
@@ -80,7 +82,8 @@ def test_two_factors_have_twice_the_pairs_of_one() -> None:
     "sizes", [Sizes(0, 0), Sizes(1, 0), Sizes(2, 1), Sizes(10**9, 10**10, 128)]
 )
 def test_any_size_has_finite_costs(encoder: str, sizes: Sizes) -> None:
-    settings = ModelSettings(encoder=encoder, latent_dim=68 if encoder == "multi-hop" else 16)
+    latent_dim = 68 if encoder == "multi-hop" else 16
+    settings = ModelSettings.parse({"encoder": encoder, "latent_dim": latent_dim})
     work = operations(sizes, settings)
     assert {found.kind for found in work} <= set(KINDS)
     assert 0 < NOMINAL.total(work) < 1e13
@@ -106,3 +109,13 @@ def test_processes_divide_the_memory_and_pay_with_bytes() -> None:
 def test_impossible_sizes_are_refused(numbers: tuple[int, int], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Sizes(*numbers)
+
+
+def test_sampled_steps_do_not_grow_with_the_square() -> None:
+    large = Sizes(10**6, 10**7)
+    nodes = amount(large, "pair", objective="sampled", batch_nodes=100)
+    assert nodes == 100.0**2
+    assert amount(large, "pair", objective="sampled", sampling="pairs") == 0.0
+    assert amount(large, "gathered", objective="sampled", sampling="pairs") > 10**8
+    few = amount(large, "logistic_edge", objective="sampled", batch_edges=1000)
+    assert few == 2000.0

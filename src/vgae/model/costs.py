@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vgae.ground.errors import InputError
 from vgae.model.rates import Operation
-from vgae.model.settings import HALVES, RATES, ModelSettings
+from vgae.model.settings import HALVES, LINEAR, ONE_BY_ONE, RATES, ModelSettings
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
@@ -328,46 +328,66 @@ def _exact(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
     nodes, likelihood = sizes.n_nodes, settings.likelihood_used
     dim, same = _factors(settings)
     reach = FLOAT * nodes * dim
-    found = [_numbers("edges", nodes * dim, 8.0 if same else 16.0)]
-    if likelihood in ("bernoulli", "own"):
-        pairs = sizes.cells / 2.0
-        if sizes.n_cells is None:
-            pairs = nodes * (nodes + 1) / 2.0 if same else float(nodes**2)
-        found += [
-            Operation("all pairs", "pair", pairs, reach),
-            Operation("all pairs", "pair_product", pairs * dim, reach),
-        ]
-    elif likelihood == "squared":
-        found.append(Operation("all pairs", "product", 2.0 * nodes * dim * dim))
-    else:
-        found.append(_numbers("all pairs", nodes * dim, 4.0))
-    logistic = likelihood in ("bernoulli", "own")
-    kind, product = ("logistic_edge", "logistic_product") if logistic else ("edge", "edge_product")
     plain = likelihood == "bernoulli" and settings.offset_used == "none" and not sizes.n_cells
     # Every node is a positive pair with itself in the paper's objective.
     ends = sizes.entries + (nodes if plain and sizes.kind != "directed" else 0)
-    passes = 1 if same else 2
-    found += [
-        Operation("edges", kind, float(passes * ends), reach),
-        Operation("edges", product, float(passes * ends * dim), reach),
+    found = _edge_terms(sizes, settings, ends)
+    if likelihood in LINEAR:
+        passes = 0.0 if likelihood == "squared" else 4.0
+        products = 2.0 * nodes * dim * dim if likelihood == "squared" else 0.0
+        return [
+            *found,
+            _numbers("all pairs", nodes * dim, passes),
+            Operation("all pairs", "product", products),
+        ]
+    pairs = sizes.cells / 2.0
+    if sizes.n_cells is None:
+        pairs = nodes * (nodes + 1) / 2.0 if same else float(nodes**2)
+    return [
+        *found,
+        Operation("all pairs", "pair", pairs, reach),
+        Operation("all pairs", "pair_product", pairs * dim, reach),
     ]
-    return found
+
+
+def _edge_terms(sizes: Sizes, settings: ModelSettings, ends: float) -> list[Operation]:
+    """The terms of so many positive pairs, with the gradient."""
+    dim, same = _factors(settings)
+    reach = FLOAT * sizes.n_nodes * dim
+    linear = settings.likelihood_used in LINEAR
+    kind, product = ("edge", "edge_product") if linear else ("logistic_edge", "logistic_product")
+    passes = 1.0 if same else 2.0
+    return [
+        _numbers("edges", sizes.n_nodes * dim, 8.0 * passes),
+        Operation("edges", kind, passes * ends, reach),
+        Operation("edges", product, passes * ends * dim, reach),
+    ]
 
 
 def _sampled(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
-    """As many random pairs as there are edges, and the edges."""
+    """The pairs between two sets of nodes and the edges; or random pairs and the edges."""
     edges: float = sizes.n_edges
     if settings.mask:
         edges = min(settings.mask * edges, MOST_HIDDEN_PAIRS)
-    dim, _ = _factors(settings)
-    reach = FLOAT * sizes.n_nodes * dim
+    nodes, (dim, _) = sizes.n_nodes, _factors(settings)
+    reach = FLOAT * nodes * dim
+    if settings.sampling != "pairs" and settings.decoder not in ONE_BY_ONE:
+        drawn = float(min(settings.batch_nodes, nodes)) ** 2
+        edges = min(edges, settings.batch_edges or edges)
+        return [
+            *_edge_terms(sizes, settings, (1 if sizes.kind == "directed" else 2) * edges),
+            Operation("all pairs", "pair", drawn),
+            Operation("all pairs", "pair_product", drawn * dim),
+            # The quadratic's sum over all pairs, for scores and for their moments.
+            Operation("all pairs", "product", 4.0 * nodes * dim * dim),
+            _numbers("all pairs", nodes * dim, 8.0),
+        ]
     # Both ends of a pair are read, and the gradient of both is added to.
-    gathered = 2.0 * edges * 4.0 * dim
     return [
-        Operation("edges", "gathered", gathered, reach),
+        Operation("edges", "gathered", 2.0 * edges * 4.0 * dim, reach),
         Operation("edges", "drawn", 2.0 * edges),
         _numbers("edges", 2.0 * edges, 30.0),
-        _numbers("edges", sizes.n_nodes * dim, 8.0),
+        _numbers("edges", nodes * dim, 8.0),
     ]
 
 
