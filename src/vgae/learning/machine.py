@@ -42,14 +42,15 @@ REACHES = (2**20, 2**24)
 """Bytes among which operands are spread: those of a core's cache, and more."""
 NARROW, BROAD = 16, 64
 """Widths at which the cost of an entry and that of its products are told apart."""
-N_ENTRIES, FEWEST_A_ROW = 250_000, 4
+N_ENTRIES, FEWEST_A_ROW = 250_000, 8
 """Entries of the random matrices, at least, and how many are in a row at least."""
 TINY_NODES = 32
 SWEPT_NODES, DRAWN_NUMBERS, SAMPLED_PAIRS, MASKED_EDGES = 4096, 2**18, 2**17, 20_000
 MOST_SAMPLED = 4_000_000
-"""Nodes of a graph whose own rows are timed, at most."""
-ROWS_OF_A_BLOCK = 64
-"""Rows of a block that is timed: nodes next to each other share what is in the caches."""
+"""Nodes of a graph whose own rows are timed, and entries of them, at most."""
+ROWS_OF_A_BLOCK, LINKS_OF_A_NODE = 64, 20
+"""Rows of a block that is timed: nodes next to each other share what is in the caches. Entries per
+node that are timed: with few of them, each finds its vector in no cache."""
 FEWEST_REPEATS, MOST_REPEATS, LONG = 3, 20, 0.05
 """Runs of a kernel; no more of them once they have taken so many seconds."""
 ALONG_EDGES = (
@@ -285,7 +286,8 @@ class _Bench:
         starts, n_nodes = graph.adjacency.indptr.astype(np.int64), graph.n_nodes
         if not graph.n_edges or n_nodes > MOST_SAMPLED or starts[-1] > MOST_SAMPLED * 50:
             return None
-        share = -(-int(starts[-1]) // max(N_ENTRIES, 2 * n_nodes))
+        wanted = min(max(N_ENTRIES, LINKS_OF_A_NODE * n_nodes), MOST_SAMPLED)
+        share = -(-int(starts[-1]) // wanted)
         blocks = np.arange(n_nodes) // ROWS_OF_A_BLOCK
         taken = blocks % min(share, int(blocks[-1]) + 1) == 0
         degrees = np.diff(starts)

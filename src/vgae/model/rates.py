@@ -31,7 +31,7 @@ KINDS = {
     "drawn": "a random number",
     "gathered": "a number of the embedding that a sampled pair reads or whose gradient it adds to",
     "masked": "an edge that a step hides, or keeps, for a mask",
-    "step": "whatever does not depend on sizes",
+    "step": "all that does not depend on sizes",
 }
 """The kinds of operations, and what one of them is."""
 
