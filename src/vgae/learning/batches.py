@@ -13,7 +13,6 @@ from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Targets
-from vgae.model.settings import LINEAR
 
 __all__ = ["Batch", "BatchOf", "batches"]
 
@@ -91,9 +90,11 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     """
     share, device = network.settings.mask, next(network.parameters()).device
     if not share or graph.n_edges < 2:  # one edge cannot both be hidden and carry a message
-        targets, n_edges = network.targets(graph), _batch_edges(network)
-        if n_edges is not None and n_edges < graph.n_edges:
-            return _blocks(prepared.to(device), targets, n_edges / graph.n_edges, device, seed=seed)
+        targets, settings = network.targets(graph), network.settings
+        in_blocks = settings.objective_used == "sampled" and settings.sampling != "pairs"
+        if in_blocks and settings.batch_edges < graph.n_edges:
+            part = settings.batch_edges / graph.n_edges
+            return _blocks(prepared.to(device), targets, part, device, seed=seed)
         whole = Batch(prepared, targets).to(device)
         return lambda _: whole
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
@@ -113,17 +114,6 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
 
 BLOCK = 1024
 """Positive pairs that stay together: consecutive ones, so that their rows are near each other."""
-
-MOST_EDGES = 2**20
-"""Edges of a step by default, where the sum over all pairs has a closed form."""
-
-
-def _batch_edges(network: GraphAutoEncoder) -> int | None:
-    """How many edges a step learns from; None for all."""
-    settings = network.settings
-    if settings.objective_used == "exact" or settings.sampling == "pairs":
-        return None
-    return settings.batch_edges or (MOST_EDGES if settings.likelihood_used in LINEAR else None)
 
 
 def _blocks(

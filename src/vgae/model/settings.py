@@ -270,11 +270,10 @@ class ModelSettings(Settings):
         ge=1,
         description="Nodes of each of the two sets, where nodes are sampled.",
     )
-    batch_edges: int | None = Field(
-        default=None,
+    batch_edges: int = Field(
+        default=2**20,
         ge=1,
-        description="Edges that a step learns from, in shuffled blocks, where nodes are sampled. "
-        "Default: all, but a million where the likelihood sums over all pairs in closed form.",
+        description="Edges that a step learns from, in shuffled blocks, where nodes are sampled.",
     )
     features: FeatureUse = Field(
         default="raw",
