@@ -27,12 +27,18 @@ class Launch:
         The same on this machine alone.
     restarts
         How often the processes have been started again after one of them failed.
+    address, port
+        Where they meet.
+    watched
+        Whether the program that started the processes keeps what they tell each other; otherwise
+        rank 0 does.
 
     Examples
     --------
     >>> variables = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
     >>> Launch.of(variables | {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"})
-    Launch(rank=3, size=4, local_rank=1, local_size=2, restarts=0)
+    Launch(rank=3, size=4, local_rank=1, local_size=2, restarts=0, address='localhost', port=29500,
+           watched=False)
     >>> Launch.of({}) is None
     True
     """
@@ -42,6 +48,9 @@ class Launch:
     local_rank: int
     local_size: int
     restarts: int = 0
+    address: str = "localhost"
+    port: int = 29500
+    watched: bool = False
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Self | None:
@@ -65,7 +74,10 @@ class Launch:
         local_size = _number(variables, "LOCAL_WORLD_SIZE", 1, default=size)
         local_rank = _number(variables, "LOCAL_RANK", 0, default=rank)
         restarts = _number(variables, "TORCHELASTIC_RESTART_COUNT", 0, default=0)
-        return cls(rank, size, local_rank, local_size, restarts)
+        port = _number(variables, "MASTER_PORT", 1, 65535)
+        watched = variables.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        address = variables["MASTER_ADDR"]
+        return cls(rank, size, local_rank, local_size, restarts, address, port, watched)
 
     @classmethod
     def here(cls) -> Self | None:

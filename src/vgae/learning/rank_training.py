@@ -299,7 +299,7 @@ def _begun(split: Split, settings: FitSettings, ranks: Ranks, checkpoints: Check
         )
     own, n_nodes = part.rows.own, part.rows.n_nodes
     logger.info(
-        "%d processes; the first has %s of %s nodes, and %.1f MB of graph and features",
+        "rank 0 of %d: %s of %s nodes, %.1f MB of graph and features",
         *(ranks.size, f"{own.stop - own.start:,}", f"{n_nodes:,}", part.n_bytes / 1e6),
     )
     return part

@@ -87,16 +87,23 @@ class Ranks:
         """
         if launch.size == 1:
             return cls(launch)
-        from torch.distributed.rendezvous import rendezvous
+        from torch.distributed import TCPStore
+        from torch.distributed.distributed_c10d import PrefixStore
 
         try:
-            limit = timedelta(seconds=SECONDS_TO_JOIN)
-            store, _, _ = next(rendezvous("env://", timeout=limit))
-        except Exception as error:  # noqa: BLE001 - of several kinds, none of which is public
+            store = TCPStore(
+                launch.address,
+                launch.port,
+                is_master=launch.rank == 0 and not launch.watched,
+                timeout=timedelta(seconds=SECONDS_TO_JOIN),
+                wait_for_workers=False,
+            )
+        except RuntimeError as error:
             raise InputError(
-                f"rank {launch.rank}: cannot meet the others at MASTER_ADDR and MASTER_PORT "
-                f"({_first_line(error)})"
+                f"rank {launch.rank}: cannot meet the others at MASTER_ADDR {launch.address}, "
+                f"MASTER_PORT {launch.port} ({_first_line(error)})"
             ) from None
+        store = PrefixStore(f"vgae {launch.restarts}", store)
         ranks = cls(launch, store=store)
         ranks._wait_for_all()
         return ranks
@@ -269,8 +276,8 @@ class Ranks:
             else "ended, or its machine did"
         )
         raise InputError(
-            f"{named}: {how}, and so the others end too; --resume goes on from the last checkpoint, "
-            "if any was kept"
+            f"{named}: {how}, and so the others end too; --resume goes on from the last "
+            "checkpoint, if any was kept"
         )
 
     def _missing(self, what: str, seconds: float) -> list[int]:
