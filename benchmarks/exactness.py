@@ -64,7 +64,7 @@ def errors_of_loss(engine: Engine, vectors: Tensor, edges: Tensor) -> dict[str, 
     """Errors of the published loss that an engine's sum is part of."""
     factor = vectors.clone().requires_grad_()
     graph = Graph.from_edges(edges.numpy(), n_nodes=len(vectors))
-    targets = Targets.from_graph(graph, "paper")
+    targets = Targets.from_graph(graph, "balanced")
     loss = reconstruction(Bernoulli(), (factor, None), targets, engine=engine)
     loss.backward()  # type: ignore[no-untyped-call]
     assert factor.grad is not None

@@ -62,7 +62,7 @@ def main() -> None:
         for words, settings in MODELS.items():
             for kind in (vgae.GAE, vgae.VGAE):
                 started = time.perf_counter()
-                model = kind(objective="elbo", features="unit", steps=options.steps, **settings)
+                model = kind(class_weight="none", features="unit", steps=options.steps, **settings)
                 model.fit(graph)
                 ratio = model.expected_edges_ / graph.n_edges
                 spent = time.perf_counter() - started

@@ -79,7 +79,7 @@ def epochs(place: Path, *_: int) -> float:
         "gae",
         likelihood="bernoulli-poisson",
         encoder="linear",
-        objective="elbo",
+        class_weight="none",
         latent_dim=16,
         steps=STEPS,
     )

@@ -27,7 +27,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "decoder cosine": {"decoder": "cosine"},
     "decoder distance": {"decoder": "distance"},
     "decoder bilinear-diagonal": {"decoder": "bilinear-diagonal"},
-    "decoder mlp, sampled pairs": {"decoder": "mlp", "pairs": "sampled"},
+    "decoder mlp, sampled pairs": {"decoder": "mlp", "objective": "sampled"},
     "offset constant": {"offset": "constant"},
     "offset node": {"offset": "node"},
     "bernoulli-poisson, linear, 64": RATES,

@@ -12,7 +12,7 @@ GRAPH = random_graph(20, 0.2, seed=1)
 
 
 def batches_of(graph: Graph, *, seed: int = 0, **settings: object) -> BatchOf:
-    parsed = ModelSettings.parse({"pairs": "sampled", **settings})
+    parsed = ModelSettings.parse({"objective": "sampled", **settings})
     network = GraphAutoEncoder(parsed, n_inputs=graph.n_nodes, seed=0)
     return batches(network, graph, network.prepare(graph, None), seed=seed)
 

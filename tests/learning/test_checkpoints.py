@@ -130,8 +130,8 @@ def test_every_encoder_goes_on_to_the_bit(
 @pytest.mark.parametrize(
     "more",
     [
-        {"pairs": "sampled", "mask": 0.4, "offset": "node"},
-        {"edge_dropout": 0.3, "objective": "elbo", "offset": "constant"},
+        {"objective": "sampled", "mask": 0.4, "offset": "node"},
+        {"edge_dropout": 0.3, "class_weight": "none", "offset": "constant"},
         {"likelihood": "bernoulli-poisson", "weight_decay": 0.01},
         {"patience": 2, "validate_every": 1, "learning_rate": 0.5, "steps": 30},
         {"structure": "svd", "structure_dim": 8},

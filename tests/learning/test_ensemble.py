@@ -18,7 +18,7 @@ from vgae.learning.settings import FitSettings
 
 SMALL = {
     **{"encoder": "multi-hop", "decoder": "hops", "latent_dim": 68, "offset": "constant"},
-    **{"pairs": "sampled", "mask": 0.4, "steps": 5, "features": "unit"},
+    **{"objective": "sampled", "mask": 0.4, "steps": 5, "features": "unit"},
 }
 STRONG = SMALL | {"ensemble": 2, "combiner": "logistic"}
 

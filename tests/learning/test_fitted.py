@@ -190,7 +190,7 @@ def combinations() -> Iterator[dict[str, Any]]:
     ):
         chosen: dict[str, Any] = {"encoder": encoder, "decoder": decoder, "likelihood": likelihood}
         chosen |= {"offset": offset, "rate_link": ("relu", "square", "exp")[number % 3]}
-        chosen["pairs"] = "sampled" if decoder in ("mlp", "gravity") else "all"
+        chosen["objective"] = "sampled" if decoder in ("mlp", "gravity") else "exact"
         chosen["latent_dim"] = dim_of(encoder, decoder)
         if chosen["rate_link"] == "relu" and likelihood in RATES and offset == "none":
             chosen["rate_link"] = "exp"  # rectified factors can make an edge impossible
@@ -200,7 +200,7 @@ def combinations() -> Iterator[dict[str, Any]]:
             ModelSettings.parse(chosen)
         except InputError:
             continue
-        yield chosen | {"objective": ("paper", "elbo")[number % 2]}
+        yield chosen | {"class_weight": ("balanced", "none")[number % 2]}
 
 
 COMBINATIONS = list(combinations())
@@ -235,12 +235,12 @@ def test_all_answers_are_the_scores_of_the_decoder(
     decoder: str, offset: str, karate: Graph
 ) -> None:
     """Pairs, rows, the best links and probabilities of people's questions cannot disagree."""
-    sampled = "sampled" if decoder in ("mlp", "gravity") else "all"
+    sampled = "sampled" if decoder in ("mlp", "gravity") else "exact"
     encoders = {"hops": "multi-hop", "directed-hops": "directed-multi-hop"}
     encoder = encoders.get(decoder, "gcn")
     model = GAE(
         **{"encoder": encoder, "decoder": decoder, "latent_dim": dim_of(encoder, decoder)},
-        **{"steps": 3, "offset": offset, "pairs": sampled},
+        **{"steps": 3, "offset": offset, "objective": sampled},
     ).fit(suiting(karate, encoder, decoder))
     network, made = model.network_, model.fitted_
     every = torch.cartesian_prod(torch.arange(34), torch.arange(34))
@@ -373,7 +373,7 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "module": ({"encoder": Mean()}, {}),
     "module with statistics": ({"encoder": Normalised()}, {}),
     "decoder": ({"decoder": Sharp()}, {"offset": "node"}),
-    "decoder of pairs": ({"decoder": Differences()}, {"pairs": "sampled"}),
+    "decoder of pairs": ({"decoder": Differences()}, {"objective": "sampled"}),
     "likelihood": ({"likelihood": Logistic()}, {}),
     "all": ({"encoder": Mean(), "decoder": Sharp(), "likelihood": Logistic()}, {}),
 }

@@ -34,7 +34,7 @@ def test_probabilities_sum_to_the_number_of_edges(name: str) -> None:
     for seed, (n_nodes, density) in enumerate(SIZES):
         graph = random_graph(n_nodes, density, seed)
         for kind in (GAE, VGAE):
-            model = kind(objective="elbo", steps=40, seed=seed, **PLAIN[name]).fit(graph)
+            model = kind(class_weight="none", steps=40, seed=seed, **PLAIN[name]).fit(graph)
             probabilities = model.fitted_.probabilities(model.scores().rows(np.arange(n_nodes)))
             found = np.triu(probabilities, k=1).sum()
             assert found == pytest.approx(graph.n_edges, rel=2e-3)
@@ -42,14 +42,14 @@ def test_probabilities_sum_to_the_number_of_edges(name: str) -> None:
 
 
 def test_without_an_offset_or_with_weighted_classes_nothing_is_settled(ring: Graph) -> None:
-    for settings in ({"objective": "elbo"}, {"offset": "constant"}):
+    for settings in ({"class_weight": "none"}, {"offset": "constant"}):
         model = GAE(steps=5, **settings).fit(ring)
         assert model.expected_edges_ > 2 * ring.n_edges
 
 
 def test_settling_changes_no_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
     split = split_edges(random_graph(60, 0.2, 0), seed=0)
-    settings = FitSettings.of("gae", offset="node", objective="elbo", steps=30)
+    settings = FitSettings.of("gae", offset="node", class_weight="none", steps=30)
     settled = fit(split, settings)
     monkeypatch.setattr("vgae.learning.fitting._settle", lambda *_: None)
     as_trained = fit(split, settings)
@@ -153,7 +153,7 @@ ARCS: dict[str, dict[str, Any]] = {
 def test_probabilities_of_arcs_sum_to_their_number(name: str) -> None:
     for seed, (n_nodes, density) in enumerate(SIZES[:4]):
         graph = random_arcs(n_nodes, density, seed)
-        model = GAE(objective="elbo", steps=40, seed=seed, **ARCS[name]).fit(graph)
+        model = GAE(class_weight="none", steps=40, seed=seed, **ARCS[name]).fit(graph)
         probabilities = model.fitted_.probabilities(model.scores().rows(np.arange(n_nodes)))
         found = probabilities.sum() - np.trace(probabilities)
         assert found == pytest.approx(graph.n_edges, rel=2e-3)
@@ -164,9 +164,9 @@ def test_probabilities_of_arcs_sum_to_their_number(name: str) -> None:
     "settings",
     [
         *ARCS.values(),
-        {"decoder": "gravity", "pairs": "sampled"},
+        {"decoder": "gravity", "objective": "sampled"},
         {"decoder": "directed-inner", "combiner": "logistic", "ensemble": 2, "mask": 0.3}
-        | {"pairs": "sampled"},
+        | {"objective": "sampled"},
     ],
     ids=str,
 )

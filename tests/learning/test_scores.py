@@ -150,7 +150,7 @@ def test_every_way_to_ask_a_model_gives_the_scores_of_its_decoder(
     decoder: str, offset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "block_rows", lambda _: 7)
-    given = {"decoder": decoder, "offset": offset, "latent_dim": 11, "pairs": "sampled"}
+    given = {"decoder": decoder, "offset": offset, "latent_dim": 11, "objective": "sampled"}
     by_decoder: dict[str, dict[str, Any]] = {
         "hops": {"encoder": "multi-hop"},
         "directed-inner": {"latent_dim": 12},

@@ -235,7 +235,7 @@ def test_other_threads_train_without_signal_handlers() -> None:
 STATES: list[dict[str, object]] = [
     {},
     {"dropout": 0.3, "edge_dropout": 0.2},
-    {"pairs": "sampled", "decoder": "mlp", "offset": "node"},
+    {"objective": "sampled", "decoder": "mlp", "offset": "node"},
     {"likelihood": "bernoulli-poisson", "rate_link": "exp", "encoder": "sage", "bias": True},
 ]
 

@@ -27,7 +27,7 @@ from vgae.learning.tuning import SPACE, Range, Trial, Tuning, check_search, sear
 
 pytest.importorskip("optuna")
 
-USED = {"likelihood": "bernoulli", "objective": "paper"}
+USED = {"likelihood": "bernoulli", "class_weight": "balanced"}
 """What the defaults of a plain graph are."""
 FIXED = {"steps": 4, "latent_dim": 4, "structure": "none", "validate_every": 2}
 

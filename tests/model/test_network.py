@@ -235,7 +235,9 @@ def test_a_decoder_without_factors_cannot_sum_over_all_pairs(ring: Graph) -> Non
     settings = ModelSettings(decoder="own")
     parts = Parts(decoder=MLPDecoder(16, 4, torch.Generator()))
     model = GraphAutoEncoder(settings, n_inputs=40, seed=0, parts=parts)
-    with pytest.raises(InputError, match="MLPDecoder: scores pairs one by one .*pairs='sampled'"):
+    with pytest.raises(
+        InputError, match="MLPDecoder: scores pairs one by one .*objective='sampled'"
+    ):
         model.loss(
             model.prepare(ring, None),
             model.targets(ring),
@@ -307,7 +309,7 @@ def test_multiplied_odds_raise_all_scores_alike(decoder: str, offset: str) -> No
 ARC_MODELS: dict[str, dict[str, object]] = {
     "directed": {"encoder": "directed", "decoder": "directed-inner"},
     "directed gcn": {"decoder": "directed-inner", "offset": "node"},
-    "gravity": {"decoder": "gravity", "pairs": "sampled"},
+    "gravity": {"decoder": "gravity", "objective": "sampled"},
     "gravity squared": {"decoder": "gravity-squared"},
     "hops": {"encoder": "directed-multi-hop", "decoder": "directed-hops", "latent_dim": 28},
     "rates": {

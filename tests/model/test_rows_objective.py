@@ -56,7 +56,7 @@ def loss_of(
     likelihood = LIKELIHOODS[name]()
     targets = Targets.from_graph(
         graph,
-        "paper",
+        "balanced",
         self_pairs=self_pairs,
         counts=likelihood.counts,
         values=likelihood.values,
@@ -132,7 +132,7 @@ def test_an_impossible_edge_is_refused_by_every_rank() -> None:
     def work(ranks: Ranks) -> str:
         rows = Rows.balanced(ranks, graph.adjacency.indptr)
         factors = torch.tensor([[0.0], [1.0], [1.0], [1.0]])[rows.own]
-        targets = Targets.from_graph(graph, "elbo", self_pairs=False, rows=rows)
+        targets = Targets.from_graph(graph, "none", self_pairs=False, rows=rows)
         with pytest.raises(InputError) as caught:
             reconstruction_of_rows(BernoulliPoisson(), (factors, None), targets, engine=ENGINE)
         return str(caught.value)
@@ -141,6 +141,6 @@ def test_an_impossible_edge_is_refused_by_every_rank() -> None:
 
 
 def test_targets_of_all_nodes_have_no_parts() -> None:
-    targets = Targets.from_graph(Graph.from_edges([(0, 1)]), "elbo", self_pairs=False)
+    targets = Targets.from_graph(Graph.from_edges([(0, 1)]), "none", self_pairs=False)
     with pytest.raises(ValueError, match="those of all nodes"):
         reconstruction_of_rows(BernoulliPoisson(), (torch.ones(2, 1), None), targets, engine=ENGINE)

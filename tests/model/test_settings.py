@@ -32,8 +32,12 @@ def test_the_defaults_are_the_papers_model() -> None:
         "inner",
         "bernoulli",
     )
-    assert (settings.layers_used, settings.offset_used, settings.pairs) == (2, "none", "all")
-    assert (settings.hidden_dim, settings.latent_dim, settings.objective_used) == (32, 16, "paper")
+    assert (settings.layers_used, settings.offset_used, settings.objective) == (2, "none", "auto")
+    assert (settings.hidden_dim, settings.latent_dim, settings.class_weight_used) == (
+        32,
+        16,
+        "balanced",
+    )
     assert (settings.bias, settings.residual, settings.unit_norm) == (False, False, False)
     assert settings.dropout == settings.edge_dropout == 0.0
 
@@ -52,7 +56,7 @@ def test_the_defaults_are_the_papers_model() -> None:
         ({"likelihood": "poisson", "offset": "none"}, "none"),
         ({"offset": "node"}, "node"),
         ({"decoder": "directed-inner"}, "none"),
-        ({"decoder": "gravity", "pairs": "sampled"}, "constant"),
+        ({"decoder": "gravity", "objective": "sampled"}, "constant"),
         ({"decoder": "gravity-squared"}, "constant"),
     ],
 )
@@ -77,20 +81,20 @@ def test_what_cannot_go_together_names_what_can(decoder: str, likelihood: str) -
         given |= {"encoder": "directed-multi-hop", "latent_dim": 28}
     positive = ("inner", "bilinear-diagonal", "directed-inner")
     negative = decoder not in positive and likelihood in ("bernoulli-poisson", "poisson")
-    for pairs in ("all", "sampled"):
+    for objective in ("exact", "sampled"):
         if negative:
             said = (
                 f"decoder {decoder} can give negative scores, and {likelihood} needs rates: "
                 "use inner"
             )
-        elif decoder in ("mlp", "gravity") and pairs == "all":
+        elif decoder in ("mlp", "gravity") and objective == "exact":
             other = {"mlp": "inner, ", "gravity": "gravity-squared"}[decoder]
             said = f"decoder {decoder} scores pairs one by one .*: use {other}.*, or sample pairs"
         else:
-            assert ModelSettings.parse(given | {"pairs": pairs}).decoder == decoder
+            assert ModelSettings.parse(given | {"objective": objective}).decoder == decoder
             continue
         with pytest.raises(InputError, match=said) as caught:
-            ModelSettings.parse(given | {"pairs": pairs})
+            ModelSettings.parse(given | {"objective": objective})
         assert "\n" not in str(caught.value)
 
 
@@ -127,7 +131,10 @@ def test_bad_settings_are_one_clear_line(given: dict[str, Any], said: str) -> No
         ({"decoder": "gravity-squared", "latent_dim": 1}, "the mass of a node, .* at least 2"),
         ({"encoder": "multi-hop"}, "latent_dim 16 does not suit .*: use 14"),
         ({"encoder": "multi-hop", "layers": 4, "latent_dim": 9}, "use 13"),
-        ({"mask": 0.3}, "sample pairs"),
+        ({"mask": 0.3, "objective": "exact"}, "sample pairs"),
+        ({"objective": "elbo"}, "is class_weight none now"),
+        ({"pairs": "all"}, "is objective now, exact or sampled"),
+        ({"decoder": "mlp", "sampling": "nodes"}, "sampling is pairs"),
     ],
 )
 def test_parts_say_what_width_and_pairs_they_need(given: dict[str, Any], said: str) -> None:
@@ -178,10 +185,14 @@ def test_on_a_directed_graph_parts_become_those_of_sources_and_targets() -> None
     [
         ({}, "propagation", (None, None, None)),
         ({}, "confidence", (None, None, None)),
-        ({}, "count", ("poisson", "elbo", "node")),
-        ({}, "value", ("gaussian", "elbo", "node")),
-        ({"offset": "constant"}, "count", ("poisson", "elbo", "constant")),
-        ({"likelihood": "poisson", "objective": "paper"}, "count", ("poisson", "paper", "node")),
+        ({}, "count", ("poisson", "none", "node")),
+        ({}, "value", ("gaussian", "none", "node")),
+        ({"offset": "constant"}, "count", ("poisson", "none", "constant")),
+        (
+            {"likelihood": "poisson", "class_weight": "balanced"},
+            "count",
+            ("poisson", "balanced", "node"),
+        ),
         ({"likelihood": "own"}, "count", ("own", None, None)),
     ],
 )
@@ -189,7 +200,7 @@ def test_meanings_of_weights_fill_in_defaults(
     given: dict[str, Any], meaning: str, expected: tuple[str | None, ...]
 ) -> None:
     made = ModelSettings.parse(given).for_weights(meaning)
-    assert (made.likelihood, made.objective, made.offset) == expected
+    assert (made.likelihood, made.class_weight, made.offset) == expected
 
 
 def test_what_contradicts_a_meaning_is_one_line() -> None:

@@ -23,7 +23,7 @@ from vgae.model.objective import (
     reconstruction,
     sampled_reconstruction,
 )
-from vgae.model.settings import ModelSettings, ObjectiveName
+from vgae.model.settings import ClassWeight, ModelSettings
 from vgae.model.typed_pairs import TypedPairs
 
 KINDS = ("bipartite", "typed")
@@ -42,15 +42,15 @@ def counted(graph: Graph) -> Graph:
 
 
 def dense_loss(
-    likelihood: Any, scores: torch.Tensor, graph: Graph, objective: ObjectiveName
+    likelihood: Any, scores: torch.Tensor, graph: Graph, class_weight: ClassWeight
 ) -> torch.Tensor:
     """The published formulas over all pairs that can be edges, one after the other."""
     possible, table = allowed(graph), dense(graph)
     # A node with itself counts in the number of pairs, as in a graph without types.
     own = graph.pair_space.type_table.diagonal()[graph.node_types]
     n_pairs, positive = possible.sum() + own.sum(), (table > 0).sum()
-    pos_weight = (n_pairs - positive) / positive if objective == "paper" else 1.0
-    norm = n_pairs / (2 * (n_pairs - positive)) if objective == "paper" else 1.0
+    pos_weight = (n_pairs - positive) / positive if class_weight == "balanced" else 1.0
+    norm = n_pairs / (2 * (n_pairs - positive)) if class_weight == "balanced" else 1.0
     edges = torch.tensor(table > 0)
     counts = torch.tensor(table)[edges] if likelihood.counts else None
     total = pos_weight * likelihood.edge(scores[edges], counts).sum()
@@ -64,10 +64,10 @@ def dense_loss(
     ("name", "engine"),
     [*((name, "numba") for name in sorted(LIKELIHOODS)), ("bernoulli", "tiles")],
 )
-@pytest.mark.parametrize("objective", ["paper", "elbo"])
+@pytest.mark.parametrize("class_weight", ["balanced", "none"])
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_loss_and_gradient_are_those_of_the_pairs_that_can_be_edges(
-    kind: str, objective: ObjectiveName, name: str, offset: bool, engine: str
+    kind: str, class_weight: ClassWeight, name: str, offset: bool, engine: str
 ) -> None:
     likelihood = LIKELIHOODS[name]()
     graph = graph_of(kind, 0)
@@ -78,14 +78,14 @@ def test_loss_and_gradient_are_those_of_the_pairs_that_can_be_edges(
     # The scores of arcs have an order.
     factors = Factors(vectors, vectors.roll(1, 1) if graph.directed else None)
     factors = offsets.added_to(factors) if offset else factors
-    targets = Targets.from_graph(graph, objective, counts=likelihood.counts)
+    targets = Targets.from_graph(graph, class_weight, counts=likelihood.counts)
     loss = reconstruction(likelihood, factors.joined(), targets, engine=choose_engine(engine))
     exact = torch.tensor(vectors.detach().double().numpy(), requires_grad=True)
     scores = exact @ (exact.roll(1, 1) if graph.directed else exact).T
     if offset:
         amount = offsets.amount().detach().double()
         scores = scores + amount[:, None] + amount[None, :]
-    expected = dense_loss(likelihood, scores, graph, objective)
+    expected = dense_loss(likelihood, scores, graph, class_weight)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     loss.backward()  # type: ignore[no-untyped-call]
     expected.backward()  # type: ignore[no-untyped-call]
@@ -97,7 +97,7 @@ def test_loss_and_gradient_are_those_of_the_pairs_that_can_be_edges(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_is_the_derivative(kind: str) -> None:
-    targets = Targets.from_graph(graph_of(kind, 3, n_nodes=9, n_rows=30), "paper")
+    targets = Targets.from_graph(graph_of(kind, 3, n_nodes=9, n_rows=30), "balanced")
 
     def total(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         factors = left, torch.cat([right, left[:, 2:]], 1)
@@ -112,7 +112,7 @@ def test_a_bipartite_graph_is_a_rectangle() -> None:
     """Two users and three items by hand: 3 of 6 pairs are edges."""
     rows = [("a", "x"), ("a", "y"), ("b", "z")]
     graph = Graph.from_pairs(rows, kind="bipartite")
-    targets = Targets.from_graph(graph, "paper")
+    targets = Targets.from_graph(graph, "balanced")
     assert (targets.pos_weight, targets.norm, targets.self_pairs) == (1.0, 1.0, False)
     zero = torch.zeros(5, 2)
     loss = reconstruction(Bernoulli(), (zero, None), targets, engine=choose_engine("auto"))
@@ -125,7 +125,7 @@ def test_the_mean_over_samples_is_the_exact_loss(graph_kind: str, kind: str) -> 
     likelihood = LIKELIHOODS[kind]()
     graph = graph_of(graph_kind, 0)
     graph = counted(graph) if likelihood.counts else graph
-    targets = Targets.from_graph(graph, "paper", counts=likelihood.counts)
+    targets = Targets.from_graph(graph, "balanced", counts=likelihood.counts)
     factor = torch.tensor(np.random.default_rng(1).uniform(0.1, 1.0, size=(24, 3)))
     exact = reconstruction(likelihood, (factor, None), targets, engine=choose_engine("reference"))
     noise = CounterNoise(0, torch.device("cpu"))
@@ -184,15 +184,17 @@ def test_types_that_rule_nothing_out_change_nothing() -> None:
     typed = Graph.from_edges(edges, node_types=["a", "b", "a", "b"])
     assert typed.pair_space.typed
     assert TypedPairs.of(typed.pair_space) is None
-    one, other = (Targets.from_graph(graph, "paper") for graph in (typed, Graph.from_edges(edges)))
+    one, other = (
+        Targets.from_graph(graph, "balanced") for graph in (typed, Graph.from_edges(edges))
+    )
     assert (one.pos_weight, one.self_pairs, one.n_cells) == (other.pos_weight, True, 16)
 
 
 def test_a_graph_that_has_every_pair_has_nothing_to_weigh() -> None:
     full = Graph.from_pairs([("a", "x"), ("a", "y")], kind="bipartite")
     with pytest.raises(InputError, match="every pair that can be an edge is one"):
-        Targets.from_graph(full, "paper")
-    assert Targets.from_graph(full, "elbo").norm == 1.0
+        Targets.from_graph(full, "balanced")
+    assert Targets.from_graph(full, "none").norm == 1.0
 
 
 def test_divergence_is_divided_by_the_pairs_that_can_be_edges() -> None:

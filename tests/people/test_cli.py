@@ -126,7 +126,7 @@ def test_fit_without_holdout_scores_nothing(call: Caller, edges: Path) -> None:
 
 def test_fit_takes_every_setting(call: Caller, edges: Path) -> None:
     options = (
-        "--preset unit --hidden-dim 8 --latent-dim 4 --learning-rate 0.02 --objective elbo "
+        "--preset unit --hidden-dim 8 --latent-dim 4 --learning-rate 0.02 --class-weight none "
         "--bias --no-residual --validate-every 5 --device cpu --engine tiles "
         "--patience 20 --seed 3 --validation 0.1 --test 0.2 --protocol TV --json --quiet"
     ).split()
@@ -136,7 +136,7 @@ def test_fit_takes_every_setting(call: Caller, edges: Path) -> None:
     assert json.loads(result.out)["protocol"] == "TV"
     settings = json.loads(Path("run/run.json").read_text())["settings"]
     network = ModelSettings(
-        hidden_dim=8, latent_dim=4, objective="elbo", bias=True, features="unit"
+        hidden_dim=8, latent_dim=4, class_weight="none", bias=True, features="unit"
     )
     training = TrainSettings(
         steps=30, learning_rate=0.02, patience=20, validate_every=5, engine="tiles"
@@ -531,7 +531,7 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
         ("fit coar --out new", "unknown dataset 'coar': did you mean 'cora'?"),
         ("fit karate --model vgea --out new", "unknown model 'vgea': did you mean 'vgae'?"),
         ("fit karate --preset papper --out new", "did you mean 'paper'?"),
-        ("fit karate --objective x --out new", "--objective x: input should be 'paper' or 'elbo'"),
+        ("fit karate --objective x --out new", "--objective x: input should be 'auto', 'exact'"),
         ("fit karate --learning-rate -1 --out new", "--learning-rate -1: input should be greater"),
         ("fit karate --seed -1 --out new", "--seed -1: input should be greater than or equal to 0"),
         ("fit karate --top -1 --out new", "--top -1: must be 0 or more"),
@@ -611,8 +611,8 @@ def test_bad_arguments(
         ("fit GRAPH --out new --encoder own", "own: encoders of your own are for Python"),
         ("fit GRAPH --out new --offset nod", "'constant' or 'node'; did you mean 'node'?"),
         ("fit GRAPH --out new --scale-features units", "did you mean 'unit'?"),
-        ("fit GRAPH --out new --decoder mlp", "--decoder mlp scores pairs one by one"),
-        ("fit GRAPH --out new --decoder mlp", "or sample pairs (--pairs sampled)"),
+        ("fit GRAPH --out new --decoder mlp --objective exact", "mlp scores pairs one by one"),
+        ("fit GRAPH --out new --mask 0.5 --objective exact", "sample pairs (--objective sampled)"),
         (
             "fit GRAPH --out new --decoder cosine --likelihood poisson",
             "--decoder cosine can give negative scores, and poisson needs rates: use inner",

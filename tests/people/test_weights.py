@@ -196,7 +196,7 @@ def test_confident_edges_matter_more() -> None:
     pairs = [(i, j) for i, j in pairs if i != j and j < (10 if i < 10 else 20)]
     weights = [9.0 if i < 10 else 1.0 for i, _ in pairs]
     graph = Graph.from_edges(pairs, weights=weights, weight_means="confidence")
-    fit = {"steps": 60, "encoder": "linear", "latent_dim": 2, "objective": "elbo"}
+    fit = {"steps": 60, "encoder": "linear", "latent_dim": 2, "class_weight": "none"}
     model = GAE(confidence=20.0, **fit).fit(graph)
     plain = GAE(confidence=1e-6, **fit).fit(graph)
     sure, unsure = ([pair for pair in pairs if (pair[0] < 10) == first] for first in (True, False))

@@ -81,7 +81,7 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     --------
     >>> graph = Graph.from_edges([(0, 1), (1, 2), (2, 3)])
     >>> from vgae.model.settings import ModelSettings
-    >>> settings = ModelSettings(mask=0.4, pairs="sampled")
+    >>> settings = ModelSettings(mask=0.4, objective="sampled")
     >>> network = GraphAutoEncoder(settings, n_inputs=4, seed=0)
     >>> batch = batches(network, graph, network.prepare(graph, None), seed=0)(1)
     >>> batch.targets.pairs().shape, batch.prepared.n_nodes

@@ -532,7 +532,7 @@ def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph, engine: Eng
     settings, likelihood = network.settings, network.likelihood
     logits = settings.likelihood_used == "bernoulli"
     summed = logits or (likelihood.rates and graph.n_nodes <= MOST_NODES_SUMMED)
-    exact = settings.objective_used == "elbo" and settings.pairs == "all"
+    exact = settings.class_weight_used == "none" and settings.objective_used == "exact"
     if not (exact and summed) or network.offsets is None:
         return
     for _ in range(MOST_ROUNDS):

@@ -75,8 +75,11 @@ def check_ranks(settings: FitSettings) -> None:
             f"encoder {network.encoder}: several processes take "
             f"{', '.join(ENCODERS_OF_RANKS)}{alone}"
         )
-    if network.pairs != "all" or network.mask:
-        raise InputError(f"sampled pairs and masks: several processes sum over all pairs{alone}")
+    if network.objective_used != "exact":
+        raise InputError(
+            f"objective sampled: several processes sum over all pairs, exactly{alone}, or with "
+            "--objective exact"
+        )
 
 
 @dataclass(frozen=True)

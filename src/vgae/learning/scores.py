@@ -577,7 +577,7 @@ class ModelScores(Scores):
     >>> from vgae.model.latents import Point
     >>> from vgae.model.network import GraphAutoEncoder
     >>> from vgae.model.settings import ModelSettings
-    >>> settings = ModelSettings(decoder="mlp", pairs="sampled", latent_dim=2)
+    >>> settings = ModelSettings(decoder="mlp", objective="sampled", latent_dim=2)
     >>> network = GraphAutoEncoder(settings, n_inputs=3, seed=0)
     >>> scores = ModelScores(network, torch.eye(3, 2), None)
     >>> bool(scores.pairs([(0, 1)])[0] == scores.rows([1])[0, 0]), scores.vectors.shape

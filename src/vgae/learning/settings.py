@@ -266,7 +266,22 @@ class FitSettings(Settings):
                     "one member and one fold in place of %d and %d: the graph has %s edges",
                     *(self.combining.ensemble, self.combining.folds, f"{graph.n_edges:,}"),
                 )
+        network, why = network.on_pairs(_ordered_pairs(graph), self.training.steps)
+        if network.objective_used == "sampled" != self.network.objective_used:
+            logger.info("objective sampled: %s", why)
         return self.model_copy(update={"network": network, "combining": combining})
+
+    def objective_reason(self, graph: Graph) -> str:
+        """Why `on` has the objective exact or sampled on this training graph, in words.
+
+        Examples
+        --------
+        >>> from vgae.data.graph import Graph
+        >>> FitSettings.of("gae", steps=10).objective_reason(Graph.from_edges([(0, 1)]))
+        '10 steps over all pairs take 9.6e+02 operations, at most 2e+13'
+        """
+        steps = self.training.steps
+        return self._weighed(graph).on_pairs(_ordered_pairs(graph), steps)[1]
 
     def _weighed(self, graph: Graph) -> ModelSettings:
         """The settings of the network with those filled in that the weights of edges decide."""
@@ -284,7 +299,7 @@ class FitSettings(Settings):
                 "--weight-means propagation"
             )
         if made != self.network:
-            parts = f"likelihood {made.likelihood}, objective {made.objective_used}"
+            parts = f"likelihood {made.likelihood}, class_weight {made.class_weight_used}"
             more = "; the preset counts also chooses the rest" * (meaning == "count")
             logger.info("weights mean %s: %s, offset %s%s", meaning, parts, made.offset_used, more)
         elif meaning == "confidence":
@@ -309,6 +324,11 @@ class FitSettings(Settings):
         for stage in reversed(STAGES):
             parameters = getattr(self, stage).model_dump(exclude={"latent"}) | parameters
         return parameters
+
+
+def _ordered_pairs(graph: Graph) -> int:
+    """Number of ordered pairs of different nodes that can be edges."""
+    return graph.pair_space.n_pairs * (1 if graph.directed else 2)
 
 
 def value_type(field: FieldInfo) -> Any:

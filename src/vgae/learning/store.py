@@ -53,9 +53,9 @@ __all__ = [
     "was_interrupted",
 ]
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 """Format 2 added the states, 3 the checksum of run.json, 4 models of other parts, 5 baselines,
-ensembles and combiners, 6 expected weights.
+ensembles and combiners, 6 expected weights; 7 renamed two settings (class_weight, objective).
 
 All are read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
@@ -366,7 +366,8 @@ def _model_of(
     record: Mapping[str, Any],
     parts: Parts | None,
 ) -> Fitted:
-    settings = FitSettings.parse(about.settings, where=f"{path}/run.json: settings")
+    given = about.settings if about.format_version >= 7 else _renamed(about.settings)
+    settings = FitSettings.parse(given, where=f"{path}/run.json: settings")
     if about.engine is None:
         raise InputError(f"{RUN_FILE} does not name the engine")
     with _reading(path / HISTORY) as item:
@@ -495,6 +496,17 @@ def _network(
     network = GraphAutoEncoder(shape, n_inputs=n_inputs, n_nodes=graph.n_nodes, seed=0, parts=parts)
     network.load_arrays(weights)
     return network
+
+
+def _renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a format before 7 under the names that they have now."""
+    network = dict(settings.get("network", {}))
+    weight, pairs = network.pop("objective", None), network.pop("pairs", "all")
+    network["class_weight"] = {"paper": "balanced", "elbo": "none"}.get(weight, weight)
+    network["objective"] = "exact" if pairs == "all" else pairs
+    if pairs == "sampled":
+        network["sampling"] = "pairs"
+    return dict(settings) | {"network": network}
 
 
 def _read_values(path: Path) -> dict[str, Any]:

@@ -65,7 +65,7 @@ Choices = tuple[Any, ...] | Range
 SPACE: dict[str, Choices] = {
     "encoder": ("gcn", "linear", "appnp", "sage"),
     "likelihood": ("bernoulli", "bernoulli-poisson"),
-    "objective": ("paper", "elbo"),
+    "class_weight": ("balanced", "none"),
     "latent_dim": (16, 32, 64, 128),
     "hidden_dim": (32, 64, 128),
     "layers": (1, 2, 3, 4),
@@ -125,7 +125,8 @@ def search_space(
 
 def _used(settings: FitSettings) -> dict[str, Any]:
     """The parameters, with the defaults filled in of what is searched."""
-    used = {name: getattr(settings.network, f"{name}_used") for name in ("likelihood", "objective")}
+    network = settings.network
+    used = {"likelihood": network.likelihood_used, "class_weight": network.class_weight_used}
     return settings.parameters() | used
 
 
@@ -377,7 +378,7 @@ def search(
     start = {**base, **fixed}
     graph = views[0].train
     # Weights that are data of the model leave no choice.
-    decided = ["likelihood", "objective"] if graph.weight_means in WEIGHED.values() else []
+    decided = ["likelihood", "class_weight"] if graph.weight_means in WEIGHED.values() else []
     kept = dict.fromkeys(decided) | dict(fixed)
     space = search_space(model, start, kept, n_features=graph.n_features)
     settings = FitSettings.of(model, **{**start, "stop_metric": metric, "seed": seed})

@@ -256,8 +256,8 @@ class GraphAutoEncoder(nn.Module):
         paper = plain and not self.decoder.ordered
         return Targets.from_graph(
             graph,
-            settings.objective_used,
-            self_pairs=paper and settings.pairs == "all",
+            settings.class_weight_used,
+            self_pairs=paper and settings.objective_used == "exact",
             counts=self.likelihood.counts,
             values=self.likelihood.values,
             confidence=settings.confidence if graph.weight_means == "confidence" else None,
@@ -357,7 +357,7 @@ class GraphAutoEncoder(nn.Module):
             # A view, because the gradient of an index would be a copy among zeros.
             sample = latent.draw(noise).squeeze(0)
         vectors = self.linked(sample)
-        if self.settings.pairs == "sampled":
+        if self.settings.objective_used == "sampled":
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(
                 self.likelihood, lambda pairs: self.pair_scores(vectors, pairs), targets, drawn
@@ -424,7 +424,7 @@ class GraphAutoEncoder(nn.Module):
         if factors is None:
             raise InputError(
                 f"decoder {type(self.decoder).__name__}: scores pairs one by one and cannot sum "
-                "over all of them; sample pairs (pairs='sampled'), or give it factors"
+                "over all of them; sample pairs (objective='sampled'), or give it factors"
             )
         return factors.joined()
 
@@ -459,7 +459,7 @@ def _likelihood(settings: ModelSettings) -> Likelihood:
 
 def _first_offset(likelihood: Likelihood, settings: ModelSettings, density: float) -> float:
     """The offset with which a model that knows nothing else has the right number of edges."""
-    share = 0.5 if settings.objective_used == "paper" else min(max(density, 1e-9), 1.0 - 1e-9)
+    share = 0.5 if settings.class_weight_used == "balanced" else min(max(density, 1e-9), 1.0 - 1e-9)
     if likelihood.rates:
         # Little, next to what the factors should explain.
         return min(max(density, 1e-9), 1.0)
@@ -467,7 +467,9 @@ def _first_offset(likelihood: Likelihood, settings: ModelSettings, density: floa
 
 
 def _first_rate(settings: ModelSettings, density: float) -> float:
-    return math.log(2.0) if settings.objective_used == "paper" else min(max(density, 1e-9), 1.0)
+    return (
+        math.log(2.0) if settings.class_weight_used == "balanced" else min(max(density, 1e-9), 1.0)
+    )
 
 
 def _random_pairs(targets: Targets, noise: Noise) -> Tensor:

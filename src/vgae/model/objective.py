@@ -35,7 +35,7 @@ from vgae.ground.errors import InputError
 from vgae.model.kernels import Engine, PairPattern, PairSum, with_gradients
 from vgae.model.likelihoods import Likelihood
 from vgae.model.ranks import Rows
-from vgae.model.settings import ObjectiveName
+from vgae.model.settings import ClassWeight
 from vgae.model.signs import SignTargets
 from vgae.model.typed_pairs import TypedPairs
 
@@ -104,7 +104,7 @@ class Targets:
 
     Examples
     --------
-    >>> targets = Targets.from_graph(Graph.from_edges([(0, 1), (1, 2)]), "paper")
+    >>> targets = Targets.from_graph(Graph.from_edges([(0, 1), (1, 2)]), "balanced")
     >>> targets.pos_weight, targets.norm
     (1.25, 0.9)
     >>> targets.to(torch.device("cpu")).n_nodes
@@ -131,7 +131,7 @@ class Targets:
     def from_graph(
         cls,
         graph: Graph,
-        objective: ObjectiveName,
+        class_weight: ClassWeight,
         *,
         self_pairs: bool = True,
         counts: bool = False,
@@ -145,10 +145,10 @@ class Targets:
         ----------
         graph
             The training graph: held-out edges are not in it and count as negatives.
-        objective
-            "paper", the class-weighted loss: positives are weighted by (N^2 - S) / S and the mean
-            by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
-            published program, or the arcs of a directed graph. "elbo": both weights are 1, so that
+        class_weight
+            "balanced", the class-weighted loss: positives are weighted by (N^2 - S) / S and the
+            mean by N^2 / (2 (N^2 - S)), where S counts the edges in both directions, as in the
+            published program, or the arcs of a directed graph. "none": both weights are 1, so that
             the loss is the negative evidence lower bound (Kipf & Welling 2016, eq. 3) divided by
             N^2. Where types rule pairs out, N^2 is the number of ordered pairs that can be edges.
         self_pairs
@@ -166,18 +166,18 @@ class Targets:
         Raises
         ------
         InputError
-            The graph has no edges, a weight is no count, or every pair is an edge and "paper" has
-            no other pairs to weigh them against.
+            The graph has no edges, a weight is no count, or every pair is an edge and "balanced"
+            has no other pairs to weigh them against.
         """
         n_positive = int(graph.adjacency.nnz)
         if n_positive == 0:
             raise InputError("the training graph has no edges to learn from")
         typed = TypedPairs.of(graph.pair_space)
         n_pairs = graph.n_nodes**2 if typed is None else typed.n_cells
-        if n_pairs == n_positive and objective == "paper":
+        if n_pairs == n_positive and class_weight == "balanced":
             raise InputError(
                 "every pair that can be an edge is one: weighted classes need pairs without an "
-                "edge; use the objective elbo (--objective elbo)"
+                "edge; use the same weight for all (--class-weight none)"
             )
         self_pairs = self_pairs and typed is None
         pattern = graph.adjacency if rows is None else graph.adjacency[rows.own]
@@ -199,7 +199,7 @@ class Targets:
                 )
             )
             pattern.sort_indices()
-        weighted = objective == "paper"
+        weighted = class_weight == "balanced"
         return cls(
             positive=PairPattern(
                 torch.from_numpy(pattern.indptr.copy()),
@@ -328,7 +328,7 @@ def reconstruction(
     --------
     >>> from vgae.model.kernels import choose_engine
     >>> from vgae.model.likelihoods import Bernoulli
-    >>> targets = Targets.from_graph(Graph.from_pairs([("a", "b"), ("b", "c")]), "elbo")
+    >>> targets = Targets.from_graph(Graph.from_pairs([("a", "b"), ("b", "c")]), "none")
     >>> zero = torch.zeros(3, 2)
     >>> loss = reconstruction(Bernoulli(), (zero, None), targets, engine=choose_engine("auto"))
     >>> round(loss.item(), 4)  # log 2: zero logits give every pair probability 1/2
@@ -484,7 +484,7 @@ def sampled_reconstruction(
     --------
     >>> from vgae.model.likelihoods import Bernoulli
     >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
-    >>> targets = Targets.from_graph(graph, "elbo", self_pairs=False)
+    >>> targets = Targets.from_graph(graph, "none", self_pairs=False)
     >>> loss = sampled_reconstruction(
     ...     Bernoulli(), lambda pairs: torch.zeros(len(pairs)), targets, torch.tensor([[0, 2]])
     ... )

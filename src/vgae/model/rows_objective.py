@@ -61,7 +61,7 @@ def reconstruction_of_rows(
     >>> graph = Graph.from_pairs([("a", "b"), ("b", "c")])
     >>> alone = Ranks(Launch(rank=0, size=1, local_rank=0, local_size=1))
     >>> rows = Rows.balanced(alone, graph.adjacency.indptr)
-    >>> targets, zero = Targets.from_graph(graph, "elbo", rows=rows), torch.zeros(3, 2)
+    >>> targets, zero = Targets.from_graph(graph, "none", rows=rows), torch.zeros(3, 2)
     >>> engine = choose_engine("auto")
     >>> loss = reconstruction_of_rows(Bernoulli(), (zero, None), targets, engine=engine)
     >>> round(loss.item(), 4)

@@ -6,7 +6,7 @@ these fields. Nothing here imports torch, so that the command line can show them
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,18 +22,18 @@ __all__ = [
     "OWN",
     "RATES",
     "WEIGHED",
+    "ClassWeight",
     "EngineName",
     "FeatureUse",
     "ModelSettings",
-    "ObjectiveName",
     "Offset",
     "RateLink",
     "Structure",
 ]
 
+ClassWeight = Literal["balanced", "none"]
 EngineName = Literal["auto", "numba", "triton", "triton-tf32", "triton-bf16", "tiles", "reference"]
 FeatureUse = Literal["raw", "unit", "idf", "standard", "none"]
-ObjectiveName = Literal["paper", "elbo"]
 Offset = Literal["none", "constant", "node"]
 RateLink = Literal["relu", "square", "exp"]
 Structure = Literal["none", "svd", "spectral", "ppr"]
@@ -67,11 +67,21 @@ PRODUCTS = ("inner", "bilinear-diagonal", "directed-inner")
 HALVES = ("directed-inner", "directed-hops")
 """The decoders that read half of the embedding as sources and half as targets."""
 
+ONE_BY_ONE = ("mlp", "gravity")
+"""The decoders that score pairs one by one: their scores are no inner products."""
+
 DISTANCES = ("distance", "gravity", "gravity-squared")
 """The decoders whose scores fall with a distance, so that a logit needs an offset."""
 
 RATES = ("bernoulli-poisson", "poisson")
 """The likelihoods whose scores are rates, which cannot be negative."""
+
+LINEAR = ("bernoulli-poisson", "poisson", "squared", "gaussian")
+"""The likelihoods whose loss of all pairs takes time linear in nodes and edges."""
+
+MOST_OPERATIONS = 2e13
+"""Operations on pairs of a fit that is exact without being told to be: about five minutes on two
+cores."""
 
 WEIGHED = {"poisson": "count", "gaussian": "value"}
 """The likelihoods that the weights of edges are data of, and what weights mean to each."""
@@ -89,8 +99,10 @@ class ModelSettings(Settings):
     32
     >>> ModelSettings(likelihood="poisson").offset_used
     'constant'
-    >>> ModelSettings().likelihood_used, ModelSettings().objective_used
-    ('bernoulli', 'paper')
+    >>> ModelSettings().likelihood_used, ModelSettings().class_weight_used
+    ('bernoulli', 'balanced')
+    >>> ModelSettings().objective_used, ModelSettings(mask=0.5).objective_used
+    ('exact', 'sampled')
     >>> ModelSettings().weights_mean("confidence")
     'confidence'
     >>> ModelSettings(encoder="appnp").layers_used
@@ -148,11 +160,11 @@ class ModelSettings(Settings):
         default="inner",
         description="How two embeddings become a score: inner (product), cosine, distance "
         "(squared, negative), bilinear-diagonal (one weight per dimension), hops (one weight per "
-        "hop of the encoder multi-hop) or mlp (of the products of coordinates; with pairs=sampled "
-        "only). For directed graphs: directed-inner (product of a source half and a target half), "
-        "gravity (mass of the target less the logarithm of the distance; with pairs=sampled only), "
-        "gravity-squared (less the squared distance) or directed-hops (one weight per hop of the "
-        "encoder directed-multi-hop).",
+        "hop of the encoder multi-hop) or mlp (of the products of coordinates; its objective is "
+        "sampled). For directed graphs: directed-inner (product of a source half and a target "
+        "half), gravity (mass of the target less the logarithm of the distance; its objective is "
+        "sampled), gravity-squared (less the squared distance) or directed-hops (one weight per "
+        "hop of the encoder directed-multi-hop).",
     )
     likelihood: (
         Literal["bernoulli", "bernoulli-poisson", "poisson", "squared", "gaussian", "own"] | None
@@ -205,8 +217,8 @@ class ModelSettings(Settings):
         ge=0.0,
         lt=1.0,
         description="Share of the training edges that each step hides from the encoder; the step "
-        "learns to predict these alone, with pairs=sampled. Default: none, every edge carries "
-        "messages and is predicted.",
+        "learns to predict these alone, and its objective is sampled. Default: none, every edge "
+        "carries messages and is predicted.",
     )
     teleport: float = Field(
         default=0.1,
@@ -228,11 +240,11 @@ class ModelSettings(Settings):
         description="Arcs of the encoders directed and directed-multi-hop are divided by this "
         "power of the target's in-degree (alpha in the paper of DiGAE).",
     )
-    objective: ObjectiveName | None = Field(
+    class_weight: ClassWeight | None = Field(
         default=None,
-        description="paper (class-weighted: the edges weigh as much as all the pairs without one) "
-        "or elbo (all pairs have the same weight). Default: paper, but elbo where weights mean "
-        "counts or values.",
+        description="balanced (the edges weigh as much as all the pairs without one, as in the "
+        "paper's program) or none (all pairs have the same weight: the evidence lower bound). "
+        "Default: balanced, but none where weights mean counts or values.",
     )
     confidence: float = Field(
         default=1.0,
@@ -241,10 +253,28 @@ class ModelSettings(Settings):
         description="Where weights mean confidence: how much more an edge of mean weight counts "
         "than one of weight 0 would (alpha in the paper of iALS).",
     )
-    pairs: Literal["all", "sampled"] = Field(
-        default="all",
-        description="The pairs that the loss is about: all (exactly) or sampled (in each step as "
-        "many random pairs as there are edges, weighted so that the estimate has no bias).",
+    objective: Literal["auto", "exact", "sampled"] = Field(
+        default="auto",
+        description="What a step computes of the loss of all pairs: exact (all of it), sampled (an "
+        "estimate without bias from random pairs) or auto (exact as long as that takes minutes at "
+        "most, otherwise sampled).",
+    )
+    sampling: Literal["nodes", "pairs"] | None = Field(
+        default=None,
+        description="What an objective that is sampled draws in each step: nodes (two random sets "
+        "of nodes, and the pairs between them) or pairs (as many random pairs as there are edges). "
+        "Default: nodes, but pairs where a decoder scores pairs one by one.",
+    )
+    batch_nodes: int = Field(
+        default=1024,
+        ge=1,
+        description="Nodes of each of the two sets, where nodes are sampled.",
+    )
+    batch_edges: int | None = Field(
+        default=None,
+        ge=1,
+        description="Edges that a step learns from, in shuffled blocks, where nodes are sampled. "
+        "Default: all, but a million where the likelihood sums over all pairs in closed form.",
     )
     features: FeatureUse = Field(
         default="raw",
@@ -280,9 +310,62 @@ class ModelSettings(Settings):
         return self.likelihood or "bernoulli"
 
     @property
-    def objective_used(self) -> ObjectiveName:
-        """The objective, with the default filled in."""
-        return self.objective or "paper"
+    def class_weight_used(self) -> ClassWeight:
+        """How classes are weighted, with the default filled in."""
+        return self.class_weight or "balanced"
+
+    @property
+    def objective_used(self) -> Literal["exact", "sampled"]:
+        """Whether the objective is exact or sampled; auto, before a graph decides, as far as known.
+
+        `on_pairs` decides by the size of a graph.
+        """
+        if self.objective != "auto":
+            return self.objective
+        return "sampled" if self.mask or self.decoder in ONE_BY_ONE else "exact"
+
+    def on_pairs(self, n_pairs: int, steps: int) -> tuple[ModelSettings, str]:
+        """These settings with an objective that is exact or sampled, and the reason for it.
+
+        What decides are counted operations, so that the same graph and settings have the same
+        result on every machine.
+
+        Parameters
+        ----------
+        n_pairs
+            Number of ordered pairs of nodes that can be edges.
+        steps
+            Number of training steps.
+
+        Examples
+        --------
+        >>> ModelSettings().on_pairs(10**6, steps=200)[0].objective
+        'exact'
+        >>> made, why = ModelSettings().on_pairs(10**12, steps=200)
+        >>> made.objective, why
+        ('sampled', '200 steps over all pairs would take 9.6e+15 operations, more than 2e+13')
+        """
+        if self.objective != "auto":
+            return self, "as given"
+        # A score and both its gradients take six operations per dimension, for half of the pairs.
+        operations = 3.0 * n_pairs * self.latent_dim * steps
+        most = f"{MOST_OPERATIONS:.0e}"
+        if self.mask:
+            why = "a mask hides edges, which are then no pairs without one"
+        elif self.decoder in ONE_BY_ONE:
+            why = f"the decoder {self.decoder} scores pairs one by one"
+        elif self.likelihood_used in LINEAR:
+            why = f"{self.likelihood_used} sums over all pairs in linear time"
+        elif operations <= MOST_OPERATIONS:
+            why = f"{steps} steps over all pairs take {operations:.2g} operations, at most {most}"
+        else:
+            why = (
+                f"{steps} steps over all pairs would take {operations:.2g} operations, more than "
+                f"{most}"
+            )
+        large = self.likelihood_used not in LINEAR and operations > MOST_OPERATIONS
+        used = "sampled" if large else self.objective_used
+        return self.model_copy(update={"objective": used}), why
 
     def weights_mean(self, meaning: str) -> str:
         """What weights of edges mean to this model: what its likelihood takes them for, if any.
@@ -308,8 +391,8 @@ class ModelSettings(Settings):
         Examples
         --------
         >>> made = ModelSettings().for_weights("count")
-        >>> made.likelihood, made.objective, made.offset
-        ('poisson', 'elbo', 'node')
+        >>> made.likelihood, made.class_weight, made.offset
+        ('poisson', 'none', 'node')
         >>> ModelSettings(likelihood="squared").for_weights("count")
         Traceback (most recent call last):
         vgae.InputError: likelihood squared: says nothing of weights that mean count; ...
@@ -334,7 +417,7 @@ class ModelSettings(Settings):
                 f"decoder {self.decoder}: can give negative scores, and counts need rates; use the "
                 "preset counts (--preset counts), or read the graph with --weight-means propagation"
             )
-        chosen = {"likelihood": own, "objective": "elbo", "offset": "node"}
+        chosen = {"likelihood": own, "class_weight": "none", "offset": "node"}
         missing = {name: value for name, value in chosen.items() if getattr(self, name) is None}
         return ModelSettings.parse(self.model_dump() | missing) if missing else self
 
@@ -396,6 +479,18 @@ class ModelSettings(Settings):
         half = self.latent_dim // (2 if self.encoder == "directed-multi-hop" else 1)
         return max(1, (half - N_DEGREE_CLASSES) // self.n_hops)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_are_those_of_today(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("objective") in ("paper", "elbo"):
+            now = {"paper": "balanced", "elbo": "none"}[values["objective"]]
+            raise ValueError(
+                f"objective {values['objective']}: is class_weight {now} now (--class-weight {now})"
+            )
+        if isinstance(values, dict) and "pairs" in values:
+            raise ValueError("pairs: is objective now, exact or sampled (--objective)")
+        return values
+
     @model_validator(mode="after")
     def _embedding_divides(self) -> Self:
         fitting, twice = self.n_hops * self.hop_width + N_DEGREE_CLASSES, ""
@@ -423,10 +518,10 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.mask and self.pairs == "all":
+        if self.mask and self.objective == "exact":
             raise ValueError(
                 "mask: edges that carry messages are then neither predicted nor pairs without an "
-                "edge, so not all pairs are in the loss: sample pairs (--pairs sampled)"
+                "edge, so not all pairs are in the loss: sample pairs (--objective sampled)"
             )
         if self.likelihood_used in RATES and self.decoder not in (*PRODUCTS, OWN):
             raise ValueError(
@@ -440,12 +535,16 @@ class ModelSettings(Settings):
                 f"decoder {self.decoder} weighs the hops of the encoder {weighed}: use both, or "
                 "another decoder"
             )
-        if self.decoder in ("mlp", "gravity") and self.pairs == "all":
+        if self.decoder in ONE_BY_ONE and self.sampling == "nodes":
+            raise ValueError(
+                f"decoder {self.decoder} scores pairs one by one: sampling is pairs (--sampling)"
+            )
+        if self.decoder in ONE_BY_ONE and self.objective == "exact":
             others = "inner, cosine, distance or bilinear-diagonal"
             others = "gravity-squared" if self.decoder == "gravity" else others
             raise ValueError(
                 f"decoder {self.decoder} scores pairs one by one and cannot sum over all of them: "
-                f"use {others}, or sample pairs (--pairs sampled)"
+                f"use {others}, or sample pairs (--objective sampled)"
             )
         return self
 

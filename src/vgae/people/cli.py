@@ -24,7 +24,7 @@ from vgae.people.options import (
     method_settings,
     settings_of,
 )
-from vgae.people.rank_runs import among_ranks, trained_in_ranks
+from vgae.people.rank_runs import among_ranks, settle_for_ranks, trained_in_ranks
 from vgae.people.setting_options import Training
 from vgae.people.usage import Command, example, grouped
 
@@ -185,8 +185,7 @@ def fit(
             patience = estimator.settings.training.patience
             check_patience(patience, held_out.validation if holdout else 0.0)
             if ranks is not None:
-                estimator.set_params(noise="counter")
-                reporter.say("noise counter: the same numbers for any number of processes")
+                reporter.say(settle_for_ranks(estimator))
         job = asked_fit(
             *(estimator, graph, out, reading),
             holdout=holdout,

@@ -91,9 +91,9 @@ class FittedModel(FittedLinks):
     def expected_edges_(self) -> float:
         """The sum of the model's own probabilities over all pairs, before any calibration.
 
-        With an offset and `objective="elbo"` it is close to the number of training edges. Without
-        an offset it is about a quarter of the squared number of nodes, and means nothing. Every
-        pair is summed, which takes quadratic time.
+        With an offset and `class_weight="none"` it is close to the number of training edges.
+        Without an offset it is about a quarter of the squared number of nodes, and means nothing.
+        Every pair is summed, which takes quadratic time.
         """
         return self.fitted_.expected_edges
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from vgae.data.split import Split
     from vgae.learning.checkpoints import Checkpoints
     from vgae.model.ranks import Ranks
+    from vgae.people.api import LinkModel
 
-__all__ = ["among_ranks", "trained_in_ranks"]
+__all__ = ["among_ranks", "settle_for_ranks", "trained_in_ranks"]
 
 
 @contextmanager
@@ -54,6 +55,32 @@ def among_ranks() -> Iterator[Ranks | None]:
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else error.code) from None
     finally:
         ranks.leave()
+
+
+def settle_for_ranks(model: LinkModel) -> str:
+    """Choose what several processes need where the settings leave it open.
+
+    Returns
+    -------
+    What was chosen, in words.
+
+    Examples
+    --------
+    >>> import vgae
+    >>> model = vgae.VGAE()
+    >>> settle_for_ranks(model)
+    'noise counter (the same numbers for any number of processes), objective exact'
+    >>> model.noise, model.objective
+    ('counter', 'exact')
+    """
+    chosen = {"noise": "counter"}
+    words = "noise counter (the same numbers for any number of processes)"
+    network = model.settings.network
+    if network.objective == "auto" and network.objective_used == "exact":
+        chosen["objective"] = "exact"
+        words += ", objective exact"
+    model.set_params(**chosen)
+    return words
 
 
 def trained_in_ranks(

@@ -36,7 +36,7 @@ SETTINGS = {name: field for name, field in FitSettings.fields().items() if name 
 _PANELS = {
     "Model": (
         *("latent_dim", "hidden_dim", "layers"),
-        *("encoder", "decoder", "likelihood", "offset", "objective"),
+        *("encoder", "decoder", "likelihood", "offset", "class_weight", "objective"),
     ),
     "Model inputs": ("features", "structure", "structure_dim", "dropout", "edge_dropout"),
     "Model details": tuple(ModelSettings.model_fields),

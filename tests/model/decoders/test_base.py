@@ -103,7 +103,7 @@ def made(name: str, *, seed: int = 0) -> Decoder:
             ),
             "latent_dim": DIMS.get(name, 11),
             "hidden_dim": 6,
-            "pairs": "sampled",
+            "objective": "sampled",
         }
     )
     decoder = DECODERS[name].made(settings, generator)

@@ -15,7 +15,7 @@ def test_decoders_of_arcs_are_known_as_such() -> None:
 
 @pytest.mark.parametrize("name", ["gravity", "gravity-squared"])
 def test_the_heavier_node_attracts_and_the_nearer_too(name: str) -> None:
-    settings = ModelSettings.parse({"decoder": name, "pairs": "sampled"})
+    settings = ModelSettings.parse({"decoder": name, "objective": "sampled"})
     decoder = DECODERS[name].made(settings, torch.Generator())
     latent = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 3.0], [2.0, 0.0, 3.0]])
     there, back, far = decoder.pairs(latent, torch.tensor([[0, 1], [1, 0], [0, 2]])).tolist()
@@ -24,7 +24,7 @@ def test_the_heavier_node_attracts_and_the_nearer_too(name: str) -> None:
 
 
 def test_nodes_in_the_same_place_have_a_finite_pull() -> None:
-    settings = ModelSettings(decoder="gravity", pairs="sampled", latent_dim=3)
+    settings = ModelSettings(decoder="gravity", objective="sampled", latent_dim=3)
     decoder = DECODERS["gravity"].made(settings, torch.Generator())
     latent = torch.zeros(2, 3, requires_grad=True)
     score = decoder.pairs(latent, torch.tensor([[0, 1]]))
@@ -36,7 +36,7 @@ def test_nodes_in_the_same_place_have_a_finite_pull() -> None:
 
 @pytest.mark.parametrize("name", ["gravity", "gravity-squared"])
 def test_the_weight_of_the_distance_is_learned_and_positive(name: str) -> None:
-    settings = ModelSettings.parse({"decoder": name, "pairs": "sampled"})
+    settings = ModelSettings.parse({"decoder": name, "objective": "sampled"})
     decoder = DECODERS[name].made(settings, torch.Generator())
     latent = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     decoder.pairs(latent, torch.tensor([[0, 1], [2, 3]])).sum().backward()  # type: ignore[no-untyped-call]

@@ -64,7 +64,7 @@ class Encoder(nn.Module, ABC):
     >>> encoder.forward(prepared)["mean"].shape, encoder.places_new_nodes
     (torch.Size([2, 3]), True)
     >>> alone = Graph.from_edges([], n_nodes=2)
-    >>> masked = ModelSettings(mask=0.5, pairs="sampled")
+    >>> masked = ModelSettings(mask=0.5, objective="sampled")
     >>> encoder = ENCODERS["gcn"](masked, 2, outputs=("mean",), generator=torch.Generator())
     >>> encoder.along(encoder.prepare(alone, None), alone).n_nodes
     2
