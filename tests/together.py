@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import torch
@@ -108,7 +109,9 @@ def ended(
 ) -> list[tuple[int, str, str]]:
     """Status, output and errors of each."""
     try:
-        found = [process.communicate(timeout=timeout) for process in processes]
+        # Together: one whose output nobody reads would have the others wait.
+        with ThreadPoolExecutor(len(processes)) as pool:
+            found = list(pool.map(lambda one: one.communicate(timeout=timeout), processes))
     finally:
         for process in processes:
             process.kill()

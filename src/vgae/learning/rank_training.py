@@ -264,8 +264,10 @@ def train_in_ranks(
     if training.patience is not None and not part.judges:
         raise InputError("patience: early stopping needs validation pairs; hold some out")
 
+    agreed = Interrupt()  # a request that came after the last exchange is for the next one
+
     def added_up(network: GraphAutoEncoder, loss: Loss) -> Loss:
-        return _added_up(network, loss, ranks, interrupt)
+        return _added_up(network, loss, ranks, interrupt, agreed)
 
     state = TrainState(
         part.network, training, seed=settings.seed, device=ranks.device, added_up=added_up
@@ -279,10 +281,12 @@ def train_in_ranks(
             for record in taken:
                 for callback in callbacks:
                     callback(record)
-                if interrupt.pressed or interrupt.terminated:
+                if agreed.pressed or agreed.terminated:
                     checkpoints.stop(state)
-                    raise KeyboardInterrupt if interrupt.pressed else Terminated
+                    raise KeyboardInterrupt if agreed.pressed else Terminated
                 checkpoints.offer(state)
+            if interrupt.terminated:  # after the last step
+                checkpoints.stop(state)
     part.network.cpu()
     return Checkpoints.of_finished(state)
 
@@ -308,12 +312,13 @@ def _begun(split: Split, settings: FitSettings, ranks: Ranks, checkpoints: Check
     return part
 
 
-def _added_up(network: GraphAutoEncoder, loss: Loss, ranks: Ranks, interrupt: Interrupt) -> Loss:
+def _added_up(
+    network: GraphAutoEncoder, loss: Loss, ranks: Ranks, interrupt: Interrupt, agreed: Interrupt
+) -> Loss:
     """The loss of all processes, whose gradients are added up; they agree whether to end."""
     add_up_gradients(ranks, network.parameters())
     asked = [float(interrupt.pressed), float(interrupt.terminated)]
     own = torch.stack([term.detach().double() for term in loss.terms.values()])
     *terms, pressed, terminated = ranks.summed(torch.cat([own, own.new_tensor(asked)]))
-    interrupt.pressed = interrupt.pressed or bool(pressed)
-    interrupt.terminated = interrupt.terminated or bool(terminated)
+    agreed.pressed, agreed.terminated = bool(pressed), bool(terminated)
     return Loss(dict(zip(loss.terms, terms, strict=True)))

@@ -87,11 +87,11 @@ class Ranks:
         """
         if launch.size == 1:
             return cls(launch)
-        from torch.distributed import TCPStore
+        import torch.distributed as dist
         from torch.distributed.distributed_c10d import PrefixStore
 
         try:
-            store = TCPStore(
+            store = dist.TCPStore(  # type: ignore[attr-defined]
                 launch.address,
                 launch.port,
                 is_master=launch.rank == 0 and not launch.watched,
@@ -103,8 +103,8 @@ class Ranks:
                 f"rank {launch.rank}: cannot meet the others at MASTER_ADDR {launch.address}, "
                 f"MASTER_PORT {launch.port} ({_first_line(error)})"
             ) from None
-        store = PrefixStore(f"vgae {launch.restarts}", store)
-        ranks = cls(launch, store=store)
+        # Whoever watches keeps the same store when it starts the processes again.
+        ranks = cls(launch, store=PrefixStore(f"vgae {launch.restarts}", store))
         ranks._wait_for_all()
         return ranks
 

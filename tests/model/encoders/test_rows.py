@@ -39,7 +39,7 @@ def test_products_and_gradients_are_those_of_the_whole(size: int, name: str, thi
 
     whole = dense.clone().requires_grad_()
     product = thin(SparseMatrix.from_scipy(matrix)) @ whole
-    (product * slope).sum().backward()  # type: ignore[no-untyped-call]
+    (product * slope).sum().backward()
     assert whole.grad is not None
 
     def work(ranks: Ranks) -> tuple[Tensor, Tensor]:
@@ -50,7 +50,7 @@ def test_products_and_gradients_are_those_of_the_whole(size: int, name: str, thi
         )
         own = dense[rows.own].clone().requires_grad_()
         found = thin(part.to(CPU)) @ own
-        (found * slope[rows.own]).sum().backward()  # type: ignore[no-untyped-call]
+        (found * slope[rows.own]).sum().backward()
         assert own.grad is not None
         return found.detach(), own.grad
 
@@ -93,7 +93,7 @@ def test_encoders_give_the_same_and_learn_the_same(
         noise = CounterNoise(0, CPU)
         noise.begin(3)
         mean = one(prepared, noise)["mean"]
-        (mean * slope[own]).sum().backward()  # type: ignore[no-untyped-call]
+        (mean * slope[own]).sum().backward()
         return [mean.detach(), *(p.grad for p in one.parameters() if p.grad is not None)]
 
     whole = made()
