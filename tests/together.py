@@ -105,7 +105,7 @@ def begun(size: int, arguments: Sequence[object], **more: str) -> list[subproces
 
 
 def ended(
-    processes: Sequence[subprocess.Popen[str]], timeout: float = 120
+    processes: Sequence[subprocess.Popen[str]], timeout: float = 400
 ) -> list[tuple[int, str, str]]:
     """Status, output and errors of each."""
     try:
