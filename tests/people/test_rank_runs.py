@@ -18,6 +18,7 @@ from command import listing
 from together import begun, ended, free_port, last_error, vgae_in_ranks
 
 import vgae
+from vgae.data.generator import generate_graph
 
 STEPS = 60
 
@@ -25,7 +26,7 @@ STEPS = 60
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks") / "graph"
-    vgae.generate_graph(300, 1500, n_features=8, seed=0, folder=folder)
+    generate_graph(300, 1500, n_features=8, seed=0, folder=folder)
     return folder
 
 
@@ -68,7 +69,7 @@ def test_two_processes_make_the_run_folder_of_one(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("nowhere", "--out", "run"), "nowhere: no such file or folder"),
+        (("nowhere.csv", "--out", "run"), "nowhere.csv: no such file or folder"),
         (("karate", "--out", "run", "--preset", "strong"), "ensembles and combiners: "),
         (("karate", "--out", "run", "--model", "katz"), "katz: is no model that several"),
         (("-", "--out", "run"), "standard input: several processes"),

@@ -31,7 +31,7 @@ SECONDS_TO_JOIN = 300.0
 """How long the processes wait for each other at the start."""
 SECONDS_TO_ANSWER = 1800.0
 """How long a process waits for another one afterwards: longer than any work of a single one."""
-SECONDS_TO_TELL = 5.0
+SECONDS_TO_TELL = 10.0
 """How long a process waits for what the others say of a failure."""
 PAUSE = 0.05
 TOLD, NOTICED = "told ", "noticed"
@@ -231,16 +231,14 @@ class Ranks:
             self._store.set(f"left/{self.rank}", line)
             # Only now: who still waits for this process finds the reason.
             self.leave()
-            if self.rank == 0:
-                return error
-            end = time.monotonic() + SECONDS_TO_TELL
-            while not self._store.check(["left/0"]) and time.monotonic() < end:
-                time.sleep(PAUSE)
-            if self._store.check(["left/0"]) and self._store.get("left/0").decode() == line:
+            told_by_first = self._missing("left", SECONDS_TO_TELL, (0,)) == []
+            same = told_by_first and self._store.get("left/0").decode() == line
+            self._part()
+            if self.rank and same:
                 return SystemExit(2)
         except RuntimeError:  # nobody keeps the store any more
             pass
-        return InputError(f"rank {self.rank}: {error}")
+        return InputError(f"rank {self.rank}: {error}") if self.rank else error
 
     @contextmanager
     def _naming_who_is_lost(self) -> Iterator[None]:
@@ -263,6 +261,7 @@ class Ranks:
                 for rank in range(self.size)
                 if rank not in lost
             }
+            self._part()
         except RuntimeError:
             lost, left = [0], {self.rank: NOTICED}  # it keeps the store
         if any(line.startswith(TOLD) for line in left.values()) or min(left) != self.rank:
@@ -280,11 +279,18 @@ class Ranks:
             "checkpoint, if any was kept"
         )
 
-    def _missing(self, what: str, seconds: float) -> list[int]:
-        """The ranks that have not set a key once these seconds have passed."""
+    def _part(self) -> None:
+        """Say that nothing more is read from the store; who keeps it waits for the others."""
+        self._store.set(f"parted/{self.rank}", "")
+        if not self.rank and not self.launch.watched:
+            self._missing("parted", SECONDS_TO_TELL)
+
+    def _missing(self, what: str, seconds: float, ranks: Sequence[int] | None = None) -> list[int]:
+        """The ranks, of these or of all, that have not set a key once these seconds have passed."""
         end = time.monotonic() + seconds
+        ranks = range(self.size) if ranks is None else ranks
         while True:
-            late = [rank for rank in range(self.size) if not self._store.check([f"{what}/{rank}"])]
+            late = [rank for rank in ranks if not self._store.check([f"{what}/{rank}"])]
             if not late or time.monotonic() > end:
                 return late
             time.sleep(PAUSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ def among_ranks() -> Iterator[Ranks | None]:
     if launch is None:
         yield None
         return
+    # What torch has to say of broken connections is said in one line.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from vgae.learning.train import Terminated
     from vgae.model.ranks import Ranks
 
