@@ -59,3 +59,37 @@ def test_a_single_edge_is_not_hidden() -> None:
     batch_of = batches_of(Graph.from_edges([(0, 1)]), mask=0.5)
     assert batch_of(1) is batch_of(2)
     assert len(batch_of(1).targets.pairs()) == 1
+
+
+def test_blocks_of_edges_take_turns() -> None:
+    graph = random_graph(300, 0.1, seed=0)
+    batch_of = batches_of(graph, likelihood="squared", batch_edges=graph.n_edges // 4)
+    n_pairs = graph.adjacency.nnz
+    parts = [batch_of(step).targets for step in range(1, 5)]
+    sizes = np.array([len(part.positive.columns) for part in parts])
+    assert sizes.sum() <= n_pairs
+    assert np.abs(sizes / n_pairs - [part.share for part in parts]).max() < 0.05
+    seen = np.concatenate(
+        [part._rows().numpy() * 300 + part.positive.columns.numpy() for part in parts]
+    )
+    assert len(np.unique(seen)) == len(seen)  # no pair twice in an epoch
+    known = set((graph.adjacency.tocoo().row * 300 + graph.adjacency.tocoo().col).tolist())
+    assert set(seen.tolist()) <= known
+
+
+def test_blocks_depend_on_seed_and_step_alone() -> None:
+    first, again, other = (
+        batches_of(GRAPH, likelihood="squared", batch_edges=5, seed=seed) for seed in (0, 0, 1)
+    )
+    first(1), first(2)
+    columns = [one(7).targets.positive.columns.tolist() for one in (first, again, other)]
+    assert columns[0] == columns[1] != columns[2]
+
+
+def test_counts_and_confidence_stay_with_their_pairs() -> None:
+    weights = np.random.default_rng(0).integers(1, 9, size=GRAPH.n_edges)
+    graph = GRAPH.with_pairs(GRAPH.edges, weights=weights)
+    part = batches_of(graph, likelihood="poisson", batch_edges=7)(3).targets
+    rows, columns = part._rows().numpy(), part.positive.columns.numpy()
+    assert part.counts is not None
+    np.testing.assert_array_equal(part.counts.numpy(), graph.adjacency.toarray()[rows, columns])

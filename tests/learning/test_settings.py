@@ -159,7 +159,10 @@ def test_a_file_is_told_from_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ('encoder = "own"', r"FILE: settings: encoder own: a part of your own cannot be in a file"),
         ('stop_metric = "hits@"', r"FILE: settings: stop_metric: input should be"),
         ("patience = 5", r"FILE: settings: patience 5 is less than validate_every 10"),
-        ('decoder = "mlp"', r"FILE: settings: decoder mlp scores pairs one by one"),
+        (
+            'decoder = "mlp"\nobjective = "exact"',
+            r"FILE: settings: decoder mlp scores pairs one by one",
+        ),
     ],
 )
 def test_a_bad_file_gives_one_line_with_file_and_key(

@@ -69,7 +69,7 @@ def test_a_loaded_model_answers_as_before(run: Path, model: LinkModel) -> None:
     assert back.recommend(2, nodes=["n05"]) == model.recommend(2, nodes=["n05"])
     assert back.history_ == model.history_
     assert back.metrics_ == model.metrics_
-    assert back.settings == model.settings
+    assert back.settings == back.settings_ == model.settings_
     np.testing.assert_array_equal(back.embedding_std_, model.embedding_std_)
     for name, value in model.network_.state_dict().items():
         np.testing.assert_array_equal(back.network_.state_dict()[name], value)

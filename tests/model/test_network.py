@@ -164,10 +164,11 @@ def test_kl_is_divided_like_the_paper() -> None:
 def test_a_node_is_a_positive_pair_with_itself_in_the_papers_model_alone(
     likelihood: str, offset: str, ring: Graph
 ) -> None:
-    for pairs in ("all", "sampled"):
-        settings = ModelSettings.parse({"likelihood": likelihood, "offset": offset, "pairs": pairs})
+    for objective in ("auto", "exact", "sampled"):
+        given = {"likelihood": likelihood, "offset": offset, "objective": objective}
+        settings = ModelSettings.parse(given)
         targets = GraphAutoEncoder(settings, n_inputs=40, seed=0).targets(ring)
-        paper = likelihood == "bernoulli" and offset == "none" and pairs == "all"
+        paper = likelihood == "bernoulli" and offset == "none" and objective != "sampled"
         assert targets.self_pairs == paper
         assert len(targets.positive.columns) == 80 + 40 * paper
 

@@ -68,7 +68,7 @@ def test_help_says_what_the_setting_says(call: Caller, name: str) -> None:
 
 def test_other_settings_are_named_as_options() -> None:
     assert "at least --validate-every" in option("fit", "patience").help
-    assert "with --objective sampled only" in option("fit", "decoder").help
+    assert "and its objective is sampled" in option("fit", "mask").help
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -56,10 +56,11 @@ BatchOf = Callable[[int], Batch]
 def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int) -> BatchOf:
     """What the steps of a fit learn from, as the settings say.
 
-    Without a mask, or with a single edge, every batch is the whole training graph. With one, each
-    step hides another random share of the edges: the others carry messages, and the hidden ones, or
-    100,000 of them, are the positive pairs. So an edge is never predicted from itself, as it is in
-    the paper's model (Li et al. 2023, "What's Behind the Mask", MaskGAE).
+    Without a mask, or with a single edge, every batch is the whole training graph; where the
+    objective is sampled and `batch_edges` says so, it has a part of the edges as positive pairs.
+    With a mask, each step hides another random share of the edges: the others carry messages, and
+    the hidden ones, or 100,000 of them, are the positive pairs. So an edge is never predicted from
+    itself, as it is in the paper's model (Li et al. 2023, "What's Behind the Mask", MaskGAE).
 
     Parameters
     ----------
@@ -89,7 +90,12 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     """
     share, device = network.settings.mask, next(network.parameters()).device
     if not share or graph.n_edges < 2:  # one edge cannot both be hidden and carry a message
-        whole = Batch(prepared, network.targets(graph)).to(device)
+        targets, settings = network.targets(graph), network.settings
+        in_blocks = settings.objective_used == "sampled" and settings.sampling != "pairs"
+        if in_blocks and settings.batch_edges < graph.n_edges:
+            part = settings.batch_edges / graph.n_edges
+            return _blocks(prepared.to(device), targets, part, device, seed=seed)
+        whole = Batch(prepared, targets).to(device)
         return lambda _: whole
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
 
@@ -104,3 +110,32 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
         return Batch(along, network.targets(hidden).to(device))
 
     return masked
+
+
+BLOCK = 1024
+"""Positive pairs that stay together: consecutive ones, so that their rows are near each other."""
+
+
+def _blocks(
+    prepared: Any, targets: Targets, share: float, device: torch.device, *, seed: int
+) -> BatchOf:
+    """A part of the positive pairs per step: blocks of them in an order that epochs shuffle.
+
+    Every step of an epoch takes as many blocks as any other, and each block has the same chance,
+    so that a sum over the part, divided by its share, has no bias. Blocks that are left over at
+    the end of an epoch sit it out.
+    """
+    n_pairs = len(targets.positive.columns)
+    size = max(1, min(BLOCK, round(share * n_pairs)))
+    n_blocks = -(-n_pairs // size)
+    taken = min(max(1, round(share * n_blocks)), n_blocks)
+    n_steps = n_blocks // taken
+
+    def part(step: int) -> Batch:
+        epoch, place = divmod(step - 1, n_steps)
+        random = np.random.default_rng([stream_seed(seed, "edges"), epoch])
+        chosen = np.sort(random.permutation(n_blocks)[place * taken : (place + 1) * taken])
+        spans = np.stack([chosen * size, np.minimum((chosen + 1) * size, n_pairs)], axis=1)
+        return Batch(prepared, targets.part(spans, taken / n_blocks).to(device))
+
+    return part

@@ -72,6 +72,8 @@ class Fitted(FittedScores):
         One record per step, as plain values.
     engine
         Name of the engine that computed the sum over all pairs.
+    objective_reason
+        Why the objective was exact or sampled.
     interrupted
         Whether the user stopped training.
     feature_encoding
@@ -120,6 +122,8 @@ class Fitted(FittedScores):
     """Weights of the evidence; None if the models stand alone."""
     expected: Expected | None = None
     """What scores say of the weights of edges; None if weights are no data of the model."""
+    objective_reason: str = "as given"
+    """Why the objective was exact or sampled."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -240,6 +240,7 @@ def fit(
         members=tuple(members[1:]),
         combiner=combiner,
         expected=expected,
+        objective_reason=asked.objective_reason(view.train),
     )
 
 

@@ -106,6 +106,7 @@ class _Record(Settings):
     versions: dict[str, str]
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
     parts: dict[str, str] = Field(default_factory=dict)
+    objective_reason: str = "as given"
     checksum: str | None = None
 
     @property
@@ -253,6 +254,7 @@ def _of_model(fitted: Fitted, staged: Path) -> tuple[dict[str, bytes], dict[str,
         "engine": fitted.engine,
         "interrupted": fitted.interrupted,
         "parts": dict(fitted.parts),
+        "objective_reason": fitted.objective_reason,
     }
 
 
@@ -424,6 +426,7 @@ def _model_of(
         members=tuple(members),
         combiner=combiner,
         expected=expected,
+        objective_reason=about.objective_reason,
         **record,
     )
 

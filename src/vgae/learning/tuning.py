@@ -104,10 +104,13 @@ def search_space(
     >>> "likelihood" in found, "steps" in found, "features" in found, found["hidden_dim"]
     (False, False, False, (32, 64, 128))
     """
-    now = _used(FitSettings.of(model, **base))
+    settings = FitSettings.of(model, **base)
+    now, exact = _used(settings), settings.network.objective_used == "exact"
     found: dict[str, Choices] = {}
     for name, choices in SPACE.items():
         if name in fixed or (name == "features" and n_features == 0):
+            continue
+        if name == "mask" and exact:  # which a mask would change
             continue
         if isinstance(choices, Range):
             if all(_allowed(model, base, name, end) for end in (choices.low, choices.high)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -19,11 +20,18 @@ from vgae.model.kernels import Engine
 from vgae.model.latents import LATENTS, Latent
 from vgae.model.likelihoods import LIKELIHOODS, Likelihood
 from vgae.model.noise import Noise
-from vgae.model.objective import Loss, Targets, reconstruction, sampled_reconstruction
+from vgae.model.objective import (
+    Everywhere,
+    Loss,
+    Targets,
+    reconstruction,
+    sampled_reconstruction,
+)
 from vgae.model.ranks import Rows
 from vgae.model.rows_objective import reconstruction_of_rows
 from vgae.model.settings import OWN, RATES, ModelSettings
 from vgae.model.signs import SignDecoder
+from vgae.model.subsets import subset_sum
 
 __all__ = ["GraphAutoEncoder", "Parts"]
 
@@ -311,7 +319,7 @@ class GraphAutoEncoder(nn.Module):
         return scores if self.offsets is None else scores + self.offsets.at(pairs)
 
     def loss(self, prepared: Any, targets: Targets, *, noise: Noise, engine: Engine) -> Loss:
-        """Compute the objective with one reparameterised sample.
+        """Compute the objective, or an estimate of it, with one reparameterised sample.
 
         Parameters
         ----------
@@ -357,20 +365,28 @@ class GraphAutoEncoder(nn.Module):
             # A view, because the gradient of an index would be a copy among zeros.
             sample = latent.draw(noise).squeeze(0)
         vectors = self.linked(sample)
-        if self.settings.objective_used == "sampled":
+        sampled = self.settings.objective_used == "sampled"
+        if sampled and self._draws_pairs(vectors):
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(
                 self.likelihood, lambda pairs: self.pair_scores(vectors, pairs), targets, drawn
             )
         else:
-            summed = reconstruction if own is None else reconstruction_of_rows
-            term = summed(
-                self.likelihood,
-                self._joined(vectors, own),
-                targets,
-                engine=engine,
-                expected=self._expected(latent, own),
-            )
+            joined, expected = self._joined(vectors, own), self._expected(latent, own)
+            if own is None:
+                estimated = self._estimated(noise, engine) if sampled else None
+                term = reconstruction(
+                    self.likelihood,
+                    joined,
+                    targets,
+                    engine=engine,
+                    expected=expected,
+                    estimated=estimated,
+                )
+            else:
+                term = reconstruction_of_rows(
+                    self.likelihood, joined, targets, engine=engine, expected=expected
+                )
         kl = latent.kl().sum(dtype=torch.float64) / targets.n_cells
         terms = {"reconstruction": term, "kl": kl}
         if self.signs is not None and targets.signs is not None:
@@ -427,6 +443,23 @@ class GraphAutoEncoder(nn.Module):
                 "over all of them; sample pairs (objective='sampled'), or give it factors"
             )
         return factors.joined()
+
+    def _draws_pairs(self, vectors: Tensor) -> bool:
+        """Whether a sampled objective draws pairs; nodes need scores that have factors."""
+        sampling = self.settings.sampling
+        return sampling == "pairs" or (sampling is None and self.factors(vectors) is None)
+
+    def _estimated(self, noise: Noise, engine: Engine) -> Everywhere | None:
+        """The estimate of the sum over all pairs, where it is not known in linear time."""
+        if self.likelihood.closed is not None or self.likelihood.values:
+            return None
+        return partial(
+            subset_sum,
+            self.likelihood,
+            n_drawn=self.settings.batch_nodes,
+            noise=noise,
+            engine=engine,
+        )
 
     def _expected(self, latent: Latent, rows: slice | None) -> tuple[Tensor, Tensor | None] | None:
         """Factors of expected rates, where these have a closed form."""

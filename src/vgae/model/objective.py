@@ -40,6 +40,7 @@ from vgae.model.signs import SignTargets
 from vgae.model.typed_pairs import TypedPairs
 
 __all__ = [
+    "Everywhere",
     "Loss",
     "Targets",
     "attached",
@@ -49,6 +50,10 @@ __all__ = [
     "sampled_reconstruction",
     "value_scale",
 ]
+
+
+Everywhere = Callable[[Tensor, Tensor | None], PairSum]
+"""From two matrices of factors to the sum over all pairs, with its gradients."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,9 @@ class Targets:
     rows
         The nodes of this process, where they are shared out to several: the pairs are those of
         these nodes with all.
+    share
+        The chance of each positive pair to be among these, where they are a random part: sums over
+        them are divided by it.
 
     Examples
     --------
@@ -126,6 +134,7 @@ class Targets:
     ordered: bool = False
     signs: SignTargets | None = None
     rows: Rows | None = None
+    share: float = 1.0
 
     @classmethod
     def from_graph(
@@ -250,6 +259,38 @@ class Targets:
         """What the losses of `pairs` are multiplied by."""
         return 1.0 if self.emphasis is None else self.emphasis[self._once()]
 
+    def part(self, spans: NDArray[np.int64], share: float) -> Targets:
+        """The targets with some of the positive pairs only.
+
+        Parameters
+        ----------
+        spans
+            First and last place (exclusive) of consecutive positive pairs, ascending and disjoint,
+            shape (n_spans, 2).
+        share
+            The chance of each pair to be in such a part.
+
+        Examples
+        --------
+        >>> targets = Targets.from_graph(Graph.from_edges([(0, 1), (1, 2)]), "none")
+        >>> targets.positive.columns.tolist()
+        [0, 1, 0, 1, 2, 1, 2]
+        >>> part = targets.part(np.array([[1, 3], [5, 6]]), share=3 / 7)
+        >>> part.positive.row_starts.tolist(), part.positive.columns.tolist()
+        ([0, 1, 2, 3], [1, 0, 1])
+        """
+        starts, columns = self.positive.row_starts.numpy(), self.positive.columns
+        taken = np.concatenate([np.arange(first, last) for first, last in spans])
+        rows = np.searchsorted(starts, taken, side="right") - 1
+        row_starts = np.zeros(self.n_nodes + 1, starts.dtype)
+        np.cumsum(np.bincount(rows, minlength=self.n_nodes), out=row_starts[1:])
+        chosen = torch.from_numpy(taken)
+        counts, emphasis = (
+            None if values is None else values[chosen] for values in (self.counts, self.emphasis)
+        )
+        pattern = PairPattern(torch.from_numpy(row_starts), columns[chosen])
+        return replace(self, positive=pattern, counts=counts, emphasis=emphasis, share=share)
+
     def _rows(self) -> Tensor:
         nodes = torch.arange(self.n_nodes, device=self.positive.columns.device)
         return torch.repeat_interleave(nodes, self.positive.row_starts.diff())
@@ -301,8 +342,11 @@ def reconstruction(
     *,
     engine: Engine,
     expected: tuple[Tensor, Tensor | None] | None = None,
+    estimated: Everywhere | None = None,
 ) -> Tensor:
-    """The loss of all pairs, exactly, divided by their number: float64, differentiable once.
+    """The loss of all pairs, divided by their number: float64, differentiable once.
+
+    It is exact, unless the sum over all pairs is estimated or the targets are a random part.
 
     Parameters
     ----------
@@ -318,6 +362,8 @@ def reconstruction(
         Factors whose inner products are the expected scores of pairs, where the loss of a pair
         without an edge is linear in the score. They replace the sample in the sum over all pairs,
         which then has no noise.
+    estimated
+        From factors to an estimate of the sum over all pairs, in the place of the sum.
 
     Raises
     ------
@@ -334,21 +380,19 @@ def reconstruction(
     >>> round(loss.item(), 4)  # log 2: zero logits give every pair probability 1/2
     0.6931
     """
-    emphasised: dict[str, Any] = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
-    at_edges = likelihood.at_edges(
-        *factors,
-        targets.positive,
-        pos_weight=targets.pos_weight,
-        counts=targets.counts,
-        **emphasised,
-    )
+    at_edges = _at_edges(likelihood, factors, targets)
     check_possible(likelihood, at_edges.total)
     all_pairs = factors if expected is None else expected
+
+    def everywhere(left: Tensor, right: Tensor | None) -> PairSum:
+        if estimated is not None:
+            return estimated(left, right)
+        return likelihood.everywhere(left, right, engine)
+
     if expected is None and targets.typed is None:
-        everywhere = likelihood.everywhere(*factors, engine)
-        total = attached(_added(everywhere, at_edges), factors)
+        total = attached(_added(everywhere(*factors), at_edges), factors)
     else:
-        total = _everywhere(likelihood, all_pairs, targets, engine) + attached(at_edges, factors)
+        total = _everywhere(everywhere, all_pairs, targets) + attached(at_edges, factors)
     if not targets.self_pairs:
         left, right = all_pairs
         own = (left * (left if right is None else right)).sum(dim=1)
@@ -357,13 +401,41 @@ def reconstruction(
     return targets.norm / targets.n_cells * total
 
 
+def _at_edges(
+    likelihood: Likelihood, factors: tuple[Tensor, Tensor | None], targets: Targets
+) -> PairSum:
+    """What the positive pairs change; scaled up where they are a random part of those."""
+    left, right = factors
+    whole = targets.share == 1.0
+    emphasised: dict[str, Any] = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
+    found = likelihood.at_edges(
+        left,
+        # A part is not symmetric, and so each end has a gradient of its own.
+        left if right is None and not whole else right,
+        targets.positive,
+        pos_weight=targets.pos_weight,
+        counts=targets.counts,
+        **emphasised,
+    )
+    if whole:
+        return found
+    total, grad_left, grad_right = (
+        None if part is None else part / targets.share for part in found
+    )
+    if total is None or grad_left is None or grad_right is None:
+        raise AssertionError("the sum over two matrices has two gradients")
+    if right is None:
+        return PairSum(total, grad_left.add_(grad_right), None)
+    return PairSum(total, grad_left, grad_right)
+
+
 def _everywhere(
-    likelihood: Likelihood, factors: tuple[Tensor, Tensor | None], targets: Targets, engine: Engine
+    everywhere: Everywhere, factors: tuple[Tensor, Tensor | None], targets: Targets
 ) -> Tensor:
     """The sum over all pairs that can be edges, those of a node with itself included."""
 
     def summed(left: Tensor, right: Tensor | None) -> Tensor:
-        return attached(likelihood.everywhere(left, right, engine), (left, right))
+        return attached(everywhere(left, right), (left, right))
 
     return summed(*factors) if targets.typed is None else targets.typed.total(factors, summed)
 

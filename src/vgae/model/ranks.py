@@ -143,13 +143,14 @@ class Ranks:
 
         own_gpus = launch.local_size <= n_gpus
         self._wire = self.device if own_gpus else torch.device("cpu")
-        dist.init_process_group(
-            "nccl" if own_gpus else "gloo",
-            store=PrefixStore("group", self._store),
-            rank=launch.rank,
-            world_size=launch.size,
-            timeout=timedelta(seconds=SECONDS_TO_ANSWER),
-        )
+        with self._naming_who_is_lost():
+            dist.init_process_group(
+                "nccl" if own_gpus else "gloo",
+                store=PrefixStore("group", self._store),
+                rank=launch.rank,
+                world_size=launch.size,
+                timeout=timedelta(seconds=SECONDS_TO_ANSWER),
+            )
 
     def _wait_for_all(self) -> None:
         self._store.set(f"here/{self.rank}", "")

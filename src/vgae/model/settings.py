@@ -266,15 +266,14 @@ class ModelSettings(Settings):
         "Default: nodes, but pairs where a decoder scores pairs one by one.",
     )
     batch_nodes: int = Field(
-        default=1024,
+        default=2048,
         ge=1,
         description="Nodes of each of the two sets, where nodes are sampled.",
     )
-    batch_edges: int | None = Field(
-        default=None,
+    batch_edges: int = Field(
+        default=2**20,
         ge=1,
-        description="Edges that a step learns from, in shuffled blocks, where nodes are sampled. "
-        "Default: all, but a million where the likelihood sums over all pairs in closed form.",
+        description="Edges that a step learns from, in shuffled blocks, where nodes are sampled.",
     )
     features: FeatureUse = Field(
         default="raw",

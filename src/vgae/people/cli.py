@@ -242,6 +242,8 @@ def _remark(job: FitJob, reporter: Reporter, *, json: bool) -> None:
         made += f", {used.negatives} negatives" * (used.negatives != "uniform")
         reporter.say(f"{made}, seed {job.seed}" + "; scores in percent" * (not json))
     if isinstance(estimator, LinkModel):
+        if estimator.settings_.network.objective == "exact":  # otherwise it was said before the fit
+            reporter.say(f"objective exact: {estimator.fitted_.objective_reason}")
         if estimator.evidence_ is not None:
             reporter.say(evidence_words(estimator.evidence_))
         if not estimator.history_:

@@ -256,11 +256,14 @@ class LinkModel(Estimator, FittedModel):
                 raise
             told = None if simple is None else simple.model_dump(mode="json")
             self.fitted_ = replace(fitted, metrics={**fitted.metrics, "simple": told})
+            self._fitted_with = self.settings
 
     def __repr__(self) -> str:
         if "fitted_" not in vars(self):
             return super().__repr__()
-        changed = "" if self.settings == self.settings_ else "; parameters changed since"
+        # What a graph decided of the settings is no change.
+        asked = vars(self).get("_fitted_with", self.settings_)
+        changed = "" if self.settings in (asked, self.settings_) else "; parameters changed since"
         return f"{super().__repr__()} fitted to {self._fitted_to()}{changed}"
 
     def _repr_html_(self) -> str:
