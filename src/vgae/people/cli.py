@@ -92,6 +92,62 @@ def inspect(
         print_inspection(found.as_dict())
 
 
+@app.command(
+    cls=Command,
+    epilog=example(
+        "vgae plan karate", "vgae plan --nodes 1000000 --edges 10000000 --features 128 --gpu h100"
+    ),
+)
+@grouped
+def plan(
+    context: typer.Context,
+    graph: options.GraphToFitArgument = None,
+    *,
+    nodes: options.NodesOption = None,
+    edges: options.EdgesOption = None,
+    ranks: options.RanksOption = 1,
+    gpu: options.GpuOption = None,
+    reading: options.Reading,
+    model: options.ModelOption = None,
+    training: Training,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Estimate the time and memory of a fit, from the graph or from its sizes alone.
+
+    With --nodes and --edges no graph is read, and --features takes a number.
+    """
+    from vgae.people.report import Reporter, print_json, print_plan
+
+    reporter = Reporter(quiet=quiet)
+    if (graph is None) == (nodes is None or edges is None):
+        context.fail("Give either GRAPH, or --nodes and --edges.")
+    from vgae.learning.settings import LATENT_OF, named_preset
+    from vgae.model.costs import Sizes
+    from vgae.people.api import make_model
+    from vgae.people.planning import plan_fit
+
+    model = model or named_preset(training.preset).model
+    if model not in LATENT_OF:
+        raise InputError(f"--model {model}: time and memory are known of vgae and gae alone")
+    settings = make_model(model, preset=training.preset, **training.overrides()).settings
+    data: Graph | Sizes
+    if graph is not None:
+        data, name = _read(graph, reading, reporter)
+        reporter.say(f"{name}: {data}")
+    else:
+        data = options.sizes(nodes or 0, edges or 0, reading)
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("measuring this machine"):
+        found = plan_fit(data, settings, ranks=ranks, gpu=gpu).as_dict()
+    if json:
+        print_json(found)
+    else:
+        print_plan(found)
+
+
 @app.command("import", cls=Command, epilog=example("vgae import karate --out graphs/karate"))
 @grouped
 def import_(
