@@ -133,7 +133,7 @@ def test_messages_with_options_are_found() -> None:
 def test_advice_names_options_that_the_command_has(command: str) -> None:
     own = options_of(command)
     for file, text in messages():
-        if text.startswith("--") or file in ("cli.py", "options.py", "usage.py"):
+        if text.startswith("--") or file in ("cli.py", "options.py", "showing.py", "usage.py"):
             continue  # about an option that was given
         told = applicable(text, own)
         clauses = re.split(r"; |: | \(", told)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from vgae.ground.errors import InputError, VgaeError
-from vgae.people import options
+from vgae.people import options, showing
 from vgae.people.fit_jobs import FitJob, asked_fit, check_resumed, checkpoint_of, resumed_fit
+from vgae.people.html.settings import ReportSettings
 from vgae.people.options import (
     comma_list,
     given,
@@ -23,17 +25,22 @@ from vgae.people.options import (
     method_settings,
     settings_of,
 )
+from vgae.people.rank_runs import among_ranks, settle_for_ranks, trained_in_ranks
 from vgae.people.setting_options import Training
 from vgae.people.usage import Command, example, grouped
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
     from vgae.data.split import Split
+    from vgae.learning.checkpoints import Checkpoints
+    from vgae.model.ranks import Ranks
+    from vgae.people.html.page import Report
     from vgae.people.report import Reporter
 
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
+REPORT_DEFAULTS = ReportSettings()
 
 app = typer.Typer(
     name="vgae",
@@ -186,6 +193,7 @@ def fit(
     holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
     top: options.TopLinksOption = 0,
+    report: options.ReportOption = False,
     overwrite: options.OverwriteOption = False,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -196,68 +204,93 @@ def fit(
     """
     from vgae.people.report import Reporter
 
-    reporter = Reporter(quiet=quiet)
-    if top < 0:
-        raise InputError(f"--top {top}: must be 0 or more")
-    if resume is not None:
-        check_resumed(context)
-        _run_fit(resumed_fit(resume, graph, checkpoint_every), reporter, top=top, json=json)
-        return
-    if graph is None:
-        context.fail("Missing argument 'GRAPH'.")
-    if out is None:
-        context.fail("Missing option '--out'.")
-    split_options = given(holding_out)
-    if split_options and not holdout:
-        raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
-    from vgae.data.split import SplitSettings
+    with among_ranks() as ranks:
+        reporter = Reporter(quiet=quiet or (ranks is not None and ranks.rank > 0))
+        run = partial(_run_fit, reporter=reporter, ranks=ranks, top=top, json=json, report=report)
+        if top < 0:
+            raise InputError(f"--top {top}: must be 0 or more")
+        if resume is not None:
+            check_resumed(context)
+            run(resumed_fit(resume, graph, checkpoint_every), resumed=True)
+            return
+        if graph is None:
+            context.fail("Missing argument 'GRAPH'.")
+        if out is None:
+            context.fail("Missing option '--out'.")
+        if ranks is not None and ranks.launch.restarts and checkpoint_of(out).exists():
+            # torchrun began again after a failure
+            run(resumed_fit(out, graph, checkpoint_every), resumed=True)
+            return
+        split_options = given(holding_out)
+        if split_options and not holdout:
+            raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
+        from vgae.data.split import SplitSettings
 
-    # All that needs no graph is checked before the work of reading one.
-    held_out = SplitSettings.parse(split_options, where="split")
-    from vgae.learning.settings import named_preset
-    from vgae.learning.store import check_run_place
+        # All that needs no graph is checked before the work of reading one.
+        held_out = SplitSettings.parse(split_options, where="split")
+        from vgae.learning.settings import named_preset
+        from vgae.learning.store import check_run_place
 
-    check_run_place(out, overwrite=overwrite)
-    from vgae.people.api import LinkModel, check_patience, make_estimator
+        check_run_place(out, overwrite=overwrite)
+        from vgae.people.api import LinkModel, check_patience, make_estimator
 
-    model = model or named_preset(training.preset).model
-    estimator = make_estimator(
-        model,
-        preset=None if training.preset == Training.preset else training.preset,
-        seed=seed,
-        **(training.overrides() | settings_of(model, setting)),
-    )
-    if isinstance(estimator, LinkModel):
-        patience = estimator.settings.training.patience
-        check_patience(patience, held_out.validation if holdout else 0.0)
-    job = asked_fit(
-        *(estimator, graph, out, reading),
-        holdout=holdout,
-        held_out=split_options,
-        seed=seed,
-        overwrite=overwrite,
-        every=checkpoint_every,
-    )
-    _run_fit(job, reporter, top=top, json=json)
+        model = model or named_preset(training.preset).model
+        estimator = make_estimator(
+            model,
+            preset=None if training.preset == Training.preset else training.preset,
+            seed=seed,
+            **(training.overrides() | settings_of(model, setting)),
+        )
+        if isinstance(estimator, LinkModel):
+            patience = estimator.settings.training.patience
+            check_patience(patience, held_out.validation if holdout else 0.0)
+            if ranks is not None:
+                reporter.say(settle_for_ranks(estimator))
+        job = asked_fit(
+            *(estimator, graph, out, reading),
+            holdout=holdout,
+            held_out=split_options,
+            seed=seed,
+            overwrite=overwrite,
+            every=checkpoint_every,
+        )
+        run(job)
 
 
-def _run_fit(job: FitJob, reporter: Reporter, *, top: int, json: bool) -> None:
+def _run_fit(
+    job: FitJob,
+    *,
+    reporter: Reporter,
+    ranks: Ranks | None,
+    top: int,
+    json: bool,
+    report: bool,
+    resumed: bool = False,
+) -> None:
     """Read the graph, fit, save, and show the scores."""
     from vgae.learning.checkpoints import Checkpoints
-    from vgae.learning.store import save_fitted, staged_run
+    from vgae.learning.store import REPORT, save_fitted, staged_run
     from vgae.model.kernels.first_use import compile_once
     from vgae.people.api import LinkModel
     from vgae.people.report import print_fit
+    from vgae.people.words import command_line
 
     estimator = job.estimator
     if isinstance(estimator, LinkModel):
         estimator.engine_here()
-    data, _ = _read(job.graph, job.reading, reporter)
-    reporter.say(f"{job.name}: {data}")
+    if ranks is not None and ranks.rank:  # the first one does the rest
+        _learn_together(job, ranks, reporter)
+        return
+    data = None if ranks is not None else _opened(job, reporter)
     compile_once(reporter.working)
     with staged_run(job.out, overwrite=job.overwrite) as staged:
-        _learn(job, job.split(data), reporter)
-        save_fitted(estimator.fitted_.named(job.name), staged)
+        trained = None if ranks is None else _learn_together(job, ranks, reporter)
+        # Several processes each forgot all but their own nodes.
+        _learn(job, job.split(data or _opened(job, reporter)), reporter, trained)
+        estimator.fitted_ = estimator.fitted_.named(job.name)
+        if not resumed:
+            estimator.fitted_ = estimator.fitted_.with_command(command_line("vgae", *sys.argv[1:]))
+        save_fitted(estimator.fitted_, staged)
     interrupted = isinstance(estimator, LinkModel) and estimator.interrupted_
     if job.checkpoints is None or not interrupted:
         (job.checkpoints or Checkpoints(checkpoint_of(job.out))).discard()
@@ -265,6 +298,9 @@ def _run_fit(job: FitJob, reporter: Reporter, *, top: int, json: bool) -> None:
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)
     _remark(job, reporter, json=json)
+    if report:
+        _make_report(estimator, job.out / REPORT, reporter)
+        reporter.say(f"report: {job.out / REPORT}")
     reporter.suggest("vgae", "recommend", job.out, "--top", 10)
     if interrupted:
         raise KeyboardInterrupt
@@ -296,17 +332,56 @@ def _remark(job: FitJob, reporter: Reporter, *, json: bool) -> None:
     reporter.say(f"run folder: {job.out}")
 
 
-def _learn(job: FitJob, split: Split, reporter: Reporter) -> None:
-    """Fit, and show the progress. A model that is interrupted keeps what it learned until then."""
-    from vgae.learning.train import Terminated
-    from vgae.people.api import LinkBaseline
-    from vgae.people.report import command_line, print_error
+def _opened(job: FitJob, reporter: Reporter) -> Graph:
+    data, _ = _read(job.graph, job.reading, reporter)
+    reporter.say(f"{job.name}: {data}")
+    return data
 
-    estimator, checkpoints = job.estimator, job.checkpoints
+
+def _learn(
+    job: FitJob, split: Split, reporter: Reporter, trained: Checkpoints | None = None
+) -> None:
+    """Fit, and show the progress. A model that is interrupted keeps what it learned until then."""
+    from vgae.people.api import LinkBaseline
+
+    estimator = job.estimator
     if isinstance(estimator, LinkBaseline):
         with reporter.working(f"fitting {estimator.name}"):
             estimator.fit(split)
-        return
+    elif trained is not None:
+        with reporter.working("scoring held-out pairs"):
+            estimator.fit(split, checkpoint=trained)
+    else:
+        with (
+            _saying_how_to_go_on(job, reporter),
+            reporter.training(estimator.settings.training.steps) as show,
+        ):
+            estimator.fit(split, callbacks=show, checkpoint=job.checkpoints)
+
+
+def _learn_together(job: FitJob, ranks: Ranks, reporter: Reporter) -> Checkpoints:
+    """Train with other processes; the first one shows the progress."""
+    from vgae.people.api import LinkModel
+
+    def split() -> Split:
+        return job.split(_read(job.graph, job.reading, reporter)[0])
+
+    if ranks.rank:
+        return trained_in_ranks(job, ranks, split, None)
+    model = job.estimator if isinstance(job.estimator, LinkModel) else None
+    n_steps = 0 if model is None else model.settings.training.steps
+    with _saying_how_to_go_on(job, reporter), reporter.training(n_steps) as show:
+        return trained_in_ranks(job, ranks, split, show)
+
+
+@contextmanager
+def _saying_how_to_go_on(job: FitJob, reporter: Reporter) -> Iterator[None]:
+    """Say how a fit that ends early goes on; a result that is there is no reason to raise."""
+    from vgae.learning.train import Terminated
+    from vgae.people.report import print_error
+    from vgae.people.words import command_line
+
+    estimator, checkpoints = job.estimator, job.checkpoints
 
     def way_on() -> str:
         if checkpoints is None or not checkpoints.place:
@@ -315,8 +390,7 @@ def _learn(job: FitJob, split: Split, reporter: Reporter) -> None:
         return f"stopped {checkpoints.place}; `{resume}` goes on from there"
 
     try:
-        with reporter.training(estimator.settings.training.steps) as show:
-            estimator.fit(split, callbacks=show, checkpoint=checkpoints)
+        yield
     except Terminated:
         print_error(f"terminated: {way_on()}")
         raise
@@ -705,6 +779,7 @@ def embed(
     run: options.RunArgument,
     *,
     out: options.EmbeddingOption = None,
+    into: options.CellsFileOption = None,
     overwrite: options.OverwriteOption = False,
     std: options.StdOption = False,
     newcomers: options.Newcomers,
@@ -716,7 +791,10 @@ def embed(
     from vgae.people.report import Reporter, print_embedding
 
     reporter = Reporter(quiet=quiet)
-    _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
+    if into is not None and (out is not None or json or std):
+        raise InputError("--into writes the means into a file: leave --out, --json and --std out")
+    if into is None:
+        _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
     from vgae.people.api import LinkModel, load
 
     with reporter.working(f"opening {run}"):
@@ -727,6 +805,13 @@ def embed(
         lacks = "posterior standard deviations" if std else "embedding: it only scores pairs"
         raise InputError(f"{run}: {model.name} has no {lacks}")
     prefix = "s" if std else "z"
+    if into is not None:
+        from vgae.data.io import write_cells
+
+        with reporter.working(f"writing into {into}"):
+            write_cells(into, model.ids_, vectors, overwrite=overwrite)
+        reporter.say(f"{into}: obsm['X_vgae'], {vectors.shape[1]} dimensions")
+        return
     if out is not None:
         from vgae.data.io import write_vectors
 
@@ -735,6 +820,68 @@ def embed(
     from vgae.data.io import vector_columns
 
     print_embedding(vector_columns(model.ids_, vectors, prefix=prefix), json=json)
+
+
+for shown, call in showing.COMMANDS.items():
+    app.command(cls=Command, epilog=example(call))(shown)
+
+
+@app.command(cls=Command, epilog=example("vgae report runs/karate"))
+@grouped
+def report(
+    run: options.RunArgument,
+    *,
+    out: options.ReportFileOption = None,
+    top: options.ReportTopOption = REPORT_DEFAULTS.top,
+    projection: options.ProjectionOption = REPORT_DEFAULTS.projection,
+    graph: options.ReportGraphOption = None,
+    overwrite: options.OverwriteOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Make one HTML file that shows what a run found.
+
+    It has the likeliest links, a map of the nodes, how good the links are and why to trust them. It
+    opens in any browser, without a network.
+    """
+    from vgae.learning.store import REPORT
+    from vgae.people.report import Reporter, print_report
+
+    reporter = Reporter(quiet=quiet)
+    ReportSettings.parse({"top": top, "projection": projection})
+    if out is None and overwrite:
+        raise InputError("--overwrite: makes no sense without --out")
+    if out is not None:
+        _check_report_place(out, run, overwrite=overwrite)
+    from vgae.people.api import load
+
+    with reporter.working(f"opening {run}"):
+        model = load(run)
+    data = None if graph is None else _read(graph, options.Reading(), reporter)[0]
+    place = run / REPORT if out is None else out
+    made = _make_report(model, place, reporter, top=top, projection=projection, graph=data)
+    print_report(place, len(made.html.encode()), json=json)
+
+
+def _check_report_place(out: Path, run: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be made, or that would be a stranger in the run folder."""
+    from vgae.ground.files import check_file
+    from vgae.learning.store import REPORT
+
+    if run.resolve() in out.resolve().parents and out.resolve() != run.resolve() / REPORT:
+        raise InputError(f"{out}: lies in the run folder {run}, which has room for {REPORT} only")
+    check_file(out, overwrite=overwrite)
+
+
+def _make_report(model: Any, place: Path, reporter: Reporter, **asked: Any) -> Report:
+    """Make and write the report of a model."""
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("making the report"):
+        made: Report = model.report(**asked)
+        made.save(place, overwrite=True)
+    return made
 
 
 @app.command(cls=Command, epilog=example("vgae datasets"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import time
 import traceback
@@ -19,10 +18,17 @@ from rich.text import Text
 from vgae.data.adjacency import count
 from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
-from vgae.learning.results import NULL, figure, shares
+from vgae.learning.results import NULL, figure
 from vgae.learning.settings import WEIGHT_METRICS
 from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
+from vgae.people.words import (
+    command_line,
+    precision_words,
+    reasons_words,
+    split_label,
+    split_words,
+)
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
@@ -51,6 +57,7 @@ __all__ = [
     "print_links",
     "print_metrics",
     "print_plan",
+    "print_report",
     "print_reproduction",
     "print_split",
     "print_table",
@@ -98,9 +105,6 @@ METRIC_TITLES = {
 
 
 _fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
-
-LEAST_REASON, MOST_REASONS = 0.05, 3
-"""What a reason must add to a logit to be said, and how many are said."""
 
 ROW_WORDS = {
     "edges": ("edge", ""),
@@ -150,17 +154,6 @@ def advising(fit: Callable[[str], str]) -> Iterator[None]:
         yield
     finally:
         _fit_advice.reset(token)
-
-
-def command_line(*words: object) -> str:
-    """A command as a shell takes it, with quotes where it needs them.
-
-    Examples
-    --------
-    >>> command_line("vgae", "recommend", "my folder/run 1", "--top", 10)
-    "vgae recommend 'my folder/run 1' --top 10"
-    """
-    return shlex.join(map(str, words))
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
@@ -257,19 +250,6 @@ def print_links(
     print_table(names, cells, labels=2)
 
 
-def reasons_words(reason: Mapping[str, float]) -> str:
-    """The kinds of evidence that say most about a link, and what each adds to its logit.
-
-    Examples
-    --------
-    >>> reasons_words({"feature similarity": 3.14, "degrees": -0.5, "random walks": 0.01})
-    'feature similarity +3.1, degrees -0.5'
-    """
-    said = [(name, value) for name, value in reason.items() if abs(value) >= LEAST_REASON]
-    said = sorted(said, key=lambda item: -abs(item[1]))[:MOST_REASONS]
-    return ", ".join(f"{name} {value:+.1f}" for name, value in said)
-
-
 def evidence_words(shares: Mapping[str, float]) -> str:
     """How much each kind of evidence counts.
 
@@ -314,6 +294,23 @@ def print_datasets(rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
     print_table(list(rows[0]), cells, piped_only=("licence", "citation"))
     if sys.stdout.isatty():
         say(Text("licences and citations: vgae datasets --json"))
+
+
+def print_report(place: Path, n_bytes: int, *, json: bool) -> None:
+    """Print where a report is and how large.
+
+    Examples
+    --------
+    >>> print_report(Path("runs/karate/report.html"), 90_000, json=True)
+    {
+      "report": "runs/karate/report.html",
+      "bytes": 90000
+    }
+    """
+    if json:
+        print_json({"report": str(place), "bytes": n_bytes})
+    else:
+        print_table(["report", "size"], [[str(place), f"{n_bytes / 1e6:.1f} MB"]])
 
 
 def print_reproduction(
@@ -715,47 +712,6 @@ def print_split(split: Split, *, json: bool) -> None:
     print_table(
         [f"part {split_label(made.protocol, made.proportions)}", "edges", "negatives"],
         [[name, *(f"{number:,}" for number in row.values())] for name, row in numbers.items()],
-    )
-
-
-def split_label(protocol: str, proportions: Mapping[str, float]) -> str:
-    """Protocol and proportions in brief, for the header of every table of scores.
-
-    Examples
-    --------
-    >>> split_label("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
-    '[T, 85 / 5 / 10]'
-    """
-    return f"[{protocol}, {shares(proportions)}]"
-
-
-def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
-    """Protocol and proportions in words, for every result that is shown.
-
-    Examples
-    --------
-    >>> split_words("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
-    'protocol T, split 85 / 5 / 10 (train / validation / test)'
-    """
-    return f"protocol {protocol}, split {shares(proportions)} ({' / '.join(proportions)})"
-
-
-def precision_words(n_links: int, estimate: float, low: float, high: float) -> str:
-    """How many of the recommended links are expected to be missing edges.
-
-    Examples
-    --------
-    >>> precision_words(10, 0.23, 0.05, 0.61)
-    'of these 10 links, 2.3 (95 % interval 0.5 to 6.1) are expected to be missing edges, if the
-    graph lacks as many as were held out for validation'
-    """
-    shown = (f"{n_links * share:.1f}" for share in (estimate, low, high))
-    expected, least, most = shown
-    links = "link" if n_links == 1 else f"{n_links:,} links"
-    return (
-        f"of {'this' if n_links == 1 else 'these'} {links}, {expected} (95 % interval {least} to "
-        f"{most}) are expected to be missing edges, if the graph lacks as many as were held out "
-        "for validation"
     )
 
 
