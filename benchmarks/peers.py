@@ -64,12 +64,11 @@ def implicit_als(view: TrainingView, seed: int) -> Any:
     """Alternating least squares of the library implicit."""
     library = importlib.import_module("implicit.als")
     import numpy as np
-    from scipy import sparse
 
     from vgae.learning.scores import FactorScores
 
     model = library.AlternatingLeastSquares(factors=DIM, random_state=seed)
-    model.fit(sparse.csr_matrix(view.train.adjacency), show_progress=False)
+    model.fit(_matrix(view), show_progress=False)
     # A node is a user and an item: the score of a pair is that of both directions together.
     users, items = model.user_factors, model.item_factors
     return FactorScores(np.hstack([users, items]), np.hstack([items, users]))
@@ -144,7 +143,7 @@ def pyg(view: TrainingView, seed: int) -> Any:
 def _matrix(view: TrainingView) -> Any:
     from scipy import sparse
 
-    return sparse.csr_matrix(view.train.adjacency)
+    return sparse.csr_matrix(view.train.adjacency, copy=True)  # some libraries write to it
 
 
 METHODS: dict[str, tuple[str, Callable[[TrainingView, int], Any]]] = {

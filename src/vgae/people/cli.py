@@ -94,9 +94,7 @@ def inspect(
 
 @app.command(
     cls=Command,
-    epilog=example(
-        "vgae plan karate", "vgae plan --nodes 1000000 --edges 10000000 --features 128 --gpu h100"
-    ),
+    epilog=example("vgae plan karate", "vgae plan --nodes 1000000 --edges 10000000 --gpu h100"),
 )
 @grouped
 def plan(
