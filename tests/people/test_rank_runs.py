@@ -159,7 +159,7 @@ def test_a_killed_process_ends_the_others_in_one_line(graph: Path, tmp_path: Pat
     with killing(processes):
         wait_for(checkpoint, processes)
         processes[1].kill()
-        found = ended(processes, timeout=30)
+        found = ended(processes, timeout=120)
     assert [status for status, _, _ in found] == [2, -signal.SIGKILL]
     (line,) = last_error(found)
     assert line.startswith("Error: rank 1: ended, or its machine did")

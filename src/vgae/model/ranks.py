@@ -234,7 +234,7 @@ class Ranks:
             self.leave()
             told_by_first = self._missing("left", SECONDS_TO_TELL, (0,)) == []
             same = told_by_first and self._store.get("left/0").decode() == line
-            self._part()
+            self._part(range(self.size))
             if self.rank and same:
                 return SystemExit(2)
         except RuntimeError:  # nobody keeps the store any more
@@ -262,7 +262,7 @@ class Ranks:
                 for rank in range(self.size)
                 if rank not in lost
             }
-            self._part()
+            self._part(list(left))
         except RuntimeError:
             lost, left = [0], {self.rank: NOTICED}  # it keeps the store
         if any(line.startswith(TOLD) for line in left.values()) or min(left) != self.rank:
@@ -280,11 +280,11 @@ class Ranks:
             "checkpoint, if any was kept"
         )
 
-    def _part(self) -> None:
+    def _part(self, others: Sequence[int]) -> None:
         """Say that nothing more is read from the store; who keeps it waits for the others."""
         self._store.set(f"parted/{self.rank}", "")
         if not self.rank and not self.launch.watched:
-            self._missing("parted", SECONDS_TO_TELL)
+            self._missing("parted", SECONDS_TO_TELL, others)
 
     def _missing(self, what: str, seconds: float, ranks: Sequence[int] | None = None) -> list[int]:
         """The ranks, of these or of all, that have not set a key once these seconds have passed."""
