@@ -13,7 +13,7 @@ ifneq ($(GOLDEN),)
 export VGAE_GOLDEN ?= $(abspath $(GOLDEN))
 endif
 
-.PHONY: env dev demo test test-browser test-wheel test-slow bench docs clean
+.PHONY: env dev demo test test-browser test-wheel test-slow bench bench-peers docs clean
 
 # Python compiles modules when it first imports them: most are never imported, and take up space.
 PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
@@ -85,12 +85,18 @@ bench: dev .venv-pecanpy/.ready
 	$(BIN)/python benchmarks/parts.py
 	$(BIN)/python benchmarks/strong.py
 	$(BIN)/python benchmarks/ablation.py
-	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/gpu.py --long
 	$(BIN)/python benchmarks/walks.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/new_nodes.py
 	$(BIN)/python benchmarks/checkpoints.py
+	$(BIN)/python benchmarks/plan.py
 	$(BIN)/vgae reproduce --out benchmarks/results/reproduce
+
+# Other libraries on the same splits, one process after the other.
+bench-peers: dev
+	-$(PIP) -e ".[peers]"
+	$(BIN)/python benchmarks/peers.py
 
 # PecanPy, which walks are compared with, does not import under the NumPy that everything else uses.
 .venv-pecanpy/.ready:

@@ -167,6 +167,11 @@ class Checkpoints:
     >>> checkpoints.discard()
     >>> path.exists()
     False
+    >>> checkpoints.follow()  # another process writes
+    >>> network = GraphAutoEncoder(settings.network, n_inputs=3, seed=1)
+    >>> state = TrainState(network, settings.training, seed=0, device=torch.device("cpu"))
+    >>> Checkpoints.of_finished(state).take_up(state, title="")
+    True
     """
 
     def __init__(
@@ -211,6 +216,24 @@ class Checkpoints:
         found._first_history = _history(kept.arrays.get("first_history"))
         return found
 
+    @classmethod
+    def of_finished(cls, state: TrainState) -> Self:
+        """What gives a fit its only training, finished elsewhere; nothing is written.
+
+        Parameters
+        ----------
+        state
+            The training, with its last weights.
+        """
+        found = cls(None)
+        found._finished = [_copied(state)]
+        found._first_history = list(state.history)
+        return found
+
+    def follow(self) -> None:
+        """Take up what the file holds, and leave writing to another process."""
+        self._closed = True
+
     @property
     def settings(self) -> FitSettings:
         """The settings of the fit that goes on.
@@ -247,7 +270,8 @@ class Checkpoints:
             raise InputError(
                 f"{self.path}: exists, of a fit that was stopped; go on with resume=, or remove it"
             )
-        check_file(self.path)
+        if not self._closed:
+            check_file(self.path)
         self._written_at = time.monotonic()
 
     def _check_same(self, record: _Record, settings: FitSettings) -> None:
@@ -297,14 +321,14 @@ class Checkpoints:
         """
         number = self._n_begun
         self._n_begun, self._title, self._steps = number + 1, title, state.settings.steps
-        if self._kept is None or number > len(self._finished):
-            return False
         is_finished = number < len(self._finished)
+        if not is_finished and (self._kept is None or number > len(self._finished)):
+            return False
         try:
             if is_finished:
                 state.network.load_arrays(self._finished[number])
                 state.history = list(self._first_history) if number == 0 else []
-            elif self._kept.record.step is not None:
+            elif self._kept is not None and self._kept.record.step is not None:
                 _restore(state, self._kept)
         except DAMAGE as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -324,7 +348,7 @@ class Checkpoints:
             return
         if not self._finished:
             self._first_history = list(state.history)
-        self._finished.append({name: a.copy() for name, a in state.network.arrays().items()})
+        self._finished.append(_copied(state))
         if time.monotonic() - self._written_at >= self.every:
             self._write(None)
 
@@ -391,6 +415,10 @@ class Checkpoints:
 
 
 # ------------------------------------------------------------------ states as arrays
+
+
+def _copied(state: TrainState) -> Arrays:
+    return {name: array.copy() for name, array in state.network.arrays().items()}
 
 
 def _arrays(state: TrainState) -> Arrays:

@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from vgae.data.graph import Graph
 from vgae.data.split import HeldOut
 from vgae.ground.errors import InputError
 from vgae.ground.memory import return_free_memory
-from vgae.learning.batches import Batch, batches
+from vgae.learning.batches import Batch, BatchOf, batches
 from vgae.learning.metrics import RANKING_METRICS, cut_off, link_metrics
 from vgae.learning.optimizer import Adam
 from vgae.learning.scores import ModelScores, Scores
@@ -29,6 +29,7 @@ from vgae.learning.settings import TrainSettings
 from vgae.model.kernels import Engine, choose_engine, torch_on_one_thread
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.noise import NOISES, Noise
+from vgae.model.objective import Loss
 
 __all__ = [
     "Best",
@@ -41,6 +42,7 @@ __all__ = [
     "finishing_on_interrupt",
     "held_out_metrics",
     "step",
+    "steps",
     "train",
 ]
 
@@ -49,6 +51,9 @@ logger = logging.getLogger(__name__)
 LARGE, STEPS_OF_A_TRIM = 4_000_000, 10
 """Numbers in an embedding whose steps leave much freed memory behind, and how often it is returned:
 after every step, pages would be fetched again too often."""
+
+Judge = Callable[[], Mapping[str, float | None]]
+"""Gives the metrics of validation pairs."""
 
 SUSPICIOUS_LOSS = 10.0
 """Large features cause a huge log_std, from which steps of a fixed size may never recover."""
@@ -143,6 +148,9 @@ class TrainState:
         Seed of the random numbers of the steps.
     device
         Where to compute.
+    added_up
+        Where several processes have a part of the loss each: adds up their gradients, which it
+        leaves in the network, and the terms, which it returns.
 
     Attributes
     ----------
@@ -181,11 +189,12 @@ class TrainState:
         *,
         seed: int,
         device: torch.device,
+        added_up: Callable[[GraphAutoEncoder, Loss], Loss] | None = None,
     ) -> None:
         if not any(parameter.requires_grad for parameter in network.parameters()):
             raise InputError("no weights to train: all parts are fixed; give one that can learn")
         self.network = network.to(device)
-        self.settings = settings
+        self.settings, self.added_up = settings, added_up
         self.optimizer = Adam(
             list(network.parameters()), settings.learning_rate, settings.weight_decay
         )
@@ -245,6 +254,8 @@ def step(state: TrainState, batch: Batch, engine: Engine) -> StepRecord:
         state.noise.begin(number)
         loss = state.network.loss(batch.prepared, batch.targets, noise=state.noise, engine=engine)
         loss.total.backward()  # type: ignore[no-untyped-call]
+        if state.added_up is not None:
+            loss = state.added_up(state.network, loss)
         total = loss.total.item()
         terms = {name: term.item() for name, term in loss.terms.items()}
         state.optimizer.step()
@@ -313,20 +324,67 @@ def train(
     if state is None:
         state = TrainState(network, settings, seed=seed, device=device)
     batch_of = batches(network, graph, prepared, seed=seed)
-    patience = settings.patience
-    if patience is not None and not validation:
+    if settings.patience is not None and not validation:
         raise InputError("patience: early stopping needs validation pairs; hold some out")
     if validation:
         check_defined(settings.stop_metric, validation)
-    is_large = graph.n_nodes * network.settings.latent_dim > LARGE
+    judged: Judge | None = None
+    if validation:
+
+        def judged() -> Mapping[str, float | None]:
+            found = _posterior_scores(network, prepared)
+            return held_out_metrics(found, validation, settings.stop_metric)
+
+    yield from steps(state, batch_of, engine, judged, n_nodes=graph.n_nodes)
+
+
+def steps(
+    state: TrainState,
+    batch_of: BatchOf,
+    engine: Engine,
+    judged: Judge | None = None,
+    *,
+    n_nodes: int,
+) -> Iterator[StepRecord]:
+    """Take the steps that are left of a training; see `train`, which calls this.
+
+    Parameters
+    ----------
+    state
+        The training, whose settings say how many steps there are.
+    batch_of
+        What each step learns from.
+    engine
+        Sums over all pairs.
+    judged
+        Gives the metrics of the validation pairs; None where there are none.
+    n_nodes
+        Number of nodes, those of other processes included.
+
+    Yields
+    ------
+    A record after each step.
+
+    Examples
+    --------
+    >>> from vgae.model.settings import ModelSettings
+    >>> network = GraphAutoEncoder(ModelSettings(), n_inputs=2, seed=0)
+    >>> graph = Graph.from_edges([(0, 1)])
+    >>> state = TrainState(network, TrainSettings(steps=2), seed=0, device=torch.device("cpu"))
+    >>> batch = Batch(network.prepare(graph, None), network.targets(graph))
+    >>> engine = choose_engine("auto")
+    >>> [record.step for record in steps(state, lambda _: batch, engine, n_nodes=2)]
+    [1, 2]
+    """
+    settings, network = state.settings, state.network
+    patience = settings.patience
+    is_large = n_nodes * network.settings.latent_dim > LARGE
     try:
         while state.n_steps < settings.steps and not state.best.exhausted(state.n_steps, patience):
             record = step(state, batch_of(state.n_steps + 1), engine)
             number, last = record.step, record.step == settings.steps
-            if validation and (number % settings.validate_every == 0 or last):
-                scores = held_out_metrics(
-                    _posterior_scores(network, prepared), validation, settings.stop_metric
-                )
+            if judged is not None and (number % settings.validate_every == 0 or last):
+                scores = judged()
                 if patience is not None:
                     state.best.offer(number, scores, network)
                 record = state.history[-1] = replace(record, validation=scores)

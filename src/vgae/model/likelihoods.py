@@ -194,24 +194,27 @@ class Likelihood(ABC):
         pos_weight: float,
         counts: Tensor | None,
         emphasis: Tensor | None = None,
+        left_only: bool = False,
     ) -> PairSum:
         """Sum pos_weight * emphasis * edge - nonedge over the pairs of a pattern, with gradient.
 
         `emphasis` has a factor for each pair; None where all are 1. Compiled code has no place for
-        it.
+        it. With `left_only`, the gradient of `right` is left out.
         """
         if self.term is not None and emphasis is None:
             targets = counts if self.counts else None
-            return pair_terms(left, right, pattern, PairTerm(self.term, pos_weight, targets))
+            term = PairTerm(self.term, pos_weight, targets)
+            return pair_terms(left, right, pattern, term, left_only=left_only)
         own = left.detach().requires_grad_()
-        other = None if right is None else right.detach().requires_grad_()
+        other = None if right is None else right.detach().requires_grad_(not left_only)
         with torch.enable_grad():
             scores = pair_scores(own, other, pattern)
             factor = pos_weight if emphasis is None else pos_weight * emphasis
             terms = factor * self.edge(scores, counts) - self.nonedge(scores)
             total = terms.sum(dtype=torch.float64)
-            gradients = torch.autograd.grad(total, [own] if other is None else [own, other])
-        return PairSum(total.detach(), gradients[0], None if other is None else gradients[1])
+            learned = [own] if other is None or left_only else [own, other]
+            gradients = torch.autograd.grad(total, learned)
+        return PairSum(total.detach(), gradients[0], gradients[1] if len(learned) == 2 else None)
 
 
 def _tiled_sum(likelihood: Likelihood, left: Tensor, right: Tensor | None) -> PairSum:

@@ -27,6 +27,8 @@ from vgae.model.objective import (
     reconstruction,
     sampled_reconstruction,
 )
+from vgae.model.ranks import Rows
+from vgae.model.rows_objective import reconstruction_of_rows
 from vgae.model.settings import OWN, RATES, ModelSettings
 from vgae.model.signs import SignDecoder
 from vgae.model.subsets import subset_sum
@@ -232,12 +234,19 @@ class GraphAutoEncoder(nn.Module):
                     f"node and latent_dim = {width} columns"
                 )
 
-    def targets(self, graph: Graph) -> Targets:
+    def targets(self, graph: Graph, rows: Rows | None = None) -> Targets:
         """The positive pairs of a training graph, for these settings.
 
         A node and itself are a positive pair where the paper's model is used: an inner product
         without an offset, which cannot tell such pairs apart. Otherwise they are left out, and
         always in directed graphs and where types rule pairs out, as in bipartite graphs.
+
+        Parameters
+        ----------
+        graph
+            The training graph.
+        rows
+            The nodes of this process, where they are shared out to several.
 
         Raises
         ------
@@ -260,6 +269,7 @@ class GraphAutoEncoder(nn.Module):
             counts=self.likelihood.counts,
             values=self.likelihood.values,
             confidence=settings.confidence if graph.weight_means == "confidence" else None,
+            rows=rows,
         )
 
     def linked(self, sample: Tensor) -> Tensor:
@@ -286,20 +296,22 @@ class GraphAutoEncoder(nn.Module):
             self.log_scale.add_(0.5 * math.log(factor))
         self.offsets.raise_by(math.log(factor))
 
-    def factors(self, vectors: Tensor) -> Factors | None:
+    def factors(self, vectors: Tensor, rows: slice | None = None) -> Factors | None:
         """Factors of the scores of all pairs; None if the decoder has no such form.
 
         Parameters
         ----------
         vectors
             What the decoder gets: see `linked` and `linked_mean`.
+        rows
+            The nodes whose vectors they are; None for all.
         """
         factors = self.decoder.factors(vectors)
         if factors is not None and self.decoder.ordered and factors.right is None:
             factors = replace(factors, right=factors.left)  # sources and targets have gradients
         if factors is None or self.offsets is None:
             return factors
-        return self.offsets.added_to(factors)
+        return self.offsets.added_to(factors, rows)
 
     def pair_scores(self, vectors: Tensor, pairs: Tensor) -> Tensor:
         """Scores of pairs of node indices, offsets included, shape (n_pairs,)."""
@@ -348,8 +360,10 @@ class GraphAutoEncoder(nn.Module):
         ([[1.0, 1.0]], [[1.0, 1.0]])
         """
         latent = self.encode(prepared, noise)
-        # A view, because the gradient of an index would be a copy among zeros.
-        sample = latent.draw(noise).squeeze(0)
+        own = None if targets.rows is None else targets.rows.own
+        with noise.from_row(own.start if own else 0):
+            # A view, because the gradient of an index would be a copy among zeros.
+            sample = latent.draw(noise).squeeze(0)
         vectors = self.linked(sample)
         sampled = self.settings.objective_used == "sampled"
         if sampled and self._draws_pairs(vectors):
@@ -358,14 +372,21 @@ class GraphAutoEncoder(nn.Module):
                 self.likelihood, lambda pairs: self.pair_scores(vectors, pairs), targets, drawn
             )
         else:
-            term = reconstruction(
-                self.likelihood,
-                self._joined(vectors),
-                targets,
-                engine=engine,
-                expected=self._expected(latent),
-                estimated=self._estimated(noise, engine) if sampled else None,
-            )
+            joined, expected = self._joined(vectors, own), self._expected(latent, own)
+            if own is None:
+                estimated = self._estimated(noise, engine) if sampled else None
+                term = reconstruction(
+                    self.likelihood,
+                    joined,
+                    targets,
+                    engine=engine,
+                    expected=expected,
+                    estimated=estimated,
+                )
+            else:
+                term = reconstruction_of_rows(
+                    self.likelihood, joined, targets, engine=engine, expected=expected
+                )
         kl = latent.kl().sum(dtype=torch.float64) / targets.n_cells
         terms = {"reconstruction": term, "kl": kl}
         if self.signs is not None and targets.signs is not None:
@@ -414,8 +435,8 @@ class GraphAutoEncoder(nn.Module):
     def _named(self) -> list[tuple[str, Tensor]]:
         return [*self.named_parameters(), *self.named_buffers()]
 
-    def _joined(self, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
-        factors = self.factors(vectors)
+    def _joined(self, vectors: Tensor, rows: slice | None = None) -> tuple[Tensor, Tensor | None]:
+        factors = self.factors(vectors, rows)
         if factors is None:
             raise InputError(
                 f"decoder {type(self.decoder).__name__}: scores pairs one by one and cannot sum "
@@ -440,13 +461,13 @@ class GraphAutoEncoder(nn.Module):
             engine=engine,
         )
 
-    def _expected(self, latent: Latent) -> tuple[Tensor, Tensor | None] | None:
+    def _expected(self, latent: Latent, rows: slice | None) -> tuple[Tensor, Tensor | None] | None:
         """Factors of expected rates, where these have a closed form."""
         std = latent.std()
         closed = self.likelihood.rates and self.settings.rate_link != "relu"
         if std is None or not closed or self.settings.likelihood_used not in RATES:
             return None
-        return self._joined(self.linked_mean(latent.mean, std))
+        return self._joined(self.linked_mean(latent.mean, std), rows)
 
 
 def _encoder(

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, final
 
 import torch
@@ -30,12 +32,35 @@ class Noise(ABC):
     >>> noise.normal(3, 2).shape, bool((noise.uniform(4, 1) < 1).all()), noise.seed_here() >= 0
     (torch.Size([3, 2]), True, True)
     >>> noise.restore(noise.state())  # to go on from here later
+    >>> with noise.from_row(2):
+    ...     noise.normal(1, 2).shape  # the numbers of the third node alone
+    torch.Size([1, 2])
     """
 
     name: ClassVar[str]
+    knows_rows: ClassVar[bool] = False
+    """Whether the numbers of a row are the same whichever rows are asked for."""
 
     def __init__(self, seed: int, device: torch.device) -> None:
         self.seed, self.device, self.step = stream_seed(seed, "noise"), device, 0
+        self.first_row = 0
+
+    @contextmanager
+    def from_row(self, first: int) -> Iterator[None]:
+        """Give the numbers of the rows from this one on, as if those before it were asked for too.
+
+        Raises
+        ------
+        ValueError
+            The numbers of a row depend on the rows before it.
+        """
+        if first and not self.knows_rows:
+            raise ValueError(f"noise {self.name} cannot give the numbers of some rows alone")
+        before, self.first_row = self.first_row, first
+        try:
+            yield
+        finally:
+            self.first_row = before
 
     def begin(self, step: int) -> None:
         """Begin a step, counted from 1."""
@@ -124,6 +149,7 @@ class CounterNoise(Noise):
     """
 
     name: ClassVar[str] = "counter"
+    knows_rows: ClassVar[bool] = True
 
     def __init__(self, seed: int, device: torch.device) -> None:
         super().__init__(seed, device)
@@ -170,7 +196,8 @@ class CounterNoise(Noise):
         key = self.seed
         for counter in (self.step, self.question):
             key = _mixed_int(key ^ _mixed_int(counter))
-        rows = _mixed(torch.arange(n_nodes, device=self.device) ^ _signed(key))
+        numbers = torch.arange(self.first_row, self.first_row + n_nodes, device=self.device)
+        rows = _mixed(numbers ^ _signed(key))
         columns = _mixed(torch.arange(1, width + 1, device=self.device))
         return _shifted(_mixed(rows[:, None] ^ columns[None, :]), 11)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ from vgae.data.pair_space import PairSpace
 from vgae.ground.errors import InputError
 from vgae.model.kernels import Engine, PairPattern, PairSum, with_gradients
 from vgae.model.likelihoods import Likelihood
+from vgae.model.ranks import Rows
 from vgae.model.settings import ClassWeight
 from vgae.model.signs import SignTargets
 from vgae.model.typed_pairs import TypedPairs
@@ -41,6 +43,8 @@ __all__ = [
     "Everywhere",
     "Loss",
     "Targets",
+    "attached",
+    "check_possible",
     "expected_edges",
     "reconstruction",
     "sampled_reconstruction",
@@ -99,6 +103,9 @@ class Targets:
         Whether the pairs are arcs. Otherwise every edge is there in both directions.
     signs
         The signs of the edges of a signed graph.
+    rows
+        The nodes of this process, where they are shared out to several: the pairs are those of
+        these nodes with all.
     share
         The chance of each positive pair to be among these, where they are a random part: sums over
         them are divided by it.
@@ -126,6 +133,7 @@ class Targets:
     typed: TypedPairs | None = None
     ordered: bool = False
     signs: SignTargets | None = None
+    rows: Rows | None = None
     share: float = 1.0
 
     @classmethod
@@ -138,6 +146,7 @@ class Targets:
         counts: bool = False,
         values: bool = False,
         confidence: float | None = None,
+        rows: Rows | None = None,
     ) -> Targets:
         """Make the targets of a training graph.
 
@@ -160,6 +169,8 @@ class Targets:
         confidence
             Where it is given, the loss of an edge is multiplied by 1 + confidence * its weight
             relative to the mean weight (Hu, Koren & Volinsky 2008).
+        rows
+            The nodes of this process, whose pairs alone are copied; None for all nodes.
 
         Raises
         ------
@@ -178,32 +189,46 @@ class Targets:
                 "edge; use the same weight for all (--class-weight none)"
             )
         self_pairs = self_pairs and typed is None
-        pattern = graph.adjacency
+        pattern = graph.adjacency if rows is None else graph.adjacency[rows.own]
+        weights = pattern.data
         if confidence is not None:
-            mean = pattern.data.mean(dtype=np.float64)
+            mean = graph.adjacency.data.mean(dtype=np.float64)
             factors = (1.0 + confidence * pattern.data / mean).astype(np.float32)
             pattern = sparse.csr_array(
                 (factors, pattern.indices, pattern.indptr), shape=pattern.shape
             )
         if self_pairs:
             pattern = sparse.csr_array(
-                pattern + sparse.eye_array(graph.n_nodes, dtype=np.float32, format="csr")
+                pattern
+                + sparse.eye_array(
+                    *pattern.shape,
+                    k=0 if rows is None else rows.own.start,
+                    dtype=np.float32,
+                    format="csr",
+                )
             )
             pattern.sort_indices()
         weighted = class_weight == "balanced"
         return cls(
             positive=PairPattern(
-                torch.from_numpy(pattern.indptr.copy()), torch.from_numpy(pattern.indices.copy())
+                torch.from_numpy(pattern.indptr.copy()),
+                torch.from_numpy(pattern.indices.copy()),
+                None if rows is None else graph.n_nodes,
             ),
             n_nodes=graph.n_nodes,
             pos_weight=(n_pairs - n_positive) / n_positive if weighted else 1.0,
             norm=n_pairs / (2.0 * (n_pairs - n_positive)) if weighted else 1.0,
             self_pairs=self_pairs,
-            counts=_counts(graph) if counts else _values(graph) if values else None,
+            counts=_counts(graph, weights)
+            if counts
+            else _values(graph, weights)
+            if values
+            else None,
             emphasis=None if confidence is None else torch.from_numpy(pattern.data.copy()),
             typed=typed,
             ordered=graph.directed,
             signs=SignTargets.from_graph(graph) if graph.kind == "signed" else None,
+            rows=rows,
         )
 
     @property
@@ -276,8 +301,8 @@ class Targets:
         return rows != columns if self.ordered else rows < columns
 
 
-def _counts(graph: Graph) -> Tensor | None:
-    """The weights of all positive pairs, which must be whole numbers."""
+def _counts(graph: Graph, weights: NDArray[np.float32]) -> Tensor | None:
+    """The weights of positive pairs; those of all edges must be whole numbers."""
     if graph.weights is None:
         return None
     wrong = np.flatnonzero((graph.weights < 1) | (graph.weights != np.round(graph.weights)))
@@ -287,15 +312,15 @@ def _counts(graph: Graph) -> Tensor | None:
             f"the edge ('{a}', '{b}') has weight {graph.weights[wrong[0]]:g}: poisson takes counts "
             "(1, 2, 3, ...); round the weights, drop them, or use the likelihood bernoulli-poisson"
         )
-    return torch.from_numpy(graph.adjacency.data.astype(np.float32))
+    return torch.from_numpy(weights.astype(np.float32))
 
 
-def _values(graph: Graph) -> Tensor | None:
-    """The weights of all positive pairs, with mean 0 and variance 1."""
+def _values(graph: Graph, weights: NDArray[np.float32]) -> Tensor | None:
+    """The weights of positive pairs; those of all edges get mean 0 and variance 1."""
     if graph.weights is None:
         return None
     mean, deviation = value_scale(graph)
-    return torch.from_numpy(((graph.adjacency.data - mean) / deviation).astype(np.float32))
+    return torch.from_numpy(((weights - mean) / deviation).astype(np.float32))
 
 
 def value_scale(graph: Graph) -> tuple[float, float]:
@@ -356,7 +381,7 @@ def reconstruction(
     0.6931
     """
     at_edges = _at_edges(likelihood, factors, targets)
-    _check_possible(likelihood, at_edges.total)
+    check_possible(likelihood, at_edges.total)
     all_pairs = factors if expected is None else expected
 
     def everywhere(left: Tensor, right: Tensor | None) -> PairSum:
@@ -365,9 +390,9 @@ def reconstruction(
         return likelihood.everywhere(left, right, engine)
 
     if expected is None and targets.typed is None:
-        total = _attached(_added(everywhere(*factors), at_edges), factors)
+        total = attached(_added(everywhere(*factors), at_edges), factors)
     else:
-        total = _everywhere(everywhere, all_pairs, targets) + _attached(at_edges, factors)
+        total = _everywhere(everywhere, all_pairs, targets) + attached(at_edges, factors)
     if not targets.self_pairs:
         left, right = all_pairs
         own = (left * (left if right is None else right)).sum(dim=1)
@@ -382,7 +407,7 @@ def _at_edges(
     """What the positive pairs change; scaled up where they are a random part of those."""
     left, right = factors
     whole = targets.share == 1.0
-    emphasised = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
+    emphasised: dict[str, Any] = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
     found = likelihood.at_edges(
         left,
         # A part is not symmetric, and so each end has a gradient of its own.
@@ -410,7 +435,7 @@ def _everywhere(
     """The sum over all pairs that can be edges, those of a node with itself included."""
 
     def summed(left: Tensor, right: Tensor | None) -> Tensor:
-        return _attached(everywhere(left, right), (left, right))
+        return attached(everywhere(left, right), (left, right))
 
     return summed(*factors) if targets.typed is None else targets.typed.total(factors, summed)
 
@@ -458,8 +483,19 @@ def expected_edges(
     return float(typed.total(factors, summed) - own) / (1.0 if space.ordered else 2.0)
 
 
-def _check_possible(likelihood: Likelihood, at_edges: Tensor) -> None:
-    """Refuse a loss of edges that is not finite because one of them cannot be."""
+def check_possible(likelihood: Likelihood, at_edges: Tensor) -> None:
+    """Refuse a loss of edges that is not finite because one of them cannot be.
+
+    Raises
+    ------
+    InputError
+        It is not finite, and scores are rates.
+
+    Examples
+    --------
+    >>> from vgae.model.likelihoods import Bernoulli
+    >>> check_possible(Bernoulli(), torch.tensor(1.0))
+    """
     if likelihood.rates and not torch.isfinite(at_edges):
         raise InputError(
             "the rate of an edge is zero, which makes the edge impossible; add an offset (--offset "
@@ -476,7 +512,16 @@ def _added(everywhere: PairSum, at_edges: PairSum) -> PairSum:
     return PairSum(everywhere.total + at_edges.total, grad_left, grad_right)
 
 
-def _attached(found: PairSum, factors: tuple[Tensor, Tensor | None]) -> Tensor:
+def attached(found: PairSum, factors: tuple[Tensor, Tensor | None]) -> Tensor:
+    """A sum over pairs as a scalar that is differentiable in the factors.
+
+    Examples
+    --------
+    >>> one = torch.ones(1, 1, requires_grad=True)
+    >>> attached(PairSum(torch.tensor(3.0), torch.ones(1, 1), None), (one, None)).backward()
+    >>> one.grad.item()
+    1.0
+    """
     left, right = factors
     if right is None or found.grad_right is None:
         return with_gradients(found.total, (left, found.grad_left))
@@ -527,5 +572,5 @@ def sampled_reconstruction(
     terms = targets.pos_weight * targets.pair_emphasis() * losses
     directions = 1.0 if targets.ordered else 2.0
     edges = directions * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
-    _check_possible(likelihood, edges)
+    check_possible(likelihood, edges)
     return targets.norm / targets.n_cells * (everywhere + edges)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
@@ -24,12 +25,15 @@ from vgae.people.options import (
     method_settings,
     settings_of,
 )
+from vgae.people.rank_runs import among_ranks, settle_for_ranks, trained_in_ranks
 from vgae.people.setting_options import Training
 from vgae.people.usage import Command, example, grouped
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
     from vgae.data.split import Split
+    from vgae.learning.checkpoints import Checkpoints
+    from vgae.model.ranks import Ranks
     from vgae.people.html.page import Report
     from vgae.people.report import Reporter
 
@@ -88,6 +92,60 @@ def inspect(
         print_inspection(found.as_dict())
 
 
+@app.command(
+    cls=Command,
+    epilog=example("vgae plan karate", "vgae plan --nodes 1000000 --edges 10000000 --gpu h100"),
+)
+@grouped
+def plan(
+    context: typer.Context,
+    graph: options.GraphToFitArgument = None,
+    *,
+    nodes: options.NodesOption = None,
+    edges: options.EdgesOption = None,
+    ranks: options.RanksOption = 1,
+    gpu: options.GpuOption = None,
+    reading: options.Reading,
+    model: options.ModelOption = None,
+    training: Training,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Estimate the time and memory of a fit, from the graph or from its sizes alone.
+
+    With --nodes and --edges no graph is read, and --features takes a number.
+    """
+    from vgae.people.report import Reporter, print_json, print_plan
+
+    reporter = Reporter(quiet=quiet)
+    if (graph is None) == (nodes is None or edges is None):
+        context.fail("Give either GRAPH, or --nodes and --edges.")
+    from vgae.learning.settings import LATENT_OF, named_preset
+    from vgae.model.costs import Sizes
+    from vgae.people.api import make_model
+    from vgae.people.planning import plan_fit
+
+    model = model or named_preset(training.preset).model
+    if model not in LATENT_OF:
+        raise InputError(f"--model {model}: time and memory are known of vgae and gae alone")
+    settings = make_model(model, preset=training.preset, **training.overrides()).settings
+    data: Graph | Sizes
+    if graph is not None:
+        data, name = _read(graph, reading, reporter)
+        reporter.say(f"{name}: {data}")
+    else:
+        data = options.sizes(nodes or 0, edges or 0, reading)
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("measuring this machine"):
+        found = plan_fit(data, settings, ranks=ranks, gpu=gpu).as_dict()
+    if json:
+        print_json(found)
+    else:
+        print_plan(found)
+
+
 @app.command("import", cls=Command, epilog=example("vgae import karate --out graphs/karate"))
 @grouped
 def import_(
@@ -144,56 +202,64 @@ def fit(
     """
     from vgae.people.report import Reporter
 
-    reporter = Reporter(quiet=quiet)
-    if top < 0:
-        raise InputError(f"--top {top}: must be 0 or more")
-    if resume is not None:
-        check_resumed(context)
-        job = resumed_fit(resume, graph, checkpoint_every)
-        _run_fit(job, reporter, top=top, json=json, report=report, resumed=True)
-        return
-    if graph is None:
-        context.fail("Missing argument 'GRAPH'.")
-    if out is None:
-        context.fail("Missing option '--out'.")
-    split_options = given(holding_out)
-    if split_options and not holdout:
-        raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
-    from vgae.data.split import SplitSettings
+    with among_ranks() as ranks:
+        reporter = Reporter(quiet=quiet or (ranks is not None and ranks.rank > 0))
+        run = partial(_run_fit, reporter=reporter, ranks=ranks, top=top, json=json, report=report)
+        if top < 0:
+            raise InputError(f"--top {top}: must be 0 or more")
+        if resume is not None:
+            check_resumed(context)
+            run(resumed_fit(resume, graph, checkpoint_every), resumed=True)
+            return
+        if graph is None:
+            context.fail("Missing argument 'GRAPH'.")
+        if out is None:
+            context.fail("Missing option '--out'.")
+        if ranks is not None and ranks.launch.restarts and checkpoint_of(out).exists():
+            # torchrun began again after a failure
+            run(resumed_fit(out, graph, checkpoint_every), resumed=True)
+            return
+        split_options = given(holding_out)
+        if split_options and not holdout:
+            raise InputError(f"--{next(iter(split_options))}: makes no sense with --no-holdout")
+        from vgae.data.split import SplitSettings
 
-    # All that needs no graph is checked before the work of reading one.
-    held_out = SplitSettings.parse(split_options, where="split")
-    from vgae.learning.settings import named_preset
-    from vgae.learning.store import check_run_place
+        # All that needs no graph is checked before the work of reading one.
+        held_out = SplitSettings.parse(split_options, where="split")
+        from vgae.learning.settings import named_preset
+        from vgae.learning.store import check_run_place
 
-    check_run_place(out, overwrite=overwrite)
-    from vgae.people.api import LinkModel, check_patience, make_estimator
+        check_run_place(out, overwrite=overwrite)
+        from vgae.people.api import LinkModel, check_patience, make_estimator
 
-    model = model or named_preset(training.preset).model
-    estimator = make_estimator(
-        model,
-        preset=None if training.preset == Training.preset else training.preset,
-        seed=seed,
-        **(training.overrides() | settings_of(model, setting)),
-    )
-    if isinstance(estimator, LinkModel):
-        patience = estimator.settings.training.patience
-        check_patience(patience, held_out.validation if holdout else 0.0)
-    job = asked_fit(
-        *(estimator, graph, out, reading),
-        holdout=holdout,
-        held_out=split_options,
-        seed=seed,
-        overwrite=overwrite,
-        every=checkpoint_every,
-    )
-    _run_fit(job, reporter, top=top, json=json, report=report)
+        model = model or named_preset(training.preset).model
+        estimator = make_estimator(
+            model,
+            preset=None if training.preset == Training.preset else training.preset,
+            seed=seed,
+            **(training.overrides() | settings_of(model, setting)),
+        )
+        if isinstance(estimator, LinkModel):
+            patience = estimator.settings.training.patience
+            check_patience(patience, held_out.validation if holdout else 0.0)
+            if ranks is not None:
+                reporter.say(settle_for_ranks(estimator))
+        job = asked_fit(
+            *(estimator, graph, out, reading),
+            holdout=holdout,
+            held_out=split_options,
+            seed=seed,
+            overwrite=overwrite,
+            every=checkpoint_every,
+        )
+        run(job)
 
 
 def _run_fit(
     job: FitJob,
-    reporter: Reporter,
     *,
+    reporter: Reporter,
+    ranks: Ranks | None,
     top: int,
     json: bool,
     report: bool,
@@ -210,11 +276,15 @@ def _run_fit(
     estimator = job.estimator
     if isinstance(estimator, LinkModel):
         estimator.engine_here()
-    data, _ = _read(job.graph, job.reading, reporter)
-    reporter.say(f"{job.name}: {data}")
+    if ranks is not None and ranks.rank:  # the first one does the rest
+        _learn_together(job, ranks, reporter)
+        return
+    data = None if ranks is not None else _opened(job, reporter)
     compile_once(reporter.working)
     with staged_run(job.out, overwrite=job.overwrite) as staged:
-        _learn(job, job.split(data), reporter)
+        trained = None if ranks is None else _learn_together(job, ranks, reporter)
+        # Several processes each forgot all but their own nodes.
+        _learn(job, job.split(data or _opened(job, reporter)), reporter, trained)
         estimator.fitted_ = estimator.fitted_.named(job.name)
         if not resumed:
             estimator.fitted_ = estimator.fitted_.with_command(command_line("vgae", *sys.argv[1:]))
@@ -260,18 +330,56 @@ def _remark(job: FitJob, reporter: Reporter, *, json: bool) -> None:
     reporter.say(f"run folder: {job.out}")
 
 
-def _learn(job: FitJob, split: Split, reporter: Reporter) -> None:
+def _opened(job: FitJob, reporter: Reporter) -> Graph:
+    data, _ = _read(job.graph, job.reading, reporter)
+    reporter.say(f"{job.name}: {data}")
+    return data
+
+
+def _learn(
+    job: FitJob, split: Split, reporter: Reporter, trained: Checkpoints | None = None
+) -> None:
     """Fit, and show the progress. A model that is interrupted keeps what it learned until then."""
-    from vgae.learning.train import Terminated
     from vgae.people.api import LinkBaseline
+
+    estimator = job.estimator
+    if isinstance(estimator, LinkBaseline):
+        with reporter.working(f"fitting {estimator.name}"):
+            estimator.fit(split)
+    elif trained is not None:
+        with reporter.working("scoring held-out pairs"):
+            estimator.fit(split, checkpoint=trained)
+    else:
+        with (
+            _saying_how_to_go_on(job, reporter),
+            reporter.training(estimator.settings.training.steps) as show,
+        ):
+            estimator.fit(split, callbacks=show, checkpoint=job.checkpoints)
+
+
+def _learn_together(job: FitJob, ranks: Ranks, reporter: Reporter) -> Checkpoints:
+    """Train with other processes; the first one shows the progress."""
+    from vgae.people.api import LinkModel
+
+    def split() -> Split:
+        return job.split(_read(job.graph, job.reading, reporter)[0])
+
+    if ranks.rank:
+        return trained_in_ranks(job, ranks, split, None)
+    model = job.estimator if isinstance(job.estimator, LinkModel) else None
+    n_steps = 0 if model is None else model.settings.training.steps
+    with _saying_how_to_go_on(job, reporter), reporter.training(n_steps) as show:
+        return trained_in_ranks(job, ranks, split, show)
+
+
+@contextmanager
+def _saying_how_to_go_on(job: FitJob, reporter: Reporter) -> Iterator[None]:
+    """Say how a fit that ends early goes on; a result that is there is no reason to raise."""
+    from vgae.learning.train import Terminated
     from vgae.people.report import print_error
     from vgae.people.words import command_line
 
     estimator, checkpoints = job.estimator, job.checkpoints
-    if isinstance(estimator, LinkBaseline):
-        with reporter.working(f"fitting {estimator.name}"):
-            estimator.fit(split)
-        return
 
     def way_on() -> str:
         if checkpoints is None or not checkpoints.place:
@@ -280,8 +388,7 @@ def _learn(job: FitJob, split: Split, reporter: Reporter) -> None:
         return f"stopped {checkpoints.place}; `{resume}` goes on from there"
 
     try:
-        with reporter.training(estimator.settings.training.steps) as show:
-            estimator.fit(split, callbacks=show, checkpoint=checkpoints)
+        yield
     except Terminated:
         print_error(f"terminated: {way_on()}")
         raise

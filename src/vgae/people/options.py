@@ -19,6 +19,7 @@ import typer
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.results import DEFAULT_METHODS
 from vgae.learning.settings import LATENT_OF
+from vgae.model.rates import GPUS
 from vgae.people.completion import (
     METHODS,
     METRICS,
@@ -36,6 +37,7 @@ from vgae.people.setting_options import SETTINGS, check_choice
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
     from vgae.data.kinds import WeightMeans
+    from vgae.model.costs import Sizes
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ _features_option = partial(typer.Option, rich_help_panel="Node features")
 _model_option = partial(typer.Option, rich_help_panel="Model")
 _training_option = partial(typer.Option, rich_help_panel="Training")
 _checkpoint_option = partial(typer.Option, rich_help_panel="Checkpoints")
+_plan_option = partial(typer.Option, rich_help_panel="What is planned")
 _held_out_option = partial(typer.Option, rich_help_panel="Held-out edges")
 _scores_option = partial(typer.Option, rich_help_panel="Methods and scores")
 _links_option = partial(typer.Option, rich_help_panel="Links")
@@ -67,6 +70,24 @@ GraphArgument = Annotated[
     ),
 ]
 GraphToFitArgument = Annotated[str | None, *GraphArgument.__metadata__]
+NodesOption = Annotated[
+    int | None, _plan_option(metavar="N", help="In place of GRAPH: its number of nodes.")
+]
+EdgesOption = Annotated[int | None, _plan_option(metavar="E", help="Its number of edges.")]
+RanksOption = Annotated[
+    int,
+    _plan_option(metavar="P", help="Number of processes among which nodes are divided."),
+]
+GpuOption = Annotated[
+    str | None,
+    _plan_option(
+        "--gpu",
+        metavar="NAME",
+        help=f"Plan for a GPU: {', '.join(GPUS)}, from published peak figures, or here, which "
+        "measures the one of this machine.",
+        autocompletion=one_of(*GPUS, "here"),
+    ),
+]
 PairsArgument = Annotated[
     Path,
     typer.Argument(
@@ -707,6 +728,28 @@ def given(options: Any) -> dict[str, Any]:
     """
     values = {option.name: getattr(options, option.name) for option in fields(options)}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def sizes(nodes: int, edges: int, reading: Reading) -> Sizes:
+    """The sizes of a graph that is not read, of which --features gives the number of features.
+
+    Raises
+    ------
+    InputError
+        The numbers contradict each other, or --features is no number.
+
+    Examples
+    --------
+    >>> sizes(100, 200, Reading(features=Path("8"))).n_features
+    8
+    """
+    from vgae.model.costs import Sizes
+
+    number = "0" if reading.features is None else str(reading.features)
+    if not number.isdecimal():
+        raise InputError(f"--features {number}: with --nodes, give the number of features")
+    kind = "directed" if reading.directed else "signed" if reading.signed else "undirected"
+    return Sizes(nodes, edges, int(number), kind=kind)
 
 
 def comma_list(text: str) -> list[str]:

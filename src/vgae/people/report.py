@@ -56,6 +56,7 @@ __all__ = [
     "print_json",
     "print_links",
     "print_metrics",
+    "print_plan",
     "print_report",
     "print_reproduction",
     "print_split",
@@ -449,10 +450,61 @@ def _plan_rows(plan: Mapping[str, Any] | None, kind: Kind) -> list[tuple[str, st
         ("held out", _held_out_words(plan)),
         (
             "time",
-            f"about {time_words(plan['seconds'])} for {plan['steps']} steps, {plan['engine']}",
+            f"about {time_words(plan['seconds'])} for {plan['steps']} {plan['objective']} steps, "
+            f"{plan['engine']}",
         ),
         ("memory", f"about {plan['bytes'] / 1e9:.1f} GB"),
     ]
+
+
+def print_plan(plan: Mapping[str, Any]) -> None:
+    """Print what a fit would take, one figure per line.
+
+    Examples
+    --------
+    >>> from vgae.learning.settings import FitSettings
+    >>> from vgae.model.costs import Sizes
+    >>> from vgae.people.planning import plan_fit
+    >>> plan = plan_fit(Sizes(1000, 5000), FitSettings.of("vgae"), gpu="h100").as_dict()
+    >>> print_plan(plan)  # doctest: +ELLIPSIS
+    plan       figure
+    graph      1,000 nodes, 5,000 edges, no features
+    objective  exact (...)
+    rates      h100: from published peak figures, not measured
+    ...
+    """
+    features = count(plan["n_features"], "feature") if plan["n_features"] else "no features"
+    edges = f"{count(plan['n_nodes'], 'node')}, {count(plan['n_edges'], 'edge')}"
+    rates = "measured now" if plan["measured"] else "from published peak figures, not measured"
+    trainings = f"{plan['trainings']} x " * (plan["trainings"] > 1)
+    words = f"about {time_words(plan['seconds'])} for {trainings}{plan['steps']} steps"
+    bound = "" if plan["measured"] else "; at best"
+    shares = sorted(plan["parts"].items(), key=lambda part: -part[1])
+    each = " each" * (plan["ranks"] > 1)
+    rows = [
+        ("graph", f"{edges}, {features}"),
+        ("objective", f"{plan['objective']} ({plan['why']})"),
+        ("rates", f"{plan['machine']}: {rates}"),
+        ("step", f"{plan['step_seconds']:.3g} s, {plan['engine']}{bound}"),
+        ("of it", ", ".join(f"{name} {seconds:.2g} s" for name, seconds in shares)),
+        ("training", words + bound),
+        ("memory", f"about {_size(plan['bytes'])}{each}, {_size(plan['library_bytes'])} libraries"),
+        ("of it", ", ".join(f"{name} {_size(size)}" for name, size in plan["stages"].items())),
+    ]
+    if plan["device_bytes"] is not None:
+        needs, has = plan["device_bytes"]
+        rows.append(("on the GPU", f"about {_size(needs)}, of {_size(has)}"))
+    if plan["ranks"] > 1:
+        total = _size(sum(plan["exchanged"].values()))
+        parts = ", ".join(f"{name} {_size(size)}" for name, size in plan["exchanged"].items())
+        rows.append(("exchanged", f"{plan['ranks']} processes, each receives {total} a step"))
+        rows.append(("of it", parts))
+    print_table(["plan", "figure"], rows)
+
+
+def _size(n_bytes: float) -> str:
+    """Bytes in the unit that people would use."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.3g} MB"
 
 
 def _range(least: float, largest: float) -> str:

@@ -218,10 +218,17 @@ class Offsets(nn.Module):
         shared = self.value.ndim == 0 or self.positive
         self.value.add_(amount if shared else amount / 2.0)
 
-    def added_to(self, factors: Factors) -> Factors:
+    def added_to(self, factors: Factors, rows: slice | None = None) -> Factors:
         """Factors with the offsets added.
 
         Nodes that were not there when the offsets were learned get the mean of the others.
+
+        Parameters
+        ----------
+        factors
+            Those of all nodes, or of some.
+        rows
+            The nodes whose factors they are; None for all.
         """
         amount = self.amount()
         if amount.ndim == 0 and self.positive and factors.right is None:
@@ -232,6 +239,8 @@ class Offsets(nn.Module):
         if amount.ndim == 0:
             constant = amount if factors.constant is None else factors.constant + amount
             return replace(factors, constant=constant)
+        if rows is not None:
+            amount = amount[..., rows]
         amount = _with_later(amount, len(factors.left))
         first, second = amount if amount.ndim == 2 else (amount, amount)
         offset = first if factors.offset is None else factors.offset + first

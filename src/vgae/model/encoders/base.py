@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from vgae.data.adjacency import row_sums
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.ground.errors import InputError
+from vgae.model.encoders.rows import RowsMatrix, propagated_rows
 from vgae.model.kernels import SparseMatrix
 from vgae.model.lengths import unit_rows
 from vgae.model.noise import Noise
+from vgae.model.ranks import Rows
 from vgae.model.settings import ModelSettings
 
-__all__ = ["Encoder", "EncoderInput", "Prepared", "Propagation", "glorot_uniform"]
+__all__ = ["Encoder", "EncoderInput", "Prepared", "Propagation", "glorot_uniform", "of_rows"]
 
 
 class Prepared(Protocol):
@@ -132,6 +135,9 @@ class EncoderInput:
     propagated
         How many times `features` have already been multiplied by the adjacency. Otherwise the
         encoder does so at every step.
+    rows
+        The nodes of this process, where they are shared out to several: adjacency and features are
+        those of these nodes.
 
     Examples
     --------
@@ -149,6 +155,7 @@ class EncoderInput:
     adjacency: SparseMatrix
     features: SparseMatrix | Tensor | None
     propagated: int = 0
+    rows: Rows | None = None
 
     @property
     def n_nodes(self) -> int:
@@ -228,7 +235,9 @@ class EncoderInput:
 
     def projected(self, weight: Tensor) -> Tensor:
         """Multiply features and a weight, shape (n_nodes, width of the weight)."""
-        return weight if self.features is None else self.features @ weight
+        if self.features is None:
+            return weight if self.rows is None else weight[self.rows.own]
+        return self.features @ weight
 
     def thinned(self, inputs: float, messages: float, noise: Noise | None) -> EncoderInput:
         """The same without a random share of inputs and of messages; the others grow to make up.
@@ -243,7 +252,8 @@ class EncoderInput:
             features = features.thinned(inputs, noise)
         elif inputs and isinstance(features, Tensor):
             n_nodes, width = features.shape
-            kept = noise.uniform(n_nodes, width) >= inputs
+            with noise.from_row(0 if self.rows is None else self.rows.own.start):
+                kept = noise.uniform(n_nodes, width) >= inputs
             features = features * kept / (1.0 - inputs)
         if messages:
             adjacency = adjacency.thinned(messages, noise)
@@ -324,15 +334,26 @@ class Propagation(Encoder):
     >>> encoder.update(1, sent, states[1], states[0]).shape
     torch.Size([2, 3])
     >>> links = encoder.links(prepared)
-    >>> encoder.read(states, links)["mean"].shape
+    >>> read = encoder.read(states, links)
+    >>> read["mean"].shape
     torch.Size([2, 3])
     >>> encoder.initial("mean", (2, 3), torch.Generator()).shape
     torch.Size([2, 3])
+    >>> encoder.adjacency_rows(graph, slice(1, 2)).toarray(), encoder.symmetric
+    (array([[0.5, 0.5]], dtype=float32), True)
+    >>> from vgae.ground.launch import Launch
+    >>> from vgae.model.ranks import Ranks
+    >>> alone = Ranks(Launch(rank=0, size=1, local_rank=0, local_size=1))
+    >>> rows = Rows.balanced(alone, graph.adjacency.indptr)
+    >>> bool((encoder(encoder.prepare_rows(graph, None, rows))["mean"] == read["mean"]).all())
+    True
     """
 
     places_new_nodes = True
     self_loops: ClassVar[bool] = True
     """Whether a node is among its own neighbours, with weight 1."""
+    symmetric: ClassVar[bool] = True
+    """Whether the normalised adjacency of an undirected graph is symmetric."""
 
     def __init__(
         self,
@@ -387,7 +408,9 @@ class Propagation(Encoder):
     def update(self, level: int, received: Tensor, state: Tensor, first: Tensor) -> Tensor:
         """The next state, from what each node received, its state, and its state before all."""
 
-    def normalised(self, adjacency: FloatCSR, degrees: NDArray[np.float64]) -> FloatCSR:
+    def normalised(
+        self, adjacency: FloatCSR, degrees: NDArray[np.float64], first: int | None = None
+    ) -> FloatCSR:
         """Normalise rows of an adjacency, to which self loops have been added where they belong.
 
         By default D^-1/2 A D^-1/2, the propagation of graph convolutions (Kipf & Welling 2017).
@@ -395,12 +418,14 @@ class Propagation(Encoder):
         Parameters
         ----------
         adjacency
-            Weights, float64, shape (n_rows, n_nodes); the rows are those of the last nodes.
+            Weights, float64, shape (n_rows, n_nodes).
         degrees
             Sums of the weights of each node, shape (n_nodes,).
+        first
+            The node of the first row; None where the rows are those of the last nodes.
         """
         scale = 1.0 / np.sqrt(degrees)
-        rows = scale[len(scale) - adjacency.shape[0] :]
+        rows = of_rows(scale, adjacency, first)
         return sparse.csr_array(sparse.diags_array(rows) @ adjacency @ sparse.diags_array(scale))
 
     def adjacency(self, graph: Graph) -> FloatCSR:
@@ -415,6 +440,25 @@ class Propagation(Encoder):
         return sparse.csr_array(
             sparse.diags_array(1.0 / with_self.sum(axis=1)) @ with_self, dtype=np.float32
         )
+
+    def adjacency_rows(self, graph: Graph, rows: slice) -> FloatCSR:
+        """Rows of `adjacency` of an undirected graph, without making the others.
+
+        Parameters
+        ----------
+        graph
+            The message graph.
+        rows
+            Consecutive nodes.
+        """
+        part = sparse.csr_array(graph.adjacency[rows].astype(np.float64))
+        degrees = row_sums(graph.adjacency)
+        if self.self_loops:
+            loops = sparse.eye_array(*part.shape, k=rows.start, format="csr")
+            part, degrees = sparse.csr_array(part + loops), degrees + 1.0
+        found = sparse.csr_array(self.normalised(part, degrees, rows.start), dtype=np.float32)
+        found.sort_indices()
+        return found
 
     @property
     def ahead(self) -> int:
@@ -438,6 +482,41 @@ class Propagation(Encoder):
         moves = self.settings.edge_dropout or self.settings.mask
         ahead = 0 if moves else self.ahead
         return EncoderInput.from_matrices(self.adjacency(graph), inputs, ahead=ahead)
+
+    def prepare_rows(
+        self,
+        graph: Graph,
+        features: Features | None,
+        rows: Rows,
+        scaled: Callable[[Features], Features] = lambda features: features,
+    ) -> EncoderInput:
+        """What `prepare` makes, for the nodes of one of several processes alone.
+
+        Parameters
+        ----------
+        graph
+            The message graph, undirected. No more than its own rows is copied.
+        features
+            Of all nodes, as they are in the graph; None where every node is its own input.
+        rows
+            The nodes of each process.
+        scaled
+            What turns features into inputs.
+        """
+        own, n_loops = rows.own, int(self.self_loops)
+        adjacency = self.adjacency_rows(graph, own)
+        before = int(graph.adjacency.indptr[own.start]) + n_loops * own.start
+        matrix = RowsMatrix.of(adjacency, rows, symmetric=self.symmetric, first_entry=before)
+        if features is None:
+            return EncoderInput(matrix, None, rows=rows)
+        if sparse.issparse(features):
+            part = SparseMatrix.from_scipy(sparse.csr_array(scaled(features[own])))
+            before = int(sparse.csr_array(features).indptr[own.start])
+            return EncoderInput(matrix, replace(part, first_entry=before), rows=rows)
+        if self.ahead and not self.settings.edge_dropout:
+            propagated = propagated_rows(adjacency, features, scaled)
+            return EncoderInput(matrix, torch.from_numpy(propagated), 1, rows)
+        return EncoderInput(matrix, torch.tensor(scaled(features[own])), rows=rows)
 
     def along(self, prepared: EncoderInput, graph: Graph) -> EncoderInput:
         """See `Encoder.along`."""
@@ -493,6 +572,20 @@ class Propagation(Encoder):
 
     def _with_bias(self, name: str, values: Tensor) -> Tensor:
         return values + self.bias[name] if name in self.bias else values
+
+
+def of_rows(
+    values: NDArray[np.float64], adjacency: FloatCSR, first: int | None
+) -> NDArray[np.float64]:
+    """The numbers of the nodes whose rows an adjacency has; see `Propagation.normalised`.
+
+    Examples
+    --------
+    >>> of_rows(np.array([1.0, 2.0, 3.0]), np.ones((1, 3)), None).tolist()  # the last
+    [3.0]
+    """
+    first = len(values) - adjacency.shape[0] if first is None else first
+    return values[first : first + adjacency.shape[0]]
 
 
 def glorot_uniform(shape: tuple[int, int], generator: torch.Generator) -> nn.Parameter:

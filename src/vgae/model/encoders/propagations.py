@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 from vgae.data.graph import FloatCSR, Graph
-from vgae.model.encoders.base import Propagation
+from vgae.model.encoders.base import Propagation, of_rows
 
 __all__ = ["APPNPEncoder", "GraphConvolutionEncoder", "LinearEncoder", "SAGEEncoder"]
 
@@ -197,6 +197,7 @@ class SAGEEncoder(Propagation):
 
     name: ClassVar[str] = "sage"
     self_loops: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = False
 
     def shapes(self, n_inputs: int) -> dict[str, tuple[int, int]]:
         """See `Propagation.shapes`."""
@@ -224,9 +225,11 @@ class SAGEEncoder(Propagation):
         weights = sparse.csr_array(graph.adjacency.astype(np.float64))
         return self.normalised(weights, weights.sum(axis=1)).astype(np.float32)
 
-    def normalised(self, adjacency: FloatCSR, degrees: NDArray[np.float64]) -> FloatCSR:
+    def normalised(
+        self, adjacency: FloatCSR, degrees: NDArray[np.float64], first: int | None = None
+    ) -> FloatCSR:
         """See `Propagation.normalised`: rows that sum to one."""
-        own = degrees[len(degrees) - adjacency.shape[0] :]
+        own = of_rows(degrees, adjacency, first)
         return sparse.csr_array(
             sparse.diags_array(1.0 / np.where(own > 0, own, 1.0)) @ sparse.csr_array(adjacency)
         )

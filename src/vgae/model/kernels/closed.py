@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -16,7 +17,13 @@ CHUNK_ROWS = 4096
 """Rows that are converted to float64 at a time: 2 MB at dimension 64."""
 
 
-def closed_sum(kind: Literal["rate", "square"], left: Tensor, right: Tensor | None) -> PairSum:
+def closed_sum(
+    kind: Literal["rate", "square"],
+    left: Tensor,
+    right: Tensor | None,
+    *,
+    add_up: Callable[[Tensor], Tensor] | None = None,
+) -> PairSum:
     """Sum s or s^2 over the scores s_ij = left_i . right_j of all i, j, with the gradient.
 
     sum_ij s_ij = (sum_i left_i) . (sum_j right_j) takes n * dim operations, and
@@ -32,6 +39,10 @@ def closed_sum(kind: Literal["rate", "square"], left: Tensor, right: Tensor | No
         Shape (n_left, dim).
     right
         Shape (n_right, dim); None means `left`.
+    add_up
+        Where the rows are shared out to several processes: adds up their sums of dim or dim x dim
+        numbers. The total is then that of the rows of `left` here with the columns of all, and the
+        gradients are those of the rows here in the total of all.
 
     Returns
     -------
@@ -60,7 +71,11 @@ def closed_sum(kind: Literal["rate", "square"], left: Tensor, right: Tensor | No
     with torch_on_one_thread():
         of_left = _summed(kind, left)
         of_right = of_left if right is None else _summed(kind, others)
-        total = (of_left * of_right).sum()
+        of_rows = of_left
+        if add_up is not None:
+            of_left = add_up(of_left)
+            of_right = of_left if right is None else add_up(of_right)
+        total = (of_rows * of_right).sum()
         twice = 2.0 if right is None else 1.0  # a symmetric factor is on both sides
         grad_left = _gradient(kind, left, twice * of_right)
         return PairSum(

@@ -27,7 +27,14 @@ CHUNK_PAIRS = 2**16
 """Pairs at a time where torch computes the terms."""
 
 
-def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: PairTerm) -> PairSum:
+def pair_terms(
+    left: Tensor,
+    right: Tensor | None,
+    pattern: PairPattern,
+    term: PairTerm,
+    *,
+    left_only: bool = False,
+) -> PairSum:
     """Sum a term over the pairs of a pattern, with the gradient in closed form.
 
     Logistic terms are summed with scores in float64, so that they cancel as exactly as possible
@@ -36,13 +43,15 @@ def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: P
     Parameters
     ----------
     left
-        Shape (n_nodes, dim). The score of a pair is left_i . right_j.
+        Shape (n_rows, dim). The score of a pair is left_i . right_j.
     right
-        Of the same shape and type; scores need not be symmetric. None means `left`.
+        Shape (n_columns, dim), of the same type; scores need not be symmetric. None means `left`.
     pattern
         The pairs; a symmetric pattern where `right` is None.
     term
         What each pair adds.
+    left_only
+        Whether to leave out the gradient of `right`, which takes as long as that of `left`.
 
     Returns
     -------
@@ -76,6 +85,8 @@ def pair_terms(left: Tensor, right: Tensor | None, pattern: PairPattern, term: P
     if right is None:
         return PairSum(*pull(left, left, pattern, term, 2.0), None)
     total, grad_left = pull(left, others, pattern, term, 1.0)
+    if left_only:
+        return PairSum(total, grad_left, None)
     # With the roles swapped, the rows of the transpose pull the other gradient.
     turned, places = pattern.transposed
     if term.targets is not None:
@@ -92,9 +103,9 @@ def pair_scores(left: Tensor, right: Tensor | None, pattern: PairPattern) -> Ten
     Parameters
     ----------
     left
-        Shape (n_nodes, dim).
+        Shape (n_rows, dim).
     right
-        Of the same shape and type; None means `left`. Scores need not be symmetric.
+        Shape (n_columns, dim), of the same type; None means `left`. Scores need not be symmetric.
     pattern
         The pairs.
 
@@ -123,11 +134,14 @@ def pair_scores(left: Tensor, right: Tensor | None, pattern: PairPattern) -> Ten
 
 
 def _check(left: Tensor, right: Tensor, pattern: PairPattern) -> None:
-    if left.ndim != 2 or left.shape != right.shape or left.dtype != right.dtype:
+    fit = left.ndim == right.ndim == 2 and left.shape[1] == right.shape[1]
+    if not fit or left.dtype != right.dtype or (pattern.width is None and len(left) != len(right)):
         shapes = f"{tuple(left.shape)} and {tuple(right.shape)}"
         raise ValueError(f"factors of shapes {shapes}, {left.dtype} and {right.dtype}")
-    if len(left) + 1 != len(pattern.row_starts):
-        raise ValueError(f"{len(left)} vectors, but pairs of {len(pattern.row_starts) - 1} nodes")
+    n_rows, n_columns = len(pattern.row_starts) - 1, pattern.n_columns
+    if (len(left), len(right)) != (n_rows, n_columns):
+        nodes = f"{n_rows} nodes" if pattern.width is None else f"{n_rows} x {n_columns} nodes"
+        raise ValueError(f"{len(left)} vectors, but pairs of {nodes}")
 
 
 def _pull_with_torch(
@@ -141,7 +155,7 @@ def _pull_with_torch(
         targets = 1.0 if term.targets is None else term.targets[chunk].double()
         values, slopes[chunk] = _values_and_slopes(scores, term.kind, term.pos_weight, targets)
         total += values.sum()
-    shape = (len(left), len(left))
+    shape = (len(left), len(right))
     coefficients = csr_tensor(pattern.row_starts, pattern.columns, slopes, shape)
     return total, scale * (coefficients @ right)
 

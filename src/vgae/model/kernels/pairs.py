@@ -19,16 +19,19 @@ TermKind = Literal["logistic", "rate", "count", "square"]
 
 @dataclass(frozen=True)
 class PairPattern:
-    """The ordered pairs of a sum: a pattern of n_nodes x n_nodes in CSR form.
+    """The ordered pairs of a sum: a pattern of n_rows x n_columns in CSR form.
 
-    It is symmetric for the edges of an undirected graph, and need not be for arcs.
+    It is square for a whole graph: symmetric for the edges of an undirected one, and need not be
+    for arcs.
 
     Attributes
     ----------
     row_starts
-        Where the columns of each row start, shape (n_nodes + 1,).
+        Where the columns of each row start, shape (n_rows + 1,).
     columns
         The second node of each pair, ascending within a row, shape (n_pairs,), of the same type.
+    width
+        The number of columns; None where there are as many as rows.
 
     Examples
     --------
@@ -40,14 +43,22 @@ class PairPattern:
     >>> turned, places = pattern.transposed
     >>> turned.columns.tolist(), places.tolist()  # (0, 1) and (1, 0) change places
     ([1, 0, 1], [1, 0, 2])
+    >>> PairPattern(torch.tensor([0, 1]), torch.tensor([2]), width=3).n_columns
+    3
     """
 
     row_starts: Tensor
     columns: Tensor
+    width: int | None = None
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns."""
+        return len(self.row_starts) - 1 if self.width is None else self.width
 
     def to(self, device: torch.device) -> PairPattern:
         """Copy the pattern to a device."""
-        return PairPattern(self.row_starts.to(device), self.columns.to(device))
+        return PairPattern(self.row_starts.to(device), self.columns.to(device), self.width)
 
     @cached_property
     def transposed(self) -> tuple[PairPattern, Tensor]:
@@ -55,16 +66,18 @@ class PairPattern:
 
         The values of this pattern's pairs, taken at the places, are those of the exchanged pairs.
         """
-        n_nodes = len(self.row_starts) - 1
+        n_rows = len(self.row_starts) - 1
         row_starts, columns = (part.cpu().numpy() for part in (self.row_starts, self.columns))
         places = np.arange(len(columns), dtype=columns.dtype)
-        matrix = sparse.csr_array((places, columns, row_starts), shape=(n_nodes, n_nodes)).tocsc()
+        matrix = sparse.csr_array(
+            (places, columns, row_starts), shape=(n_rows, self.n_columns)
+        ).tocsc()
         device = self.columns.device
         starts, rows, found = (
             torch.from_numpy(part.astype(columns.dtype)).to(device)
             for part in (matrix.indptr, matrix.indices, matrix.data)
         )
-        return PairPattern(starts, rows), found
+        return PairPattern(starts, rows, None if self.width is None else n_rows), found
 
 
 @dataclass(frozen=True)

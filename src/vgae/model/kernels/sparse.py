@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, final
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -86,16 +87,28 @@ class Uniform(Protocol):
     >>> source: Uniform = CounterNoise(0, torch.device("cpu"))
     >>> source.uniform(2, 1).shape
     torch.Size([2, 1])
+    >>> with source.from_row(1):
+    ...     source.uniform(1, 1).shape
+    torch.Size([1, 1])
     """
 
     def uniform(self, n_nodes: int, width: int) -> Tensor:
         """Numbers from 0 to 1, shape (n_nodes, width)."""
 
+    def from_row(self, first: int) -> AbstractContextManager[None]:
+        """Give the numbers of the rows from this one on."""
 
-@final
+
 @dataclass(frozen=True)
 class SparseMatrix:
     """A constant CSR matrix that multiplies dense ones, with its transpose for the gradient.
+
+    Attributes
+    ----------
+    forward, transposed
+        The matrix and its transpose; the same object where they are equal.
+    first_entry
+        The number of entries before these, where these are some rows of a larger matrix.
 
     Examples
     --------
@@ -110,6 +123,7 @@ class SparseMatrix:
 
     forward: CsrParts
     transposed: CsrParts
+    first_entry: int = 0
 
     @classmethod
     def from_scipy(cls, matrix: FloatCSR) -> SparseMatrix:
@@ -135,18 +149,23 @@ class SparseMatrix:
 
     def thinned(self, share: float, noise: Uniform) -> SparseMatrix:
         """The matrix without a random share of its entries; the others grow to make up for it."""
-        values = self.forward.values
-        kept = (noise.uniform(len(values), 1)[:, 0] >= share) / (1.0 - share)
-        forward = self.forward._replace(values=values * kept)
+        forward = self._thinned(share, noise)
         # The entries of the transpose, in its own order: by column, then by row.
         order = torch.sort(self.forward.columns, stable=True).indices
         return SparseMatrix(forward, self.transposed._replace(values=forward.values[order]))
+
+    def _thinned(self, share: float, noise: Uniform) -> CsrParts:
+        values = self.forward.values
+        with noise.from_row(self.first_entry):
+            kept = (noise.uniform(len(values), 1)[:, 0] >= share) / (1.0 - share)
+        return self.forward._replace(values=values * kept)
 
     def to(self, device: torch.device) -> SparseMatrix:
         """Copy the matrix to a device."""
         forward = self.forward.to(device)
         same = self.transposed is self.forward
-        return SparseMatrix(forward, forward if same else self.transposed.to(device))
+        transposed = forward if same else self.transposed.to(device)
+        return replace(self, forward=forward, transposed=transposed)
 
     def __matmul__(self, dense: Tensor) -> Tensor:
         result: Tensor = _SparseProduct.apply(self, dense)  # type: ignore[no-untyped-call]

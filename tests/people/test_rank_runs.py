@@ -1,0 +1,204 @@
+"""`vgae fit` in several processes, as people start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import listing
+from together import begun, ended, free_port, last_error, vgae_in_ranks
+
+import vgae
+from vgae.data.generator import generate_graph
+
+STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ranks") / "graph"
+    generate_graph(300, 1500, n_features=8, seed=0, folder=folder)
+    return folder
+
+
+def history(run: Path) -> list[float]:
+    lines = (run / "history.jsonl").read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def expected(graph: Path) -> list[float]:
+    """The losses of one process."""
+    model = vgae.VGAE(noise="counter", steps=STEPS)
+    model.fit(vgae.split_edges(vgae.Graph.open(graph), seed=0))
+    return [record["loss"] for record in model.history_]
+
+
+def same(run: Path, expected: list[float]) -> None:
+    np.testing.assert_allclose(history(run), expected, rtol=1e-4)
+
+
+def test_two_processes_make_the_run_folder_of_one(
+    graph: Path, expected: list[float], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    first, second = vgae_in_ranks(2, "fit", graph, "--out", run, "--steps", STEPS)
+    assert (first[0], second[0]) == (0, 0), first[2] + second[2]
+    assert second[1:] == ("", "")  # rank 0 alone says something
+    assert "noise counter" in first[2]
+    assert "rank 0 of 2: " in first[2]
+    assert "test\t" in first[1]
+    same(run, expected)
+    loaded = vgae.load(run)
+    assert loaded.settings_.training.noise == "counter"
+    assert len(loaded.recommend(5)) == 5
+    assert loaded.predict_proba([(0, 1)]).shape[0] == 1
+    assert listing(tmp_path)[0] == "run"
+    assert not (tmp_path / "run.checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("nowhere.csv", "--out", "run"), "nowhere.csv: no such file or folder"),
+        (("karate", "--out", "run", "--preset", "strong"), "ensembles and combiners: "),
+        (("karate", "--out", "run", "--model", "katz"), "katz: is no model that several"),
+        (("-", "--out", "run"), "standard input: several processes"),
+        (("karate", "--out", "run", "--device", "cuda:1"), "device cuda:1: "),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(
+    arguments: tuple[str, ...], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = vgae_in_ranks(2, "fit", *arguments)
+    assert [status for status, _, _ in found] == [2, 2]
+    (told,) = last_error(found)
+    assert line in told
+    assert listing(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(graph: Path) -> None:
+    found = vgae_in_ranks(2, "fit", graph, "--out", "/proc/run", "--steps", 5)
+    assert [status for status, _, _ in found] == [2, 2]
+    assert "/proc" in last_error(found)[0]
+
+
+# ------------------------------------------------------------------- what ends a fit
+
+
+@contextmanager
+def killing(processes: list[subprocess.Popen[str]]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def wait_for(path: Path, processes: list[subprocess.Popen[str]], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.02)
+
+
+SLOWED = """
+import sys, time
+import vgae.learning.rank_training as module
+added_up = module._added_up
+def slowly(*arguments):
+    time.sleep(0.05)
+    return added_up(*arguments)
+module._added_up = slowly
+from vgae.people.cli import main
+main()
+"""
+
+
+def slowly(size: int, *arguments: object) -> list[subprocess.Popen[str]]:
+    """A fit whose steps leave time to end it."""
+    return begun(size, ("-c", SLOWED, "fit", *arguments))
+
+
+def test_sigterm_to_one_ends_all_after_the_same_step_and_they_go_on(
+    graph: Path, expected: list[float], tmp_path: Path
+) -> None:
+    run, checkpoint = tmp_path / "run", tmp_path / "run.checkpoint"
+    given = ("--out", run, "--steps", STEPS, "--checkpoint-every", "0s")
+    processes = slowly(2, graph, *given)
+    with killing(processes):
+        wait_for(checkpoint, processes)
+        processes[1].send_signal(signal.SIGTERM)
+        found = ended(processes)
+    assert [status for status, _, _ in found] == [143, 143]
+    (line,) = last_error(found)
+    assert f"vgae fit --resume {run}` goes on from there" in line
+    assert not run.exists()
+    found = vgae_in_ranks(3, "fit", "--resume", run)
+    assert [status for status, _, _ in found] == [0, 0, 0], found[0][2]
+    assert "resumed at step" in found[0][2]
+    same(run, expected)
+
+
+def test_a_killed_process_ends_the_others_in_one_line(graph: Path, tmp_path: Path) -> None:
+    run, checkpoint = tmp_path / "run", tmp_path / "run.checkpoint"
+    given = ("--out", run, "--steps", 2000, "--checkpoint-every", "0s")
+    processes = slowly(2, graph, *given)
+    with killing(processes):
+        wait_for(checkpoint, processes)
+        processes[1].kill()
+        found = ended(processes, timeout=120)
+    assert [status for status, _, _ in found] == [2, -signal.SIGKILL]
+    (line,) = last_error(found)
+    assert line.startswith("Error: rank 1: ended, or its machine did")
+    assert listing(tmp_path) == ["run.checkpoint"]
+
+
+def torchrun(restarts: int, *arguments: object) -> subprocess.Popen[str]:
+    launch = ("--nproc-per-node", 2, "--max-restarts", restarts, "--master-port", free_port())
+    return subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", *map(str, (*launch, *arguments))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def children(process: int) -> list[int]:
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return sorted(int(child) for child in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(10))
+def test_torchrun_goes_on_from_the_last_checkpoint(
+    attempt: int, graph: Path, expected: list[float], tmp_path: Path
+) -> None:
+    """One of two processes is killed after some steps; ten times, either of them."""
+    run, checkpoint = tmp_path / "run", tmp_path / "run.checkpoint"
+    program = tmp_path / "slow.py"
+    program.write_text(SLOWED)
+    given = ("--out", run, "--steps", STEPS, "--checkpoint-every", "0s")
+    process = torchrun(1, program, "fit", graph, *given)
+    with killing([process]):
+        wait_for(checkpoint, [process])
+        time.sleep(0.1 * attempt)
+        os.kill(children(process.pid)[attempt % 2], signal.SIGKILL)
+        out, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    assert "resumed at step" in err
+    assert "test\t" in out
+    same(run, expected)
