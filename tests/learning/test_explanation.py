@@ -70,6 +70,16 @@ def test_neighbours_and_known_pairs() -> None:
     assert "\n" not in found.why
 
 
+def test_two_sides_have_no_neighbours_in_common() -> None:
+    edges, sides = [(0, 3), (0, 4), (1, 3), (1, 5), (2, 5)], [0, 0, 0, 1, 1, 1]
+    graph = Graph.from_edges(edges, kind="bipartite", node_types=sides, type_names=["user", "item"])
+    (found,) = explain_many(fitted_to(graph), [(0, 5)])
+    assert found.n_common_neighbors is None
+    assert found.common_neighbors == ()
+    assert "common" not in found.why
+    assert "is linked to" in found.why
+
+
 def test_a_baseline_says_what_is_near() -> None:
     graph = vgae.load_dataset("karate")
     fitted = fit_baseline(Split.without_holdout(graph), baseline("adamic-adar"))
