@@ -39,24 +39,24 @@ def fitted_to(graph: Graph, **settings: object) -> Fitted:
 @pytest.mark.parametrize(
     ("settings", "kinds"),
     [
-        ({}, {"embedding"}),
-        ({"offset": "constant"}, {"embedding", "constant"}),
-        ({"offset": "node"}, {"embedding", "offset"}),
-        ({"decoder": "distance", "offset": "node"}, {"embedding", "offset"}),
-        ({"decoder": "bilinear-diagonal"}, {"embedding"}),
-        ({"decoder": "cosine"}, {"embedding"}),
-        ({"likelihood": "bernoulli-poisson"}, {"embedding", "constant"}),
-        ({"likelihood": "poisson", "offset": "node"}, {"embedding", "offset"}),
+        ({}, ["embedding"]),
+        ({"offset": "constant"}, ["constant", "embedding"]),
+        ({"offset": "node"}, ["embedding", "offset"]),
+        ({"decoder": "distance", "offset": "node"}, ["embedding", "offset"]),
+        ({"decoder": "bilinear-diagonal"}, ["embedding"]),
+        ({"decoder": "cosine"}, ["embedding"]),
+        ({"likelihood": "bernoulli-poisson"}, ["constant", "embedding"]),
+        ({"likelihood": "poisson", "offset": "node"}, ["embedding", "offset"]),
     ],
     ids=str,
 )
-def test_parts_add_up_to_the_score(settings: dict[str, object], kinds: set[str]) -> None:
+def test_parts_add_up_to_the_score(settings: dict[str, object], kinds: list[str]) -> None:
     fitted = fitted_to(vgae.load_dataset("karate").with_weight_means("propagation"), **settings)
     pairs = [(0, 9), (3, 30), (33, 4)]
     for pair, found in zip(pairs, explain_many(fitted, pairs), strict=True):
         total = sum(part.amount for part in found.parts)
         assert total == pytest.approx(float(fitted.scores.pairs([pair])[0]), rel=1e-4, abs=1e-5)
-        assert {part.kind for part in found.parts} == kinds
+        assert sorted({part.kind for part in found.parts}) == kinds
         assert sum(part.amount for part in found.by_kind()) == pytest.approx(total)
 
 
