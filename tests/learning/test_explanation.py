@@ -40,6 +40,7 @@ def test_evidence_of_a_combiner_adds_up_and_comes_first() -> None:
     fitted = make_estimator("gae", combiner="logistic", steps=5).fit(digits(60)).fitted_
     (found,) = explain_many(fitted, [(0, 30)])
     assert sum(part.amount for part in found.parts) == pytest.approx(found.score, abs=1e-4)
+    assert sum(part.amount for part in found.by_kind()) == pytest.approx(found.score, abs=1e-4)
     assert found.parts[0].name == "the mean pair"
     assert found.scale == "logit"
     largest = next(part for part in found.by_kind() if part.kind != "constant")
