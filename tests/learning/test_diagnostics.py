@@ -1,8 +1,7 @@
-"""Curves against scikit-learn's, intervals that cover, and a posterior against its definition."""
+"""Curves against scikit-learn's, intervals that cover, and bins that lean to no side."""
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
 
 from vgae.data.graph import Graph
@@ -10,7 +9,6 @@ from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
 from vgae.learning import diagnostics
 from vgae.learning.judge import full_average_precision
-from vgae.model.latents import Gaussian
 from vgae.people.api import VGAE
 
 
@@ -111,45 +109,57 @@ def test_bins_by_degree_average_to_the_whole() -> None:
     assert sum(one.auc * one.n_edges for one in bins) / len(edges) == pytest.approx(whole)
 
 
-def test_divergence_by_dimension_sums_to_that_of_the_latent() -> None:
-    random = torch.Generator().manual_seed(0)
-    mean, log_std = (torch.randn(50, 6, generator=random, dtype=torch.float64) for _ in range(2))
-    found = diagnostics.kl_by_dimension(mean.numpy(), log_std.exp().numpy())
-    assert found.sum() == pytest.approx(float(Gaussian(mean, log_std).kl().mean()), rel=1e-12)
-    assert (found >= 0).all()
-    tiny = diagnostics.kl_by_dimension([[0.0]], [[1.0 + 1e-9]])
-    assert tiny[0] == pytest.approx(1e-18, rel=1e-3)  # eps squared, without cancellation
+class Known:
+    """A calibrator whose probabilities are the scores, at one edge per other pair."""
+
+    balanced = 1.0
+
+    def probabilities(self, scores: np.ndarray, *, prevalence_factor: float) -> np.ndarray:
+        assert prevalence_factor == 1.0
+        return scores
 
 
-def test_a_collapsed_posterior_has_no_active_dimension() -> None:
-    assert not diagnostics.active_dimensions(np.full((9, 3), 0.7)).any()
-    assert not diagnostics.active_dimensions(np.ones((1, 3))).any()
+def bins_of(edges: np.ndarray, others: np.ndarray) -> list[diagnostics.ReliabilityBin]:
+    return diagnostics.reliability_bins(Known(), edges, others)  # type: ignore[arg-type]
 
 
-def test_posterior_draws_centre_on_the_posterior_and_shrink_to_it(ring: Graph) -> None:
-    model = VGAE(steps=20, latent_dim=4, seed=1).fit(split_edges(ring, seed=0))
-    fitted = model.fitted_
-    assert fitted.embedding_std is not None
-    pairs = np.array([[0, 5], [1, 7], [20, 3]])
-    given = fitted.network, fitted.embedding
-    almost = diagnostics.posterior_scores(*given, 1e-6 * fitted.embedding_std, pairs, n_samples=3)
-    np.testing.assert_allclose(almost, np.tile(fitted.scores.pairs(pairs), (3, 1)), atol=1e-4)
-    wide = diagnostics.posterior_scores(*given, fitted.embedding_std, pairs, n_samples=4000)
-    error = wide.std(axis=0) / np.sqrt(4000)
-    assert (np.abs(wide.mean(axis=0) - fitted.scores.pairs(pairs)) < 5 * error).all()
-    # The variance of an inner product of independent normal vectors, in closed form.
-    m, v = fitted.embedding.astype(float), fitted.embedding_std.astype(float) ** 2
-    i, j = pairs.T
-    exact = (m[i] ** 2 * v[j] + m[j] ** 2 * v[i] + v[i] * v[j]).sum(axis=1)
-    np.testing.assert_allclose(wide.var(axis=0), exact, rtol=0.15)
+def test_reliability_bins_hold_all_pairs_equally_many_each() -> None:
+    random = np.random.default_rng(0)
+    edges, others = random.random(95), random.random(95)
+    bins = bins_of(edges, others)
+    assert [one.n_pairs for one in bins] == [19] * 10
+    assert sum(one.observed * one.n_pairs for one in bins) == pytest.approx(95)
+    whole = np.sort(np.concatenate([edges, others])).reshape(10, 19).mean(axis=1)
+    np.testing.assert_allclose([one.predicted for one in bins], whole)
 
 
-def test_contributions_add_up_to_the_score(ring: Graph) -> None:
-    model = VGAE(steps=10, latent_dim=4, offset="constant").fit(ring)
-    scores = model.scores()
-    left, right = scores.factors  # type: ignore[attr-defined]
-    pairs = np.array([[0, 5], [1, 7]])
-    given = left.numpy(), (left if right is None else right).numpy()
-    found = diagnostics.latent_contributions(*given, pairs, dim=4)
-    assert [set(one) for one in found] == [{"z0", "z1", "z2", "z3", "offset"}] * 2
-    np.testing.assert_allclose([sum(one.values()) for one in found], scores.pairs(pairs), rtol=1e-5)
+def test_a_tie_leans_to_no_side() -> None:
+    edges, others = np.repeat([0.25, 0.75], [25, 75]), np.repeat([0.25, 0.75], [75, 25])
+    bins = bins_of(edges, others)
+    assert [(one.predicted, one.observed, one.n_pairs) for one in bins] == [
+        (0.25, 0.25, 100), (0.75, 0.75, 100)
+    ]  # fmt: skip
+    (one,) = bins_of(np.full(3, 0.5), np.full(3, 0.5))
+    assert one.observed == 0.5
+    with pytest.raises(InputError, match="reliability needs"):
+        bins_of(np.ones(2), np.ones(0))
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    (one,) = bins_of(np.full(10, 0.5), np.full(10, 0.5))
+    assert (one.low, one.high) == pytest.approx((0.299298, 0.700702), abs=1e-5)
+
+
+def test_training_curves_show_what_was_recorded() -> None:
+    history = [
+        {"step": 1, "loss": 3.0, "kl": 1.0, "reconstruction": 2.0, "seconds": 0.1},
+        {"step": 2, "loss": 2.0, "kl": 0.5, "reconstruction": 1.5, "validation": {"auc": 0.8}},
+    ]
+    curves = diagnostics.training_curves(history)
+    assert {name: part.tolist() for name, part in curves.losses.items()} == {
+        "loss": [3.0, 2.0], "kl": [1.0, 0.5], "reconstruction": [2.0, 1.5]
+    }  # fmt: skip
+    assert (curves.steps.tolist(), curves.validated.tolist()) == ([1, 2], [2])
+    assert {name: part.tolist() for name, part in curves.metrics.items()} == {"auc": [0.8]}
+    single = [{"step": 1, "loss": 3.0, "reconstruction": 3.0}]
+    assert list(diagnostics.training_curves(single).losses) == ["loss"]

@@ -36,34 +36,11 @@ def fitted_to(graph: Graph, **settings: object) -> Fitted:
     return fit(Split.without_holdout(graph), FitSettings.of("vgae", **given))
 
 
-@pytest.mark.parametrize(
-    ("settings", "kinds"),
-    [
-        ({}, ["embedding"]),
-        ({"offset": "constant"}, ["constant", "embedding"]),
-        ({"offset": "node"}, ["embedding", "offset"]),
-        ({"decoder": "distance", "offset": "node"}, ["embedding", "offset"]),
-        ({"decoder": "bilinear-diagonal"}, ["embedding"]),
-        ({"decoder": "cosine"}, ["embedding"]),
-        ({"likelihood": "bernoulli-poisson"}, ["constant", "embedding"]),
-        ({"likelihood": "poisson", "offset": "node"}, ["embedding", "offset"]),
-    ],
-    ids=str,
-)
-def test_parts_add_up_to_the_score(settings: dict[str, object], kinds: list[str]) -> None:
-    fitted = fitted_to(vgae.load_dataset("karate").with_weight_means("propagation"), **settings)
-    pairs = [(0, 9), (3, 30), (33, 4)]
-    for pair, found in zip(pairs, explain_many(fitted, pairs), strict=True):
-        total = sum(part.amount for part in found.parts)
-        assert total == pytest.approx(float(fitted.scores.pairs([pair])[0]), rel=1e-4, abs=1e-5)
-        assert sorted({part.kind for part in found.parts}) == kinds
-        assert sum(part.amount for part in found.by_kind()) == pytest.approx(total)
-
-
 def test_evidence_of_a_combiner_adds_up_and_comes_first() -> None:
     fitted = make_estimator("gae", combiner="logistic", steps=5).fit(digits(60)).fitted_
     (found,) = explain_many(fitted, [(0, 30)])
     assert sum(part.amount for part in found.parts) == pytest.approx(found.score, abs=1e-4)
+    assert sum(part.amount for part in found.by_kind()) == pytest.approx(found.score, abs=1e-4)
     assert found.parts[0].name == "the mean pair"
     assert found.scale == "logit"
     largest = next(part for part in found.by_kind() if part.kind != "constant")
@@ -71,13 +48,6 @@ def test_evidence_of_a_combiner_adds_up_and_comes_first() -> None:
     left_out = explain(fitted, (0, 30))
     assert 0 < left_out.n_edges_tried <= left_out.n_edges
     assert any(edge.effect != 0 for edge in left_out.edges)
-
-
-def test_members_of_an_ensemble_add_up() -> None:
-    fitted = make_estimator("gae", ensemble=2, steps=5).fit(digits(40)).fitted_
-    (found,) = explain_many(fitted, [(0, 30)])
-    assert [part.name for part in found.parts] == ["member 1", "member 2"]
-    assert sum(part.amount for part in found.parts) == pytest.approx(found.score, abs=1e-5)
 
 
 def test_neighbours_and_known_pairs() -> None:
@@ -99,6 +69,16 @@ def test_neighbours_and_known_pairs() -> None:
         assert one.similarity == pytest.approx(cosine, abs=1e-5)
     assert "2 common neighbours (x and y)" in found.why
     assert "\n" not in found.why
+
+
+def test_two_sides_have_no_neighbours_in_common() -> None:
+    edges, sides = [(0, 3), (0, 4), (1, 3), (1, 5), (2, 5)], [0, 0, 0, 1, 1, 1]
+    graph = Graph.from_edges(edges, kind="bipartite", node_types=sides, type_names=["user", "item"])
+    (found,) = explain_many(fitted_to(graph), [(0, 5)])
+    assert found.n_common_neighbors is None
+    assert found.common_neighbors == ()
+    assert "common" not in found.why
+    assert "is linked to" in found.why
 
 
 def test_a_baseline_says_what_is_near() -> None:

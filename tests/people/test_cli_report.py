@@ -47,7 +47,7 @@ def test_a_report_is_made_in_another_place_with_care(call: Caller, run: Path, fo
         (["--top", 0], "--top 0: "),
         (["--projection", "umap"], "--projection umap: input should be 'pca' or 'tsne'"),
         (["--overwrite"], "--overwrite: makes no sense without --out"),
-        (["--graph", "lesmis"], "is not the graph of the fit"),
+        (["--graph", "lesmis"], "is not the one of the fit"),
         (["--out", "no/such/../../run"], ""),
     ],
 )

@@ -84,22 +84,12 @@ def test_curves_are_those_of_the_metrics(model: Any) -> None:
     assert display.share == 0.5
 
 
-def test_reliability_bins_hold_all_pairs(model: Any) -> None:
-    display = plot.ReliabilityDisplay.of(model)
-    split = model.split_
-    n_pairs = len(split.test.positives) + len(split.test.negatives)
-    assert display.n_pairs.sum() == n_pairs
-    assert (display.actual * display.n_pairs).sum() == pytest.approx(len(split.test.positives))
-    low, high = display.interval
-    assert (low <= display.actual + 1e-12).all()
-    assert (high >= display.actual - 1e-12).all()
-    assert (np.diff(display.predicted) >= 0).all()
-
-
-def test_the_interval_is_wilsons() -> None:
-    display = plot.ReliabilityDisplay(np.array([0.5]), np.array([0.1]), np.array([20]), "test")
-    low, high = display.interval
-    assert (low[0], high[0]) == pytest.approx((0.027866, 0.301034), abs=1e-5)
+def test_reliability_is_that_of_all_held_out_pairs(model: Any) -> None:
+    bins = plot.ReliabilityDisplay.of(model).bins
+    test = model.split_.test
+    assert sum(one.n_pairs for one in bins) == len(test.positives) + len(test.negatives)
+    assert sum(one.observed * one.n_pairs for one in bins) == pytest.approx(len(test.positives))
+    assert all(one.low - 1e-12 <= one.observed <= one.high + 1e-12 for one in bins)
 
 
 def test_a_map_keeps_distances_of_a_plane() -> None:
@@ -141,12 +131,12 @@ def test_degrees_count_every_node() -> None:
 
 
 def test_training_has_terms_and_validation(model: Any) -> None:
-    display = plot.TrainingDisplay.of(model)
-    assert list(display.losses) == ["loss", "reconstruction", "kl"]
-    assert len(display.steps) == 20
-    assert display.validated.tolist() == [5, 10, 15, 20]
-    total = display.losses["reconstruction"] + display.losses["kl"]
-    np.testing.assert_allclose(display.losses["loss"], total, rtol=1e-5)
+    curves = plot.TrainingDisplay.of(model).curves
+    assert list(curves.losses) == ["loss", "reconstruction", "kl"]
+    assert len(curves.steps) == 20
+    assert curves.validated.tolist() == [5, 10, 15, 20]
+    total = curves.losses["reconstruction"] + curves.losses["kl"]
+    np.testing.assert_allclose(curves.losses["loss"], total, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,44 @@
-"""What held-out scores and a posterior say of a fit: curves, intervals, errors by degree, KL."""
+"""What held-out scores and the steps of a training say of a fit: curves, intervals, bins."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
-from vgae.learning.scores import Scores
-from vgae.model.latents import Gaussian
-from vgae.model.network import GraphAutoEncoder
+
+if TYPE_CHECKING:  # pages of reports are drawn without torch
+    from vgae.learning.calibration import Calibrator
+    from vgae.learning.scores import Scores
 
 __all__ = [
-    "ACTIVE_VARIANCE",
     "Curve",
     "RankedBin",
-    "active_dimensions",
+    "ReliabilityBin",
+    "TrainingCurves",
     "bootstrap_intervals",
-    "kl_by_dimension",
-    "latent_contributions",
-    "posterior_scores",
+    "doubling_bins",
     "precision_recall_among",
     "precision_recall_curve",
+    "reliability_bins",
     "roc_curve",
     "scores_by_degree",
+    "training_curves",
 ]
 
-ACTIVE_VARIANCE = 0.01
-"""A latent dimension is active where posterior means vary more than this between nodes."""
 AT_ONCE = 2**22
 """Elements of the resamples that are held at once."""
+
+RELIABILITY_BINS = 10
+Z = 1.959964
+"""The 97.5 % quantile of the normal distribution, for intervals of 95 %."""
+VALIDATION = ("auc", "average_precision")
+"""Validation metrics that training curves show."""
 
 Values = NDArray[np.float64]
 
@@ -64,6 +69,57 @@ class RankedBin(NamedTuple):
     highest: int
     n_edges: int
     auc: float
+
+
+class ReliabilityBin(NamedTuple):
+    """Held-out pairs of similar probability, and how many of them are edges.
+
+    Attributes
+    ----------
+    predicted, observed
+        The mean probability, and the share of edges.
+    low, high
+        The 95 % interval of that share (Wilson, 1927).
+    n_pairs
+        Number of pairs.
+
+    Examples
+    --------
+    >>> ReliabilityBin(predicted=0.5, observed=0.4, low=0.3, high=0.5, n_pairs=100).n_pairs
+    100
+    """
+
+    predicted: float
+    observed: float
+    low: float
+    high: float
+    n_pairs: int
+
+
+class TrainingCurves(NamedTuple):
+    """The terms of the loss, and the metrics of validation pairs, by step.
+
+    Attributes
+    ----------
+    steps
+        Numbers of the steps, shape (n_steps,).
+    losses
+        The loss and, where there are two or more, its terms, shape (n_steps,) each.
+    validated
+        Steps after which validation pairs were scored.
+    metrics
+        Validation metrics after these.
+
+    Examples
+    --------
+    >>> TrainingCurves(np.array([1]), {"loss": np.array([2.0])}, np.array([], int), {}).steps
+    array([1])
+    """
+
+    steps: NDArray[np.int64]
+    losses: Mapping[str, Values]
+    validated: NDArray[np.int64]
+    metrics: Mapping[str, Values]
 
 
 # ---------------------------------------------------------------------------- curves
@@ -221,6 +277,17 @@ def bootstrap_intervals(
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 
+def doubling_bins(degrees: ArrayLike) -> NDArray[np.int64]:
+    """Bins of degrees whose limits double: 0, 1, 2-3, 4-7, and so on.
+
+    Examples
+    --------
+    >>> doubling_bins([0, 1, 2, 3, 4, 7, 8]).tolist()
+    [0, 1, 2, 2, 3, 3, 4]
+    """
+    return np.frexp(np.asarray(degrees, np.float64))[1].astype(np.int64)
+
+
 def scores_by_degree(edges: ArrayLike, others: ArrayLike, degrees: ArrayLike) -> list[RankedBin]:
     """How held-out edges rank among pairs without an edge, by the smaller degree of their ends.
 
@@ -246,7 +313,7 @@ n_edges=1, auc=1.0)]
     below = np.searchsorted(rivals, own, side="left")
     tied = np.searchsorted(rivals, own, side="right") - below
     wins = (below + tied / 2) / max(len(rivals), 1)
-    bins = np.frexp(np.asarray(degrees, np.float64))[1]  # 0, 1, 2, 2, 3, 3, 3, 3, ...
+    bins = doubling_bins(degrees)
     return [
         RankedBin(
             lowest=int(2 ** (place - 1)) if place else 0,
@@ -258,134 +325,97 @@ n_edges=1, auc=1.0)]
     ]
 
 
-# ------------------------------------------------------------------------- posterior
+# ------------------------------------------------------- probabilities and training
 
 
-def kl_by_dimension(mean: ArrayLike, std: ArrayLike) -> Values:
-    """Mean KL divergence of the posterior from the standard normal prior, by latent dimension.
+def reliability_bins(
+    calibrator: Calibrator, edges: ArrayLike, others: ArrayLike
+) -> list[ReliabilityBin]:
+    """Predicted probabilities against shares of edges, in up to ten bins of held-out pairs.
 
-    In nats per node; the sum over the dimensions is the KL term per node (Kingma & Welling 2014,
-    appendix B).
-
-    Parameters
-    ----------
-    mean, std
-        Posterior means and standard deviations, shape (n_nodes, latent_dim).
-
-    Examples
-    --------
-    >>> kl_by_dimension([[0.0, 1.0]], [[1.0, 1.0]]).tolist()
-    [0.0, 0.5]
-    """
-    means, deviations = np.asarray(mean, np.float64), np.asarray(std, np.float64)
-    with np.errstate(divide="ignore"):
-        logs = np.log(deviations)
-    # expm1 keeps the digits of deviations close to one.
-    each = 0.5 * (means**2 + np.expm1(2 * logs) - 2 * logs)
-    found: Values = each.mean(axis=0)
-    return found
-
-
-def active_dimensions(mean: ArrayLike) -> NDArray[np.bool]:
-    """Which latent dimensions tell nodes apart: those whose posterior means vary.
-
-    A dimension is active where the variance of its posterior means over the nodes exceeds 0.01
-    (Burda, Grosse & Salakhutdinov 2016, section 5.2). Where none is, the posterior has collapsed.
+    Probabilities are raised to the share of edges among the given pairs. Bins hold equally many
+    pairs, as far as ties allow: pairs of one probability are in one bin.
 
     Parameters
     ----------
-    mean
-        Posterior means, shape (n_nodes, latent_dim).
+    calibrator
+        The map from scores to probabilities.
+    edges, others
+        As in `roc_curve`.
+
+    Raises
+    ------
+    InputError
+        As in `roc_curve`.
 
     Examples
     --------
-    >>> active_dimensions([[0.0, 1.0], [0.0, -1.0]]).tolist()
-    [False, True]
+    >>> from vgae import GAE, load_dataset, split_edges
+    >>> split = split_edges(load_dataset("karate"), seed=0)
+    >>> fitted = GAE(steps=5).fit(split).fitted_
+    >>> edges, others = map(fitted.scores.pairs, (split.test.positives, split.test.negatives))
+    >>> sum(one.n_pairs for one in reliability_bins(fitted.calibrator, edges, others))
+    14
     """
-    found: NDArray[np.bool] = np.asarray(mean, np.float64).var(axis=0) > ACTIVE_VARIANCE
-    return found
+    parts = [np.asarray(part, np.float64) for part in (edges, others)]
+    n_edges, n_others = map(len, parts)
+    if not (n_edges and n_others):
+        raise InputError("reliability needs scores of edges and of pairs without an edge")
+    found = calibrator.probabilities(
+        np.concatenate(parts), prevalence_factor=calibrator.balanced * n_edges / n_others
+    )
+    return _binned(found, np.repeat([1.0, 0.0], [n_edges, n_others]))
 
 
-def posterior_scores(
-    network: GraphAutoEncoder,
-    mean: NDArray[np.floating],
-    std: NDArray[np.floating],
-    pairs: NDArray[np.int64],
-    *,
-    n_samples: int = 200,
-    seed: int = 0,
-) -> Values:
-    """Scores of pairs for embeddings drawn from the posterior, shape (n_samples, n_pairs).
-
-    Parameters
-    ----------
-    network
-        The model.
-    mean, std
-        Posterior means and standard deviations, shape (n_nodes, latent_dim).
-    pairs
-        Node indices, shape (n_pairs, 2).
-    n_samples
-        Number of draws. All pairs of one draw share the embeddings of their nodes.
-    seed
-        Seed of the draws.
-
-    Examples
-    --------
-    >>> from vgae.model.settings import ModelSettings
-    >>> network = GraphAutoEncoder(ModelSettings(latent_dim=2), n_inputs=3, seed=0)
-    >>> mean, pairs = np.eye(3, 2, dtype=np.float32), np.array([[0, 1], [0, 2]])
-    >>> posterior_scores(network, mean, 0.1 * np.ones_like(mean), pairs, n_samples=5).shape
-    (5, 2)
-    """
-    nodes, places = np.unique(pairs, return_inverse=True)
-    local, n_nodes = torch.from_numpy(places.reshape(pairs.shape)), len(nodes)
-    known = torch.from_numpy(mean[nodes]), torch.log(torch.from_numpy(std[nodes]))
-    random = torch.Generator().manual_seed(stream_seed(seed, "posterior"))
-    size, found = max(1, AT_ONCE // max(known[0].numel(), 1)), []
-    with torch.no_grad():
-        for start in range(0, n_samples, size):
-            # The nodes of several draws stand below each other: one call scores them all.
-            n = min(size, n_samples - start)
-            latent = Gaussian(known[0].repeat(n, 1), known[1].repeat(n, 1))
-            sample = latent.rsample(torch.randn(latent.mean.shape, generator=random))
-            shifted = (local[None] + n_nodes * torch.arange(n)[:, None, None]).reshape(-1, 2)
-            scores = network.decoder.pairs(network.linked(sample), shifted).reshape(n, -1)
-            if network.offsets is not None:
-                scores = scores + network.offsets.at(torch.from_numpy(pairs))
-            found.append(scores.double().numpy())
-    return np.concatenate(found)
-
-
-def latent_contributions(
-    left: NDArray[np.floating], right: NDArray[np.floating], pairs: NDArray[np.int64], dim: int
-) -> list[dict[str, float]]:
-    """What each latent dimension adds to the scores of pairs, where scores are inner products.
-
-    Parameters
-    ----------
-    left, right
-        The factors of the scores, shape (n_nodes, n_columns).
-    pairs
-        Node indices, shape (n_pairs, 2).
-    dim
-        Number of columns that are latent dimensions; what others add is the offset.
-
-    Returns
-    -------
-    A dictionary per pair, the largest amount first. The amounts add up to the score.
-
-    Examples
-    --------
-    >>> vectors = np.array([[1.0, 2.0, 1.0], [3.0, -1.0, 0.5]])
-    >>> latent_contributions(vectors, vectors, np.array([[0, 1]]), dim=2)
-    [{'z0': 3.0, 'z1': -2.0, 'offset': 0.5}]
-    """
-    products = left[pairs[:, 0]].astype(np.float64) * right[pairs[:, 1]]
+def _binned(predicted: Values, is_edge: Values) -> list[ReliabilityBin]:
+    # A tie takes the place of its first pair, so that no bin prefers edges or other pairs.
+    places = np.searchsorted(np.sort(predicted), predicted, side="left")
+    bins = places * min(RELIABILITY_BINS, len(predicted)) // len(predicted)
     found = []
-    for row in products:
-        amounts = {f"z{place}": float(value) for place, value in enumerate(row[:dim])}
-        if products.shape[1] > dim:
-            amounts["offset"] = float(row[dim:].sum())
-        found.append(dict(sorted(amounts.items(), key=lambda item: -abs(item[1]))))
+    for place in np.unique(bins):
+        inside = bins == place
+        n, share = int(inside.sum()), float(is_edge[inside].mean())
+        low, high = _wilson(share, n)
+        found.append(ReliabilityBin(float(predicted[inside].mean()), share, low, high, n))
     return found
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, 1927, eq. 7)."""
+    whole = 1 + Z**2 / n
+    middle = (share + Z**2 / (2 * n)) / whole
+    reach = Z / whole * float(np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)))
+    return middle - reach, middle + reach
+
+
+def training_curves(history: Sequence[Mapping[str, Any]]) -> TrainingCurves:
+    """The terms of the loss and the validation metrics of a training.
+
+    Parameters
+    ----------
+    history
+        A record per step, at least one.
+
+    Examples
+    --------
+    >>> steps = [{"step": 1, "loss": 3.0, "kl": 1.0, "reconstruction": 2.0, "seconds": 0.1}]
+    >>> curves = training_curves(steps)
+    >>> list(curves.losses), curves.metrics
+    (['loss', 'kl', 'reconstruction'], {})
+    """
+    known = {"step", "loss", "seconds", "validation"}
+    terms = [name for name in history[0] if name not in known]
+    scored = [record for record in history if record.get("validation")]
+    metrics = {
+        name: np.array([record["validation"].get(name) for record in scored], np.float64)
+        for name in VALIDATION
+    }
+    return TrainingCurves(
+        steps=np.array([record["step"] for record in history], np.int64),
+        losses={
+            name: np.array([record[name] for record in history], np.float64)
+            for name in ["loss", *(terms if len(terms) > 1 else [])]
+        },
+        validated=np.array([record["step"] for record in scored], np.int64),
+        metrics={name: part for name, part in metrics.items() if np.isfinite(part).any()},
+    )

@@ -7,27 +7,23 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from vgae.data.attributes import AttributeEncoding, feature_names
 from vgae.data.graph import Graph, count
 from vgae.data.ids import NodeId
-from vgae.ground.errors import InputError, one_line
-from vgae.learning.combiner import CombinedScores
-from vgae.learning.ensemble import MeanScores
+from vgae.ground.errors import one_line
 from vgae.learning.evidence import GROUPS
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.removals import LocalRemovals, Removals, removals_of
-from vgae.model.decoders import Factors
+from vgae.learning.score_parts import Part, parts_of, scale_of
 
 __all__ = [
     "CommonNeighbor",
     "EdgeEffect",
     "Explanation",
     "FeatureEffect",
-    "Part",
     "SimilarPair",
     "explain",
     "explain_many",
@@ -40,24 +36,6 @@ MOST_SAID = 2
 """How many of anything the one line names."""
 
 Pairs = NDArray[np.int64]
-
-
-class Part(NamedTuple):
-    """One summand of a score.
-
-    `kind` says what it is a part of: "embedding" for dimensions, "offset" for what is added to the
-    score of any pair of the two nodes, "constant", a group of evidence such as "degrees", or
-    "member" of an ensemble.
-
-    Examples
-    --------
-    >>> Part("dimension 3", "embedding", 0.5).amount
-    0.5
-    """
-
-    name: str
-    kind: str
-    amount: float
 
 
 class EdgeEffect(NamedTuple):
@@ -142,7 +120,8 @@ class Explanation:
     features
         The same of features.
     common_neighbors, n_common_neighbors
-        Nodes that are linked to both, those with the fewest edges first; and how many there are.
+        Nodes that are linked to both, those with the fewest edges first; and how many there are, or
+        None where links join two sides, whose nodes have none in common.
     similar
         The known edges that are most like the pair.
     notes
@@ -170,7 +149,7 @@ class Explanation:
     scale: str
     parts: tuple[Part, ...]
     common_neighbors: tuple[CommonNeighbor, ...]
-    n_common_neighbors: int
+    n_common_neighbors: int | None
     similar: tuple[SimilarPair, ...]
     edges: tuple[EdgeEffect, ...] = ()
     n_edges: int = 0
@@ -189,7 +168,7 @@ class Explanation:
     @property
     def why(self) -> str:
         """The explanation in one line."""
-        said = [self._in_common()]
+        said = [] if self.n_common_neighbors is None else [self._in_common(self.n_common_neighbors)]
         evidence = [part for part in self.by_kind() if part.kind in GROUPS.values()]
         if evidence:
             said.insert(0, _amounts((part.kind, part.amount) for part in evidence))
@@ -207,13 +186,13 @@ class Explanation:
         ]
         return one_line("; ".join(said))
 
-    def _in_common(self) -> str:
-        if not self.n_common_neighbors:
+    def _in_common(self, n_common: int) -> str:
+        if not n_common:
             return "no common neighbours"
         names = [str(one.node) for one in self.common_neighbors[:MOST_SAID]]
-        more = self.n_common_neighbors - len(names)
+        more = n_common - len(names)
         listed = " and ".join(names) if not more else f"{', '.join(names)} and {more} more"
-        return f"{count(self.n_common_neighbors, 'common neighbour')} ({listed})"
+        return f"{count(n_common, 'common neighbour')} ({listed})"
 
     def as_dict(self) -> dict[str, Any]:
         """The explanation as plain values, with its one line as "why"."""
@@ -293,8 +272,7 @@ def explain_many(fitted: Fitted | FittedBaseline, pairs: ArrayLike) -> list[Expl
     rows = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     scores = fitted.scores.pairs(rows)
     probabilities = fitted.probabilities(scores)
-    parts = _parts(fitted, rows) if isinstance(fitted, Fitted) else [()] * len(rows)
-    ids, scale = fitted.ids, _scale(fitted)
+    parts, scale, ids = parts_of(fitted, rows), scale_of(fitted), fitted.ids
     plain = fitted.split.message_graph().undirected()
     vectors = fitted.vectors
     found = []
@@ -310,7 +288,7 @@ def explain_many(fitted: Fitted | FittedBaseline, pairs: ArrayLike) -> list[Expl
                 scale=scale,
                 parts=tuple(parts[place]),
                 common_neighbors=common,
-                n_common_neighbors=n_common,
+                n_common_neighbors=None if plain.kind == "bipartite" else n_common,
                 similar=similar,
             )
         )
@@ -337,95 +315,9 @@ def with_graph(fitted: Fitted | FittedBaseline, graph: Graph) -> Any:
     vgae.InputError: the graph is not the one of the fit: 2 nodes and 1 edge, not 34 and 78;
     read it as `vgae fit` did
     """
-    if graph.fingerprint != fitted.graph["fingerprint"]:
-        about = fitted.graph
-        raise InputError(
-            f"the graph is not the one of the fit: {count(graph.n_nodes, 'node')} and "
-            f"{count(graph.n_edges, 'edge')}, not {about['n_nodes']:,} and {about['n_edges']:,}; "
-            "read it as `vgae fit` did"
-        )
+    fitted.check_graph(graph)
     split = replace(fitted.split, graph=graph, train=graph.with_edges(fitted.split.train.edges))
     return replace(fitted, split=split)
-
-
-# ----------------------------------------------------------------- parts of scores
-
-
-def _scale(fitted: Fitted | FittedBaseline) -> str:
-    if isinstance(fitted, FittedBaseline):
-        return "score"
-    likelihood = fitted.network.likelihood
-    if fitted.combiner is not None or likelihood.name == "bernoulli":
-        return "logit"
-    return "rate" if likelihood.rates else "score"
-
-
-def _parts(fitted: Fitted, pairs: Pairs) -> list[tuple[Part, ...]]:
-    scores = fitted.scores
-    if isinstance(scores, CombinedScores):
-        return _of_evidence(scores, pairs)
-    if isinstance(scores, MeanScores):
-        members = scores.members
-        amounts = np.stack([one.pairs(pairs) for one in members], axis=1) / len(members)
-        names = [f"member {number}" for number in range(1, len(members) + 1)]
-        return [
-            tuple(Part(name, "member", float(x)) for name, x in zip(names, row, strict=True))
-            for row in amounts
-        ]
-    return _of_factors(fitted, pairs)
-
-
-def _of_evidence(scores: CombinedScores, pairs: Pairs) -> list[tuple[Part, ...]]:
-    """What each column of evidence adds to the logit of a pair that is the mean of all."""
-    combiner = scores.combiner
-    weights, means = np.array(combiner.weights), np.array(combiner.means)
-    amounts = (scores.evidence.table(pairs) - means) * weights
-    mean = Part("the mean pair", "constant", float(combiner.intercept + weights @ means))
-    kinds = [GROUPS[group] for group in combiner.groups]
-    return [
-        (mean, *(Part(*one) for one in zip(combiner.columns, kinds, row.tolist(), strict=True)))
-        for row in amounts
-    ]
-
-
-def _of_factors(fitted: Fitted, pairs: Pairs) -> list[tuple[Part, ...]]:
-    """Products of coordinates, and offsets, which add up to the score."""
-    network, ends = fitted.network, torch.from_numpy(pairs.ravel())
-    std = fitted.embedding_std
-    with torch.no_grad():
-        given = network.linked_mean(
-            torch.from_numpy(fitted.embedding)[ends],
-            None if std is None else torch.from_numpy(std)[ends],
-        )
-        factors = network.decoder.factors(given)
-        if factors is None:
-            return [()] * len(pairs)
-        columns = _columns(factors)
-        if network.offsets is not None:
-            shared = network.offsets.amount().ndim == 0
-            kind = "constant" if shared else "offset"
-            name = "constant" if shared else "offsets of the nodes"
-            columns.append((name, kind, network.offsets.at(torch.from_numpy(pairs)).double()))
-    return [
-        tuple(Part(name, kind, float(amounts[row])) for name, kind, amounts in columns)
-        for row in range(len(pairs))
-    ]
-
-
-def _columns(factors: Factors) -> list[tuple[str, str, torch.Tensor]]:
-    """Names, kinds and amounts of the summands, of rows that are the ends of pair after pair."""
-    left, right = factors.left, factors.left if factors.right is None else factors.right
-    products = left[0::2].double() * right[1::2].double()
-    found = [(f"dimension {d}", "embedding", products[:, d]) for d in range(products.shape[1])]
-    if factors.offset is not None:
-        other = factors.offset if factors.right_offset is None else factors.right_offset
-        amounts = factors.offset[0::2].double() + other[1::2].double()
-        found.append(("lengths of the vectors", "offset", amounts))
-    if factors.constant is not None:
-        found.append(
-            ("constant of the decoder", "constant", factors.constant.double().expand(len(products)))
-        )
-    return found
 
 
 # ------------------------------------------------------------- neighbours and edges

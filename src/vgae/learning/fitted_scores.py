@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from vgae.data.graph import count
+from vgae.data.graph import Graph, count
 from vgae.data.ids import IdArray
 from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import Protocol, Split
@@ -210,6 +210,22 @@ class FittedScores(ABC):
         if not self.split.validation:
             return None
         return expected_precision(self.split.training, self.scores, k)
+
+    def check_graph(self, graph: Graph) -> None:
+        """Refuse a graph that is not the one of the fit.
+
+        Raises
+        ------
+        InputError
+            Ids, edges, weights, directions or features differ.
+        """
+        about = self.graph
+        if graph.fingerprint != about["fingerprint"]:
+            raise InputError(
+                f"the graph is not the one of the fit: {count(graph.n_nodes, 'node')} and "
+                f"{count(graph.n_edges, 'edge')}, not {about['n_nodes']:,} and "
+                f"{about['n_edges']:,}; read it as `vgae fit` did"
+            )
 
     def named(self, graph_name: str) -> Self:
         """The same with a name of the graph."""

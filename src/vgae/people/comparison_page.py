@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from vgae.ground.errors import InputError
-from vgae.ground.files import check_file, file_errors, staged_file
+from vgae.ground.files import check_file
 from vgae.ground.notebook import library
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.results import figure
 from vgae.learning.run_comparison import RunComparison
+from vgae.people.html.page import Report
 from vgae.people.plot import (
     COLORS,
     PrecisionRecallDisplay,
@@ -23,7 +24,7 @@ from vgae.people.plot import (
     figure_of,
 )
 
-__all__ = ["check_page", "comparison_page", "write_page"]
+__all__ = ["check_page", "comparison_page"]
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -117,7 +118,9 @@ def check_page(path: Path, *, overwrite: bool) -> None:
     check_file(path, overwrite=overwrite)
 
 
-def comparison_page(comparison: RunComparison, runs: Mapping[str, Fitted | FittedBaseline]) -> str:
+def comparison_page(
+    comparison: RunComparison, runs: Mapping[str, Fitted | FittedBaseline]
+) -> Report:
     """The page, with curves where matplotlib is installed.
 
     Parameters
@@ -138,12 +141,12 @@ def comparison_page(comparison: RunComparison, runs: Mapping[str, Fitted | Fitte
     >>> from vgae.learning.run_comparison import compare_runs
     >>> split = split_edges(load_dataset("karate"), seed=0)
     >>> runs = {name: GAE(steps=2).fit(split).fitted_ for name in ("one", "<two>")}
-    >>> page = comparison_page(compare_runs(runs), runs)
+    >>> page = comparison_page(compare_runs(runs), runs).html
     >>> "&lt;two&gt;" in page, "<two>" in page, 'href="http' in page
     (True, False, False)
     """
     environment = library("jinja2", "Jinja2").Environment(autoescape=True, trim_blocks=True)
-    return str(
+    return Report(
         environment.from_string(PAGE).render(
             comparison=comparison,
             runs=comparison.runs,
@@ -152,21 +155,6 @@ def comparison_page(comparison: RunComparison, runs: Mapping[str, Fitted | Fitte
             pictures=_pictures(comparison, runs) if find_spec("matplotlib") else [],
         )
     )
-
-
-def write_page(page: str, path: Path) -> None:
-    """Write a page whole.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "page.html")
-    >>> write_page("<p>", path)
-    >>> path.read_text()
-    '<p>'
-    """
-    with staged_file(path) as staged, file_errors(path):
-        staged.write_text(page, encoding="utf-8")
 
 
 def _pictures(comparison: RunComparison, runs: Mapping[str, Fitted | FittedBaseline]) -> list[str]:
@@ -180,7 +168,7 @@ def _pictures(comparison: RunComparison, runs: Mapping[str, Fitted | FittedBasel
             for line in axes.get_lines():
                 line.remove()
             for place, (name, display) in enumerate(zip(runs, (first, *others), strict=True)):
-                label = f"{_shown(name)}: {_area(display)}"
+                label = f"{_shown(name)}: {display.figure}"
                 display.plot(axes, label=label, color=COLORS[place % len(COLORS)])
             found.append(_svg(drawn))
     for name, run in runs.items():
@@ -189,12 +177,6 @@ def _pictures(comparison: RunComparison, runs: Mapping[str, Fitted | FittedBasel
             drawn.axes[0].set_title(f"Training of {_shown(name)}")
             found.append(_svg(drawn))
     return found
-
-
-def _area(display: Any) -> str:
-    if isinstance(display, RocDisplay):
-        return f"AUC {display.area:.3f}"
-    return f"AP {display.average:.3f}"
 
 
 def _shown(name: str) -> str:

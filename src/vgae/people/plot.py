@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,16 @@ from vgae.data.graph import Graph
 from vgae.ground.errors import InputError, unknown_name
 from vgae.ground.files import check_file, file_errors, staged_file
 from vgae.ground.notebook import library
-from vgae.learning.diagnostics import Curve, precision_recall_curve, roc_curve
+from vgae.learning.diagnostics import (
+    Curve,
+    ReliabilityBin,
+    TrainingCurves,
+    precision_recall_curve,
+    reliability_bins,
+    roc_curve,
+    training_curves,
+)
+from vgae.learning.embeddings import principal_components
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import average_precision, roc_auc
@@ -48,7 +57,6 @@ SIZE = (6.4, 4.8)
 """Width and height in inches."""
 MOST_VECTORS = 20_000
 """Points from which on a map is drawn as an image within an .svg or .pdf."""
-N_BINS = 10
 
 Values = NDArray[np.float64]
 
@@ -165,9 +173,14 @@ class RocDisplay(Display):
         part, edges, others = held_out_scores(fitted)
         return cls(roc_curve(edges, others), roc_auc(edges, others), part)
 
+    @property
+    def figure(self) -> str:
+        """The area in words."""
+        return f"AUC {self.area:.3f}"
+
     def _draw(self, ax: Any, **style: Any) -> None:
         ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
-        _line(ax, *self.curve, **{"label": f"AUC {self.area:.3f}", **style})
+        _line(ax, *self.curve, **{"label": self.figure, **style})
         ax.set(xlabel="false positive rate", ylabel="true positive rate")
         ax.set(title=f"ROC curve, {self.part} pairs", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         ax.legend(loc="lower right")
@@ -198,9 +211,14 @@ class PrecisionRecallDisplay(Display):
         curve = precision_recall_curve(edges, others)
         return cls(curve, average_precision(edges, others), part, share)
 
+    @property
+    def figure(self) -> str:
+        """The average precision in words."""
+        return f"AP {self.average:.3f}"
+
     def _draw(self, ax: Any, **style: Any) -> None:
         ax.axhline(self.share, color=GREY, linestyle=":", linewidth=1)
-        style = {"label": f"AP {self.average:.3f}", "drawstyle": "steps-pre", **style}
+        style = {"label": self.figure, "drawstyle": "steps-pre", **style}
         _line(ax, *self.curve, **style)
         ax.set(xlabel="recall", ylabel="precision", title=f"Precision, {self.part} pairs")
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -212,55 +230,33 @@ class ReliabilityDisplay(Display):
     """Predicted probabilities against frequencies, in ten bins of equally many held-out pairs.
 
     Probabilities are calibrated, and raised to the share of edges among the held-out pairs. Bars
-    are 95 % intervals of the frequencies (Wilson 1927).
+    are 95 % intervals of the frequencies. See `vgae.learning.diagnostics.reliability_bins`.
 
     Examples
     --------
-    >>> display = ReliabilityDisplay(np.array([0.1]), np.array([0.2]), np.array([50]), "test")
-    >>> low, high = display.interval
-    >>> bool(low[0] < 0.2 < high[0]), figure_of(display).axes[0].get_ylabel()
-    (True, 'share of edges')
+    >>> display = ReliabilityDisplay([ReliabilityBin(0.1, 0.2, 0.11, 0.33, 50)], "test")
+    >>> figure_of(display).axes[0].get_ylabel()
+    'share of edges'
     """
 
-    predicted: Values
-    actual: Values
-    n_pairs: NDArray[np.int64]
+    bins: Sequence[ReliabilityBin]
     part: str
 
     @classmethod
     def _of(cls, fitted: Any) -> Self:
-        calibrator = fitted.calibrator
-        if calibrator is None:
+        if fitted.calibrator is None:
             raise InputError(
                 "the probabilities are not calibrated; hold validation edges out and fit again"
             )
         part, edges, others = held_out_scores(fitted)
-        factor = calibrator.balanced * len(edges) / len(others)
-        scores = np.concatenate([edges, others])
-        found = calibrator.probabilities(scores, prevalence_factor=factor)
-        is_edge = np.repeat([1.0, 0.0], [len(edges), len(others)])
-        bins = np.array_split(np.argsort(found, kind="stable"), min(N_BINS, len(found)))
-        return cls(
-            np.array([found[one].mean() for one in bins]),
-            np.array([is_edge[one].mean() for one in bins]),
-            np.array([len(one) for one in bins]),
-            part,
-        )
-
-    @property
-    def interval(self) -> tuple[Values, Values]:
-        """The ends of the 95 % intervals."""
-        n, share, z = self.n_pairs, self.actual, 1.959964
-        middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-        return middle - reach, middle + reach
+        return cls(reliability_bins(fitted.calibrator, edges, others), part)
 
     def _draw(self, ax: Any, **style: Any) -> None:
-        low, high = self.interval
+        predicted, observed, low, high, _ = np.array(self.bins).T
         ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
-        reach = np.maximum(np.stack([self.actual - low, high - self.actual]), 0.0)
+        reach = np.maximum(np.stack([observed - low, high - observed]), 0.0)
         style = {"color": COLORS[0], "marker": "o", "capsize": 3, **style}
-        ax.errorbar(self.predicted, self.actual, yerr=reach, **style)
+        ax.errorbar(predicted, observed, yerr=reach, **style)
         ax.set(xlabel="predicted probability", ylabel="share of edges")
         ax.set(title=f"Reliability, {self.part} pairs", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
@@ -271,53 +267,34 @@ class TrainingDisplay(Display):
 
     Examples
     --------
-    >>> losses = {"loss": np.array([2.0, 1.0])}
-    >>> display = TrainingDisplay(np.array([1, 2]), losses, np.array([2]), {"auc": np.array([0.8])})
+    >>> display = TrainingDisplay(
+    ...     training_curves([{"step": 1, "loss": 2.0, "validation": {"auc": 0.8}}])
+    ... )
     >>> [axes.get_ylabel() for axes in figure_of(display).axes]
     ['loss', 'validation']
     """
 
-    steps: NDArray[np.int64]
-    losses: Mapping[str, Values]
-    validated: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    """Steps after which validation pairs were scored."""
-    metrics: Mapping[str, Values] = field(default_factory=dict)
-
-    METRICS: ClassVar[tuple[str, ...]] = ("auc", "average_precision")
+    curves: TrainingCurves
 
     @classmethod
     def _of(cls, fitted: Any) -> Self:
         history = getattr(fitted, "history", ())
         if not history:
             raise InputError("there were no training steps, so that there is no curve to draw")
-        names = [
-            name for name in history[0] if name not in ("step", "loss", "seconds", "validation")
-        ]
-        losses = {
-            name: np.array([line[name] for line in history], np.float64)
-            for name in (["loss", *names] if len(names) > 1 else ["loss"])
-        }
-        scored = [line for line in history if line.get("validation")]
-        metrics = {
-            name: np.array([line["validation"].get(name) for line in scored], np.float64)
-            for name in cls.METRICS
-            if scored
-        }
-        steps, validated = ([line["step"] for line in lines] for lines in (history, scored))
-        return cls(np.array(steps), losses, np.array(validated, np.int64), metrics)
+        return cls(training_curves(history))
 
     def _draw(self, ax: Any, **style: Any) -> None:
         colors = iter(COLORS)
-        for name, values in self.losses.items():
-            _line(ax, self.steps, values, **{"label": name, "color": next(colors), **style})
+        for name, values in self.curves.losses.items():
+            _line(ax, self.curves.steps, values, **{"label": name, "color": next(colors), **style})
         ax.set(xlabel="step", ylabel="loss", title="Training")
         handles, labels = ax.get_legend_handles_labels()
-        if self.metrics:
+        if self.curves.metrics:
             other = ax.twinx()
-            for name, values in self.metrics.items():
+            for name, values in self.curves.metrics.items():
                 words = f"validation {name.replace('_', ' ')}"
                 dashed = {"label": words, "color": next(colors), "linestyle": "--", **style}
-                _line(other, self.validated, values, **dashed)
+                _line(other, self.curves.validated, values, **dashed)
             other.set(ylabel="validation")
             more, words_ = other.get_legend_handles_labels()
             handles, labels = [*handles, *more], [*labels, *words_]
@@ -382,20 +359,13 @@ class MapDisplay(Display):
         vectors = fitted.vectors
         if vectors is None or not vectors.shape[1]:
             raise InputError("the method scores pairs and has no embedding to draw")
-        centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-        values, axes = np.linalg.eigh(centred.T @ centred)
-        axes = axes[:, ::-1][:, :2]
-        # Signs of eigenvectors are arbitrary: the largest coordinate is positive.
-        axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-        points = np.zeros((len(vectors), 2))
-        points[:, : axes.shape[1]] = centred @ axes
-        shares = np.zeros(2)
-        shares[: axes.shape[1]] = values[::-1][:2] / max(values.sum(), np.finfo(float).tiny)
+        points, (first, second) = principal_components(vectors)
+        shares = float(first), float(second)
         record = fitted.record
         if record is None or record.labels is None or record.facts.label_names is None:
-            return cls(points, shares=(float(shares[0]), float(shares[1])))
+            return cls(points, shares=shares)
         codes, names = _frequent(record.labels, record.facts.label_names)
-        return cls(points, codes, names, (float(shares[0]), float(shares[1])))
+        return cls(points, codes, names, shares)
 
     def _draw(self, ax: Any, **style: Any) -> None:
         small = {"s": max(1.0, min(24.0, 2e4 / max(len(self.points), 1))), "linewidths": 0}

@@ -114,7 +114,7 @@ def compare(
     names = [str(path) for path in runs]
     if len(set(names)) < len(names) or len(names) < 2:
         raise InputError("compare: name two or more runs, each once")
-    from vgae.people.comparison_page import check_page, comparison_page, write_page
+    from vgae.people.comparison_page import check_page, comparison_page
 
     if out is not None:
         for path in runs:
@@ -131,7 +131,7 @@ def compare(
         found = compare_runs(fitted)
         page = None if out is None else comparison_page(found, fitted)
     if out is not None and page is not None:
-        write_page(page, out)
+        page.save(out, overwrite=overwrite)
     print_comparison(found, json=json)
     if not found.same_pairs:
         reporter.say(

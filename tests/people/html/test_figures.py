@@ -5,13 +5,15 @@ import pytest
 
 from vgae.learning.diagnostics import (
     RankedBin,
+    ReliabilityBin,
     precision_recall_curve,
     roc_curve,
     scores_by_degree,
 )
+from vgae.learning.embeddings import SpreadBin
 from vgae.people.html.charts import Chart
 from vgae.people.html.figures import health_charts, quality_charts, training_charts
-from vgae.people.html.values import Health, Quality, ReliabilityBin
+from vgae.people.html.values import Health, Quality
 
 
 def quality(edges: list[float], others: list[float]) -> Quality:
@@ -86,7 +88,8 @@ def test_training_is_told_by_its_first_and_last_step() -> None:
 @pytest.mark.parametrize("dims", [1, 40])
 def test_health_counts_active_dimensions(dims: int) -> None:
     active = np.arange(dims) % 2 == 0
-    health = Health(np.linspace(0, 1, dims), active, [(0, 0, 3, 0.9), (2, 3, 8, 0.5)], "words")
+    spread = [SpreadBin(0, 0, 3, 0.9), SpreadBin(2, 3, 8, 0.5)]
+    health = Health(np.linspace(0, 1, dims), active, spread, "words")
     found = words(health_charts(health))
     assert f"{active.sum()} of {dims} are active" in found["Divergence by dimension"]
     assert "0.9 at degree 0, 0.5 at degree 2-3" in found["Uncertainty by degree"]

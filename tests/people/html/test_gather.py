@@ -11,7 +11,9 @@ from report_runs import RUNS, communities, model_of_communities
 
 from vgae.data.datasets import load_dataset
 from vgae.ground.errors import InputError
-from vgae.people.api import GAE, VGAE, LinkBaseline, load
+from vgae.learning.evidence import GROUPS
+from vgae.learning.explanation import explain_many
+from vgae.people.api import GAE, VGAE, load
 from vgae.people.html import gather
 from vgae.people.html.gather import findings_of
 from vgae.people.html.page import page
@@ -89,23 +91,30 @@ def test_intervals_hold_the_probability_and_are_repeatable(model: Any, found: Fi
     np.testing.assert_array_equal(ends, findings_of(model.fitted_).links.intervals)
 
 
-def test_common_neighbours_and_degrees_are_counted(model: Any, found: Findings) -> None:
-    dense = model.split_.graph.adjacency.toarray() != 0
+def test_common_neighbours_and_degrees_are_those_that_were_seen(
+    model: Any, found: Findings
+) -> None:
+    dense = model.split_.message_graph().adjacency.toarray() != 0
+    assert dense.sum() < (model.split_.graph.adjacency.toarray() != 0).sum()
     for place, (a, b) in enumerate(found.links.pairs[:40]):
         both = np.flatnonzero(dense[a] & dense[b])
         assert found.links.common is not None
         assert found.links.common[place] == len(both)
         assert found.links.degrees[place].tolist() == [dense[a].sum(), dense[b].sum()]
-        said = found.links.why[place]
-        assert ("linked to both: " in said) == bool(len(both))
-        assert (f"and {len(both) - 3} more" in said) == (len(both) > 3)
-        assert "dimension " in said
 
 
-def test_a_combined_model_gives_the_reasons_of_its_evidence() -> None:
-    model = RUNS["combined"]()
-    found = findings_of(model.fitted_)
-    assert any("degrees" in words or "walks" in words for words in found.links.why)
+@pytest.mark.parametrize("name", ["variational", "combined", "bipartite", "heuristic"])
+def test_the_reasons_are_those_of_the_explanation(name: str) -> None:
+    fitted = RUNS[name]().fitted_
+    found = findings_of(fitted, ReportSettings(top=10)).links
+    assert list(found.why) == [one.why for one in explain_many(fitted, found.pairs)]
+    assert all(found.why)
+    assert any("common neighbour" in words for words in found.why) == (name != "bipartite")
+    evidence = [
+        any(f"{kind} {sign}" in words for kind in GROUPS.values() for sign in "+-")
+        for words in found.why
+    ]
+    assert all(evidence) if name == "combined" else not any(evidence)
 
 
 def test_partners_of_a_node_are_those_that_are_recommended(model: Any, found: Findings) -> None:
@@ -165,17 +174,8 @@ def test_a_graph_gives_an_old_run_its_labels(model: Any) -> None:
     assert again.map is not None
     assert "label" in [one.title for one in again.map.colourings]
     assert facts(again)["Read"].startswith("2")
-    with pytest.raises(InputError, match="is not the graph of the fit"):
+    with pytest.raises(InputError, match="the graph is not the one of the fit"):
         findings_of(old, graph=load_dataset("karate"))
-
-
-def test_held_out_scores_are_the_same_with_and_without_a_record(model: Any) -> None:
-    first = findings_of(model.fitted_).quality
-    second = findings_of(replace(model.fitted_, record=None)).quality
-    assert first is not None
-    assert second is not None
-    np.testing.assert_array_equal(first.edges, second.edges)
-    np.testing.assert_array_equal(first.others, second.others)
 
 
 def test_digits_have_their_pictures() -> None:
@@ -192,28 +192,3 @@ def test_digits_have_their_pictures() -> None:
     found = findings_of(other, ReportSettings(top=5))
     assert found.map is not None
     assert found.map.pictures is None
-
-
-def test_the_summary_names_what_was_read_and_fitted(model: Any, found: Findings) -> None:
-    told = facts(found)
-    assert told["Nodes"] == f"60, of which {model.split_.graph.n_isolated} without an edge"
-    assert told["Read"].endswith("rows; nothing dropped or merged")
-    assert told["Model"] == "gcn encoder, inner decoder, 4 dimensions, engine numba"
-    assert "memory at most" in told["Time"]
-    assert found.subtitle.startswith("VGAE, settings of its own · protocol T")
-    assert "predicted" in found.verdict
-    assert [one.title for one in found.headlines][:2] == ["AUC", "Average precision"]
-    assert findings_of(VGAE().fit(communities()).fitted_).subtitle.startswith("VGAE, preset paper")
-    strong = findings_of(LinkBaseline("katz").fit(communities()).fitted_)
-    assert strong.subtitle.startswith("katz · ")
-
-
-def test_a_collapsed_posterior_is_said_to_be_one(model: Any) -> None:
-    fitted = model.fitted_
-    still = np.full_like(fitted.embedding, 0.01)
-    found = findings_of(replace(fitted, embedding=still))
-    assert found.health is not None
-    assert found.health.words.startswith("The posterior has collapsed")
-    lively = findings_of(fitted).health
-    assert lively is not None
-    assert "latent dimensions are active" in lively.words

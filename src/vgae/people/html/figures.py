@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vgae.learning.diagnostics import TrainingCurves, training_curves
+from vgae.learning.embeddings import SpreadBin
+from vgae.learning.metrics import roc_auc
 from vgae.people.html.charts import Chart, linear_axis, log_axis, named_axis, short
 from vgae.people.html.values import Health, Quality
 
 __all__ = ["health_charts", "quality_charts", "training_charts"]
 
 BINS = 30
+MOST_LINES = 4
 METRICS = {"auc": "AUC", "average_precision": "average precision"}
 
 
@@ -55,10 +59,6 @@ def quality_charts(quality: Quality) -> list[Chart]:
     return found
 
 
-def _area(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum())
-
-
 def _at(x: NDArray[np.float64], y: NDArray[np.float64], place: float) -> float:
     """The height of a rising curve where it first reaches a place."""
     return float(y[min(int(np.searchsorted(x, place)), len(y) - 1)])
@@ -66,9 +66,10 @@ def _at(x: NDArray[np.float64], y: NDArray[np.float64], place: float) -> float:
 
 def _roc(quality: Quality) -> Chart:
     x, y = quality.roc
+    area = roc_auc(quality.edges, quality.others)
     few = float(y[max(int(np.searchsorted(x, 0.1, side="right")) - 1, 0)])
     words = (
-        f"The area under the curve is {_area(x, y):.3f}. At a false positive rate of 10 %, "
+        f"The area under the curve is {area:.3f}. At a false positive rate of 10 %, "
         f"{100 * few:.0f} % of the held-out edges are found. The diagonal is chance."
     )
     axes = _share("false positive rate"), _share("true positive rate")
@@ -217,48 +218,42 @@ def training_charts(history: Sequence[Mapping[str, Any]]) -> list[Chart]:
     """
     if len(history) < 2:
         return []
-    left_out = {"step", "seconds", "validation"}
-    steps = [record["step"] for record in history]
-    names = [name for name in history[0] if name not in left_out]
-    found = [_loss(steps, {name: [record[name] for record in history] for name in names})]
-    judged = [record for record in history if record.get("validation")]
-    known = [name for name in METRICS if judged and judged[0]["validation"].get(name) is not None]
-    if known and len(judged) > 1:
-        found.append(_validation(judged, known))
+    curves = training_curves(history)
+    found = [_loss(curves)]
+    if curves.metrics and len(curves.validated) > 1:
+        found.append(_validation(curves))
     return found
 
 
-def _loss(steps: Sequence[int], terms: Mapping[str, Sequence[float]]) -> Chart:
-    values = np.array(list(terms.values()), np.float64)
-    first, last = values[0, 0], values[0, -1]
-    words = f"The loss goes from {short(first)} to {short(last)} in {len(steps):,} steps."
-    if len(terms) > 2:
+def _loss(curves: TrainingCurves) -> Chart:
+    steps, terms = curves.steps, curves.losses
+    total = terms["loss"]
+    words = f"The loss goes from {short(total[0])} to {short(total[-1])} in {len(steps):,} steps."
+    if len(terms) > 1:
         rest = ", ".join(f"{name} {short(part[-1])}" for name, part in list(terms.items())[1:])
         words += f" At the end: {rest}."
+    values = np.array(list(terms.values()))
     low, high = float(np.nanmin(values)), float(np.nanquantile(values, 0.995))
     axes = (
         linear_axis("step", float(steps[0]), float(steps[-1])),
         linear_axis("", min(low, 0.0), high + 0.05 * (high - min(low, 0.0))),
     )
     chart = Chart("Loss", words, *axes)
-    shown = list(terms.items())[:4] if len(terms) > 2 else list(terms.items())[:1]
-    for tone, (name, part) in enumerate(shown, start=1):
+    for tone, (name, part) in enumerate(list(terms.items())[:MOST_LINES], start=1):
         chart.line(steps, part, name, tone=tone)
     return chart
 
 
-def _validation(judged: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Chart:
-    steps = [record["step"] for record in judged]
-    series = {name: [record["validation"][name] for record in judged] for name in names}
-    values = np.array(list(series.values()), np.float64)
-    best = {name: int(np.argmax(part)) for name, part in series.items()}
+def _validation(curves: TrainingCurves) -> Chart:
+    steps, series = curves.validated, curves.metrics
+    values = np.array(list(series.values()))
     told = ", ".join(
-        f"{METRICS[name]} {100 * series[name][place]:.1f} at step {steps[place]:,}"
-        for name, place in best.items()
+        f"{METRICS[name]} {100 * np.nanmax(part):.1f} at step {steps[np.nanargmax(part)]:,}"
+        for name, part in series.items()
     )
     axes = (
         linear_axis("step", float(steps[0]), float(steps[-1])),
-        linear_axis("", float(values.min()) - 0.01, min(1.0, float(values.max()) + 0.01)),
+        linear_axis("", float(np.nanmin(values)) - 0.01, min(1.0, float(np.nanmax(values)) + 0.01)),
     )
     chart = Chart("Validation", f"On validation pairs, the highest {told}.", *axes)
     for tone, (name, part) in enumerate(series.items(), start=1):
@@ -274,7 +269,8 @@ def health_charts(health: Health) -> list[Chart]:
 
     Examples
     --------
-    >>> health = Health(np.array([0.5, 0.0]), np.array([True, False]), [(1, 2, 9, 0.4)], "fine")
+    >>> spread = [SpreadBin(1, 2, 9, 0.4)]
+    >>> health = Health(np.array([0.5, 0.0]), np.array([True, False]), spread, "fine")
     >>> [chart.title for chart in health_charts(health)]
     ['Divergence by dimension', 'Uncertainty by degree']
     """
@@ -300,17 +296,18 @@ def health_charts(health: Health) -> list[Chart]:
     return found
 
 
-def _spread(spread: Sequence[tuple[int, int, int, float]]) -> Chart:
-    medians = [one[3] for one in spread]
+def _spread(spread: Sequence[SpreadBin]) -> Chart:
+    medians = [one.median for one in spread]
+    degrees = [_range(one.lowest, one.highest) for one in spread]
     words = (
         "Median posterior standard deviation of nodes by their number of neighbours: "
-        f"{short(medians[0])} at degree {_range(*spread[0][:2])}, {short(medians[-1])} at degree "
-        f"{_range(*spread[-1][:2])}. Numbers above are those of the nodes."
+        f"{short(medians[0])} at degree {degrees[0]}, {short(medians[-1])} at degree {degrees[-1]}"
+        ". Numbers above are those of the nodes."
     )
     axes = (
-        named_axis("degree", [_range(low, high) for low, high, _, _ in spread]),
+        named_axis("degree", degrees),
         linear_axis("standard deviation", 0.0, max(medians) * 1.15 or 1.0),
     )
     places = list(range(len(spread)))
     chart = Chart("Uncertainty by degree", words, *axes).points(places, medians)
-    return chart.labels(places, medians, [f"{one[2]:,}" for one in spread])
+    return chart.labels(places, medians, [f"{one.n_nodes:,}" for one in spread])

@@ -12,6 +12,7 @@ from scipy.sparse import csgraph
 
 from vgae.ground.errors import InputError
 from vgae.ground.notebook import library
+from vgae.learning.embeddings import principal_components
 from vgae.people.html.values import Colouring
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "coloured_by_number",
     "communities",
     "components",
-    "principal_components",
     "projected",
     "scaled",
 ]
@@ -34,42 +34,6 @@ MOST_EDGES_NETWORKX = 20_000
 FEWEST_TSNE = 10
 
 Positions = NDArray[np.float64]
-
-
-def principal_components(vectors: NDArray[np.floating]) -> tuple[Positions, NDArray[np.float64]]:
-    """The two directions in which vectors differ most, and their shares of the variance.
-
-    The sign of a direction is arbitrary; here its largest weight is positive, so that the same
-    vectors always give the same map (Pearson, 1901).
-
-    Parameters
-    ----------
-    vectors
-        Shape (n_nodes, dim), dim at least 1.
-
-    Returns
-    -------
-    Positions, shape (n_nodes, 2), whose second column is zero for vectors of one dimension; and the
-    shares, shape (2,).
-
-    Examples
-    --------
-    >>> positions, shares = principal_components(np.array([[3.0, 1.0], [-3.0, 1.0]]))
-    >>> positions.round(6).tolist(), shares.tolist()
-    ([[3.0, 0.0], [-3.0, 0.0]], [1.0, 0.0])
-    """
-    centred = np.asarray(vectors, np.float64)
-    centred = centred - centred.mean(axis=0)
-    variances, directions = np.linalg.eigh(centred.T @ centred)
-    variances, directions = np.maximum(variances[::-1][:2], 0.0), directions[:, ::-1][:, :2]
-    strongest = directions[np.abs(directions).argmax(axis=0), np.arange(directions.shape[1])]
-    positions = centred @ (directions * np.where(strongest < 0, -1.0, 1.0))
-    total = float((centred**2).sum()) or 1.0
-    missing = 2 - positions.shape[1]
-    return (
-        np.pad(positions, ((0, 0), (0, missing))),
-        np.pad(variances / total, (0, missing)),
-    )
 
 
 def projected(vectors: NDArray[np.floating], how: str, *, seed: int = 0) -> tuple[Positions, str]:

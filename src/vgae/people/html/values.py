@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from vgae.learning.diagnostics import Curve, RankedBin
+    from vgae.learning.diagnostics import Curve, RankedBin, ReliabilityBin
+    from vgae.learning.embeddings import SpreadBin
 
 __all__ = [
     "Colouring",
@@ -21,7 +22,6 @@ __all__ = [
     "NodeMap",
     "Pictures",
     "Quality",
-    "ReliabilityBin",
 ]
 
 Floats = NDArray[np.float64]
@@ -57,9 +57,9 @@ class LinkTable:
         2.5 and 97.5 % quantiles of the probability over posterior samples, shape (n_links, 2); or
         None.
     degrees
-        Number of neighbours of both ends, shape (n_links, 2).
+        Number of neighbours of both ends in the graph that was seen, shape (n_links, 2).
     common
-        Number of common neighbours; None where links join two sides, whose nodes have none.
+        Number of common neighbours in it; None where links join two sides, whose nodes have none.
     why
         What speaks for each link, in words.
     extra
@@ -162,23 +162,6 @@ class NodeMap:
 
 
 @dataclass(frozen=True)
-class ReliabilityBin:
-    """Held-out pairs of similar probability, and how many of them are edges.
-
-    Examples
-    --------
-    >>> ReliabilityBin(predicted=0.5, observed=0.4, low=0.3, high=0.5, n_pairs=100).n_pairs
-    100
-    """
-
-    predicted: float
-    observed: float
-    low: float
-    high: float
-    n_pairs: int
-
-
-@dataclass(frozen=True)
 class Quality:
     """How held-out test pairs are ranked and how well probabilities hold on them.
 
@@ -232,8 +215,7 @@ class Health:
     active
         Which dimensions are active.
     spread
-        Lowest and highest degree of a group of nodes, their number, and the median of their mean
-        posterior standard deviation.
+        Posterior standard deviations of nodes by their degrees.
     words
         The verdict in a sentence.
 
@@ -245,7 +227,7 @@ class Health:
 
     kl: Floats
     active: NDArray[np.bool]
-    spread: Sequence[tuple[int, int, int, float]]
+    spread: Sequence[SpreadBin]
     words: str
 
 

@@ -1,0 +1,215 @@
+"""The words and figures of a report's first screen."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import numpy as np
+
+from vgae.data.adjacency import Cleaning, count
+from vgae.data.graph import Graph
+from vgae.ground.errors import InputError, one_line
+from vgae.learning.diagnostics import bootstrap_intervals
+from vgae.learning.fitted import Fitted
+from vgae.learning.fitted_baseline import FittedBaseline
+from vgae.learning.settings import FitSettings, presets
+from vgae.people.html.layout import components
+from vgae.people.html.values import Headline, LinkTable, Quality
+from vgae.people.progress import percent, time_words
+from vgae.people.words import split_words
+
+__all__ = ["facts", "headlines", "method_name", "subtitle", "verdict", "warnings_of"]
+
+AnyFitted = Fitted | FittedBaseline
+
+
+def subtitle(fitted: AnyFitted) -> str:
+    """The method and the split, in words.
+
+    Examples
+    --------
+    >>> from vgae import GAE, load_dataset
+    >>> fitted = GAE(steps=1).fit(load_dataset("karate")).fitted_
+    >>> subtitle(fitted)[:19]
+    'GAE, settings of it'
+    """
+    made = split_words(fitted.metrics["protocol"], fitted.metrics["proportions"])
+    return f"{method_name(fitted)} · {made}"
+
+
+def method_name(fitted: AnyFitted) -> str:
+    """The method, and the preset of its settings.
+
+    Examples
+    --------
+    >>> from vgae import GAE, load_dataset
+    >>> fitted = GAE(steps=1).fit(load_dataset("karate")).fitted_
+    >>> method_name(fitted)
+    'GAE, settings of its own'
+    """
+    if isinstance(fitted, FittedBaseline):
+        return fitted.method.name
+    name = fitted.settings.model.upper()
+    preset = _preset(fitted.settings)
+    return f"{name}, {'settings of its own' if preset is None else f'preset {preset}'}"
+
+
+def _preset(settings: FitSettings) -> str | None:
+    """The preset of these settings, or None; what a step computes follows from the graph."""
+    found = settings.parameters() | {"objective": None}
+    for name, preset in presets().items():
+        if preset.model in (None, settings.model):
+            try:
+                made = FitSettings.of(settings.model, **preset.settings, seed=settings.seed)
+            except InputError:
+                continue
+            if made.parameters() | {"objective": None} == found:
+                return name
+    return None
+
+
+def verdict(fitted: AnyFitted) -> str:
+    """What the probabilities mean, and how well they hold.
+
+    Examples
+    --------
+    >>> from vgae import GAE, load_dataset
+    >>> fitted = GAE(steps=1).fit(load_dataset("karate")).fitted_
+    >>> verdict(fitted).startswith("Uncalibrated: ")
+    True
+    """
+    held = fitted.metrics.get("calibration") or {}
+    words = f"{fitted.meaning[0].upper()}{fitted.meaning[1:]}."
+    if "predicted" in held:
+        words += (
+            f" Checked on the test edges among all open pairs: {held['predicted']:,.0f} predicted, "
+            f"{held['actual']:,} found."
+        )
+    return words
+
+
+def warnings_of(fitted: AnyFitted) -> list[str]:
+    """What a reader must know before anything else.
+
+    Examples
+    --------
+    >>> from vgae import GAE, load_dataset
+    >>> fitted = GAE(steps=1).fit(load_dataset("karate")).fitted_
+    >>> warnings_of(fitted)
+    ['No test edges were held out, so nothing here says how good the links are.']
+    """
+    found = []
+    if isinstance(fitted, Fitted):
+        if fitted.interrupted:
+            found.append(
+                f"The training was interrupted after step {len(fitted.history)}; what it had "
+                "learned until then is shown."
+            )
+        elif not fitted.history:
+            found.append("There were no training steps: the weights are random.")
+    if not fitted.metrics["test"]:
+        found.append("No test edges were held out, so nothing here says how good the links are.")
+    return found
+
+
+def headlines(fitted: AnyFitted, quality: Quality | None, links: LinkTable) -> list[Headline]:
+    """The figures that come first: metrics with their intervals, and links to be expected.
+
+    Examples
+    --------
+    >>> from vgae import GAE, load_dataset
+    >>> fitted = GAE(steps=1).fit(load_dataset("karate")).fitted_
+    >>> empty = LinkTable(np.empty((0, 2), np.int64), np.empty(0), None, np.empty((0, 2)), None, [])
+    >>> headlines(fitted, None, empty)
+    []
+    """
+    found, test = [], fitted.metrics["test"] or {}
+    if quality is not None:
+        ends = bootstrap_intervals(quality.edges, quality.others, seed=fitted.random_seed)
+        for name, title in (("auc", "AUC"), ("average_precision", "Average precision")):
+            if test.get(name) is not None:
+                low, high = (percent(end) for end in ends[name])
+                note = f"95 % interval {low} to {high}, in percent, on held-out test edges"
+                found.append(Headline(title, percent(test[name]), note))
+    n_links = len(links.pairs)
+    expected = fitted.expected_precision(n_links) if n_links else None
+    if expected is not None:
+        shown = [f"{n_links * share:,.1f}" for share in expected]
+        found.append(
+            Headline(
+                f"Expected among the {count(n_links, 'link')}",
+                shown[0],
+                f"missing edges, 95 % interval {shown[1]} to {shown[2]}, if the graph lacks as "
+                "many as were held out for validation",
+            )
+        )
+    return found
+
+
+def facts(fitted: AnyFitted, known: Graph, graph: Graph | None) -> list[tuple[str, str]]:
+    """The data card: what was read, fitted and spent, by name.
+
+    Parameters
+    ----------
+    fitted
+        A fitted method.
+    known
+        Its graph without directions.
+    graph
+        The graph of the fit with its cleaning, for runs without a record; or None.
+
+    Examples
+    --------
+    >>> from vgae import GAE, load_dataset
+    >>> fitted = GAE(steps=1).fit(load_dataset("karate")).fitted_
+    >>> dict(facts(fitted, fitted.split.graph, None))["Components"]
+    '1, the largest with 34 nodes'
+    """
+    about, record = fitted.graph, fitted.record
+    sizes = np.bincount(components(known.adjacency))
+    weights = f"weights mean {about['weight_means']}" if about.get("weighted") else "no weights"
+    features = about["n_features"]
+    found = [
+        ("Nodes", f"{fitted.split.graph.n_nodes:,}, of which {known.n_isolated:,} without an edge"),
+        ("Edges", f"{fitted.split.graph.n_edges:,}, {about.get('kind', 'undirected')}, {weights}"),
+        ("Components", f"{len(sizes):,}, the largest with {count(int(sizes.max()), 'node')}"),
+        ("Features", f"{features:,}" if features else "none"),
+    ]
+    if record is not None or graph is not None:
+        rows, cleaning = _cleaning(fitted, graph)
+        found.insert(
+            0, ("Read", f"{count(rows, 'row')}; {cleaning or 'nothing dropped or merged'}")
+        )
+        if record is not None and record.facts.reading:
+            found.insert(1, ("As", one_line(record.facts.reading)))
+    if added := about.get("n_added_nodes", 0):
+        found.append(("Joined later", count(added, "node")))
+    if isinstance(fitted, Fitted):
+        network = fitted.settings.network
+        parts = f"{network.encoder} encoder, {network.decoder} decoder"
+        found.append(("Model", f"{parts}, {network.latent_dim} dimensions, engine {fitted.engine}"))
+    if record is not None:
+        peak = record.facts.peak_memory
+        memory = "" if peak is None else f", {peak / 1e6:,.0f} MB of memory at most"
+        found.append(("Time", f"{_time(record.facts.seconds)}{memory}"))
+        found.append(
+            ("Finished", record.facts.finished.replace("T", " ").replace("+00:00", " UTC"))
+        )
+    found.append(("Seed", str(fitted.random_seed)))
+    found.append(("Version", f"vgae {importlib.metadata.version('vgae')}"))
+    found.append(("Fingerprint", str(about["fingerprint"])[:16]))
+    return found
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else time_words(seconds)
+
+
+def _cleaning(fitted: AnyFitted, graph: Graph | None) -> tuple[int, str]:
+    if fitted.record is not None:
+        facts = fitted.record.facts
+        known = {name: facts.cleaning.get(name, 0) for name in Cleaning.__dataclass_fields__}
+        return facts.rows, str(Cleaning(**known))
+    if graph is None:
+        return 0, ""
+    return graph.n_edges + sum(graph.cleaning.rows.values()), str(graph.cleaning)
