@@ -13,7 +13,7 @@ ifneq ($(GOLDEN),)
 export VGAE_GOLDEN ?= $(abspath $(GOLDEN))
 endif
 
-.PHONY: env dev demo test test-wheel test-slow bench docs clean
+.PHONY: env dev demo test test-browser test-wheel test-slow bench bench-peers docs clean
 
 # Python compiles modules when it first imports them: most are never imported, and take up space.
 PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
@@ -42,7 +42,8 @@ dev: .venv/.ready-dev
 demo: env
 	$(BIN)/vgae fit digits --out runs/demo --overwrite
 	$(BIN)/vgae recommend runs/demo --top 10
-	@echo "results: runs/demo (run.json, metrics.json, embeddings.parquet, ...)"
+	$(BIN)/vgae report runs/demo
+	@echo "open runs/demo/report.html in a browser"
 
 test: dev
 	$(BIN)/ruff format --check .
@@ -50,6 +51,15 @@ test: dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+# Reports in a real browser, which is installed where that is possible; elsewhere they are skipped.
+test-browser: dev
+	command -v chromedriver || apt-get install -y --no-install-recommends chromium chromium-driver
+	$(BIN)/pytest -m browser tests/people/html
+
+# The picture of a report that the README shows.
+docs/_static/report.png: env
+	$(BIN)/python docs/_ext/report_picture.py $@
 
 # The package as users get it: built, checked, installed into a fresh environment and run.
 test-wheel: dev
@@ -75,12 +85,18 @@ bench: dev .venv-pecanpy/.ready
 	$(BIN)/python benchmarks/parts.py
 	$(BIN)/python benchmarks/strong.py
 	$(BIN)/python benchmarks/ablation.py
-	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/gpu.py --long
 	$(BIN)/python benchmarks/walks.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/new_nodes.py
 	$(BIN)/python benchmarks/checkpoints.py
+	$(BIN)/python benchmarks/plan.py
 	$(BIN)/vgae reproduce --out benchmarks/results/reproduce
+
+# Other libraries on the same splits, one process after the other.
+bench-peers: dev
+	-$(PIP) -e ".[peers]"
+	$(BIN)/python benchmarks/peers.py
 
 # PecanPy, which walks are compared with, does not import under the NumPy that everything else uses.
 .venv-pecanpy/.ready:

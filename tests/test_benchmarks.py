@@ -272,3 +272,80 @@ def test_calibration_is_measured_raw_and_calibrated() -> None:
     errors, frequencies = rows[1:5], rows[6:]
     assert [row[1].strip() for row in errors] == ["raw", "calibrated"] * 2
     assert all(0.9 < float(row[2].split()[0]) < 1.1 for row in frequencies)
+
+
+def test_rows_of_a_card_that_is_not_there_say_so() -> None:
+    import card
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a card")
+    rows = card.measured(card.FULL, budget=card.BUDGET)
+    assert len(rows) == 9 + 6 + 2
+    assert {row["why"] for row in rows} == {"no GPU"}
+    assert card.report(rows).count("not measured: no GPU") == len(rows)
+
+
+def test_a_card_is_tried_in_the_interpreter() -> None:
+    pytest.importorskip("triton", reason="triton, which the engine for GPUs needs, is missing")
+    command = [sys.executable, str(BENCHMARKS / "gpu.py"), "--interpret"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.split("|")[1:-1] for line in answer.stdout.splitlines() if line.startswith("| ")]
+    parity = {(row[0].strip(), row[1].strip()): float(row[3]) for row in rows[1:7]}
+    assert parity["triton", "40"] < 1e-5
+    assert parity["triton", "40"] < parity["triton-bf16", "40"] < 0.1
+    epochs = rows[8:]
+    assert [row[3].strip() for row in epochs] == ["triton", "triton-tf32", "triton-bf16", "none"]
+    assert all(float(row[4]) > 0 for row in epochs)
+
+
+def test_no_row_is_begun_once_the_time_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    import card
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    rows = card.measured(card.TINY, budget=-1.0)
+    assert {row["why"] for row in rows} == {"the time was used up"}
+
+
+def test_predictions_are_set_against_measurements(tmp_path: Path) -> None:
+    if not Path("/proc/self/clear_refs").is_file():
+        pytest.skip("peaks of memory are read from /proc")
+    path = tmp_path / "plan.json"
+    command = [sys.executable, str(BENCHMARKS / "plan.py"), "--quick", "--one-thread"]
+    command += ["--models", "linear, bernoulli-poisson", "--out", str(path)]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(path.read_text())
+    (row,) = found["rows"]
+    assert (row["nodes"], row["edges"]) == (2000, 10_000)
+    assert 0.2 < row["predicted_seconds"] / row["seconds"] < 5
+    assert 0.67 < row["predicted_bytes"] / row["bytes"] < 1.5
+    assert [plan["edges"] for plan in found["plans"]][-1] == 10**9
+    assert "| 100,000,000 | 1,000,000,000 | 16 |" in answer.stdout
+
+
+def test_peers_that_cannot_run_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    import peers
+
+    monkeypatch.setattr(importlib, "import_module", _missing)
+    row = peers.case("generated-small", "Spectral")
+    assert row == {"skipped": "not measured: no sknetwork.embedding"}
+    assert peers.measured("generated-small", "als", limit=0.01)["skipped"] == "stopped after 0.01 s"
+    ours = {"graph": "g", "method": "als", "library": "vgae", "seconds": 1.0, "bytes": 1e8}
+    ours |= {"auc": 0.9, "average_precision": 0.8, "mrr": None}
+    other = {"graph": "g", "method": "Spectral", "library": "scikit-network", **row}
+    lines = peers.report([ours, other]).splitlines()
+    assert "| g | als | vgae | 1 | 100 | 90.0 | 80.0 | - |" in lines
+    assert "not measured: no sknetwork.embedding" in lines[3]
+    assert "grape" in lines[4]
+
+
+def _missing(name: str) -> object:
+    raise ImportError(f"no {name}")
+
+
+def test_a_peer_and_a_baseline_learn_from_the_same_split() -> None:
+    import peers
+
+    row = peers.case("generated-small", "als")
+    assert (row["nodes"], row["edges"]) == (300, 1500)
+    assert 0.5 < row["auc"] <= 1.0
+    assert row["bytes"] > 1e7

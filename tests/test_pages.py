@@ -41,8 +41,9 @@ def label(page: Path) -> str:
 
 def the_first_minute(answer: Answer, folder: Path) -> None:
     tables = answer.stdout.split(TABLE)[1:]
-    assert [len(table.splitlines()) for table in tables] == [5, 3, 2]
+    assert [len(table.splitlines()) for table in tables] == [5, 3, 4]
     assert tables[2].startswith("ann\tdan\t0.")
+    assert "\nreport\tsize\nruns/mine/report.html\t" in tables[2]
     assert (folder / "embedding.csv").read_text().count("\n") == 7
     assert "merged 1 reversed row" in answer.stderr
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vgae.data.io import import_graph, read_graph, write_graph
     from vgae.data.split import Split, load_split, save_split, split_edges
     from vgae.ground.errors import InputError, NotFittedError, VgaeError
+    from vgae.people import plot as plot
     from vgae.people.api import (
         GAE,
         VGAE,
@@ -78,6 +79,8 @@ _HOME = {
     "vgae.people.tuning": ("tune",),
     "vgae.data.split": ("Split", "load_split", "save_split", "split_edges"),
 }
+_ROOMS = {"plot": "vgae.people.plot"}
+"""Rooms that people use by a shorter name: vgae.plot.RocDisplay."""
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
@@ -121,10 +124,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(_ROOMS[name])
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'vgae' has no attribute '{name}'")
     return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *_ROOMS, *__all__])

@@ -1,5 +1,7 @@
 """Frames and HTML for notebooks, whatever text they hold."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,7 +9,7 @@ import pytest
 import vgae
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
-from vgae.ground.notebook import data_frame, html_table, library, vector_frame
+from vgae.ground.notebook import bars, curve, data_frame, html_table, library, vector_frame
 
 HOSTILE = "<script>alert('&')</script>\x1b[31m\u202e"
 
@@ -47,3 +49,38 @@ def test_frames_have_the_index_or_do_without() -> None:
 def test_what_is_not_installed_is_named() -> None:
     with pytest.raises(InputError, match="no_such_room is not installed; pip install no-such"):
         library("no_such_room", "no-such")
+
+
+def test_pictures_are_in_proportion_and_escape_their_words() -> None:
+    made = bars(HOSTILE, {"one": 4, "none": 0, "two": 2})
+    assert HOSTILE not in made
+    heights = [float(found) for found in re.findall(r"v-([\d.]+)h", made)]
+    assert heights == [36.0, 18.0]
+    assert "one: 4, none: 0, two: 2" in made
+    line = curve("loss", [3.0, 1.0, 2.0])
+    rows = [float(found) for found in re.findall(r"[ML][\d.]+ ([\d.]+)", line)]
+    assert rows == [1.0, 35.0, 18.0]
+    assert "from 3 to 2" in line
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0]])
+def test_pictures_of_little_are_drawn(values: list[float]) -> None:
+    assert "nan" not in curve("loss", values).lower()
+    assert "nan" not in bars("sizes", dict(zip("ab", values, strict=False))).lower()
+
+
+def test_a_long_line_is_short_in_a_page() -> None:
+    assert len(curve("loss", list(range(100_000)))) < 2500
+
+
+def test_a_graph_shows_its_degrees(karate: Graph) -> None:
+    shown = karate._repr_html_()
+    assert "nodes by degree (0: 0, 1: 1, 2-3: 17, 4-7: 11, 8-15: 3, 16-31: 2)" in shown
+    assert shown.count("<svg") == 1
+
+
+def test_a_fitted_model_shows_its_loss(karate: Graph) -> None:
+    model = vgae.VGAE(steps=3)
+    assert "<svg" not in model._repr_html_()
+    assert "loss by step (from" in model.fit(karate)._repr_html_()
+    assert "nodes by degree" in Graph.from_edges([], n_nodes=2)._repr_html_()

@@ -22,6 +22,8 @@ FILES = [
     "embeddings.parquet",
     "history.jsonl",
     "metrics.json",
+    "record.json",
+    "record.safetensors",
     "run.json",
     "split.npz",
     "states.safetensors",

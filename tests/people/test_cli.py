@@ -54,6 +54,7 @@ def test_help_names_every_command_and_the_true_defaults(call: Caller) -> None:
     for command in (
         "fit",
         "inspect",
+        "plan",
         "evaluate",
         "reproduce",
         "predict",

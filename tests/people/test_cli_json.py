@@ -42,6 +42,8 @@ def test_every_command_prints_the_shape_that_the_page_shows(
     (folder / "pairs.csv").write_text("0,9\n1,2\n")
     if "run" in arguments and command != "fit":
         assert call(*promised()["fit"][0], "--quiet").status == 0
+    if "other" in arguments:
+        assert call("fit", "karate", "--steps", 5, "--out", "other", "--quiet").status == 0
     result = call(*arguments, "--quiet" if command != "datasets" else "--json")
     assert result.status == 0, result.err
     if command in LINES:

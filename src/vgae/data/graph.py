@@ -67,7 +67,7 @@ from vgae.data.pair_space import PairSpace
 from vgae.data.reading import Reading
 from vgae.ground.errors import InputError, shown, unknown_name
 from vgae.ground.files import file_errors
-from vgae.ground.notebook import html_table
+from vgae.ground.notebook import bars, html_table
 
 __all__ = ["Cleaning", "Features", "FloatCSR", "Graph", "checked_weights", "count"]
 
@@ -1194,7 +1194,11 @@ class Graph:
             "cleaning": self.cleaning or None,
             "read from": self.reading,
         }
-        return html_table("Graph", rows)
+        degrees = self.degrees
+        sizes = np.bincount(np.frexp(degrees)[1])  # 0, 1, 2-3, 4-7, ...
+        names = ["0", "1", *(f"{2**k}-{2 ** (k + 1) - 1}" for k in range(1, len(sizes) - 1))]
+        shown = dict(zip(names, sizes.tolist(), strict=False))
+        return html_table("Graph", rows, pictures=[bars("nodes by degree", shown)])
 
 
 class _Shielded:

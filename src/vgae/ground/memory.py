@@ -1,12 +1,13 @@
-"""Giving memory that is no longer used back to the operating system."""
+"""Memory: how much the process has held, and giving back what is no longer used."""
 
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from functools import cache
 
-__all__ = ["return_free_memory"]
+__all__ = ["peak_memory", "return_free_memory"]
 
 
 def return_free_memory() -> None:
@@ -22,6 +23,22 @@ def return_free_memory() -> None:
     trim = _trim()
     if trim is not None:
         trim(0)
+
+
+def peak_memory() -> int | None:
+    """The most memory that this process has held, in bytes; None where the system does not tell.
+
+    Examples
+    --------
+    >>> peak_memory() > 2**20
+    True
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 @cache

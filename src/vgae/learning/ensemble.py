@@ -64,6 +64,11 @@ class MeanScores(Scores):
     members
         Scores of the same nodes; the embedding is that of the first.
 
+    Attributes
+    ----------
+    members
+        The same.
+
     Examples
     --------
     >>> from vgae.learning.scores import VectorScores
@@ -74,22 +79,22 @@ class MeanScores(Scores):
     """
 
     def __init__(self, members: Sequence[Scores]) -> None:
-        self.n_nodes, self._members = members[0].n_nodes, list(members)
+        self.n_nodes, self.members = members[0].n_nodes, tuple(members)
 
     @property
     def vectors(self) -> Vectors | None:
         """The embedding of the first."""
-        return self._members[0].vectors
+        return self.members[0].vectors
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        mean: NDArray[np.float32] = np.mean([one.pairs(pairs) for one in self._members], axis=0)
+        mean: NDArray[np.float32] = np.mean([one.pairs(pairs) for one in self.members], axis=0)
         return mean
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         total = np.zeros((len(rows), self.n_nodes))
-        for one in self._members:
+        for one in self.members:
             total += one.rows(rows)
-        return (total / len(self._members)).astype(np.float32)
+        return (total / len(self.members)).astype(np.float32)
 
 
 def evidence_about(

@@ -311,6 +311,7 @@ class Fitted(FittedScores):
             embedding_std=std,
             states=None if self.states is None else self.states.joined(states),
             expected=None if self.expected is None else self.expected.with_nodes(len(ids)),
+            record=None if self.record is None else self.record.with_nodes(len(ids)),
         )
 
 

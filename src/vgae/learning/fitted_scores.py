@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from vgae.data.split import Protocol, Split
 from vgae.ground.config import Fraction, Settings
 from vgae.ground.errors import InputError, one_line
 from vgae.learning.calibration import Calibrator
+from vgae.learning.fit_record import FitRecord
 from vgae.learning.precision import expected_precision
 from vgae.learning.scores import Scores
 from vgae.learning.simple import SimpleMethods
@@ -83,6 +84,8 @@ class FittedScores(ABC):
         edges to learn it from.
     metrics
         Held-out metrics with protocol and proportions, as plain values.
+    record
+        What reports say of the fit besides; None if an earlier version stored the method.
 
     Raises
     ------
@@ -106,12 +109,15 @@ class FittedScores(ABC):
     ('uncalibrated', None)
     >>> fitted.weights(np.array([(0, 2)])) is None
     True
+    >>> fitted.with_command("vgae fit letters.csv").record.facts.command
+    'vgae fit letters.csv'
     """
 
     split: Split
     graph: Mapping[str, Any]
     calibrator: Calibrator | None
     metrics: Mapping[str, Any]
+    record: FitRecord | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         graph = GraphRecord.parse(dict(self.graph), where="graph")
@@ -131,6 +137,9 @@ class FittedScores(ABC):
         for name in ("validation", "test"):
             if bool(getattr(self.split, name)) != (getattr(metrics, name) is not None):
                 raise InputError(f"metrics: {name} does not match the split")
+        labels = None if self.record is None else self.record.labels
+        if labels is not None and len(labels) != self.split.graph.n_nodes:
+            raise InputError("record: labels are not one per node")
 
     @property
     @abstractmethod
@@ -205,3 +214,9 @@ class FittedScores(ABC):
     def named(self, graph_name: str) -> Self:
         """The same with a name of the graph."""
         return replace(self, graph={**self.graph, "name": one_line(graph_name)})
+
+    def with_command(self, command: str) -> Self:
+        """The same, whose record names the command that made the fit."""
+        return (
+            self if self.record is None else replace(self, record=self.record.with_command(command))
+        )

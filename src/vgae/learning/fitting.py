@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -27,6 +28,7 @@ from vgae.learning.ensemble import (
     scores_of_members,
 )
 from vgae.learning.evidence import Column
+from vgae.learning.fit_record import record_of_fit
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline, between_0_and_1
 from vgae.learning.inductive import States
@@ -148,7 +150,7 @@ def fit(
     >>> fit(Split.without_holdout(graph), FitSettings.of("vgae", steps=5)).embedding.shape
     (3, 16)
     """
-    view = split.training
+    started, view = time.perf_counter(), split.training
     view.train.require("a graph auto-encoder", TAKES)
     asked, settings = settings, settings.on(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
@@ -240,6 +242,7 @@ def fit(
         members=tuple(members[1:]),
         combiner=combiner,
         expected=expected,
+        record=record_of_fit(split, seen, scores, started=started),
         objective_reason=asked.objective_reason(view.train),
     )
 
@@ -380,7 +383,7 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
     >>> fit_baseline(Split.without_holdout(ring), baseline("spectral")).vectors.shape
     (40, 2)
     """
-    view = split.training
+    started, view = time.perf_counter(), split.training
     scores = method.fit(view, seed=seed)
     # Validation pairs tell something only to a method that has not seen them as messages.
     seen = scores
@@ -397,6 +400,7 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
         method=method,
         seed=seed,
         found=scores,
+        record=record_of_fit(split, seen, scores, started=started),
     )
 
 

@@ -35,6 +35,7 @@ from vgae.ground.files import (
 from vgae.learning.baselines import BASELINES, baseline
 from vgae.learning.calibration import Calibrator
 from vgae.learning.combiner import Combiner
+from vgae.learning.fit_record import FitFacts, FitRecord
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline, input_arrays, with_inputs
 from vgae.learning.fitted_scores import GraphRecord
@@ -46,6 +47,7 @@ from vgae.model.network import GraphAutoEncoder, Parts
 
 __all__ = [
     "FORMAT_VERSION",
+    "REPORT",
     "check_run_place",
     "load_fitted",
     "save_fitted",
@@ -53,9 +55,10 @@ __all__ = [
     "was_interrupted",
 ]
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Format 2 added the states, 3 the checksum of run.json, 4 models of other parts, 5 baselines,
-ensembles and combiners, 6 expected weights; 7 renamed two settings (class_weight, objective).
+ensembles and combiners, 6 expected weights; 7 renamed two settings (class_weight, objective); 8
+added the record of the fit.
 
 All are read."""
 RUN_FILE, METRICS, HISTORY = "run.json", "metrics.json", "history.jsonl"
@@ -65,10 +68,14 @@ ATTRIBUTES, CALIBRATOR = "attributes.json", "calibrator.json"
 SCALING, BASELINE = "scaling.safetensors", "baseline.safetensors"
 COMBINER, INPUTS = "combiner.json", "inputs.safetensors"
 EXPECTED = "expected_weights.safetensors"
+RECORD, RECORD_ARRAYS = "record.json", "record.safetensors"
+REPORT = "report.html"
+"""Made from the other files; no checksum covers it, and whoever replaces a run replaces it too."""
 REQUIRED = frozenset({METRICS, EMBEDDINGS, SPLIT})
 OF_MODEL = REQUIRED | {HISTORY, WEIGHTS}
 RUN_FILES = OF_MODEL | {RUN_FILE, DEVIATIONS, STATES, ATTRIBUTES, SCALING, CALIBRATOR, BASELINE}
-RUN_FILES |= {COMBINER, INPUTS, EXPECTED}
+RUN_FILES |= {COMBINER, INPUTS, EXPECTED, RECORD, RECORD_ARRAYS}
+REPLACEABLE = RUN_FILES | {REPORT}
 PACKAGES = ("vgae", "numba", "numpy", "scipy", "torch", "pyarrow", "safetensors", "pydantic")
 DAMAGE = (
     ValueError,
@@ -148,7 +155,7 @@ def check_run_place(path: Path, *, overwrite: bool) -> None:
     Traceback (most recent call last):
     vgae.InputError: runs: holds another file, notes.txt; choose another folder
     """
-    check_directory(path, overwrite=overwrite, ours=RUN_FILES)
+    check_directory(path, overwrite=overwrite, ours=REPLACEABLE)
 
 
 @contextmanager
@@ -171,7 +178,7 @@ def staged_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
     (2, False)
     True
     """
-    with staged_directory(path, overwrite=overwrite, ours=RUN_FILES) as staged:
+    with staged_directory(path, overwrite=overwrite, ours=REPLACEABLE) as staged:
         yield staged
 
 
@@ -201,6 +208,9 @@ def save_fitted(fitted: Fitted | FittedBaseline, staged: Path) -> None:
     contents[METRICS] = _json(fitted.metrics)
     if fitted.calibrator is not None:
         contents[CALIBRATOR] = _json(fitted.calibrator.as_dict())
+    if fitted.record is not None:
+        contents[RECORD] = _json(fitted.record.facts.model_dump())
+        contents[RECORD_ARRAYS] = save(fitted.record.arrays())
     for name, content in contents.items():
         _write(staged / name, content)
     with file_errors(staged):
@@ -328,6 +338,7 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted | FittedBaseli
             "calibrator": None
             if calibrator is None
             else Calibrator.parse(calibrator, where="calibrator"),
+            "record": _fit_record(path) if RECORD in about.files else None,
         }
         nodes = Graph.from_edges(np.empty((0, 2), np.int64), ids=ids)
         split = load_split_edges(path / SPLIT, nodes)
@@ -338,6 +349,11 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted | FittedBaseli
         where = "" if str(error).startswith(str(path)) else f"{path}: is damaged: "
         words = str(error).removesuffix("; fit again")
         raise InputError(f"{where}{words}; fit again") from None
+
+
+def _fit_record(path: Path) -> FitRecord:
+    facts = FitFacts.parse(_read_values(path / RECORD), where="record")
+    return FitRecord.from_arrays(facts, _read_arrays(path / RECORD_ARRAYS))
 
 
 def was_interrupted(path: Path) -> bool:

@@ -35,8 +35,8 @@ def subset_sum(
     closest to `nonedge` in least squares, were scores normal with the mean and variance that those
     of all pairs have. Its sum over all pairs has a closed form, so that only the difference is
     estimated. It beats the second-order Taylor series about the mean, which is close for small
-    variances only. Whatever the quadratic is, it introduces no bias, as it does not depend on the
-    drawn sets.
+    variances only. It introduces no bias, as no quadratic would that does not depend on the drawn
+    sets.
 
     Parameters
     ----------

@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 
 from vgae.data.graph import count
 from vgae.data.ids import IdArray, NodeId, unknown_node
-from vgae.data.interop import as_edge_pairs, as_pairs
+from vgae.data.interop import as_edge_pairs, as_graph, as_pairs
 from vgae.data.split import Split, sample_non_edges
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, shown
 from vgae.ground.notebook import FrameKind, data_frame, vector_frame
 from vgae.learning.calibration import Calibrator
 from vgae.learning.combiner import CombinedScores
+from vgae.learning.explanation import Explanation, explain
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import roc_auc
 from vgae.learning.scores import Scores
 from vgae.learning.store import save_fitted, staged_run
+from vgae.people.html.gather import findings_of
+from vgae.people.html.page import Report, page
+from vgae.people.html.settings import ReportSettings
 
 __all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink"]
 
@@ -322,6 +326,43 @@ class FittedLinks:
             found["p_positive"] = signs.pairs(pairs)
         return found
 
+    def report(
+        self, *, top: int | None = None, projection: str | None = None, graph: Any = None
+    ) -> Report:
+        """A report of the fit and its likeliest missing links, as one HTML page.
+
+        A notebook shows it in place; `save` writes it to a file that opens anywhere, without a
+        network or a server. `vgae report` makes the same.
+
+        Parameters
+        ----------
+        top
+            Number of links; by default 200.
+        projection
+            How the embedding becomes a map: "pca" (the default) or "tsne".
+        graph
+            The graph of the fit, for the labels of a run that an earlier version stored.
+
+        Raises
+        ------
+        InputError
+            An argument is not allowed, the graph is not that of the fit, or t-SNE's library is
+            missing.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> report = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).report(top=1)
+        >>> report.html.startswith("<!doctype html>")
+        True
+        """
+        given = {"top": top, "projection": projection}
+        settings = ReportSettings.parse({k: v for k, v in given.items() if v is not None})
+        known = None if graph is None else as_graph(graph)
+        return page(findings_of(self.fitted_, settings, graph=known))
+
     def reasons(self, pairs: Any) -> list[dict[str, float]]:
         """What each group of evidence adds to the logits of pairs, of a model with a combiner.
 
@@ -359,6 +400,40 @@ class FittedLinks:
             )
         rows = self._pair_rows(*as_pairs(pairs, fitted.split.graph))
         return [dict(found) for found in scores.reasons(rows)]
+
+    def explain(self, source: NodeId, target: NodeId, *, graph: Any = None) -> Explanation:
+        """Why a pair scores what it scores: the parts of the score, and the edges behind it.
+
+        Known edges near the pair are left out one by one, and the score is computed again each
+        time; see `vgae.learning.explanation.explain`.
+
+        Parameters
+        ----------
+        source, target
+            Node ids.
+        graph
+            The graph that was fitted, in any form that `vgae.as_graph` takes. A loaded run needs it
+            to name features, and edges where it was fitted to weights.
+
+        Raises
+        ------
+        InputError
+            A node is unknown, or the graph is another one than that of the fit.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c"), ("c", "d")])
+        >>> found = model.explain("a", "c")
+        >>> found.why.partition(";")[0], len(found.edges), len(found.parts)
+        ('1 common neighbour (b)', 3, 16)
+        """
+        fitted = self.fitted_
+        first, second = self._rows([source, target]).tolist()
+        given = None if graph is None else as_graph(graph)
+        return explain(fitted, (first, second), graph=given)
 
     @overload
     def recommend(

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from vgae.ground.errors import InputError, VgaeError
-from vgae.people import options
+from vgae.people import options, showing
 from vgae.people.fit_jobs import FitJob, asked_fit, check_resumed, checkpoint_of, resumed_fit
+from vgae.people.html.settings import ReportSettings
 from vgae.people.options import (
     comma_list,
     given,
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
     from vgae.data.split import Split
     from vgae.learning.checkpoints import Checkpoints
     from vgae.model.ranks import Ranks
+    from vgae.people.html.page import Report
     from vgae.people.report import Reporter
 
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
+REPORT_DEFAULTS = ReportSettings()
 
 app = typer.Typer(
     name="vgae",
@@ -89,6 +92,60 @@ def inspect(
         print_inspection(found.as_dict())
 
 
+@app.command(
+    cls=Command,
+    epilog=example("vgae plan karate", "vgae plan --nodes 1000000 --edges 10000000 --gpu h100"),
+)
+@grouped
+def plan(
+    context: typer.Context,
+    graph: options.GraphToFitArgument = None,
+    *,
+    nodes: options.NodesOption = None,
+    edges: options.EdgesOption = None,
+    ranks: options.RanksOption = 1,
+    gpu: options.GpuOption = None,
+    reading: options.Reading,
+    model: options.ModelOption = None,
+    training: Training,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Estimate the time and memory of a fit, from the graph or from its sizes alone.
+
+    With --nodes and --edges no graph is read, and --features takes a number.
+    """
+    from vgae.people.report import Reporter, print_json, print_plan
+
+    reporter = Reporter(quiet=quiet)
+    if (graph is None) == (nodes is None or edges is None):
+        context.fail("Give either GRAPH, or --nodes and --edges.")
+    from vgae.learning.settings import LATENT_OF, named_preset
+    from vgae.model.costs import Sizes
+    from vgae.people.api import make_model
+    from vgae.people.planning import plan_fit
+
+    model = model or named_preset(training.preset).model
+    if model not in LATENT_OF:
+        raise InputError(f"--model {model}: time and memory are known of vgae and gae alone")
+    settings = make_model(model, preset=training.preset, **training.overrides()).settings
+    data: Graph | Sizes
+    if graph is not None:
+        data, name = _read(graph, reading, reporter)
+        reporter.say(f"{name}: {data}")
+    else:
+        data = options.sizes(nodes or 0, edges or 0, reading)
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("measuring this machine"):
+        found = plan_fit(data, settings, ranks=ranks, gpu=gpu).as_dict()
+    if json:
+        print_json(found)
+    else:
+        print_plan(found)
+
+
 @app.command("import", cls=Command, epilog=example("vgae import karate --out graphs/karate"))
 @grouped
 def import_(
@@ -134,6 +191,7 @@ def fit(
     holdout: options.HoldoutOption = True,
     holding_out: options.HoldingOut,
     top: options.TopLinksOption = 0,
+    report: options.ReportOption = False,
     overwrite: options.OverwriteOption = False,
     json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -146,20 +204,20 @@ def fit(
 
     with among_ranks() as ranks:
         reporter = Reporter(quiet=quiet or (ranks is not None and ranks.rank > 0))
+        run = partial(_run_fit, reporter=reporter, ranks=ranks, top=top, json=json, report=report)
         if top < 0:
             raise InputError(f"--top {top}: must be 0 or more")
         if resume is not None:
             check_resumed(context)
-            job = resumed_fit(resume, graph, checkpoint_every)
-            _run_fit(job, reporter, ranks, top=top, json=json)
+            run(resumed_fit(resume, graph, checkpoint_every), resumed=True)
             return
         if graph is None:
             context.fail("Missing argument 'GRAPH'.")
         if out is None:
             context.fail("Missing option '--out'.")
         if ranks is not None and ranks.launch.restarts and checkpoint_of(out).exists():
-            job = resumed_fit(out, graph, checkpoint_every)  # torchrun began again after a failure
-            _run_fit(job, reporter, ranks, top=top, json=json)
+            # torchrun began again after a failure
+            run(resumed_fit(out, graph, checkpoint_every), resumed=True)
             return
         split_options = given(holding_out)
         if split_options and not holdout:
@@ -194,16 +252,26 @@ def fit(
             overwrite=overwrite,
             every=checkpoint_every,
         )
-        _run_fit(job, reporter, ranks, top=top, json=json)
+        run(job)
 
 
-def _run_fit(job: FitJob, reporter: Reporter, ranks: Ranks | None, *, top: int, json: bool) -> None:
+def _run_fit(
+    job: FitJob,
+    *,
+    reporter: Reporter,
+    ranks: Ranks | None,
+    top: int,
+    json: bool,
+    report: bool,
+    resumed: bool = False,
+) -> None:
     """Read the graph, fit, save, and show the scores."""
     from vgae.learning.checkpoints import Checkpoints
-    from vgae.learning.store import save_fitted, staged_run
+    from vgae.learning.store import REPORT, save_fitted, staged_run
     from vgae.model.kernels.first_use import compile_once
     from vgae.people.api import LinkModel
     from vgae.people.report import print_fit
+    from vgae.people.words import command_line
 
     estimator = job.estimator
     if isinstance(estimator, LinkModel):
@@ -217,7 +285,10 @@ def _run_fit(job: FitJob, reporter: Reporter, ranks: Ranks | None, *, top: int, 
         trained = None if ranks is None else _learn_together(job, ranks, reporter)
         # Several processes each forgot all but their own nodes.
         _learn(job, job.split(data or _opened(job, reporter)), reporter, trained)
-        save_fitted(estimator.fitted_.named(job.name), staged)
+        estimator.fitted_ = estimator.fitted_.named(job.name)
+        if not resumed:
+            estimator.fitted_ = estimator.fitted_.with_command(command_line("vgae", *sys.argv[1:]))
+        save_fitted(estimator.fitted_, staged)
     interrupted = isinstance(estimator, LinkModel) and estimator.interrupted_
     if job.checkpoints is None or not interrupted:
         (job.checkpoints or Checkpoints(checkpoint_of(job.out))).discard()
@@ -225,6 +296,9 @@ def _run_fit(job: FitJob, reporter: Reporter, ranks: Ranks | None, *, top: int, 
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)
     _remark(job, reporter, json=json)
+    if report:
+        _make_report(estimator, job.out / REPORT, reporter)
+        reporter.say(f"report: {job.out / REPORT}")
     reporter.suggest("vgae", "recommend", job.out, "--top", 10)
     if interrupted:
         raise KeyboardInterrupt
@@ -302,7 +376,8 @@ def _learn_together(job: FitJob, ranks: Ranks, reporter: Reporter) -> Checkpoint
 def _saying_how_to_go_on(job: FitJob, reporter: Reporter) -> Iterator[None]:
     """Say how a fit that ends early goes on; a result that is there is no reason to raise."""
     from vgae.learning.train import Terminated
-    from vgae.people.report import command_line, print_error
+    from vgae.people.report import print_error
+    from vgae.people.words import command_line
 
     estimator, checkpoints = job.estimator, job.checkpoints
 
@@ -702,6 +777,7 @@ def embed(
     run: options.RunArgument,
     *,
     out: options.EmbeddingOption = None,
+    into: options.CellsFileOption = None,
     overwrite: options.OverwriteOption = False,
     std: options.StdOption = False,
     newcomers: options.Newcomers,
@@ -713,7 +789,10 @@ def embed(
     from vgae.people.report import Reporter, print_embedding
 
     reporter = Reporter(quiet=quiet)
-    _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
+    if into is not None and (out is not None or json or std):
+        raise InputError("--into writes the means into a file: leave --out, --json and --std out")
+    if into is None:
+        _check_out(out, check_vectors_output, overwrite=overwrite, json=json, run=run)
     from vgae.people.api import LinkModel, load
 
     with reporter.working(f"opening {run}"):
@@ -724,6 +803,13 @@ def embed(
         lacks = "posterior standard deviations" if std else "embedding: it only scores pairs"
         raise InputError(f"{run}: {model.name} has no {lacks}")
     prefix = "s" if std else "z"
+    if into is not None:
+        from vgae.data.io import write_cells
+
+        with reporter.working(f"writing into {into}"):
+            write_cells(into, model.ids_, vectors, overwrite=overwrite)
+        reporter.say(f"{into}: obsm['X_vgae'], {vectors.shape[1]} dimensions")
+        return
     if out is not None:
         from vgae.data.io import write_vectors
 
@@ -732,6 +818,68 @@ def embed(
     from vgae.data.io import vector_columns
 
     print_embedding(vector_columns(model.ids_, vectors, prefix=prefix), json=json)
+
+
+for shown, call in showing.COMMANDS.items():
+    app.command(cls=Command, epilog=example(call))(shown)
+
+
+@app.command(cls=Command, epilog=example("vgae report runs/karate"))
+@grouped
+def report(
+    run: options.RunArgument,
+    *,
+    out: options.ReportFileOption = None,
+    top: options.ReportTopOption = REPORT_DEFAULTS.top,
+    projection: options.ProjectionOption = REPORT_DEFAULTS.projection,
+    graph: options.ReportGraphOption = None,
+    overwrite: options.OverwriteOption = False,
+    json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Make one HTML file that shows what a run found.
+
+    It has the likeliest links, a map of the nodes, how good the links are and why to trust them. It
+    opens in any browser, without a network.
+    """
+    from vgae.learning.store import REPORT
+    from vgae.people.report import Reporter, print_report
+
+    reporter = Reporter(quiet=quiet)
+    ReportSettings.parse({"top": top, "projection": projection})
+    if out is None and overwrite:
+        raise InputError("--overwrite: makes no sense without --out")
+    if out is not None:
+        _check_report_place(out, run, overwrite=overwrite)
+    from vgae.people.api import load
+
+    with reporter.working(f"opening {run}"):
+        model = load(run)
+    data = None if graph is None else _read(graph, options.Reading(), reporter)[0]
+    place = run / REPORT if out is None else out
+    made = _make_report(model, place, reporter, top=top, projection=projection, graph=data)
+    print_report(place, len(made.html.encode()), json=json)
+
+
+def _check_report_place(out: Path, run: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be made, or that would be a stranger in the run folder."""
+    from vgae.ground.files import check_file
+    from vgae.learning.store import REPORT
+
+    if run.resolve() in out.resolve().parents and out.resolve() != run.resolve() / REPORT:
+        raise InputError(f"{out}: lies in the run folder {run}, which has room for {REPORT} only")
+    check_file(out, overwrite=overwrite)
+
+
+def _make_report(model: Any, place: Path, reporter: Reporter, **asked: Any) -> Report:
+    """Make and write the report of a model."""
+    from vgae.model.kernels.first_use import compile_once
+
+    compile_once(reporter.working)
+    with reporter.working("making the report"):
+        made: Report = model.report(**asked)
+        made.save(place, overwrite=True)
+    return made
 
 
 @app.command(cls=Command, epilog=example("vgae datasets"))

@@ -11,6 +11,7 @@ __all__ = [
     "METHODS",
     "METRICS",
     "NEGATIVES",
+    "PLOTS",
     "QUESTIONS",
     "TASKS",
     "graphs",
@@ -42,6 +43,7 @@ METRICS = (
     *("recall@20", "ndcg@10", "mrr_by_user"),
 )
 NEGATIVES = ("uniform", "degree", "two-hop")
+PLOTS = ("map", "roc", "pr", "reliability", "training", "degrees")
 TASKS = ("links", "nodes", "clusters")
 QUESTIONS = ("general", "biased", "bidirectional")
 """Closed lists of names, written again here since the rooms that own them import torch."""

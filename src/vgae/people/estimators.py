@@ -16,7 +16,7 @@ from vgae.data.graph import Graph
 from vgae.data.interop import as_graph, as_pairs, as_training_split
 from vgae.data.split import Split
 from vgae.ground.errors import InputError, unknown_name
-from vgae.ground.notebook import html_table
+from vgae.ground.notebook import curve, html_table
 from vgae.learning.baselines import BASELINES
 from vgae.learning.checkpoints import EVERY, Checkpoints, seconds_of
 from vgae.learning.fitted_baseline import FittedBaseline
@@ -269,7 +269,10 @@ class LinkModel(Estimator, FittedModel):
     def _repr_html_(self) -> str:
         fitted = "fitted_" in vars(self)
         rows = {"parameters": self._given() or "defaults"} | (self._fitted_rows() if fitted else {})
-        return html_table(f"{type(self).__name__}, {'' if fitted else 'not '}fitted", rows)
+        losses = [step["loss"] for step in self.history_] if fitted else []
+        pictures = [curve("loss by step", losses)] if len(losses) > 1 else []
+        title = f"{type(self).__name__}, {'' if fitted else 'not '}fitted"
+        return html_table(title, rows, pictures=pictures)
 
     def engine_here(self) -> str:
         """Name of the engine that `fit` would use here.

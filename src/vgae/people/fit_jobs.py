@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FitJob", "asked_fit", "check_resumed", "checkpoint_of", "resumed_fit"]
 
 STANDARD_INPUT = "-"
-WITH_RESUME = ("graph", "resume", "checkpoint_every", "top", "json", "quiet")
+WITH_RESUME = ("graph", "resume", "checkpoint_every", "top", "report", "json", "quiet")
 """What a fit that goes on can be given; all else is in its checkpoint."""
 
 

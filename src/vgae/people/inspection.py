@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
-from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import PAPER_SPLIT
-from vgae.learning.fitting import TAKES, untrained
-from vgae.learning.settings import FitSettings, named_preset
-from vgae.learning.train import choose_place, train
-from vgae.model.kernels import Engine
-from vgae.model.settings import ModelSettings
+from vgae.learning.fitting import TAKES
+from vgae.learning.settings import named_preset
 from vgae.people.api import make_model
+from vgae.people.planning import plan_fit
 
 __all__ = ["Inspection", "Plan", "inspect_graph"]
 
-MEASURED_NODES = 4096
-"""Steps are timed on a random graph of this many nodes, and the time is extrapolated."""
-WARM_UP_STEPS, FEWEST_STEPS, MOST_STEPS, MEASURED_SECONDS = 2, 5, 40, 0.5
-"""The median of this many steps measures the machine as it is now, busy or not."""
-LIBRARY_BYTES = 430e6
-"""Memory of torch, numba, SciPy and PyArrow, before anything is fitted."""
 BAG_SHARE = 0.25
 """Features with a smaller share of nonzero entries are treated as bags of words."""
 LARGE_FEATURE = 100.0
@@ -50,6 +38,8 @@ class Plan:
         Number of edges that would be held out; zero if there are too few.
     engine
         Name of the engine that would compute the sum over all pairs.
+    objective
+        Whether the objective would be "exact" or "sampled".
     steps, seconds
         Number of training steps, and their estimated total time.
     bytes
@@ -67,6 +57,7 @@ class Plan:
     validation: int
     test: int
     engine: str
+    objective: str
     steps: int
     seconds: float
     bytes: float
@@ -153,9 +144,8 @@ class Inspection:
 def inspect_graph(graph: Graph) -> Inspection:
     """Describe a graph, and estimate the time and memory that fitting it would take here.
 
-    A few steps are trained on a small random graph of the same mean degree, on the machine as it
-    is now. The time of the sum over all pairs is scaled with the square of the number of nodes, the
-    rest with the number of edges. Expect the estimate to be right within a factor of two.
+    Time and memory follow from counted operations and measured rates; see
+    `vgae.people.planning.plan_fit`.
 
     Examples
     --------
@@ -273,17 +263,17 @@ def _plan(graph: Graph, features: Mapping[str, Any] | None) -> Plan:
     held_out = PAPER_SPLIT.sizes(graph.n_edges)
     if not all(held_out.values()):
         held_out = dict.fromkeys(held_out, 0)
-    settings = model.settings.on(graph)
-    steps = settings.training.steps
+    found = plan_fit(graph, model.settings, held_out=all(held_out.values()))
     return Plan(
         preset=preset,
         why=why,
         validation=held_out["validation"],
         test=held_out["test"],
-        engine=model.engine_here(),
-        steps=steps,
-        seconds=steps * _step_seconds(graph, settings),
-        bytes=LIBRARY_BYTES + _training_bytes(graph, settings.network),
+        engine=found.engine,
+        objective=found.objective,
+        steps=found.steps,
+        seconds=found.seconds if graph.n_edges else 0.0,
+        bytes=found.bytes,
     )
 
 
@@ -295,69 +285,3 @@ def _preset(found: Mapping[str, Any] | None) -> tuple[str, str]:
     if max(-found["least"], found["largest"]) > LARGE_FEATURE:
         return "unit", "features are large; better still, bring them to one scale (--standardize)"
     return "paper", "features are numbers of moderate size"
-
-
-def _step_seconds(graph: Graph, settings: FitSettings) -> float:
-    """Estimate the seconds of a training step from steps on a smaller, similar graph."""
-    if graph.n_edges == 0:
-        return 0.0
-    random = np.random.default_rng(0)
-    n_nodes = min(graph.n_nodes, MEASURED_NODES)
-    n_edges = max(1, round(graph.n_edges * n_nodes / graph.n_nodes))
-    pairs = random.integers(n_nodes, size=(min(n_edges, 100 * n_nodes), 2))
-    pairs[0] = 0, 1  # otherwise all could be self loops
-    features = graph.features
-    if features is not None:
-        features = features[np.sort(random.choice(graph.n_nodes, n_nodes, replace=False))]
-    # Of the kinds, direction and signs change what a step does. A sign depends on its pair, as rows
-    # of one pair must not add up to 0.
-    kind: Kind | None = graph.kind if graph.kind in ("directed", "signed") else None
-    signs = 1.0 - pairs.sum(axis=1) % 2 * 2.0 if kind == "signed" else None
-    small = Graph.from_edges(pairs, n_nodes=n_nodes, weights=signs, features=features, kind=kind)
-    network, _, inputs = untrained(small, settings)
-    prepared = network.prepare(small, inputs)
-    step = _median_seconds(
-        record.seconds
-        for record in train(network, small, settings.training, seed=0, prepared=prepared)
-    )
-    _, engine = choose_place(settings.training, settings.network.latent_dim)
-    vectors = torch.from_numpy(random.normal(size=(n_nodes, settings.network.latent_dim))).float()
-    pairs_part = min(_median_seconds(_sweep_seconds(engine, vectors)), step)
-    scale = graph.n_nodes / n_nodes
-    edges_scale = max(scale, graph.n_edges / max(small.n_edges, 1))
-    return pairs_part * scale**2 + (step - pairs_part) * edges_scale
-
-
-def _sweep_seconds(engine: Engine, vectors: torch.Tensor) -> Iterator[float]:
-    """Time the sum over all pairs, again and again."""
-    while True:
-        started = time.perf_counter()
-        engine.sweep(vectors, None)
-        yield time.perf_counter() - started
-
-
-def _median_seconds(taken: Iterable[float]) -> float:
-    """Take the median of repeated measurements, without the first ones, which warm up."""
-    found: list[float] = []
-    for seconds in islice(taken, WARM_UP_STEPS, WARM_UP_STEPS + MOST_STEPS):
-        found.append(seconds)
-        if len(found) >= FEWEST_STEPS and sum(found) >= MEASURED_SECONDS:
-            break
-    return median(found)
-
-
-def _training_bytes(graph: Graph, shape: ModelSettings) -> float:
-    """Estimate the memory of the arrays of a training run."""
-    entries = graph.n_nodes + 2 * graph.n_edges
-    features: Any = None if shape.features == "none" else graph.features
-    n_inputs = graph.n_nodes if features is None else features.shape[1]
-    held = 0.0
-    if features is not None:
-        held = features.nnz * 8.0 if sparse.issparse(features) else features.size * 4.0
-    return (
-        8.0 * 2 * entries  # adjacency and normalised adjacency
-        + 36.0 * entries  # normalising it, for a moment
-        + 2 * held  # as given, and as the encoder takes them
-        + 4.0 * 4 * n_inputs * shape.hidden_dim  # weights, gradients, two moments
-        + 4.0 * graph.n_nodes * (4 * shape.hidden_dim + 12 * shape.latent_dim)  # activations
-    )

@@ -12,28 +12,32 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
 from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.results import DEFAULT_METHODS
 from vgae.learning.settings import LATENT_OF
+from vgae.model.rates import GPUS
 from vgae.people.completion import (
     METHODS,
     METRICS,
     NEGATIVES,
+    PLOTS,
     QUESTIONS,
     TASKS,
     graphs,
     list_of,
     one_of,
 )
+from vgae.people.html.settings import ReportSettings
 from vgae.people.setting_options import SETTINGS, check_choice
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
     from vgae.data.kinds import WeightMeans
+    from vgae.model.costs import Sizes
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +48,12 @@ _features_option = partial(typer.Option, rich_help_panel="Node features")
 _model_option = partial(typer.Option, rich_help_panel="Model")
 _training_option = partial(typer.Option, rich_help_panel="Training")
 _checkpoint_option = partial(typer.Option, rich_help_panel="Checkpoints")
+_plan_option = partial(typer.Option, rich_help_panel="What is planned")
 _held_out_option = partial(typer.Option, rich_help_panel="Held-out edges")
 _scores_option = partial(typer.Option, rich_help_panel="Methods and scores")
 _links_option = partial(typer.Option, rich_help_panel="Links")
 _newcomers_option = partial(typer.Option, rich_help_panel="New nodes")
+_cells_option = partial(typer.Option, rich_help_panel="Single cells (.h5ad)")
 _output_option = partial(typer.Option, rich_help_panel="Output")
 
 _FEATURES_HEADER = ("--features-header/--no-features-header",)
@@ -58,12 +64,30 @@ GraphArgument = Annotated[
     typer.Argument(
         metavar="GRAPH",
         help="A graph file (an edge list in CSV, TSV, other text, Parquet or Arrow; SIF, .adjlist, "
-        ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek, JSON), the name of a "
-        "data set (see `vgae datasets`), or - for delimited text on standard input.",
+        ".edgelist; Matrix Market, .npz, .npy, GraphML, GEXF, GML, Pajek, JSON, .h5ad), the name "
+        "of a data set (see `vgae datasets`), or - for delimited text on standard input.",
         autocompletion=graphs,
     ),
 ]
 GraphToFitArgument = Annotated[str | None, *GraphArgument.__metadata__]
+NodesOption = Annotated[
+    int | None, _plan_option(metavar="N", help="In place of GRAPH: its number of nodes.")
+]
+EdgesOption = Annotated[int | None, _plan_option(metavar="E", help="Its number of edges.")]
+RanksOption = Annotated[
+    int,
+    _plan_option(metavar="P", help="Number of processes among which nodes are divided."),
+]
+GpuOption = Annotated[
+    str | None,
+    _plan_option(
+        "--gpu",
+        metavar="NAME",
+        help=f"Plan for a GPU: {', '.join(GPUS)}, from published peak figures, or here, which "
+        "measures the one of this machine.",
+        autocompletion=one_of(*GPUS, "here"),
+    ),
+]
 PairsArgument = Annotated[
     Path,
     typer.Argument(
@@ -80,6 +104,37 @@ HeaderOption = Annotated[
     _reading_option(
         "--header/--no-header",
         help="Whether the first row names the columns; default: detected.",
+    ),
+]
+FirstNodeArgument = Annotated[str, typer.Argument(metavar="A", help="The id of a node.")]
+SecondNodeArgument = Annotated[str, typer.Argument(metavar="B", help="The id of another.")]
+RunsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="DIR...", help="Two or more run folders made by `vgae fit`."),
+]
+GraphOfRunOption = Annotated[
+    str | None,
+    _reading_option(
+        "--graph",
+        metavar="GRAPH",
+        help="The graph that was fitted, read as `vgae fit` read it: a run folder keeps no node "
+        "features, and no weights of edges that only carry messages.",
+        autocompletion=graphs,
+    ),
+]
+PlotKindOption = Annotated[
+    str,
+    _output_option(
+        "--kind", metavar="KIND", help=f"One of {', '.join(PLOTS)}.", autocompletion=one_of(*PLOTS)
+    ),
+]
+PictureOption = Annotated[
+    Path, _output_option("--out", metavar="FILE", help="The picture to write: .png, .svg or .pdf.")
+]
+PageOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out", metavar="FILE", help="Also write one page with curves and tables: FILE.html."
     ),
 ]
 RunFolderOption = Annotated[
@@ -275,6 +330,36 @@ QuietOption = Annotated[bool, _output_option("--quiet", help="Print no remarks, 
 OverwriteOption = Annotated[
     bool, _output_option("--overwrite", help="Replace what --out names if it exists.")
 ]
+ReportOption = Annotated[
+    bool, _output_option("--report", help="Also make the report of the run (see `vgae report`).")
+]
+ReportFileOption = Annotated[
+    Path | None,
+    _output_option(
+        "--out", metavar="FILE", help="The HTML file to make; by default report.html in the run."
+    ),
+]
+ReportTopOption = Annotated[
+    int,
+    _links_option("--top", metavar="N", help=f"{ReportSettings.model_fields['top'].description}"),
+]
+ProjectionOption = Annotated[
+    str,
+    _output_option(
+        metavar="NAME",
+        help=f"{ReportSettings.model_fields['projection'].description}",
+        autocompletion=one_of(*get_args(ReportSettings.model_fields["projection"].annotation)),
+    ),
+]
+ReportGraphOption = Annotated[
+    str | None,
+    _output_option(
+        "--graph",
+        metavar="GRAPH",
+        help="The graph of the fit, for the labels of a run that an earlier version stored.",
+        autocompletion=graphs,
+    ),
+]
 TableOption = Annotated[
     Path | None,
     _output_option(
@@ -305,6 +390,14 @@ EmbeddingOption = Annotated[
         metavar="FILE",
         help="Write to FILE (.csv, .tsv, .jsonl, .parquet, .arrow; .npz; .w2v, which is "
         "word2vec's text; .projector, a folder for TensorBoard) instead.",
+    ),
+]
+CellsFileOption = Annotated[
+    Path | None,
+    _output_option(
+        "--into",
+        metavar="FILE",
+        help="Write into obsm['X_vgae'] of FILE.h5ad, whose cells are the nodes, instead.",
     ),
 ]
 
@@ -431,6 +524,36 @@ class Reading:
         bool,
         _features_option("--isolated", help="Keep nodes that are only in the feature table."),
     ] = False
+    connectivities: Annotated[
+        str | None,
+        _cells_option(
+            metavar="NAME", help="The entry of obsp with the edges; default: connectivities."
+        ),
+    ] = None
+    neighbors: Annotated[
+        int | None,
+        _cells_option(
+            metavar="K", help="Instead, link each cell to the K nearest by --coordinates."
+        ),
+    ] = None
+    coordinates: Annotated[
+        str | None,
+        _cells_option(
+            metavar="NAME", help="The entry of obsm that says which are near; default: spatial."
+        ),
+    ] = None
+    sections: Annotated[
+        str | None,
+        _cells_option(
+            metavar="COLUMN", help="Column of obs: only cells of the same section are neighbors."
+        ),
+    ] = None
+    cell_features: Annotated[
+        str | None,
+        _cells_option(
+            metavar="NAME", help="Features: X (default, if there is one) or an entry of obsm."
+        ),
+    ] = None
     max_bytes: Annotated[
         str | None,
         _reading_option(
@@ -605,6 +728,28 @@ def given(options: Any) -> dict[str, Any]:
     """
     values = {option.name: getattr(options, option.name) for option in fields(options)}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def sizes(nodes: int, edges: int, reading: Reading) -> Sizes:
+    """The sizes of a graph that is not read, of which --features gives the number of features.
+
+    Raises
+    ------
+    InputError
+        The numbers contradict each other, or --features is no number.
+
+    Examples
+    --------
+    >>> sizes(100, 200, Reading(features=Path("8"))).n_features
+    8
+    """
+    from vgae.model.costs import Sizes
+
+    number = "0" if reading.features is None else str(reading.features)
+    if not number.isdecimal():
+        raise InputError(f"--features {number}: with --nodes, give the number of features")
+    kind = "directed" if reading.directed else "signed" if reading.signed else "undirected"
+    return Sizes(nodes, edges, int(number), kind=kind)
 
 
 def comma_list(text: str) -> list[str]:

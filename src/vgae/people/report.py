@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import time
 import traceback
@@ -19,10 +18,17 @@ from rich.text import Text
 from vgae.data.adjacency import count
 from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
-from vgae.learning.results import NULL, figure, shares
+from vgae.learning.results import NULL, figure
 from vgae.learning.settings import WEIGHT_METRICS
 from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
+from vgae.people.words import (
+    command_line,
+    precision_words,
+    reasons_words,
+    split_label,
+    split_words,
+)
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
@@ -50,6 +56,8 @@ __all__ = [
     "print_json",
     "print_links",
     "print_metrics",
+    "print_plan",
+    "print_report",
     "print_reproduction",
     "print_split",
     "print_table",
@@ -97,9 +105,6 @@ METRIC_TITLES = {
 
 
 _fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
-
-LEAST_REASON, MOST_REASONS = 0.05, 3
-"""What a reason must add to a logit to be said, and how many are said."""
 
 ROW_WORDS = {
     "edges": ("edge", ""),
@@ -149,17 +154,6 @@ def advising(fit: Callable[[str], str]) -> Iterator[None]:
         yield
     finally:
         _fit_advice.reset(token)
-
-
-def command_line(*words: object) -> str:
-    """A command as a shell takes it, with quotes where it needs them.
-
-    Examples
-    --------
-    >>> command_line("vgae", "recommend", "my folder/run 1", "--top", 10)
-    "vgae recommend 'my folder/run 1' --top 10"
-    """
-    return shlex.join(map(str, words))
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
@@ -256,19 +250,6 @@ def print_links(
     print_table(names, cells, labels=2)
 
 
-def reasons_words(reason: Mapping[str, float]) -> str:
-    """The kinds of evidence that say most about a link, and what each adds to its logit.
-
-    Examples
-    --------
-    >>> reasons_words({"feature similarity": 3.14, "degrees": -0.5, "random walks": 0.01})
-    'feature similarity +3.1, degrees -0.5'
-    """
-    said = [(name, value) for name, value in reason.items() if abs(value) >= LEAST_REASON]
-    said = sorted(said, key=lambda item: -abs(item[1]))[:MOST_REASONS]
-    return ", ".join(f"{name} {value:+.1f}" for name, value in said)
-
-
 def evidence_words(shares: Mapping[str, float]) -> str:
     """How much each kind of evidence counts.
 
@@ -313,6 +294,23 @@ def print_datasets(rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
     print_table(list(rows[0]), cells, piped_only=("licence", "citation"))
     if sys.stdout.isatty():
         say(Text("licences and citations: vgae datasets --json"))
+
+
+def print_report(place: Path, n_bytes: int, *, json: bool) -> None:
+    """Print where a report is and how large.
+
+    Examples
+    --------
+    >>> print_report(Path("runs/karate/report.html"), 90_000, json=True)
+    {
+      "report": "runs/karate/report.html",
+      "bytes": 90000
+    }
+    """
+    if json:
+        print_json({"report": str(place), "bytes": n_bytes})
+    else:
+        print_table(["report", "size"], [[str(place), f"{n_bytes / 1e6:.1f} MB"]])
 
 
 def print_reproduction(
@@ -452,10 +450,61 @@ def _plan_rows(plan: Mapping[str, Any] | None, kind: Kind) -> list[tuple[str, st
         ("held out", _held_out_words(plan)),
         (
             "time",
-            f"about {time_words(plan['seconds'])} for {plan['steps']} steps, {plan['engine']}",
+            f"about {time_words(plan['seconds'])} for {plan['steps']} {plan['objective']} steps, "
+            f"{plan['engine']}",
         ),
         ("memory", f"about {plan['bytes'] / 1e9:.1f} GB"),
     ]
+
+
+def print_plan(plan: Mapping[str, Any]) -> None:
+    """Print what a fit would take, one figure per line.
+
+    Examples
+    --------
+    >>> from vgae.learning.settings import FitSettings
+    >>> from vgae.model.costs import Sizes
+    >>> from vgae.people.planning import plan_fit
+    >>> plan = plan_fit(Sizes(1000, 5000), FitSettings.of("vgae"), gpu="h100").as_dict()
+    >>> print_plan(plan)  # doctest: +ELLIPSIS
+    plan       figure
+    graph      1,000 nodes, 5,000 edges, no features
+    objective  exact (...)
+    rates      h100: from published peak figures, not measured
+    ...
+    """
+    features = count(plan["n_features"], "feature") if plan["n_features"] else "no features"
+    edges = f"{count(plan['n_nodes'], 'node')}, {count(plan['n_edges'], 'edge')}"
+    rates = "measured now" if plan["measured"] else "from published peak figures, not measured"
+    trainings = f"{plan['trainings']} x " * (plan["trainings"] > 1)
+    words = f"about {time_words(plan['seconds'])} for {trainings}{plan['steps']} steps"
+    bound = "" if plan["measured"] else "; at best"
+    shares = sorted(plan["parts"].items(), key=lambda part: -part[1])
+    each = " each" * (plan["ranks"] > 1)
+    rows = [
+        ("graph", f"{edges}, {features}"),
+        ("objective", f"{plan['objective']} ({plan['why']})"),
+        ("rates", f"{plan['machine']}: {rates}"),
+        ("step", f"{plan['step_seconds']:.3g} s, {plan['engine']}{bound}"),
+        ("of it", ", ".join(f"{name} {seconds:.2g} s" for name, seconds in shares)),
+        ("training", words + bound),
+        ("memory", f"about {_size(plan['bytes'])}{each}, {_size(plan['library_bytes'])} libraries"),
+        ("of it", ", ".join(f"{name} {_size(size)}" for name, size in plan["stages"].items())),
+    ]
+    if plan["device_bytes"] is not None:
+        needs, has = plan["device_bytes"]
+        rows.append(("on the GPU", f"about {_size(needs)}, of {_size(has)}"))
+    if plan["ranks"] > 1:
+        total = _size(sum(plan["exchanged"].values()))
+        parts = ", ".join(f"{name} {_size(size)}" for name, size in plan["exchanged"].items())
+        rows.append(("exchanged", f"{plan['ranks']} processes, each receives {total} a step"))
+        rows.append(("of it", parts))
+    print_table(["plan", "figure"], rows)
+
+
+def _size(n_bytes: float) -> str:
+    """Bytes in the unit that people would use."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.3g} MB"
 
 
 def _range(least: float, largest: float) -> str:
@@ -663,47 +712,6 @@ def print_split(split: Split, *, json: bool) -> None:
     print_table(
         [f"part {split_label(made.protocol, made.proportions)}", "edges", "negatives"],
         [[name, *(f"{number:,}" for number in row.values())] for name, row in numbers.items()],
-    )
-
-
-def split_label(protocol: str, proportions: Mapping[str, float]) -> str:
-    """Protocol and proportions in brief, for the header of every table of scores.
-
-    Examples
-    --------
-    >>> split_label("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
-    '[T, 85 / 5 / 10]'
-    """
-    return f"[{protocol}, {shares(proportions)}]"
-
-
-def split_words(protocol: str, proportions: Mapping[str, float]) -> str:
-    """Protocol and proportions in words, for every result that is shown.
-
-    Examples
-    --------
-    >>> split_words("T", {"train": 0.85, "validation": 0.05, "test": 0.1})
-    'protocol T, split 85 / 5 / 10 (train / validation / test)'
-    """
-    return f"protocol {protocol}, split {shares(proportions)} ({' / '.join(proportions)})"
-
-
-def precision_words(n_links: int, estimate: float, low: float, high: float) -> str:
-    """How many of the recommended links are expected to be missing edges.
-
-    Examples
-    --------
-    >>> precision_words(10, 0.23, 0.05, 0.61)
-    'of these 10 links, 2.3 (95 % interval 0.5 to 6.1) are expected to be missing edges, if the
-    graph lacks as many as were held out for validation'
-    """
-    shown = (f"{n_links * share:.1f}" for share in (estimate, low, high))
-    expected, least, most = shown
-    links = "link" if n_links == 1 else f"{n_links:,} links"
-    return (
-        f"of {'this' if n_links == 1 else 'these'} {links}, {expected} (95 % interval {least} to "
-        f"{most}) are expected to be missing edges, if the graph lacks as many as were held out "
-        "for validation"
     )
 
 

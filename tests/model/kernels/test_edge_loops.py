@@ -19,7 +19,7 @@ KINDS: tuple[TermKind, ...] = get_args(TermKind)
 def test_bits_are_the_same_on_any_number_of_threads(kind: TermKind) -> None:
     adjacency = random_graph(1500, 0.03, 0).adjacency
     pattern = PairPattern(
-        *map(torch.from_numpy, (adjacency.indptr.copy(), adjacency.indices.copy()))
+        torch.from_numpy(adjacency.indptr.copy()), torch.from_numpy(adjacency.indices.copy())
     )
     left = torch.rand((1500, 16), generator=torch.Generator().manual_seed(0))
     right = left.flip(0) if kind in ("logistic", "square") else left + 0.5

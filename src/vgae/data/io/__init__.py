@@ -10,6 +10,7 @@ from typing import Any
 
 from vgae.data.attributes import check_choices
 from vgae.data.graph import Graph
+from vgae.data.io.cells import CELLS_SUFFIX, Cells, check_cells, read_cells, write_cells
 from vgae.data.io.edge_lists import read_edges, read_new_edges, read_pairs
 from vgae.data.io.features import read_new_features, with_features_from
 from vgae.data.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
@@ -32,6 +33,7 @@ from vgae.ground.limits import most_bytes
 __all__ = [
     "MARKED_FORMATS",
     "STANDARD_INPUT",
+    "check_cells",
     "check_split_folder",
     "check_vectors",
     "check_vectors_output",
@@ -43,6 +45,7 @@ __all__ = [
     "read_pairs",
     "read_split",
     "vector_columns",
+    "write_cells",
     "write_graph",
     "write_split",
     "write_vectors",
@@ -75,6 +78,11 @@ def read_graph(
     standardize: bool = False,
     missing: str = "error",
     features_header: bool | None = None,
+    connectivities: str | None = None,
+    neighbors: int | None = None,
+    coordinates: str | None = None,
+    sections: str | None = None,
+    cell_features: str | None = None,
     max_bytes: int | str | None = None,
 ) -> Graph:
     r"""Read a graph from a file, with optional node features from another.
@@ -89,7 +97,8 @@ def read_graph(
         One edge per row in CSV, TSV or other delimited text, plain or compressed, Parquet or Arrow;
         an adjacency matrix in such text; Cytoscape's .sif, NetworkX's .adjlist or .edgelist; a
         Matrix Market, SciPy .npz, NumPy .npy, GraphML, GEXF, GML or Pajek file; or nodes and links
-        in JSON, as NetworkX and D3 write them; or a folder that `Graph.save` or `vgae import` made.
+        in JSON, as NetworkX and D3 write them; AnnData's .h5ad with single cells; or a folder that
+        `Graph.save` or `vgae import` made.
     features
         CSV, Parquet or Arrow with node ids in the column called node or id, in one called like an
         id (user_id, name, ...), or in the first one, and attributes in the others; or .npy or
@@ -138,6 +147,9 @@ def read_graph(
         `kinds` are the `attributes`.
     features_header
         Whether the first row of a table of `features` names its columns; by default detected.
+    connectivities, neighbors, coordinates, sections, cell_features
+        What of a .h5ad file becomes the graph; see `vgae.data.io.cells.Cells`. By default the edges
+        are obsp["connectivities"] and the features X.
     max_bytes
         How much data a file may hold once it is unpacked: a number of bytes, or a text such as
         "2GB". By default a compressed file may hold 100 times its own size (50 MB in any case),
@@ -186,7 +198,17 @@ def read_graph(
         "comment": comment,
         "time": time,
     }
+    of_cells: dict[str, Any] = {
+        "connectivities": connectivities,
+        "neighbors": neighbors,
+        "coordinates": coordinates,
+        "sections": sections,
+        "cell_features": cell_features,
+    }
     suffix = inner_suffix(path)
+    for name, value in of_cells.items() if suffix != CELLS_SUFFIX else ():
+        if value is not None:
+            raise InputError(f"{path}: --{name.replace('_', '-')} is for files of cells (.h5ad)")
     if path.is_dir():
         set_options = {name: value for name, value in columns.items() if value is not None}
         flags = {
@@ -200,7 +222,7 @@ def read_graph(
         for name in (*set_options, *(name for name, is_set in flags.items() if is_set)):
             raise InputError(f"{path}: --{name} makes no sense with a folder, which says it itself")
         graph = Graph.open(path)
-    elif suffix in GRAPH_FORMATS:
+    elif suffix in GRAPH_FORMATS or suffix == CELLS_SUFFIX:
         for name, value in columns.items():
             if value is not None:
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
@@ -211,7 +233,10 @@ def read_graph(
             if is_set:
                 raise InputError(f"{path}: --{name} makes no sense with a {suffix} file")
         with most_bytes(max_bytes):
-            graph = _of_format(path, kind, bipartite=bipartite, has_types=types is not None)
+            if suffix == CELLS_SUFFIX:
+                graph = read_cells(path, kind=kind, cells=Cells(**of_cells))
+            else:
+                graph = _of_format(path, kind, bipartite=bipartite, has_types=types is not None)
     else:
         with most_bytes(max_bytes):
             graph = read_edges(

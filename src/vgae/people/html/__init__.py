@@ -1,0 +1,1 @@
+"""Reports: what a run found, in one HTML file that opens anywhere."""

@@ -1,0 +1,253 @@
+"""One HTML file that holds a report: nothing in it asks for a network, a server or a library."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from vgae.ground.errors import one_line
+from vgae.ground.files import check_file, file_errors, staged_file
+from vgae.people.html.charts import Chart
+from vgae.people.html.figures import health_charts, quality_charts, training_charts
+from vgae.people.html.values import Colouring, Findings, LinkTable, NodeMap
+
+__all__ = ["Report", "page", "script_json"]
+
+TEMPLATES = Path(__file__).with_name("templates")
+SCRIPTS = ("start.js", "links.js", "view.js", "map.js", "main.js")
+SHOWN_AT_FIRST = 25
+"""Links that stand in the page itself, for readers without scripts."""
+FRAME_HEIGHT = 860
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report as one HTML page, which a notebook shows in place.
+
+    Attributes
+    ----------
+    html
+        The whole page.
+
+    Examples
+    --------
+    >>> report = Report("<!doctype html><title>Karate</title>")
+    >>> report
+    Report(36 bytes)
+    >>> report._repr_html_().startswith("<iframe")
+    True
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "report.html"
+    >>> report.save(path)
+    >>> path.read_text() == report.html
+    True
+    """
+
+    html: str
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the page to a file, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            The file exists and `overwrite` is False, or it cannot be written.
+        """
+        path = Path(path)
+        check_file(path, overwrite=overwrite)
+        with staged_file(path) as staged, file_errors(path):
+            staged.write_text(self.html, encoding="utf-8")
+
+    def __repr__(self) -> str:
+        return f"Report({len(self.html.encode()):,} bytes)"
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe title="report" sandbox="allow-scripts allow-downloads" '
+            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0" srcdoc="{escape(self.html)}">'
+            "</iframe>"
+        )
+
+
+def page(findings: Findings) -> Report:
+    """Draw a report.
+
+    Text that came from a graph, such as ids and labels, is escaped wherever it stands: in the page,
+    in its charts and in its data. A content security policy lets no other script run than the
+    page's own, and nothing be loaded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> links = LinkTable(np.array([[0, 1]]), np.array([0.5]), None, np.ones((1, 2)), None, ["-"])
+    >>> found = Findings("a <graph>", "GAE", "Fine.", [], [], [("Nodes", "2")], None, ["a", "b"], 2,
+    ...                  links, None, None, [], None)
+    >>> html = page(found).html
+    >>> "a &lt;graph&gt;" in html, "a <graph>" in html
+    (True, False)
+    """
+    script, style = _script(), (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    quality = [] if findings.quality is None else quality_charts(findings.quality)
+    health = [] if findings.health is None else health_charts(findings.health)
+    html = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            found=findings,
+            policy=policy,
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
+            first_links=_first_links(findings),
+            sections=[
+                (title, slug, words, [_figure(chart) for chart in charts])
+                for title, slug, words, charts in (
+                    ("Quality", "quality", "On edges that were held out for the test.", quality),
+                    ("Training", "training", "", training_charts(findings.history)),
+                    (
+                        "Variational health",
+                        "health",
+                        "" if findings.health is None else findings.health.words,
+                        health,
+                    ),
+                )
+                if charts
+            ],
+        )
+    )
+    return Report(html)
+
+
+def script_json(value: Any) -> str:
+    r"""JSON that can stand in a script element of a page, no matter what text is in it.
+
+    Examples
+    --------
+    >>> script_json({"id": "</script><b>"})
+    '{"id":"\\u003c/script\\u003e\\u003cb\\u003e"}'
+    """
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _script() -> str:
+    parts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+
+
+def _figure(chart: Chart) -> dict[str, Any]:
+    svg = Markup(chart.svg())  # noqa: S704 - it escapes all words
+    return {"title": chart.title, "words": chart.description, "svg": svg}
+
+
+def _first_links(findings: Findings) -> list[dict[str, str]]:
+    links, ids = findings.links, findings.ids
+    nodes = links.pairs.ravel().tolist()
+    names = [str(node) if ids is None else one_line(ids[node]) for node in nodes]
+    rows = zip(names[::2], names[1::2], links.probabilities, links.why, strict=True)
+    return [
+        {"source": source, "target": target, "probability": f"{probability:.4f}", "why": why}
+        for source, target, probability, why in list(rows)[:SHOWN_AT_FIRST]
+    ]
+
+
+# ------------------------------------------------------------------------------- data
+
+
+def _data(findings: Findings) -> dict[str, Any]:
+    """All that the page's script needs, as JSON values."""
+    return {
+        "ids": None if findings.ids is None else list(findings.ids),
+        "n": findings.n_nodes,
+        "directed": findings.directed,
+        "links": _link_data(findings.links),
+        "map": None if findings.map is None else _map_data(findings.map),
+    }
+
+
+def _link_data(links: LinkTable) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "source": links.pairs[:, 0].tolist(),
+        "target": links.pairs[:, 1].tolist(),
+        "probability": _rounded(links.probabilities),
+        "sourceDegree": links.degrees[:, 0].tolist(),
+        "targetDegree": links.degrees[:, 1].tolist(),
+        "why": list(links.why),
+        "extra": {name: _rounded(values) for name, values in links.extra.items()},
+    }
+    if links.intervals is not None:
+        columns["low"], columns["high"] = (_rounded(column) for column in links.intervals.T)
+    if links.common is not None:
+        columns["common"] = links.common.tolist()
+    return columns
+
+
+def _rounded(values: NDArray[np.floating]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _map_data(nodes: NodeMap) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "words": nodes.words,
+        "positions": _packed(nodes.positions, "<u2"),
+        "colourings": [_colouring_data(colouring) for colouring in nodes.colourings],
+        "edges": None if nodes.edges is None else _packed(nodes.edges, "<u4"),
+        "partners": None,
+        "pictures": None,
+    }
+    if nodes.partners is not None and nodes.partner_probabilities is not None:
+        made["partners"] = {
+            "each": nodes.partners.shape[1],
+            "nodes": _packed(nodes.partners, "<i4"),
+            "probabilities": _packed(nodes.partner_probabilities, "<f4"),
+        }
+    if nodes.pictures is not None:
+        shades = nodes.pictures.shades
+        made["pictures"] = {"width": nodes.pictures.width, "shades": _packed(shades, "u1")}
+    return made
+
+
+def _colouring_data(colouring: Colouring) -> Mapping[str, Any]:
+    return {
+        "title": colouring.title,
+        "codes": _packed(colouring.codes, "<u2"),
+        "names": None if colouring.names is None else list(colouring.names),
+        "low": colouring.low,
+        "high": colouring.high,
+        "logarithmic": colouring.logarithmic,
+    }
+
+
+def _packed(array: NDArray[Any], kind: str) -> str:
+    """An array as little-endian bytes in base64."""
+    return base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()

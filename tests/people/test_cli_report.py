@@ -1,0 +1,82 @@
+"""`vgae report`, and `vgae fit --report`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command import Caller, refused
+
+from vgae.people.api import load
+
+
+@pytest.fixture
+def run(call: Caller, folder: Path) -> Path:  # noqa: ARG001 - it is the current folder
+    assert call("fit", "karate", "--out", "run", "--steps", 5, "--quiet").status == 0
+    return Path("run")
+
+
+def test_the_report_of_a_run_is_made_in_it_and_made_again(call: Caller, run: Path) -> None:
+    for _ in range(2):
+        result = call("report", run, "--top", 3)
+        assert result.status == 0, result.err
+        assert result.out.startswith("report\tsize\nrun/report.html\t0.")
+    html = (run / "report.html").read_text()
+    assert '<code id="command">vgae fit karate --out run --steps 5 --quiet</code>' in html
+    assert html.count('<td data-name="Probability"') == 3
+    assert load(run).recommend(2)  # the folder is still that of a run
+    again = call("fit", "karate", "--out", "run", "--steps", 2, "--quiet", "--overwrite")
+    assert again.status == 0
+    assert not (run / "report.html").exists()
+
+
+def test_a_report_is_made_in_another_place_with_care(call: Caller, run: Path, folder: Path) -> None:
+    result = call("report", run, "--out", "a.html", "--json", "--quiet")
+    size = Path("a.html").stat().st_size
+    assert json.loads(result.out) == {"report": "a.html", "bytes": size}
+    assert "exists" in refused(call, folder, "report", run, "--out", "a.html")
+    assert call("report", run, "--out", "a.html", "--overwrite").status == 0
+    inside = refused(call, folder, "report", run, "--out", run / "other.html")
+    assert inside.endswith(
+        "run/other.html: lies in the run folder run, which has room for report.html only"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--top", 0], "--top 0: "),
+        (["--projection", "umap"], "--projection umap: input should be 'pca' or 'tsne'"),
+        (["--overwrite"], "--overwrite: makes no sense without --out"),
+        (["--graph", "lesmis"], "is not the graph of the fit"),
+        (["--out", "no/such/../../run"], ""),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(
+    call: Caller, run: Path, folder: Path, options: list[object], said: str
+) -> None:
+    assert said in refused(call, folder, "report", run, *options)
+
+
+def test_a_folder_that_is_no_run_is_refused(call: Caller, folder: Path) -> None:
+    assert "no such run folder" in refused(call, folder, "report", "nothing")
+
+
+def test_fit_makes_the_report_when_asked(call: Caller, folder: Path) -> None:  # noqa: ARG001
+    result = call("fit", "karate", "--out", "run", "--steps", 2, "--report")
+    assert result.status == 0, result.err
+    assert "report: run/report.html" in result.err
+    assert Path("run/report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_graph_gives_a_run_of_an_earlier_version_its_labels(call: Caller, run: Path) -> None:
+    from run_folders import seal
+
+    about = json.loads((run / "run.json").read_text())
+    for name in ("record.json", "record.safetensors"):
+        (run / name).unlink()
+        del about["files"][name]
+    seal(run, about)
+    assert call("report", run).status == 0
+    assert '"title":"label"' not in (run / "report.html").read_text()
+    assert call("report", run, "--graph", "karate").status == 0
+    assert '"title":"label"' in (run / "report.html").read_text()
