@@ -103,7 +103,7 @@ def main() -> None:
     if given.worker:
         worker(given.worker[0], given.worker[1], int(given.worker[2]))
         return
-    from vgae import generate_graph
+    from vgae.data.generator import generate_graph
 
     print("| likelihood | processes | a step | sent in a step | graph and features of each |")
     print("|---|---|---|---|---|")
