@@ -1,5 +1,7 @@
 """Curves against scikit-learn's, intervals that cover, and bins that lean to no side."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
@@ -151,7 +153,7 @@ def test_the_interval_of_a_share_is_wilsons() -> None:
 
 
 def test_training_curves_show_what_was_recorded() -> None:
-    history = [
+    history: list[dict[str, Any]] = [
         {"step": 1, "loss": 3.0, "kl": 1.0, "reconstruction": 2.0, "seconds": 0.1},
         {"step": 2, "loss": 2.0, "kl": 0.5, "reconstruction": 1.5, "validation": {"auc": 0.8}},
     ]
