@@ -50,7 +50,7 @@ test: dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
 
 # Reports in a real browser, which is installed where that is possible; elsewhere they are skipped.
 test-browser: dev
