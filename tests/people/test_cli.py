@@ -142,7 +142,7 @@ def test_fit_takes_every_setting(call: Caller, edges: Path) -> None:
     training = TrainSettings(
         steps=30, learning_rate=0.02, patience=20, validate_every=5, engine="tiles"
     )
-    assert settings["network"] == network.model_dump()
+    assert settings["network"] == network.model_dump() | {"objective": "exact"}
     assert settings["training"] == training.model_dump()
     assert settings["seed"] == 3
 
@@ -622,7 +622,7 @@ def test_bad_arguments(
         ("fit GRAPH --out new --dropout 1", "--dropout 1: input should be less than 1"),
         ("evaluate GRAPH --likelihood poissn", "'gaussian'; did you mean 'poisson'?"),
         ("evaluate GRAPH --likelihood own", "--likelihood own: likelihoods of your own"),
-        ("evaluate GRAPH --decoder mlp", "--decoder mlp scores pairs one by one"),
+        ("evaluate GRAPH --decoder mlp --objective exact", "--decoder mlp scores pairs one by one"),
         ("evaluate GRAPH --models katz,gae --set gae.decoder=own", "gae.decoder own: decoders of"),
         ("evaluate GRAPH --models katz --encoder sage", "--encoder sage: katz has no such"),
         ("fit GRAPH --out new --top -1", "--top -1"),
