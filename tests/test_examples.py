@@ -55,7 +55,7 @@ def bases(node: ast.ClassDef, same_file: dict[str, ast.ClassDef]) -> Iterator[as
 def is_command(node: Function) -> bool:
     """Whether Typer makes a command or its options of a function."""
     marks = [ast.unparse(mark) for mark in node.decorator_list]
-    return any(re.search(r"\.(command|callback)\(", mark) for mark in marks)
+    return any(re.search(r"\.(command|callback)\(|^grouped$", mark) for mark in marks)
 
 
 def without_example(room: str) -> list[str]:
@@ -66,7 +66,9 @@ def without_example(room: str) -> list[str]:
         if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
             continue
         if isinstance(node, Function):
-            if not examples(node) and not (room == "people/cli.py" and is_command(node)):
+            if not examples(node) and not (
+                room in ("people/cli.py", "people/showing.py") and is_command(node)
+            ):
                 found.append(node.name)
             continue
         own = {method.name: examples(method) for method in methods(node)}

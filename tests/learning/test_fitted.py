@@ -553,9 +553,8 @@ def test_weighted_dimensions_of_rates_are_trained_to_the_end(encoder: str, karat
 
 
 def test_without_an_offset_rectified_rates_say_what_to_do(karate: Graph) -> None:
-    for pairs in ("all", "sampled"):
-        model = GAE(
-            likelihood="bernoulli-poisson", offset="none", pairs=pairs, steps=50, latent_dim=2
-        )
+    for sampling in ("nodes", "pairs"):
+        given = {"objective": "exact" if sampling == "nodes" else "sampled", "sampling": sampling}
+        model = GAE(likelihood="bernoulli-poisson", offset="none", steps=50, latent_dim=2, **given)
         with pytest.raises(InputError, match="the rate of an edge is zero.*--offset constant"):
             model.fit(karate)

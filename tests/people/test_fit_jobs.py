@@ -56,11 +56,15 @@ def edges(folder: Path) -> Path:
 
 
 def same_runs(one: Path, other: Path) -> bool:
-    """Whether two run folders hold the same, but for the time that steps took."""
+    """Whether two run folders hold the same, but for the time and memory that steps took."""
     names = {item.name for item in one.iterdir()}
     assert names == {item.name for item in other.iterdir()}
     different = {name for name in names if (one / name).read_bytes() != (other / name).read_bytes()}
-    return different <= {"history.jsonl", "run.json"}  # which has the checksum of the other
+    return different <= {
+        "history.jsonl",
+        "record.json",
+        "run.json",
+    }  # which has the checksum of the other
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])

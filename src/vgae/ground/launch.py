@@ -81,7 +81,13 @@ class Launch:
 
     @classmethod
     def here(cls) -> Self | None:
-        """The place of this process; None where it was started alone."""
+        """The place of this process; None where it was started alone.
+
+        Examples
+        --------
+        >>> Launch.here() is None
+        True
+        """
         return cls.of(os.environ)
 
 

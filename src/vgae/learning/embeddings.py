@@ -153,6 +153,7 @@ def posterior_scores(
 
     Examples
     --------
+    >>> from vgae.model.network import GraphAutoEncoder
     >>> from vgae.model.settings import ModelSettings
     >>> network = GraphAutoEncoder(ModelSettings(latent_dim=2), n_inputs=3, seed=0)
     >>> mean, pairs = np.eye(3, 2, dtype=np.float32), np.array([[0, 1], [0, 2]])

@@ -99,6 +99,7 @@ class FittedScores(ABC):
     >>> from vgae.learning.fitting import fit_baseline
     >>> path = Graph.from_pairs([("a", "b"), ("b", "c")])
     >>> fitted = fit_baseline(Split.without_holdout(path), baseline("common-neighbors"))
+    >>> fitted.check_graph(path)  # is the one of the fit
     >>> fitted.scores.pairs([(0, 2)]).tolist(), fitted.ids.tolist(), fitted.random_seed
     ([1.0], ['a', 'b', 'c'], 0)
     >>> fitted.probabilities(fitted.scores.pairs([(0, 2)])), fitted.uncalibrated(np.zeros(1))

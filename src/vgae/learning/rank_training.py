@@ -107,6 +107,7 @@ class Part:
     >>> part = Part.of(split, FitSettings.of("gae", noise="counter"), alone)
     >>> part.rows.bounds, part.judges, part.n_bytes > 0
     ((0, 3), False, True)
+    >>> judged = part.judged  # metrics of validation pairs, if there are any
     """
 
     network: GraphAutoEncoder

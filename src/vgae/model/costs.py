@@ -54,6 +54,8 @@ class Sizes:
     Examples
     --------
     >>> sizes = Sizes(10, 20, n_features=3)
+    >>> sizes.index_bytes, sizes.feature_bytes > 0
+    (4.0, True)
     >>> sizes.entries, sizes.cells, sizes.held_bytes
     (40, 100, 564.0)
     >>> from vgae.data.graph import Graph

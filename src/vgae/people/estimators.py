@@ -522,7 +522,7 @@ def load(
     >>> folder = Path(tempfile.mkdtemp()) / "run"
     >>> VGAE(steps=5).fit([("a", "b"), ("b", "c")]).save(folder)
     >>> load(folder)
-    VGAE(steps=5) fitted to 3 nodes, 2 edges
+    VGAE(objective='exact', steps=5) fitted to 3 nodes, 2 edges
     """
     parts = Parts(encoder=encoder, decoder=decoder, likelihood=likelihood)
     fitted = load_fitted(Path(path), parts if parts.names() else None)

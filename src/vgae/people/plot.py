@@ -104,7 +104,8 @@ class Display(ABC):
     --------
     >>> from vgae import GAE, load_dataset, plot
     >>> model = GAE(steps=5).fit(load_dataset("karate"))
-    >>> figure = plot.figure_of(plot.TrainingDisplay.of(model))
+    >>> display = plot.TrainingDisplay.of(model).plot()
+    >>> figure = plot.figure_of(display)
     >>> [axes.get_xlabel() for axes in figure.axes]
     ['step']
     """
@@ -160,8 +161,8 @@ class RocDisplay(Display):
     Examples
     --------
     >>> display = RocDisplay(roc_curve([2.0, 1.0], [1.5]), area=0.5, part="test")
-    >>> figure_of(display).axes[0].get_title()
-    'ROC curve, test pairs'
+    >>> figure_of(display).axes[0].get_title(), display.figure
+    ('ROC curve, test pairs', 'AUC 0.500')
     """
 
     curve: Curve
@@ -194,8 +195,8 @@ class PrecisionRecallDisplay(Display):
     --------
     >>> curve = precision_recall_curve([2.0, 1.0], [1.5])
     >>> display = PrecisionRecallDisplay(curve, average=0.83, part="test", share=2 / 3)
-    >>> figure_of(display).axes[0].get_xlabel()
-    'recall'
+    >>> figure_of(display).axes[0].get_xlabel(), display.figure
+    ('recall', 'AP 0.830')
     """
 
     curve: Curve

@@ -159,6 +159,12 @@ def check_cells(path: Path, ids: NDArray[Any], *, overwrite: bool) -> NDArray[np
     InputError
         h5py is not installed, the file cannot be written or is damaged, holds other cells, or has
         such an embedding already.
+
+    Examples
+    --------
+    >>> check_cells(Path("no-such.h5ad"), np.array(["a"]), overwrite=False)
+    Traceback (most recent call last):
+    vgae.InputError: no-such.h5ad: ...
     """
     check_file(path)
     with _opened(path, "r") as file:
