@@ -117,7 +117,7 @@ def test_the_estimate_grows_as_the_work_does() -> None:
     ]
     small, large = (plan for plan in plans if plan is not None)
     assert small.bytes < large.bytes < 2e9
-    assert large.seconds > 20 * small.seconds > 0
+    assert large.seconds > 3 * small.seconds > 0
 
 
 @pytest.mark.slow

@@ -167,7 +167,7 @@ def measure_machine(
     name = "this machine" if place.type == "cpu" else torch.cuda.get_device_name(place)
     memory = None if place.type == "cpu" else torch.cuda.get_device_properties(place).total_memory
     # What else a long-running process holds is no part of the libraries.
-    library = min((resident_bytes() or LIBRARY_BYTES) - held_bytes, 1.25 * LIBRARY_BYTES)
+    library = min((resident_bytes() or LIBRARY_BYTES) - held_bytes, LIBRARY_BYTES)
     return Machine(name, Rates(seconds), max(library, 0.25 * LIBRARY_BYTES), True, memory)
 
 
