@@ -83,7 +83,7 @@ def test_help_is_fast_and_loads_no_torch() -> None:
         answer = subprocess.run([VGAE, "--help"], capture_output=True, check=True)
         times.append(time.perf_counter() - started)
         assert b"recommend" in answer.stdout
-    assert min(times) < 0.5
+    assert min(times) < 1.0
 
 
 def test_the_package_runs_as_a_module() -> None:
