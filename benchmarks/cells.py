@@ -14,11 +14,6 @@ first. `embed` writes the embedding of that fit back into the file. Prints a Mar
 from __future__ import annotations
 
 import argparse
-import json
-import resource
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from presentation import table
+from stages import add_options, measured
 
 STEPS = 4
 NEIGHBORS = 6
@@ -147,26 +143,10 @@ def main() -> None:
     parser.add_argument("--spots", type=int, default=60_000)
     parser.add_argument("--genes", type=int, default=2000)
     parser.add_argument("--share", type=float, default=0.05, help="of the counts that are not zero")
-    parser.add_argument("--place", type=Path, default=None, help="default: a temporary folder")
-    parser.add_argument("--stage", help=argparse.SUPPRESS)
+    add_options(parser)
     options = parser.parse_args()
-    sizes = (options.spots, options.genes, options.share)
-    if options.stage:
-        seconds, computed = STAGES[options.stage](options.place, *sizes)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(json.dumps({"seconds": seconds, "computed": computed, "gigabytes": peak}))
-        return
-    with tempfile.TemporaryDirectory(dir=options.place) as place:
-        rows: list[list[Any]] = []
-        for stage in STAGES:
-            command = [sys.executable, __file__, "--stage", stage, "--place", place]
-            for name, size in zip(("spots", "genes", "share"), sizes, strict=True):
-                command += [f"--{name}", str(size)]
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            found = json.loads(told.splitlines()[-1])
-            figures = [found["seconds"], found["computed"], found["gigabytes"]]
-            rows.append([stage, *(f"{one:.1f}" for one in figures)])
-            print(f"# {rows[-1]}", file=sys.stderr, flush=True)
+    sizes = {name: getattr(options, name) for name in ("spots", "genes", "share")}
+    rows = measured(STAGES, options, sizes)
     print(f"{options.spots:,} spots, {options.genes:,} genes, {options.share:.0%} not zero\n")
     print(table(["stage", "seconds", "computed", "GB"], rows))
 

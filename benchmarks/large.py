@@ -13,21 +13,16 @@ Prints a Markdown table.
 from __future__ import annotations
 
 import argparse
-import json
-import resource
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 from presentation import table
+from stages import add_options, measured
 
 from vgae import Graph
 from vgae.data.generator import generate_graph
@@ -37,13 +32,13 @@ MEMORY = "3GB"
 ROWS = 2**22
 
 
-def generate(place: Path, nodes: int, edges: int, features: int) -> float:
+def generate(place: Path, nodes: int, edges: int, features: int) -> tuple[float]:
     started = time.perf_counter()
     generate_graph(nodes, edges, n_features=features, seed=1, folder=place / "graph")
-    return time.perf_counter() - started
+    return (time.perf_counter() - started,)
 
 
-def write_parquet(place: Path, *_: int) -> float:
+def write_parquet(place: Path, *_: int) -> tuple[float]:
     """The edges in another order, and with other ids."""
     started = time.perf_counter()
     graph, random = Graph.open(place / "graph"), np.random.default_rng(0)
@@ -59,18 +54,18 @@ def write_parquet(place: Path, *_: int) -> float:
             chosen = random.permutation(np.flatnonzero(rows < columns))
             part = [ids[rows[chosen]], ids[columns[chosen]]]
             writer.write_table(pa.table(part, schema=schema))
-    return time.perf_counter() - started
+    return (time.perf_counter() - started,)
 
 
-def import_edges(place: Path, *_: int) -> float:
+def import_edges(place: Path, *_: int) -> tuple[float]:
     from vgae.data.io.importing import import_edges
 
     started = time.perf_counter()
     import_edges(place / "edges.parquet", place / "imported", memory=MEMORY)
-    return time.perf_counter() - started
+    return (time.perf_counter() - started,)
 
 
-def epochs(place: Path, *_: int) -> float:
+def epochs(place: Path, *_: int) -> tuple[float]:
     from vgae.data.split import Split
     from vgae.learning.fitting import fit
     from vgae.learning.settings import FitSettings
@@ -86,10 +81,10 @@ def epochs(place: Path, *_: int) -> float:
     ends: list[float] = []
     split = Split.without_holdout(Graph.open(place / "graph"))
     fit(split, settings, callbacks=[lambda _: ends.append(time.perf_counter())])
-    return statistics.median(np.diff(ends).tolist())
+    return (statistics.median(np.diff(ends).tolist()),)
 
 
-STAGES: dict[str, Callable[..., float]] = {
+STAGES: dict[str, Callable[..., tuple[float]]] = {
     "generate": generate,
     "write Parquet": write_parquet,
     "import": import_edges,
@@ -105,25 +100,10 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=10_000_000)
     parser.add_argument("--edges", type=int, default=100_000_000)
     parser.add_argument("--features", type=int, default=16)
-    parser.add_argument("--place", type=Path, default=None, help="default: a temporary folder")
-    parser.add_argument("--stage", help=argparse.SUPPRESS)
+    add_options(parser)
     options = parser.parse_args()
-    sizes = (options.nodes, options.edges, options.features)
-    if options.stage:
-        seconds = STAGES[options.stage](options.place, *sizes)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(json.dumps({"seconds": seconds, "gigabytes": peak}))
-        return
-    with tempfile.TemporaryDirectory(dir=options.place) as place:
-        rows: list[list[Any]] = []
-        for stage in STAGES:
-            command = [sys.executable, __file__, "--stage", stage, "--place", place]
-            for name, size in zip(("nodes", "edges", "features"), sizes, strict=True):
-                command += [f"--{name}", str(size)]
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            found = json.loads(told.splitlines()[-1])
-            rows.append([stage, f"{found['seconds']:.1f}", f"{found['gigabytes']:.2f}"])
-            print(f"# {rows[-1]}", file=sys.stderr, flush=True)
+    sizes = {name: getattr(options, name) for name in ("nodes", "edges", "features")}
+    rows = measured(STAGES, options, sizes)
     print(f"{options.nodes:,} nodes, {options.edges:,} edges, {options.features} features\n")
     print(table(["stage", "seconds", "GB"], rows))
 

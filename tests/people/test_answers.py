@@ -104,6 +104,10 @@ def test_runs_of_format_1_answer_all_but_new_nodes(model: LinkModel, tmp_path: P
     about = json.loads(record.read_text())
     assert about["format_version"] == FORMAT_VERSION
     del about["files"]["states.safetensors"], about["checksum"]
+    network = about["settings"]["network"]
+    for name in ("class_weight", "sampling", "batch_nodes", "batch_edges"):
+        del network[name]
+    network |= {"objective": "paper", "pairs": "all"}
     seal(tmp_path / "run", about | {"format_version": 2})
     with pytest.raises(InputError, match="its files are not those of a run"):
         load(tmp_path / "run")

@@ -113,11 +113,11 @@ def test_the_estimate_grows_as_the_work_does() -> None:
     random = np.random.default_rng(0)
     plans = [
         inspect_graph(Graph.from_edges(random.integers(n, size=(4 * n, 2)), n_nodes=n)).plan
-        for n in (2_000, 60_000)
+        for n in (2_000, 40_000)  # as many as an exact objective takes without being told
     ]
     small, large = (plan for plan in plans if plan is not None)
-    assert small.bytes < large.bytes < 2e9
-    assert large.seconds > 3 * small.seconds > 0
+    assert small.bytes < large.bytes < 1e9
+    assert large.seconds > 20 * small.seconds > 0
 
 
 @pytest.mark.slow

@@ -21,7 +21,9 @@ __all__ = [
     "checked_csr",
     "checked_weights",
     "count",
+    "counts_by_degree",
     "directed_codes",
+    "doubling_bins",
     "entries",
     "index_pairs",
     "index_width",
@@ -180,6 +182,32 @@ def index_pairs(pairs: ArrayLike, name: str) -> NDArray[np.signedinteger[Any]]:
     if array.dtype.itemsize == wide.itemsize and wide.min() < 0:
         raise InputError(f"{name}: an index does not fit a signed 64-bit integer")
     return wide
+
+
+def doubling_bins(degrees: ArrayLike) -> NDArray[np.int64]:
+    """Bins of degrees whose limits double: 0, 1, 2-3, 4-7, and so on.
+
+    Examples
+    --------
+    >>> doubling_bins([0, 1, 2, 3, 4, 7, 8]).tolist()
+    [0, 1, 2, 2, 3, 3, 4]
+    """
+    return np.frexp(np.asarray(degrees, np.float64))[1].astype(np.int64)
+
+
+def counts_by_degree(degrees: ArrayLike) -> dict[str, int]:
+    """How many degrees are in each of the bins, by its limits, up to the last that has any.
+
+    Examples
+    --------
+    >>> counts_by_degree([1, 1, 4])
+    {'0': 0, '1': 2, '2-3': 0, '4-7': 1}
+    """
+    counts = {}
+    for place, size in enumerate(np.bincount(doubling_bins(degrees)).tolist()):
+        first, last = 2**place // 2, 2**place - 1
+        counts[f"{first}-{last}" if last > first else f"{last}"] = size
+    return counts
 
 
 def check_inside(

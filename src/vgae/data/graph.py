@@ -24,6 +24,7 @@ from vgae.data.adjacency import (
     checked_csr,
     checked_weights,
     count,
+    counts_by_degree,
     entries,
     index_pairs,
     mapped_csr,
@@ -1194,11 +1195,8 @@ class Graph:
             "cleaning": self.cleaning or None,
             "read from": self.reading,
         }
-        degrees = self.degrees
-        sizes = np.bincount(np.frexp(degrees)[1])  # 0, 1, 2-3, 4-7, ...
-        names = ["0", "1", *(f"{2**k}-{2 ** (k + 1) - 1}" for k in range(1, len(sizes) - 1))]
-        shown = dict(zip(names, sizes.tolist(), strict=False))
-        return html_table("Graph", rows, pictures=[bars("nodes by degree", shown)])
+        picture = bars("nodes by degree", counts_by_degree(self.degrees))
+        return html_table("Graph", rows, pictures=[picture])
 
 
 class _Shielded:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
-__all__ = ["peak_memory", "return_free_memory"]
+__all__ = ["peak_memory", "resident_bytes", "return_free_memory"]
 
 
 def return_free_memory() -> None:
@@ -39,6 +41,22 @@ def peak_memory() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def resident_bytes() -> float | None:
+    """Memory that this process holds now; None where the system does not tell.
+
+    Examples
+    --------
+    >>> held = resident_bytes()
+    >>> held is None or held > 1e6
+    True
+    """
+    status = Path("/proc/self/statm")
+    if not status.is_file():
+        return None
+    pages = status.read_text(encoding="ascii").split()[1]
+    return float(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @cache

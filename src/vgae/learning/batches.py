@@ -13,6 +13,7 @@ from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Targets
+from vgae.model.settings import MOST_PREDICTED
 
 __all__ = ["Batch", "BatchOf", "batches"]
 
@@ -45,9 +46,6 @@ class Batch:
         """Copy the tensors to a device."""
         return Batch(self.prepared.to(device), self.targets.to(device))
 
-
-MOST_PREDICTED = 100_000
-"""Hidden edges that one step predicts: more make it slower, and its gradient hardly better."""
 
 BatchOf = Callable[[int], Batch]
 """The batch of a step by the step's number: training goes on from anywhere."""

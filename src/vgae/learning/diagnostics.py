@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vgae.data.adjacency import doubling_bins
 from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
@@ -22,7 +23,6 @@ __all__ = [
     "ReliabilityBin",
     "TrainingCurves",
     "bootstrap_intervals",
-    "doubling_bins",
     "precision_recall_among",
     "precision_recall_curve",
     "reliability_bins",
@@ -275,17 +275,6 @@ def bootstrap_intervals(
         found["auc"].append(above / (sizes[0] * sizes[1]))
     ends = {name: np.quantile(np.concatenate(part), [0.025, 0.975]) for name, part in found.items()}
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
-
-
-def doubling_bins(degrees: ArrayLike) -> NDArray[np.int64]:
-    """Bins of degrees whose limits double: 0, 1, 2-3, 4-7, and so on.
-
-    Examples
-    --------
-    >>> doubling_bins([0, 1, 2, 3, 4, 7, 8]).tolist()
-    [0, 1, 2, 2, 3, 3, 4]
-    """
-    return np.frexp(np.asarray(degrees, np.float64))[1].astype(np.int64)
 
 
 def scores_by_degree(edges: ArrayLike, others: ArrayLike, degrees: ArrayLike) -> list[RankedBin]:

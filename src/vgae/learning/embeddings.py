@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vgae.data.adjacency import doubling_bins
 from vgae.ground.config import stream_seed
-from vgae.learning.diagnostics import doubling_bins
 
 if TYPE_CHECKING:
     from vgae.model.network import GraphAutoEncoder

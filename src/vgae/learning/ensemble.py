@@ -18,10 +18,17 @@ from vgae.learning.signs import ModelSigns
 from vgae.model.inputs import InputScaling, node_inputs
 from vgae.model.latents import Latent
 from vgae.model.lengths import unit_rows
-from vgae.model.network import GraphAutoEncoder
+from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.settings import HALVES, N_DEGREE_CLASSES, ModelSettings
 
-__all__ = ["MeanScores", "evidence_about", "inputs_of", "member_seed", "scores_of_members"]
+__all__ = [
+    "MeanScores",
+    "evidence_about",
+    "inputs_of",
+    "member_seed",
+    "network_of",
+    "scores_of_members",
+]
 
 Vectors = NDArray[np.float32]
 
@@ -41,6 +48,44 @@ def inputs_of(graph: Graph, settings: FitSettings) -> tuple[InputScaling, Featur
         structure=shape.structure,
         structure_dim=shape.structure_dim,
         seed=settings.seed,
+    )
+
+
+def network_of(
+    graph: Graph,
+    inputs: Features | None,
+    settings: FitSettings,
+    seed: int,
+    parts: Parts | None = None,
+) -> GraphAutoEncoder:
+    """A network with initial weights for a training graph.
+
+    Parameters
+    ----------
+    graph
+        The training graph.
+    inputs
+        Inputs of its nodes, or of some; None where every node is its own input.
+    settings
+        All settings.
+    seed
+        Seed of the weights.
+    parts
+        Parts of your own, for the settings that say "own".
+
+    Examples
+    --------
+    >>> network_of(Graph.from_edges([(0, 1)]), None, FitSettings.of("gae"), 0).settings.latent
+    'point'
+    """
+    n_nodes = graph.n_nodes
+    return GraphAutoEncoder(
+        settings.network,
+        n_inputs=n_nodes if inputs is None else inputs.shape[1],
+        n_nodes=n_nodes,
+        density=graph.n_edges / max(1, graph.pair_space.n_pairs),
+        seed=seed,
+        parts=parts,
     )
 
 

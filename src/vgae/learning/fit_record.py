@@ -145,15 +145,15 @@ class FitRecord:
         return cls(facts, arrays.get(LABELS), scores)
 
 
-def sampled_places(n_pairs: int) -> NDArray[np.int64]:
-    """The places of the held-out pairs whose scores are kept: evenly spaced, at most `MOST_SCORES`.
+def sampled_places(n_pairs: int, most: int = MOST_SCORES) -> NDArray[np.int64]:
+    """Evenly spaced places of pairs, at most so many; by default those whose scores are kept.
 
     Examples
     --------
     >>> sampled_places(3).tolist(), len(sampled_places(10**6))
     ([0, 1, 2], 50000)
     """
-    return np.linspace(0, max(n_pairs - 1, 0), min(n_pairs, MOST_SCORES)).astype(np.int64)
+    return np.linspace(0, max(n_pairs - 1, 0), min(n_pairs, most)).astype(np.int64)
 
 
 def record_of_fit(split: Split, seen: Scores, scores: Scores, *, started: float) -> FitRecord:

@@ -25,6 +25,7 @@ from vgae.learning.ensemble import (
     evidence_about,
     inputs_of,
     member_seed,
+    network_of,
     scores_of_members,
 )
 from vgae.learning.evidence import Column
@@ -86,25 +87,7 @@ def untrained(
     ([[2.0], [2.0]], 'raw')
     """
     scaling, inputs = inputs_of(graph, settings)
-    return _network(graph, inputs, settings, settings.seed, parts), scaling, inputs
-
-
-def _network(
-    graph: Graph,
-    inputs: Features | None,
-    settings: FitSettings,
-    seed: int,
-    parts: Parts | None,
-) -> GraphAutoEncoder:
-    n_nodes = graph.n_nodes
-    return GraphAutoEncoder(
-        settings.network,
-        n_inputs=n_nodes if inputs is None else inputs.shape[1],
-        n_nodes=n_nodes,
-        density=graph.n_edges / max(1, graph.pair_space.n_pairs),
-        seed=seed,
-        parts=parts,
-    )
+    return network_of(graph, inputs, settings, settings.seed, parts), scaling, inputs
 
 
 def fit(
@@ -152,7 +135,7 @@ def fit(
     """
     started, view = time.perf_counter(), split.training
     view.train.require("a graph auto-encoder", TAKES)
-    asked, settings = settings, settings.on(view.train)
+    asked, (settings, why) = settings, settings.settled(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt, checkpoints = interrupt or Interrupt(), checkpoints or Checkpoints(None)
     checkpoints.begin(split, asked, parts)
@@ -166,7 +149,7 @@ def fit(
         seed = member_seed(settings.seed, number)
         if number:
             logger.info("fitting member %d of %d", number + 1, settings.combining.ensemble)
-        network = _network(view.train, inputs, settings, seed, parts)
+        network = network_of(view.train, inputs, settings, seed, parts)
         prepared = network.prepare(view.train, inputs) if prepared is None else prepared
         validation = view.validation if number == 0 or settings.training.patience else None
         records = _trained(
@@ -243,7 +226,7 @@ def fit(
         combiner=combiner,
         expected=expected,
         record=record_of_fit(split, seen, scores, started=started),
-        objective_reason=asked.objective_reason(view.train),
+        objective_reason=why,
     )
 
 
@@ -339,7 +322,7 @@ def _latents_of_fold(
     latents, combining = [], settings.combining
     for number in range(combining.ensemble):
         seed = member_seed(settings.seed, (fold + 1) * 1000 + number)
-        network = _network(kept, inputs, settings, seed, parts)
+        network = network_of(kept, inputs, settings, seed, parts)
         prepared = network.prepare(kept, inputs)
         member = _title("member", number, combining.ensemble)
         _trained(

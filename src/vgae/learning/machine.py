@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import unknown_name
-from vgae.ground.memory import return_free_memory
+from vgae.ground.memory import resident_bytes, return_free_memory
 from vgae.learning.batches import Batch
 from vgae.learning.settings import TrainSettings
 from vgae.learning.train import TrainState, step
@@ -36,7 +35,7 @@ from vgae.model.network import GraphAutoEncoder
 from vgae.model.rates import GPUS, KINDS, Rates, peak_rates
 from vgae.model.settings import ModelSettings
 
-__all__ = ["Machine", "gpu_machine", "measure_machine", "resident_bytes"]
+__all__ = ["Machine", "gpu_machine", "measure_machine"]
 
 REACHES = (2**20, 2**24)
 """Bytes among which operands are spread: those of a core's cache, and more."""
@@ -169,21 +168,6 @@ def measure_machine(
     # What else a long-running process holds is no part of the libraries.
     library = min((resident_bytes() or LIBRARY_BYTES) - held_bytes, LIBRARY_BYTES)
     return Machine(name, Rates(seconds), max(library, 0.25 * LIBRARY_BYTES), True, memory)
-
-
-def resident_bytes() -> float | None:
-    """Memory that this process holds now; None where the system does not tell.
-
-    Examples
-    --------
-    >>> held = resident_bytes()
-    >>> held is None or held > 1e6
-    True
-    """
-    status = Path("/proc/self/statm")
-    if not status.is_file():
-        return None
-    return float(status.read_text(encoding="ascii").split()[1]) * 4096.0
 
 
 Point = tuple[float, float, float]

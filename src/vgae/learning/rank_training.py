@@ -17,7 +17,7 @@ from vgae.data.split import HeldOut, Split
 from vgae.ground.errors import InputError
 from vgae.learning.batches import Batch
 from vgae.learning.checkpoints import Checkpoints
-from vgae.learning.ensemble import inputs_of
+from vgae.learning.ensemble import inputs_of, network_of
 from vgae.learning.metrics import RANKING_METRICS
 from vgae.learning.scores import ModelScores
 from vgae.learning.settings import FitSettings
@@ -133,14 +133,8 @@ class Part:
         check_ranks(settings)
         rows = Rows.balanced(ranks, graph.adjacency.indptr)
         features, scaled = _features(graph, settings)
-        width = graph.n_nodes if features is None else scaled(features[:1]).shape[1]
-        network = GraphAutoEncoder(
-            settings.network,
-            n_inputs=width,
-            n_nodes=graph.n_nodes,
-            density=graph.n_edges / max(1, graph.pair_space.n_pairs),
-            seed=settings.seed,
-        )
+        first = None if features is None else scaled(features[:1])
+        network = network_of(graph, first, settings, settings.seed)
         encoder = network.encoder
         if not isinstance(encoder, Propagation):
             raise AssertionError("every encoder of several processes propagates")

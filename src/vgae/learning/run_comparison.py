@@ -14,6 +14,7 @@ from vgae.data.ids import id_bytes
 from vgae.data.split import Split
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
+from vgae.learning.fit_record import sampled_places
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import average_precision, roc_auc
@@ -178,10 +179,7 @@ def paired_intervals(
     >>> paired_intervals(scores, scores)
     {'auc': (0.0, 0.0), 'average_precision': (0.0, 0.0)}
     """
-    kept = [
-        np.linspace(0, len(part) - 1, min(len(part), MOST_RESAMPLED)).astype(np.int64)
-        for part in first
-    ]
+    kept = [sampled_places(len(part), MOST_RESAMPLED) for part in first]
     methods = [
         [part[chosen] for part, chosen in zip(scores, kept, strict=True)]
         for scores in (first, second)

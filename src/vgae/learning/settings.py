@@ -219,6 +219,20 @@ class FitSettings(Settings):
     def on(self, graph: Graph) -> Self:
         """These settings, with those filled in or capped that depend on the training graph.
 
+        See `settled`.
+
+        Examples
+        --------
+        >>> from vgae.data.graph import Graph
+        >>> graph = Graph.from_edges([(0, 1)])
+        >>> FitSettings.of("gae").on(graph).network.layers is None
+        True
+        """
+        return self.settled(graph)[0]
+
+    def settled(self, graph: Graph) -> tuple[Self, str]:
+        """What `on` returns, and why its objective is exact or sampled, in words.
+
         What is capped is logged.
 
         Raises
@@ -229,9 +243,8 @@ class FitSettings(Settings):
         Examples
         --------
         >>> from vgae.data.graph import Graph
-        >>> graph = Graph.from_edges([(0, 1)])
-        >>> FitSettings.of("gae").on(graph).network.layers is None
-        True
+        >>> FitSettings.of("gae", steps=10).settled(Graph.from_edges([(0, 1)]))[1]
+        '10 steps over all pairs take 9.6e+02 operations, at most 2e+13'
         """
         network = self._weighed(graph).on(
             graph.n_features,
@@ -266,22 +279,11 @@ class FitSettings(Settings):
                     "one member and one fold in place of %d and %d: the graph has %s edges",
                     *(self.combining.ensemble, self.combining.folds, f"{graph.n_edges:,}"),
                 )
-        network, why = network.on_pairs(_ordered_pairs(graph), self.training.steps)
+        n_pairs = graph.pair_space.n_pairs * (1 if graph.directed else 2)
+        network, why = network.on_pairs(n_pairs, self.training.steps)
         if network.objective_used == "sampled" != self.network.objective_used:
             logger.info("objective sampled: %s", why)
-        return self.model_copy(update={"network": network, "combining": combining})
-
-    def objective_reason(self, graph: Graph) -> str:
-        """Why `on` has the objective exact or sampled on this training graph, in words.
-
-        Examples
-        --------
-        >>> from vgae.data.graph import Graph
-        >>> FitSettings.of("gae", steps=10).objective_reason(Graph.from_edges([(0, 1)]))
-        '10 steps over all pairs take 9.6e+02 operations, at most 2e+13'
-        """
-        steps = self.training.steps
-        return self._weighed(graph).on_pairs(_ordered_pairs(graph), steps)[1]
+        return self.model_copy(update={"network": network, "combining": combining}), why
 
     def _weighed(self, graph: Graph) -> ModelSettings:
         """The settings of the network with those filled in that the weights of edges decide."""
@@ -324,11 +326,6 @@ class FitSettings(Settings):
         for stage in reversed(STAGES):
             parameters = getattr(self, stage).model_dump(exclude={"latent"}) | parameters
         return parameters
-
-
-def _ordered_pairs(graph: Graph) -> int:
-    """Number of ordered pairs of different nodes that can be edges."""
-    return graph.pair_space.n_pairs * (1 if graph.directed else 2)
 
 
 def value_type(field: FieldInfo) -> Any:

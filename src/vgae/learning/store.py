@@ -520,8 +520,6 @@ def _network(
 def _renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a format before 7 under the names that they have now."""
     network = dict(settings.get("network", {}))
-    if "class_weight" in network:
-        return dict(settings)
     weight, pairs = network.pop("objective", None), network.pop("pairs", "all")
     network["class_weight"] = {"paper": "balanced", "elbo": "none"}.get(weight, weight)
     network["objective"] = "exact" if pairs == "all" else pairs

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vgae.ground.errors import InputError
 from vgae.model.rates import Operation
-from vgae.model.settings import HALVES, LINEAR, ONE_BY_ONE, RATES, ModelSettings
+from vgae.model.settings import HALVES, LINEAR, MOST_PREDICTED, ONE_BY_ONE, RATES, ModelSettings
 
 if TYPE_CHECKING:
     from vgae.data.graph import Graph
@@ -30,8 +30,6 @@ READING_EDGE = 50.0
 """Bytes per edge while a table is read: numbers of pairs are sorted and merged."""
 SCORING_ENTRY, MOST_SCORING = 155.0, 4.7e8
 """Bytes per entry while held-out pairs are scored; blocks of rows bound them."""
-MOST_HIDDEN_PAIRS = 100_000
-"""Hidden edges that a step with a mask predicts."""
 
 
 @dataclass(frozen=True)
@@ -238,19 +236,24 @@ def _ahead(sizes: Sizes, settings: ModelSettings) -> int:
     return rounds if grown < links + entries else 0
 
 
+def _sent(sizes: Sizes, settings: ModelSettings) -> list[int]:
+    """Width of what each round of a step sends along the edges."""
+    widths, rounds = _widths(settings), settings.layers_used
+    columns = [widths[min(level, len(widths) - 1)] for level in range(rounds)]
+    if settings.encoder == "appnp":
+        columns = [widths[-1]] * rounds
+    return columns[_ahead(sizes, settings) :]
+
+
 def _encoder(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
     """Projection of the inputs, rounds of messages, and products with the other weights."""
     nodes, widths = sizes.n_nodes, _widths(settings)
     doubled = 2 if settings.encoder == "sage" else 1  # neighbours and the node itself
     found = _projection(sizes, settings, doubled * widths[0])
     links = sizes.entries + (0 if settings.encoder == "sage" else nodes)
-    rounds = settings.layers_used
-    columns = [widths[min(level, len(widths) - 1)] for level in range(rounds)]
-    if settings.encoder == "appnp":
-        columns = [widths[-1]] * rounds
-    for width in columns[_ahead(sizes, settings) :]:
+    for width in _sent(sizes, settings):
         found += _sparse("link", links, width, FLOAT * nodes * width)
-    again = rounds if settings.encoder == "appnp" else doubled
+    again = settings.layers_used if settings.encoder == "appnp" else doubled
     if len(widths) > 1:
         for before, after in pairwise(widths):
             share = 0.5 if settings.encoder in ("directed", "signed") else 1.0
@@ -370,7 +373,7 @@ def _sampled(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
     """The pairs between two sets of nodes and the edges; or random pairs and the edges."""
     edges: float = sizes.n_edges
     if settings.mask:
-        edges = min(settings.mask * edges, MOST_HIDDEN_PAIRS)
+        edges = min(settings.mask * edges, MOST_PREDICTED)
     nodes, (dim, _) = sizes.n_nodes, _factors(settings)
     reach = FLOAT * nodes * dim
     if settings.sampling != "pairs" and settings.decoder not in ONE_BY_ONE:
@@ -505,11 +508,7 @@ def exchanged_bytes(sizes: Sizes, settings: ModelSettings, ranks: int) -> dict[s
     if ranks < 1:
         raise InputError(f"ranks {ranks}: must be 1 or more")
     others = (ranks - 1) / ranks
-    widths = _widths(settings)
-    columns = [widths[min(level, len(widths) - 1)] for level in range(settings.layers_used)]
-    if settings.encoder == "appnp":
-        columns = [widths[-1]] * settings.layers_used
-    states = sum(columns[_ahead(sizes, settings) :])
+    states = sum(_sent(sizes, settings))
     # What goes out in the forward pass comes back as a gradient.
     both = 2.0 * FLOAT * sizes.n_nodes * others
     return {

@@ -233,9 +233,8 @@ def _tiled_sum(likelihood: Likelihood, left: Tensor, right: Tensor | None) -> Pa
             total += part.detach()
             grad_left[rows] += slope @ lower
             grad_right[block] += slope.T @ upper
-    if right is None:
-        return PairSum(total, grad_left + grad_right, None)
-    return PairSum(total, grad_left, grad_right)
+    found = PairSum(total, grad_left, grad_right)
+    return found.of_one() if right is None else found
 
 
 @final
@@ -283,9 +282,7 @@ class Bernoulli(Likelihood):
         """See `Likelihood.expected_between`: the derivative by a constant of the softplus sum."""
         with_one = torch.cat([left, torch.ones_like(left[:, :1])], 1)
         found = engine.sweep(with_one, torch.cat([right, torch.zeros_like(right[:, :1])], 1))
-        if found.grad_right is None:
-            raise AssertionError("the sum over two matrices has two gradients")
-        return float(found.grad_right[:, -1].sum(dtype=torch.float64))
+        return float(found.both[1][:, -1].sum(dtype=torch.float64))
 
 
 class _Rates(Likelihood):

@@ -365,14 +365,16 @@ class GraphAutoEncoder(nn.Module):
             # A view, because the gradient of an index would be a copy among zeros.
             sample = latent.draw(noise).squeeze(0)
         vectors = self.linked(sample)
-        sampled = self.settings.objective_used == "sampled"
-        if sampled and self._draws_pairs(vectors):
+        sampled, sampling = self.settings.objective_used == "sampled", self.settings.sampling
+        in_pairs = sampled and sampling == "pairs"
+        factors = None if in_pairs else self.factors(vectors, own)
+        if in_pairs or (sampled and sampling is None and factors is None):
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(
                 self.likelihood, lambda pairs: self.pair_scores(vectors, pairs), targets, drawn
             )
         else:
-            joined, expected = self._joined(vectors, own), self._expected(latent, own)
+            joined, expected = self._joined(factors), self._expected(latent, own)
             if own is None:
                 estimated = self._estimated(noise, engine) if sampled else None
                 term = reconstruction(
@@ -435,19 +437,13 @@ class GraphAutoEncoder(nn.Module):
     def _named(self) -> list[tuple[str, Tensor]]:
         return [*self.named_parameters(), *self.named_buffers()]
 
-    def _joined(self, vectors: Tensor, rows: slice | None = None) -> tuple[Tensor, Tensor | None]:
-        factors = self.factors(vectors, rows)
+    def _joined(self, factors: Factors | None) -> tuple[Tensor, Tensor | None]:
         if factors is None:
             raise InputError(
                 f"decoder {type(self.decoder).__name__}: scores pairs one by one and cannot sum "
                 "over all of them; sample pairs (objective='sampled'), or give it factors"
             )
         return factors.joined()
-
-    def _draws_pairs(self, vectors: Tensor) -> bool:
-        """Whether a sampled objective draws pairs; nodes need scores that have factors."""
-        sampling = self.settings.sampling
-        return sampling == "pairs" or (sampling is None and self.factors(vectors) is None)
 
     def _estimated(self, noise: Noise, engine: Engine) -> Everywhere | None:
         """The estimate of the sum over all pairs, where it is not known in linear time."""
@@ -467,7 +463,7 @@ class GraphAutoEncoder(nn.Module):
         closed = self.likelihood.rates and self.settings.rate_link != "relu"
         if std is None or not closed or self.settings.likelihood_used not in RATES:
             return None
-        return self._joined(self.linked_mean(latent.mean, std), rows)
+        return self._joined(self.factors(self.linked_mean(latent.mean, std), rows))
 
 
 def _encoder(

@@ -121,6 +121,9 @@ class Targets:
     ([[0, 1], [1, 2]], None, 1.0)
     >>> targets.n_cells, targets.typed
     (9, None)
+    >>> from vgae.model.likelihoods import Squared
+    >>> targets.at_edges(Squared(), torch.zeros(3, 1), None).total.item()  # 7 pairs of weight 1.25
+    8.75
     """
 
     positive: PairPattern
@@ -208,6 +211,7 @@ class Targets:
                 )
             )
             pattern.sort_indices()
+        told = _counts(graph, weights) if counts else _values(graph, weights) if values else None
         weighted = class_weight == "balanced"
         return cls(
             positive=PairPattern(
@@ -219,11 +223,7 @@ class Targets:
             pos_weight=(n_pairs - n_positive) / n_positive if weighted else 1.0,
             norm=n_pairs / (2.0 * (n_pairs - n_positive)) if weighted else 1.0,
             self_pairs=self_pairs,
-            counts=_counts(graph, weights)
-            if counts
-            else _values(graph, weights)
-            if values
-            else None,
+            counts=told,
             emphasis=None if confidence is None else torch.from_numpy(pattern.data.copy()),
             typed=typed,
             ordered=graph.directed,
@@ -290,6 +290,30 @@ class Targets:
         )
         pattern = PairPattern(torch.from_numpy(row_starts), columns[chosen])
         return replace(self, positive=pattern, counts=counts, emphasis=emphasis, share=share)
+
+    def at_edges(
+        self, likelihood: Likelihood, left: Tensor, right: Tensor | None, **how: Any
+    ) -> PairSum:
+        """Sum what these pairs change in a sum in which each counts as one without an edge.
+
+        Parameters
+        ----------
+        likelihood
+            What a score says about a pair.
+        left, right, **how
+            As in `Likelihood.at_edges`.
+        """
+        # A likelihood of your own need not know of emphasis.
+        emphasised = {} if self.emphasis is None else {"emphasis": self.emphasis}
+        given: dict[str, Any] = emphasised | how
+        return likelihood.at_edges(
+            left,
+            right,
+            self.positive,
+            pos_weight=self.pos_weight,
+            counts=self.counts,
+            **given,
+        )
 
     def _rows(self) -> Tensor:
         nodes = torch.arange(self.n_nodes, device=self.positive.columns.device)
@@ -406,27 +430,12 @@ def _at_edges(
 ) -> PairSum:
     """What the positive pairs change; scaled up where they are a random part of those."""
     left, right = factors
-    whole = targets.share == 1.0
-    emphasised: dict[str, Any] = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
-    found = likelihood.at_edges(
-        left,
-        # A part is not symmetric, and so each end has a gradient of its own.
-        left if right is None and not whole else right,
-        targets.positive,
-        pos_weight=targets.pos_weight,
-        counts=targets.counts,
-        **emphasised,
-    )
-    if whole:
-        return found
-    total, grad_left, grad_right = (
-        None if part is None else part / targets.share for part in found
-    )
-    if total is None or grad_left is None or grad_right is None:
-        raise AssertionError("the sum over two matrices has two gradients")
-    if right is None:
-        return PairSum(total, grad_left.add_(grad_right), None)
-    return PairSum(total, grad_left, grad_right)
+    if targets.share == 1.0:
+        return targets.at_edges(likelihood, left, right)
+    # A part is not symmetric, and so each end has a gradient of its own.
+    found = targets.at_edges(likelihood, left, left if right is None else right)
+    scaled = PairSum(*(part / targets.share for part in (found.total, *found.both)))
+    return scaled.of_one() if right is None else scaled
 
 
 def _everywhere(

@@ -11,8 +11,6 @@ attaches to the factors of its own nodes are those of the whole loss.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -114,18 +112,9 @@ def _at_edges(
     likelihood: Likelihood, factors: FactorPair, everyone: FactorPair, targets: Targets
 ) -> PairSum:
     """The edges of the nodes of this process, with the whole gradients of their factors."""
-    emphasised: dict[str, Any] = {} if targets.emphasis is None else {"emphasis": targets.emphasis}
 
     def pulled(own: Tensor, others: Tensor) -> PairSum:
-        return likelihood.at_edges(
-            own.detach(),
-            others.detach(),
-            targets.positive,
-            pos_weight=targets.pos_weight,
-            counts=targets.counts,
-            left_only=True,
-            **emphasised,
-        )
+        return targets.at_edges(likelihood, own.detach(), others.detach(), left_only=True)
 
     (left, right), (every_left, every_right) = factors, everyone
     if right is None or every_right is None:
@@ -197,9 +186,7 @@ def share_of_all_pairs(
             total, grad_left[own] = total + found.total, grad_left[own] + found.grad_left
             continue
         found = likelihood.everywhere(left[own], left[others], engine)
-        if found.grad_right is None:
-            raise AssertionError("the sum over two matrices has two gradients")
         total = total + 2.0 * found.total
-        grad_left[own] += 2.0 * found.grad_left
-        grad_left[others] += 2.0 * found.grad_right
+        for nodes, gradient in zip((own, others), found.both, strict=True):
+            grad_left[nodes] += 2.0 * gradient
     return PairSum(total, grad_left, None)

@@ -18,6 +18,7 @@ __all__ = [
     "ENCODERS",
     "HALVES",
     "LIKELIHOODS",
+    "MOST_PREDICTED",
     "N_DEGREE_CLASSES",
     "OWN",
     "RATES",
@@ -78,6 +79,10 @@ RATES = ("bernoulli-poisson", "poisson")
 
 LINEAR = ("bernoulli-poisson", "poisson", "squared", "gaussian")
 """The likelihoods whose loss of all pairs takes time linear in nodes and edges."""
+
+MOST_PREDICTED = 100_000
+"""Hidden edges that one step predicts with a mask: more make it slower, and its gradient hardly
+better."""
 
 MOST_OPERATIONS = 2e13
 """Operations on pairs of a fit that is exact without being told to be: about five minutes on two
@@ -348,7 +353,7 @@ class ModelSettings(Settings):
             return self, "as given"
         # A score and both its gradients take six operations per dimension, for half of the pairs.
         operations = 3.0 * n_pairs * self.latent_dim * steps
-        most = f"{MOST_OPERATIONS:.0e}"
+        told, used = f"{operations:.2g} operations", self.objective_used
         if self.mask:
             why = "a mask hides edges, which are then no pairs without one"
         elif self.decoder in ONE_BY_ONE:
@@ -356,14 +361,10 @@ class ModelSettings(Settings):
         elif self.likelihood_used in LINEAR:
             why = f"{self.likelihood_used} sums over all pairs in linear time"
         elif operations <= MOST_OPERATIONS:
-            why = f"{steps} steps over all pairs take {operations:.2g} operations, at most {most}"
+            why = f"{steps} steps over all pairs take {told}, at most {MOST_OPERATIONS:.0e}"
         else:
-            why = (
-                f"{steps} steps over all pairs would take {operations:.2g} operations, more than "
-                f"{most}"
-            )
-        large = self.likelihood_used not in LINEAR and operations > MOST_OPERATIONS
-        used = "sampled" if large else self.objective_used
+            used = "sampled"
+            why = f"{steps} steps over all pairs would take {told}, more than {MOST_OPERATIONS:.0e}"
         return self.model_copy(update={"objective": used}), why
 
     def weights_mean(self, meaning: str) -> str:

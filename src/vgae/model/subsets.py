@@ -74,28 +74,19 @@ def subset_sum(
     rows, others = (_drawn(len(part), n_drawn, noise) for part in (left, columns))
     some_left, some_columns = left[rows], columns[others]
     n_pairs, n_some = len(left) * len(columns), len(rows) * len(others)
-    sums = closed_sum("rate", left, columns), closed_sum("square", left, columns)
+    sums = _moments(left, columns)
     quadratic = _nearest_quadratic(likelihood, *(part.total.item() / n_pairs for part in sums))
     whole = _quadratic_sum(quadratic, n_pairs, sums)
     found = likelihood.everywhere(some_left, some_columns, engine)
-    close = _quadratic_sum(
-        quadratic,
-        n_some,
-        (
-            closed_sum("rate", some_left, some_columns),
-            closed_sum("square", some_left, some_columns),
-        ),
-    )
+    close = _quadratic_sum(quadratic, n_some, _moments(some_left, some_columns))
     scale = n_pairs / n_some
     total = whole.total + scale * (found.total - close.total)
-    grad_left, grad_right = _both(whole)
     for gradient, places, drawn, approximate in zip(
-        (grad_left, grad_right), (rows, others), _both(found), _both(close), strict=True
+        whole.both, (rows, others), found.both, close.both, strict=True
     ):
         gradient.index_add_(0, places, scale * (drawn - approximate))
-    if right is None:
-        return PairSum(total, grad_left.add_(grad_right), None)
-    return PairSum(total, grad_left, grad_right)
+    estimate = PairSum(total, *whole.both)
+    return estimate.of_one() if right is None else estimate
 
 
 def _drawn(n_nodes: int, n_drawn: int, noise: Noise) -> Tensor:
@@ -105,6 +96,11 @@ def _drawn(n_nodes: int, n_drawn: int, noise: Noise) -> Tensor:
     # Twice 24 bits, so that there are no ties.
     coarse, fine = noise.uniform(n_nodes, 2).double().unbind(dim=1)
     return torch.topk(coarse + 2.0**-24 * fine, n_drawn, largest=False).indices.sort().values
+
+
+def _moments(left: Tensor, columns: Tensor) -> tuple[PairSum, PairSum]:
+    """The sums of s and of s^2."""
+    return closed_sum("rate", left, columns), closed_sum("square", left, columns)
 
 
 def _nearest_quadratic(
@@ -135,14 +131,8 @@ def _quadratic_sum(
     """Sum a + b s + c s^2 over pairs, from the sums of s and of s^2."""
     constant, slope, bend = quadratic
     linear, square = sums
-    lines, squares = _both(linear), _both(square)
+    gradients = zip(linear.both, square.both, strict=True)
     return PairSum(
         constant * n_pairs + slope * linear.total + bend * square.total,
-        *(bend * curve + slope * line for line, curve in zip(lines, squares, strict=True)),
+        *(bend * curve + slope * line for line, curve in gradients),
     )
-
-
-def _both(found: PairSum) -> tuple[Tensor, Tensor]:
-    if found.grad_right is None:
-        raise AssertionError("the sum over two matrices has two gradients")
-    return found.grad_left, found.grad_right

@@ -866,8 +866,8 @@ def _check_report_place(out: Path, run: Path, *, overwrite: bool) -> None:
     from vgae.ground.files import check_file
     from vgae.learning.store import REPORT
 
-    if run.resolve() in out.resolve().parents and out.resolve() != run.resolve() / REPORT:
-        raise InputError(f"{out}: lies in the run folder {run}, which has room for {REPORT} only")
+    if out.resolve() != run.resolve() / REPORT:
+        options.outside(out, run, f", which has room for {REPORT} only")
     check_file(out, overwrite=overwrite)
 
 
@@ -1034,8 +1034,8 @@ def _check_out(
     if out is not None:
         if json:
             raise InputError("--json prints and --out writes: name one of them")
-        if run is not None and run.resolve() in out.resolve().parents:
-            raise InputError(f"{out}: lies in the run folder {run}; choose another place")
+        if run is not None:
+            options.outside(out, run)
         check(out, overwrite=overwrite)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from vgae.data.adjacency import counts_by_degree
 from vgae.data.graph import Graph
 from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import PAPER_SPLIT
@@ -176,7 +177,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         largest_component=int(np.bincount(members).max(initial=0)),
         isolated=graph.n_isolated,
         degrees=_degrees(graph),
-        degree_counts=_degree_counts(graph),
+        degree_counts={name: n for name, n in counts_by_degree(graph.degrees).items() if n},
         rows=graph.n_edges + sum(cleaning.values()),
         cleaning=cleaning,
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
@@ -221,17 +222,6 @@ def _degrees(graph: Graph) -> dict[str, float]:
         "99 %": float(np.percentile(degrees, 99)),
         "largest": int(degrees.max()),
     }
-
-
-def _degree_counts(graph: Graph) -> dict[str, int]:
-    # The exponent of the smallest power of two above a degree: 0 for 0, 1 for 1, 2 for 2 and 3.
-    sizes = np.bincount(np.frexp(graph.degrees.astype(np.float64))[1])
-    counts = {}
-    for exponent, size in enumerate(sizes.tolist()):
-        first, last = 2**exponent // 2, 2**exponent - 1
-        if size:
-            counts[f"{first}-{last}" if last > first else f"{last}"] = size
-    return counts
 
 
 def _features(graph: Graph) -> dict[str, Any] | None:

@@ -730,6 +730,24 @@ def given(options: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def outside(out: Path, run: Path, more: str = "; choose another place") -> None:
+    """Refuse a file in a run folder, where it would be a stranger.
+
+    Raises
+    ------
+    InputError
+        The file lies there; `more` ends the line.
+
+    Examples
+    --------
+    >>> outside(Path("run/links.csv"), Path("run"))
+    Traceback (most recent call last):
+    vgae.InputError: run/links.csv: lies in the run folder run; choose another place
+    """
+    if run.resolve() in out.resolve().parents:
+        raise InputError(f"{out}: lies in the run folder {run}{more}")
+
+
 def sizes(nodes: int, edges: int, reading: Reading) -> Sizes:
     """The sizes of a graph that is not read, of which --features gives the number of features.
 

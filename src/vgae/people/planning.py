@@ -189,7 +189,7 @@ def plan_fit(
 def _settled(graph: Graph | Sizes, settings: FitSettings) -> tuple[FitSettings, str]:
     """The settings with what depends on the graph filled in, and the reason for the objective."""
     if isinstance(graph, Graph):
-        return settings.on(graph), settings.objective_reason(graph)
+        return settings.settled(graph)
     network = settings.network.on(
         graph.n_features,
         n_nodes=graph.n_nodes,

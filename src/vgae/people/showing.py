@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vgae.ground.errors import InputError
 from vgae.people import options
-from vgae.people.options import input_name
-from vgae.people.printing import print_json, print_lines, print_table
+from vgae.people.options import input_name, outside
 from vgae.people.usage import grouped
 
 if TYPE_CHECKING:
@@ -77,7 +75,7 @@ def plot(
     reporter = Reporter(quiet=quiet)
     from vgae.people.plot import DISPLAYS, check_picture, figure_of, save_picture
 
-    _outside(out, run)
+    outside(out, run)
     check_picture(kind, out, overwrite=overwrite)
     from vgae.people.api import load
 
@@ -118,7 +116,7 @@ def compare(
 
     if out is not None:
         for path in runs:
-            _outside(out, path)
+            outside(out, path)
         check_page(out, overwrite=overwrite)
     from vgae.learning.run_comparison import compare_runs
     from vgae.people.api import load
@@ -147,11 +145,6 @@ def compare(
         reporter.say(f"page: {out}")
 
 
-def _outside(out: Path, run: Path) -> None:
-    if run.resolve() in out.resolve().parents:
-        raise InputError(f"{out}: lies in the run folder {run}; choose another place")
-
-
 COMMANDS: dict[Callable[..., None], str] = {
     explain: "vgae explain runs/karate 0 9",
     plot: "vgae plot runs/karate --kind map --out map.svg",
@@ -170,6 +163,8 @@ def print_explanation(found: Explanation, *, json: bool) -> None:
     >>> print_explanation(model.explain("a", "c"), json=False)  # doctest: +ELLIPSIS
     a - c: 1 common neighbour (b); ...
     """
+    from vgae.people.printing import print_json, print_lines, print_table
+
     if json:
         print_json(found.as_dict())
         return
@@ -241,6 +236,7 @@ def print_comparison(found: RunComparison, *, json: bool) -> None:
     steps    1    5
     """
     from vgae.learning.results import figure
+    from vgae.people.printing import print_json, print_table
     from vgae.people.report import METRIC_TITLES
 
     if json:

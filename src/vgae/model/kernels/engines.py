@@ -29,11 +29,26 @@ class PairSum(NamedTuple):
     >>> result = TileEngine().sweep(torch.zeros(2, 1), None)
     >>> round(float(result.total), 4), result.grad_left.tolist(), result.grad_right  # 4 log 2
     (2.7726, [[0.0], [0.0]], None)
+    >>> apart = TileEngine().sweep(torch.ones(1, 1), torch.ones(1, 1))
+    >>> len(apart.both), bool(apart.of_one().grad_left == sum(apart.both))
+    (2, True)
     """
 
     total: Tensor
     grad_left: Tensor
     grad_right: Tensor | None
+
+    @property
+    def both(self) -> tuple[Tensor, Tensor]:
+        """The gradients of a sum over two matrices."""
+        if self.grad_right is None:
+            raise AssertionError("the sum over two matrices has two gradients")
+        return self.grad_left, self.grad_right
+
+    def of_one(self) -> PairSum:
+        """The same where both matrices are one: its gradient is the sum of the two."""
+        left, right = self.both
+        return PairSum(self.total, left + right, None)
 
 
 class Engine(Protocol):

@@ -50,9 +50,9 @@ def quality_of(fitted: AnyFitted, *, all_pairs: bool) -> Quality | None:
         return None
     places = sampled_places(len(test.positives))
     kept = {} if fitted.record is None else fitted.record.scores
-    edges = kept.get("test_edges", fitted.scores.pairs(test.positives[places]))
-    others = kept.get(
-        "test_others", fitted.scores.pairs(test.negatives[sampled_places(len(test.negatives))])
+    edges, others = (
+        kept[name] if name in kept else fitted.scores.pairs(pairs[sampled_places(len(pairs))])
+        for name, pairs in (("test_edges", test.positives), ("test_others", test.negatives))
     )
     known = fitted.split.training.known
     n_open = fitted.split.graph.pair_space.n_pairs - known.n_edges
