@@ -13,6 +13,9 @@ ifneq ($(GOLDEN),)
 export VGAE_GOLDEN ?= $(abspath $(GOLDEN))
 endif
 
+# Every test that starts a process would compile all of torch's modules anew, at 5 to 10 s each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: env dev demo test test-browser test-wheel test-slow bench bench-peers docs clean
 
 # Python compiles modules when it first imports them: most are never imported, and take up space.
