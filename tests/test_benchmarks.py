@@ -260,8 +260,9 @@ def test_memory_of_a_fit_is_told_by_stage_and_bounded() -> None:
         "training and scoring",
         "saving",
     ]
-    # A small graph: libraries alone. With pandas or PyArrow's own pool they take 250 and more.
-    assert float(rows[-1][2]) <= 225
+    # A small graph: libraries alone. Pages of files depend on what the system has cached.
+    # With pandas, which no command needs, another 20.
+    assert float(rows[-2][1]) <= 130
 
 
 @pytest.mark.slow

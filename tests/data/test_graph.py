@@ -385,3 +385,20 @@ def test_types_of_nodes_have_features_of_their_own() -> None:
         graph.with_features({"u": users[:1]})
     with pytest.raises(InputError, match="unknown type of nodes 'x'"):
         graph.with_features({"x": users})
+
+
+@pytest.mark.parametrize("kind", ["undirected", "directed", "signed"])
+def test_masks_keep_the_edges_that_they_name(kind: Any) -> None:
+    random = np.random.default_rng(0)
+    pairs, weights = random.integers(30, size=(200, 2)), random.integers(1, 4, size=200)
+    graph = Graph.from_edges(pairs, weights=weights, n_nodes=33, kind=kind)
+    for share in (0.0, 0.4, 1.0):
+        kept = random.random(graph.n_edges) < share
+        found = graph.where(kept)
+        assert found.edges.tolist() == graph.edges[kept].tolist()
+        assert graph.weights is not None
+        expected = graph.with_pairs(graph.edges[kept], weights=graph.weights[kept])
+        assert (
+            found.fingerprint == expected.fingerprint == graph.with_edges(found.edges).fingerprint
+        )
+        assert found.adjacency.indices.tolist() == expected.adjacency.indices.tolist()

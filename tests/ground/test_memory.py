@@ -30,3 +30,16 @@ def test_freed_memory_is_returned() -> None:
 def test_other_c_libraries_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_trim", lambda: None)
     memory.return_free_memory()
+
+
+def test_free_memory_is_given_back_once_the_process_has_grown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held, returned = [1e9], []
+    monkeypatch.setattr(memory, "resident_bytes", lambda: held[0])
+    monkeypatch.setattr(memory, "return_free_memory", lambda: returned.append(held[0]))
+    surplus = memory.Surplus()
+    for now in (1e9, 1.06e9, 1.07e9, 1.07e9, 1.13e9, 1.14e9):
+        held[0] = now
+        surplus.give_back()
+    assert returned == [1.07e9, 1.14e9]

@@ -24,6 +24,7 @@ __all__ = [
     "counts_by_degree",
     "directed_codes",
     "doubling_bins",
+    "edge_numbers",
     "entries",
     "index_pairs",
     "index_width",
@@ -36,6 +37,7 @@ __all__ = [
     "places_of",
     "row_sums",
     "simple_adjacency",
+    "with_entries",
 ]
 
 FloatCSR: TypeAlias = sparse.csr_array[np.float32]
@@ -502,6 +504,70 @@ def _csr(
     adjacency = sparse.csr_array(matrix)
     adjacency.has_sorted_indices = adjacency.has_canonical_format = True
     return adjacency
+
+
+def edge_numbers(adjacency: FloatCSR, *, directed: bool) -> NDArray[np.signedinteger[Any]]:
+    """Which edge each entry of an adjacency is of, in the order of `Graph.edges`.
+
+    Parameters
+    ----------
+    adjacency
+        Without self loops, its rows sorted; symmetric unless directed.
+    directed
+        Whether each entry is an edge of its own.
+
+    Returns
+    -------
+    Shape (n_entries,).
+
+    Examples
+    --------
+    >>> path = simple_adjacency(np.array([[0, 1], [1, 2]]), None, 3, directed=False)[0]
+    >>> path.indices.tolist(), edge_numbers(path, directed=False).tolist()
+    ([1, 0, 2, 1], [0, 0, 1, 1])
+    """
+    width = index_width(adjacency.nnz, adjacency.shape[0])
+    if directed:
+        return np.arange(adjacency.nnz, dtype=width)
+    rows = np.repeat(np.arange(adjacency.shape[0], dtype=width), np.diff(adjacency.indptr))
+    above = rows < adjacency.indices
+    starts = np.searchsorted(rows[above], np.arange(adjacency.shape[0] + 1))
+    del rows
+    numbers = np.empty(adjacency.nnz, dtype=width)
+    numbers[above] = np.arange(adjacency.nnz // 2, dtype=width)
+    upper = sparse.csr_array(
+        (numbers[above], adjacency.indices[above], starts), shape=adjacency.shape
+    )
+    numbers[~above] = sparse.csr_array(upper.T).data  # the same edges, by their other end
+    return numbers
+
+
+def with_entries(adjacency: FloatCSR, kept: NDArray[np.bool_]) -> FloatCSR:
+    """Only these entries of a matrix.
+
+    Parameters
+    ----------
+    adjacency
+        Its rows sorted.
+    kept
+        Shape (n_entries,).
+
+    Examples
+    --------
+    >>> edge = sparse.csr_array(np.array([[0, 1], [1, 0]], dtype=np.float32))
+    >>> with_entries(edge, np.array([True, False])).toarray().tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
+    before = np.zeros(len(kept) + 1, index_width(len(kept), adjacency.shape[1]))
+    np.cumsum(kept, out=before[1:])
+    width = index_width(int(before[-1]), adjacency.shape[1])
+    parts = adjacency.data[kept], adjacency.indices[kept], before[adjacency.indptr]
+    found = sparse.csr_array(
+        (parts[0], parts[1].astype(width, copy=False), parts[2].astype(width, copy=False)),
+        shape=adjacency.shape,
+    )
+    found.has_sorted_indices = found.has_canonical_format = True
+    return found
 
 
 def _as_float32(weights: NDArray[np.floating]) -> NDArray[np.float32]:

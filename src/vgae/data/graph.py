@@ -25,6 +25,7 @@ from vgae.data.adjacency import (
     checked_weights,
     count,
     counts_by_degree,
+    edge_numbers,
     entries,
     index_pairs,
     mapped_csr,
@@ -32,6 +33,7 @@ from vgae.data.adjacency import (
     normalized,
     places_of,
     simple_adjacency,
+    with_entries,
 )
 from vgae.data.ids import (
     IdArray,
@@ -823,16 +825,29 @@ class Graph:
             raise InputError(f"edges, row {row}: {pair} is no edge of the graph")
         kept = np.zeros(self.n_edges, dtype=bool)
         kept[places] = True
-        weights = None if self.weights is None else self.weights[kept]
-        adjacency, _ = simple_adjacency(
-            self.edges[kept],
-            weights,
-            self.n_nodes,
-            directed=self.directed,
-            signed=self.kind == "signed",
-        )
+        return self.where(kept)
+
+    def where(
+        self, kept: NDArray[np.bool_], *, numbers: NDArray[np.signedinteger[Any]] | None = None
+    ) -> Graph:
+        """The same nodes, ids and features with only the edges where a mask is true.
+
+        Parameters
+        ----------
+        kept
+            Shape (n_edges,), in the order of `edges`.
+        numbers
+            `vgae.data.adjacency.edge_numbers` of this graph, for those who take many masks.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1), (1, 2)]).where(np.array([False, True])).edges.tolist()
+        [[1, 2]]
+        """
+        if numbers is None:
+            numbers = edge_numbers(self.adjacency, directed=self.directed)
         return self._but(
-            adjacency=adjacency,
+            adjacency=with_entries(self.adjacency, kept[numbers]),
             times=None if self.times is None else self.times[kept],
             cleaning=Cleaning(),
             reading=None,

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-__all__ = ["peak_memory", "resident_bytes", "return_free_memory"]
+__all__ = ["Surplus", "peak_memory", "resident_bytes", "return_free_memory"]
+
+SPARE = 64e6
+"""Bytes that a process may grow by before freed memory is given back: pages that are needed again
+have to be fetched again."""
 
 
 def return_free_memory() -> None:
@@ -25,6 +29,26 @@ def return_free_memory() -> None:
     trim = _trim()
     if trim is not None:
         trim(0)
+
+
+class Surplus:
+    """What a loop has freed and the C library keeps, given back when the process has grown by it.
+
+    Examples
+    --------
+    >>> surplus = Surplus()
+    >>> surplus.give_back()
+    """
+
+    def __init__(self) -> None:
+        self._held = resident_bytes()
+
+    def give_back(self) -> None:
+        """Give freed memory back if the process holds 64 MB more than after the last time."""
+        held = resident_bytes()
+        if held is None or self._held is None or held > self._held + SPARE:
+            return_free_memory()
+            self._held = resident_bytes()
 
 
 def peak_memory() -> int | None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from vgae.data.adjacency import edge_numbers
 from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.model.network import GraphAutoEncoder
@@ -96,14 +98,18 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
         whole = Batch(prepared, targets).to(device)
         return lambda _: whole
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
+    numbers = edge_numbers(graph.adjacency, directed=graph.directed)
 
     def masked(step: int) -> Batch:
         random = np.random.default_rng([stream_seed(seed, "mask"), step])
         order = random.permutation(graph.n_edges)
-        hidden, kept = (
-            graph.with_edges(graph.edges[np.sort(chosen)])
-            for chosen in (order[: min(n_hidden, MOST_PREDICTED)], order[n_hidden:])
-        )
+
+        def only(chosen: NDArray[np.int64]) -> Graph:
+            mask = np.zeros(graph.n_edges, dtype=bool)
+            mask[chosen] = True
+            return graph.where(mask, numbers=numbers)
+
+        hidden, kept = only(order[: min(n_hidden, MOST_PREDICTED)]), only(order[n_hidden:])
         along = network.encoder.along(prepared, kept)
         return Batch(along, network.targets(hidden).to(device))
 

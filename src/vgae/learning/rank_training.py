@@ -271,7 +271,7 @@ def train_in_ranks(
         here = training.model_copy(update={"device": str(ranks.device)})
         _, engine = choose_place(here, settings.network.latent_dim)
         judged = (lambda: part.judged(training.stop_metric)) if part.judges else None
-        taken = steps(state, lambda _: part.batch, engine, judged, n_nodes=part.rows.n_nodes)
+        taken = steps(state, lambda _: part.batch, engine, judged)
         with interrupt.stepping(), closing(taken):  # type: ignore[type-var]
             for record in taken:
                 for callback in callbacks:

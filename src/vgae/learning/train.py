@@ -20,7 +20,7 @@ from torch import Tensor
 from vgae.data.graph import Graph
 from vgae.data.split import HeldOut
 from vgae.ground.errors import InputError
-from vgae.ground.memory import return_free_memory
+from vgae.ground.memory import Surplus
 from vgae.learning.batches import Batch, BatchOf, batches
 from vgae.learning.metrics import RANKING_METRICS, cut_off, link_metrics
 from vgae.learning.optimizer import Adam
@@ -48,9 +48,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-LARGE, STEPS_OF_A_TRIM = 4_000_000, 10
-"""Numbers in an embedding whose steps leave much freed memory behind, and how often it is returned:
-after every step, pages would be fetched again too often."""
+STEPS_OF_A_TRIM = 10
+"""How often freed memory is returned: after every step, pages would be fetched again too often."""
 
 Judge = Callable[[], Mapping[str, float | None]]
 """Gives the metrics of validation pairs."""
@@ -335,7 +334,7 @@ def train(
             found = _posterior_scores(network, prepared)
             return held_out_metrics(found, validation, settings.stop_metric)
 
-    yield from steps(state, batch_of, engine, judged, n_nodes=graph.n_nodes)
+    yield from steps(state, batch_of, engine, judged)
 
 
 def steps(
@@ -343,8 +342,6 @@ def steps(
     batch_of: BatchOf,
     engine: Engine,
     judged: Judge | None = None,
-    *,
-    n_nodes: int,
 ) -> Iterator[StepRecord]:
     """Take the steps that are left of a training; see `train`, which calls this.
 
@@ -358,8 +355,6 @@ def steps(
         Sums over all pairs.
     judged
         Gives the metrics of the validation pairs; None where there are none.
-    n_nodes
-        Number of nodes, those of other processes included.
 
     Yields
     ------
@@ -373,12 +368,12 @@ def steps(
     >>> state = TrainState(network, TrainSettings(steps=2), seed=0, device=torch.device("cpu"))
     >>> batch = Batch(network.prepare(graph, None), network.targets(graph))
     >>> engine = choose_engine("auto")
-    >>> [record.step for record in steps(state, lambda _: batch, engine, n_nodes=2)]
+    >>> [record.step for record in steps(state, lambda _: batch, engine)]
     [1, 2]
     """
     settings, network = state.settings, state.network
     patience = settings.patience
-    is_large = n_nodes * network.settings.latent_dim > LARGE
+    surplus = Surplus()
     try:
         while state.n_steps < settings.steps and not state.best.exhausted(state.n_steps, patience):
             record = step(state, batch_of(state.n_steps + 1), engine)
@@ -395,9 +390,10 @@ def steps(
                     record.loss,
                 )
             yield record
-            if number % STEPS_OF_A_TRIM == 0 and is_large:
-                return_free_memory()
+            if number % STEPS_OF_A_TRIM == 0:
+                surplus.give_back()
     finally:
+        surplus.give_back()
         if state.best.weights is not None:
             network.load_state_dict(state.best.weights)
 
