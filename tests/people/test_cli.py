@@ -237,6 +237,32 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
     assert float(rows[0]["low"]) < float(rows[0]["mean"]) < float(rows[0]["high"])
 
 
+def test_evaluate_makes_a_page_beside_its_table(call: Caller, folder: Path) -> None:
+    options = ["--models", "gae,katz", "--runs", 2, "--steps", 2, "--mask", 0.5, "--metrics", "auc"]
+    command = ["evaluate", "karate", *options, "--report", "page.html"]
+    made = call(*command, "--json")
+    assert made.status == 0, made.err
+    assert "report: page.html" in made.err
+    found = {row["model"]: row["objective"] for row in json.loads(made.out)["results"]}
+    assert found == {"gae": "sampled", "katz": None}
+    html = Path("page.html").read_text()
+    assert f'<code id="command">vgae {" ".join(map(str, command))} --json</code>' in html
+    assert "Differences to katz" in html
+    assert "page.html: exists" in refused(call, folder, *command)
+    for place, said in (
+        ("page.pdf", "page.pdf: a page ends in .html"),
+        ("nowhere/page.html", "there is no folder nowhere"),
+    ):
+        assert said in refused(call, folder, "evaluate", "karate", "--report", place)
+    printed = call(*command, "--overwrite", "--out", "scores.csv")
+    assert printed.status == 0, printed.err
+    assert "gae: without features, preset paper, mask 0.5, steps 2, objective sampled" in (
+        " ".join(printed.err.split())
+    )
+    with Path("scores.csv").open() as handle:
+        assert [row["objective"] for row in csv.DictReader(handle)] == ["sampled", ""]
+
+
 def test_evaluate_compares_any_methods_on_any_tasks(call: Caller) -> None:
     result = call(
         "evaluate", "karate", "--models", "gae,katz,spectral", "--runs", 3, "--steps", 3,

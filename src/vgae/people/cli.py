@@ -455,6 +455,7 @@ def evaluate(
     keep: options.KeepOption = Path("runs/evaluate"),
     json: options.JsonOption = False,
     out: options.ScoresTableOption = None,
+    report: options.ScoresPageOption = None,
     overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -474,7 +475,11 @@ def evaluate(
     )
 
     reporter = Reporter(quiet=quiet)
-    _check_out(out, check_output, overwrite=overwrite)
+    if report is not None:
+        from vgae.people.comparison_page import check_page
+
+        check_page(report, overwrite=overwrite)
+    _check_out(out, check_output, overwrite=overwrite, others=report is not None)
     names = None if models is None else comma_list(models)
     asked = comma_list(tasks)
     split_options = given(holding_out)
@@ -526,8 +531,9 @@ def evaluate(
             reporter.say(f"interrupted: the table shows the {shown} that every method has finished")
         elif json:
             reporter.say("interrupted: no JSON is printed of a part of the runs")
-        if out is not None:
-            reporter.say(f"interrupted: {out} is not written")
+        for unwritten in (out, report):
+            if unwritten is not None:
+                reporter.say(f"interrupted: {unwritten} is not written")
         if work.n_kept:
             kept = f"{work.n_kept} of {total} runs are kept in {keep}"
             reporter.say(f"{kept}: the same command goes on from there")
@@ -535,6 +541,12 @@ def evaluate(
     result = work.result()
     if out is not None:
         write_table(out, result.table(graph=graph))
+    if report is not None:
+        from vgae.people.html.evaluation import evaluation_report
+        from vgae.people.words import command_line
+
+        command = command_line("vgae", *sys.argv[1:])
+        evaluation_report(result, data, name=graph, command=command).save(report, overwrite=True)
     if json:
         print_json(result.as_dict(graph=graph))
     else:
@@ -542,6 +554,8 @@ def evaluate(
         reporter.say(evaluation_words(result))
         if compare:
             print_comparisons(result)
+    if report is not None:
+        reporter.say(f"report: {report}")
     work.discard()
 
 
@@ -1027,9 +1041,10 @@ def _check_out(
     overwrite: bool,
     json: bool = False,
     run: Path | None = None,
+    others: bool = False,
 ) -> None:
-    """Refuse an output before any work."""
-    if out is None and overwrite:
+    """Refuse an output before any work; `others` says whether another one may be replaced."""
+    if out is None and overwrite and not others:
         raise InputError("--overwrite: makes no sense without --out")
     if out is not None:
         if json:

@@ -14,7 +14,8 @@ import pytest
 from report_runs import HOSTILE, RUNS, communities
 
 from vgae.data.datasets import load_dataset
-from vgae.people.api import GAE
+from vgae.people.api import GAE, evaluate
+from vgae.people.html.evaluation import evaluation_report
 from vgae.people.html.gather import findings_of
 from vgae.people.html.page import page
 from vgae.people.html.settings import ReportSettings
@@ -173,6 +174,31 @@ def test_no_report_complains_or_asks_for_anything(
     for size in (WIDE, NARROW):
         browser.open(path, size)
         assert browser("document.documentElement.scrollWidth") <= size[0]
+    assert browser.complaints() == []
+    assert browser.requests() == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_of_an_evaluation_is_quiet_and_fits(
+    browser: Browser, folder: Path, dark: bool
+) -> None:
+    graph = load_dataset("karate")
+    methods: dict[str, Any] = {HOSTILE: GAE(steps=2), "katz": "katz", "degree": "degree"}
+    result = evaluate(graph, methods, runs=3, metrics=["auc", "average_precision", "mrr"] * 3)
+    path = folder / "evaluation.html"
+    made = evaluation_report(result, graph, name=HOSTILE, command=f"vgae {HOSTILE}")
+    made.save(path, overwrite=True)
+    browser.complaints()
+    browser.requests()
+    for size in (WIDE, NARROW):
+        browser.open(path, size, dark=dark)
+        assert browser("document.documentElement.scrollWidth") <= size[0]
+        assert (
+            luminance(browser("getComputedStyle(document.body).backgroundColor")) < 0.05
+        ) == dark
+    assert HOSTILE in browser.find("tbody th").text
+    assert browser.find("h1").text == HOSTILE
+    assert browser.find("#theme").is_displayed()
     assert browser.complaints() == []
     assert browser.requests() == []
 

@@ -24,10 +24,10 @@ from vgae.people.html.charts import Chart
 from vgae.people.html.figures import health_charts, quality_charts, training_charts
 from vgae.people.html.values import Colouring, Findings, LinkTable, NodeMap
 
-__all__ = ["Report", "page", "script_json"]
+__all__ = ["Report", "drawn", "page", "rendered", "script_json"]
 
 TEMPLATES = Path(__file__).with_name("templates")
-SCRIPTS = ("start.js", "links.js", "view.js", "map.js", "main.js")
+SCRIPTS = ("theme.js", "start.js", "links.js", "view.js", "map.js", "main.js")
 SHOWN_AT_FIRST = 25
 """Links that stand in the page itself, for readers without scripts."""
 FRAME_HEIGHT = 860
@@ -99,41 +99,80 @@ def page(findings: Findings) -> Report:
     >>> "a &lt;graph&gt;" in html, "a <graph>" in html
     (True, False)
     """
-    script, style = _script(), (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    quality = [] if findings.quality is None else quality_charts(findings.quality)
+    health = [] if findings.health is None else health_charts(findings.health)
+    sections = (
+        ("Quality", "quality", "On edges that were held out for the test.", quality),
+        ("Training", "training", "", training_charts(findings.history)),
+        (
+            "Variational health",
+            "health",
+            "" if findings.health is None else findings.health.words,
+            health,
+        ),
+    )
+    return rendered(
+        "report.html.j2",
+        SCRIPTS,
+        found=findings,
+        data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
+        first_links=_first_links(findings),
+        sections=[
+            (title, slug, words, [drawn(chart) for chart in charts])
+            for title, slug, words, charts in sections
+            if charts
+        ],
+    )
+
+
+def rendered(template: str, scripts: tuple[str, ...], **values: Any) -> Report:
+    """A page of a template and its scripts, which are all that may run on it.
+
+    Parameters
+    ----------
+    template
+        Its file, which extends `frame.html.j2`.
+    scripts
+        Files that make up the page's only script, in this order.
+    **values
+        What the template shows. Text is escaped.
+
+    Examples
+    --------
+    >>> html = rendered("frame.html.j2", ("theme.js",)).html
+    >>> html.count("<script>"), "default-src &#39;none&#39;; script-src &#39;sha256-" in html
+    (1, True)
+    """
+    script, style = _script(scripts), (TEMPLATES / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-    quality = [] if findings.quality is None else quality_charts(findings.quality)
-    health = [] if findings.health is None else health_charts(findings.health)
     html = (
         _environment()
-        .get_template("report.html.j2")
+        .get_template(template)
         .render(
-            found=findings,
             policy=policy,
             style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
-            first_links=_first_links(findings),
-            sections=[
-                (title, slug, words, [_figure(chart) for chart in charts])
-                for title, slug, words, charts in (
-                    ("Quality", "quality", "On edges that were held out for the test.", quality),
-                    ("Training", "training", "", training_charts(findings.history)),
-                    (
-                        "Variational health",
-                        "health",
-                        "" if findings.health is None else findings.health.words,
-                        health,
-                    ),
-                )
-                if charts
-            ],
+            script=Markup(script),  # noqa: S704 - our own files
+            **values,
         )
     )
     return Report(html)
+
+
+def drawn(chart: Chart) -> dict[str, Any]:
+    """A chart as templates take it: its title, its words and its picture.
+
+    Examples
+    --------
+    >>> from vgae.people.html.charts import linear_axis
+    >>> list(drawn(Chart("loss", "It falls.", linear_axis("x", 0, 1), linear_axis("y", 0, 1))))
+    ['title', 'words', 'svg']
+    """
+    svg = Markup(chart.svg())  # noqa: S704 - it escapes all words
+    return {"title": chart.title, "words": chart.description, "svg": svg}
 
 
 def script_json(value: Any) -> str:
@@ -160,14 +199,9 @@ def _environment() -> Environment:
 
 
 @cache
-def _script() -> str:
-    parts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+def _script(names: tuple[str, ...]) -> str:
+    parts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in names]
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
-
-
-def _figure(chart: Chart) -> dict[str, Any]:
-    svg = Markup(chart.svg())  # noqa: S704 - it escapes all words
-    return {"title": chart.title, "words": chart.description, "svg": svg}
 
 
 def _first_links(findings: Findings) -> list[dict[str, str]]:
