@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 from command import Caller, listing, refused
@@ -21,6 +22,7 @@ from scipy import sparse
 
 import vgae
 from vgae.data.split import SplitSettings
+from vgae.data.tables import open_table
 from vgae.learning.judge import LINK_METRICS
 from vgae.learning.reproduction import Experiment
 from vgae.learning.results import DEFAULT_METHODS
@@ -182,6 +184,38 @@ def test_recommend_leaves_known_edges_out(call: Caller, run: Path, edges: Path) 
     assert not any(frozenset((row["source"], row["target"])) in known for row in rows)
     result = call("recommend", run, "--top", 2, "--node", "n7", "--node", "n8")
     assert [line.split("\t")[0] for line in result.out.splitlines()[1:]] == ["n7"] * 2 + ["n8"] * 2
+
+
+def test_links_are_streamed_to_files_of_any_kind(
+    call: Caller, run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.learning.fitted_scores.BATCH_ROWS", 16)
+    model = vgae.load(run)
+    expected = model.recommend(3, nodes=model.ids_)
+    assert len(expected) == 3 * len(model.ids_)
+    for suffix in ("parquet", "arrow", "csv.gz", "jsonl"):
+        name = f"links.{suffix}"
+        made = call("recommend", run, "--top", 3, "--per-node", "--out", name)
+        assert made.status == 0, made.err
+        assert "expected to be missing edges" not in made.err
+        table = open_table(Path(name), header=True)
+        source, target, probability = table.read([0, 1, 2])
+        found = zip(source.to_pylist(), target.to_pylist(), strict=True)
+        assert list(found) == [link[:2] for link in expected]
+        np.testing.assert_allclose(
+            table.numbers(2, probability), [link.probability for link in expected], rtol=1e-12
+        )
+    assert pyarrow.parquet.read_metadata("links.parquet").num_row_groups > 5
+    printed = call("recommend", run, "--top", 3, "--per-node").out.splitlines()
+    assert len(printed) == 1 + len(expected)
+    both = refused(call, folder, "recommend", run, "--per-node", "--node", "n3")
+    assert both.endswith("--per-node: makes no sense with --node, which names some")
+    asked = folder / "pairs.csv"
+    asked.write_text("".join(f"{a},{b}\n" for a, b, _ in expected))
+    assert call("predict", run, asked, "--out", "asked.arrow").status == 0
+    given = pyarrow.ipc.open_file("asked.arrow").read_all()
+    assert given.column("source").to_pylist() == [link.source for link in expected]
+    assert call("predict", run, asked, "--out", "asked.arrow").status == 2  # it is there
 
 
 def test_embed_writes_means_and_deviations(call: Caller, run: Path) -> None:

@@ -304,6 +304,9 @@ NodeOption = Annotated[
     list[str] | None,
     _links_option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
 ]
+PerNodeOption = Annotated[
+    bool, _links_option("--per-node", help="Recommend K partners for every node.")
+]
 ReasonsOption = Annotated[
     bool,
     _links_option(
