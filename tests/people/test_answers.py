@@ -1,5 +1,6 @@
 """A model with new nodes answers as any other, from memory and from its folder."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -222,6 +223,23 @@ def test_what_batches_refuse_is_refused_at_once(model: LinkModel) -> None:
         model.recommend(1, as_frame="arow")  # type: ignore[call-overload]
     assert model.recommend(2, nodes=[]) == []
     assert model.recommend(2, nodes=[], as_frame="arrow").num_rows == 0
+
+
+def test_a_map_is_a_page_and_a_picture(model: LinkModel) -> None:
+    bundle = joined(model).map()._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["text/html"].startswith("<iframe")
+    with pytest.raises(InputError, match="has no embedding to draw"):
+        vgae.LinkBaseline("katz").fit([("a", "b"), ("b", "c")]).map()
+
+
+def test_without_matplotlib_a_map_is_a_page(
+    model: LinkModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.people.answers.find_spec", lambda _: None)
+    made = model.map()
+    assert made.picture is None
+    assert "The map needs JavaScript" in made.page.html
 
 
 def test_a_graphs_edges_can_be_scored(karate: Graph) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
@@ -25,9 +26,10 @@ from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import roc_auc
 from vgae.learning.scores import Ranked, Scores
 from vgae.learning.store import save_fitted, staged_run
-from vgae.people.html.gather import findings_of
-from vgae.people.html.page import Report, page
+from vgae.people.html.gather import findings_of, map_findings
+from vgae.people.html.page import EmbeddingMap, Report, map_page, page
 from vgae.people.html.settings import ReportSettings
+from vgae.people.plot import MapDisplay, png_of
 
 __all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink"]
 
@@ -381,6 +383,35 @@ class FittedLinks:
         settings = ReportSettings.parse({k: v for k, v in given.items() if v is not None})
         known = None if graph is None else as_graph(graph)
         return page(findings_of(self.fitted_, settings, graph=known))
+
+    def map(self) -> EmbeddingMap:
+        """The embedding in the plane, to be explored in a notebook.
+
+        The map is that of `report`: it can be moved and searched, and shows the edges and the
+        likeliest links of a node. Where a notebook runs no JavaScript or shows no HTML, as in a
+        PDF, it is the picture that `vgae.plot.MapDisplay` draws.
+
+        Returns
+        -------
+        What a notebook shows as the last line of a cell; its `page.save` writes the map to a file.
+
+        Raises
+        ------
+        InputError
+            The method has no embedding.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> made = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).map()
+        >>> made.page.html.startswith("<!doctype html>")
+        True
+        """
+        found = map_findings(self.fitted_)
+        drawn = find_spec("matplotlib") is not None
+        return map_page(found, png_of(MapDisplay.of(self)) if drawn else None)
 
     def reasons(self, pairs: Any) -> list[dict[str, float]]:
         """What each group of evidence adds to the logits of pairs, of a model with a combiner.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_runs import HOSTILE, RUNS, communities
+from report_runs import HOSTILE, RUNS, communities, model_of_communities
 
 from vgae.data.datasets import load_dataset
 from vgae.people.api import GAE, evaluate
@@ -174,6 +174,29 @@ def test_no_report_complains_or_asks_for_anything(
     for size in (WIDE, NARROW):
         browser.open(path, size)
         assert browser("document.documentElement.scrollWidth") <= size[0]
+    assert browser.complaints() == []
+    assert browser.requests() == []
+
+
+def test_a_map_in_a_notebook_works_in_its_frame(browser: Browser, folder: Path) -> None:
+    fitted = model_of_communities(5)
+    fitted.fitted_ = fitted.fitted_.named(HOSTILE)
+    frame = fitted.map()._repr_mimebundle_()["text/html"]
+    ready = "<script>document.documentElement.dataset.ready = 'true'</script>"
+    (folder / "notebook.html").write_text(f"<!doctype html>{frame}{ready}", encoding="utf-8")
+    browser.complaints()
+    browser.requests()
+    for size in (WIDE, NARROW):
+        browser.open(folder / "notebook.html", size)
+        assert browser("document.documentElement.scrollWidth") <= size[0]
+        browser.driver.switch_to.frame(0)
+        browser.wait("document.documentElement.dataset.ready === 'true'")
+        assert browser("document.documentElement.scrollWidth") <= size[0]
+        browser.find("#node-search").send_keys("node 042\ue007")  # Enter
+        assert browser.find("#detail strong").text == "node 042"
+        assert "Likeliest links" in browser.find("#detail").text
+        assert not browser.driver.find_elements("css selector", "img.still")
+        browser.driver.switch_to.default_content()
     assert browser.complaints() == []
     assert browser.requests() == []
 

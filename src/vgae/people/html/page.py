@@ -24,13 +24,13 @@ from vgae.people.html.charts import Chart
 from vgae.people.html.figures import health_charts, quality_charts, training_charts
 from vgae.people.html.values import Colouring, Findings, LinkTable, NodeMap
 
-__all__ = ["Report", "drawn", "page", "rendered", "script_json"]
+__all__ = ["EmbeddingMap", "Report", "drawn", "map_page", "page", "rendered", "script_json"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("theme.js", "start.js", "links.js", "view.js", "map.js", "main.js")
 SHOWN_AT_FIRST = 25
 """Links that stand in the page itself, for readers without scripts."""
-FRAME_HEIGHT = 860
+FRAME_HEIGHT, MAP_HEIGHT = 860, 780
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,54 @@ class Report:
         return f"Report({len(self.html.encode()):,} bytes)"
 
     def _repr_html_(self) -> str:
+        return self.framed("report", FRAME_HEIGHT)
+
+    def framed(self, title: str, height: int) -> str:
+        """The page in a frame of its own, as an element of another page.
+
+        Parameters
+        ----------
+        title
+            What the frame is called, to those who hear the page.
+        height
+            In pixels.
+        """
         return (
-            f'<iframe title="report" sandbox="allow-scripts allow-downloads" '
-            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0" srcdoc="{escape(self.html)}">'
-            "</iframe>"
+            f'<iframe title="{escape(title)}" sandbox="allow-scripts allow-downloads" '
+            f'style="width:100%;height:{height}px;border:0" srcdoc="{escape(self.html)}"></iframe>'
         )
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """A map of nodes as a notebook shows it: with JavaScript to be explored, otherwise a picture.
+
+    Attributes
+    ----------
+    page
+        The interactive map as one page, whose `save` writes it to a file.
+    picture
+        The same nodes as a PNG; None where matplotlib is not installed.
+
+    Examples
+    --------
+    >>> made = EmbeddingMap(Report("<!doctype html><title>Karate</title>"), b"PNG")
+    >>> sorted(made._repr_mimebundle_())
+    ['image/png', 'text/html', 'text/plain']
+    """
+
+    page: Report
+    picture: bytes | None
+
+    def __repr__(self) -> str:
+        return f"EmbeddingMap({len(self.page.html.encode()):,} bytes)"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's
+        """All forms; whoever shows them takes the richest that it can."""
+        found = {"text/plain": repr(self), "text/html": self.page.framed("map", MAP_HEIGHT)}
+        if self.picture is not None:
+            found["image/png"] = base64.b64encode(self.picture).decode()
+        return found
 
 
 def page(findings: Findings) -> Report:
@@ -123,6 +166,36 @@ def page(findings: Findings) -> Report:
             if charts
         ],
     )
+
+
+def map_page(findings: Findings, picture: bytes | None) -> EmbeddingMap:
+    """Draw the map of a report alone.
+
+    Parameters
+    ----------
+    findings
+        What a report would show; only its map and its links are used.
+    picture
+        The same as a PNG, for readers without scripts; or None.
+
+    Examples
+    --------
+    >>> nodes = NodeMap(np.zeros((2, 2), np.uint16), "all in one place", ())
+    >>> links = LinkTable(np.array([[0, 1]]), np.array([0.5]), None, np.ones((1, 2)), None, ["-"])
+    >>> found = Findings("a <graph>", "", "", [], [], [], None, None, 2, links, nodes, None, (),
+    ...                  None)
+    >>> html = map_page(found, b"PNG").page.html
+    >>> "a &lt;graph&gt;" in html, 'src="data:image/png;base64,UE5H"' in html
+    (True, True)
+    """
+    page = rendered(
+        "map.html.j2",
+        SCRIPTS,
+        found=findings,
+        data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
+        picture=None if picture is None else base64.b64encode(picture).decode(),
+    )
+    return EmbeddingMap(page, picture)
 
 
 def rendered(template: str, scripts: tuple[str, ...], **values: Any) -> Report:
