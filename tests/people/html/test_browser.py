@@ -183,7 +183,10 @@ def test_a_map_in_a_notebook_works_in_its_frame(browser: Browser, folder: Path) 
     fitted.fitted_ = fitted.fitted_.named(HOSTILE)
     frame = fitted.map()._repr_mimebundle_()["text/html"]
     ready = "<script>document.documentElement.dataset.ready = 'true'</script>"
-    (folder / "notebook.html").write_text(f"<!doctype html>{frame}{ready}", encoding="utf-8")
+    head = (
+        '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    )
+    (folder / "notebook.html").write_text(f"{head}{frame}{ready}", encoding="utf-8")
     browser.complaints()
     browser.requests()
     for size in (WIDE, NARROW):
