@@ -60,9 +60,11 @@ def write(place: Path, spots: int, genes: int, share: float) -> Times:
         x = file.create_group("X")
         x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
         x.attrs["shape"] = (spots, genes)
-        per_spot = int(share * genes)
-        data = x.create_dataset("data", (spots * per_spot,), np.float32, chunks=(2**18,))
-        indices = x.create_dataset("indices", (spots * per_spot,), np.int32, chunks=(2**18,))
+        per_spot = max(1, int(share * genes))
+        count = spots * per_spot
+        chunks = (min(2**18, count),)  # HDF5 has none that is larger than the data
+        data = x.create_dataset("data", (count,), np.float32, chunks=chunks)
+        indices = x.create_dataset("indices", (count,), np.int32, chunks=chunks)
         x.create_dataset("indptr", data=np.arange(spots + 1, dtype=np.int64) * per_spot)
         for start in range(0, spots, SPOTS_AT_ONCE):
             here = points[start : start + SPOTS_AT_ONCE]

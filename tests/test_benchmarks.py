@@ -351,3 +351,18 @@ def test_a_peer_and_a_baseline_learn_from_the_same_split() -> None:
     assert (row["nodes"], row["edges"]) == (300, 1500)
     assert 0.5 < row["auc"] <= 1.0
     assert row["bytes"] > 1e7
+
+
+def test_cells_are_measured_at_the_smallest_sizes(tmp_path: Path) -> None:
+    pytest.importorskip("h5py", reason="h5py, which .h5ad files need, is missing")
+    import cells
+
+    sizes = (8, 3, 0.05)  # fewer counts than a chunk of the file holds, and less than one a spot
+    for name, stage in cells.STAGES.items():
+        wall, computed = stage(tmp_path, *sizes)
+        assert wall >= 0, name
+        assert computed >= 0, name
+    from vgae import load, read_graph
+
+    assert read_graph(tmp_path / "spots.h5ad", neighbors=cells.NEIGHBORS).n_features == 3
+    assert len(load(tmp_path / "run").ids_) == 8

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         evaluate,
         load,
     )
+    from vgae.people.html.evaluation import evaluation_report
     from vgae.people.pipeline import NodeVectors
     from vgae.people.tuning import tune
 
@@ -75,6 +76,7 @@ _HOME = {
         "to_scipy",
     ),
     "vgae.data.io": ("import_graph", "read_graph", "write_graph"),
+    "vgae.people.html.evaluation": ("evaluation_report",),
     "vgae.people.pipeline": ("NodeVectors",),
     "vgae.people.tuning": ("tune",),
     "vgae.data.split": ("Split", "load_split", "save_split", "split_edges"),
@@ -101,6 +103,7 @@ __all__ = [
     "as_graph",
     "as_split",
     "evaluate",
+    "evaluation_report",
     "from_networkx",
     "import_graph",
     "load",

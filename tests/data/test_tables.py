@@ -1,11 +1,15 @@
+import gc
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from delimited import written
 
-from vgae.data.tables import check_output, open_table, write_table
+from vgae.data.tables import check_output, open_table, write_batches, write_table
 from vgae.ground.errors import InputError
 
 
@@ -139,3 +143,72 @@ def test_commas_that_may_mean_two_things_are_refused(
     table = open_table(path, header=True)
     with pytest.raises(InputError, match=said):
         table.numbers(1, *table.read([1]))
+
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather", ".csv.gz", ".jsonl.zst")
+SCHEMA = pa.schema([("node", pa.string()), ("x", pa.float64())])
+
+
+def batch(number: int, n_rows: int = 5_000) -> pa.RecordBatch:
+    values = np.random.default_rng(number).random(n_rows)
+    return pa.record_batch([[f"{value}" for value in values], values], SCHEMA)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_batches_are_written_as_the_whole_table_is(tmp_path: Path, suffix: str) -> None:
+    parts = [batch(number, 500) for number in range(3)]
+    path, whole = tmp_path / f"parts{suffix}", tmp_path / f"whole{suffix}"
+    assert write_batches(path, SCHEMA, iter(parts)) == 1500
+    table = pa.Table.from_batches(parts)
+    write_table(whole, {name: table.column(name).combine_chunks() for name in table.column_names})
+    read = [open_table(file, header=True).read([0, 1]) for file in (path, whole)]
+    assert [column.to_pylist() for column in read[0]] == [column.to_pylist() for column in read[1]]
+    assert len(read[0][0]) == 1500
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_written_batches_are_not_held(tmp_path: Path, suffix: str) -> None:
+    held = []
+
+    def parts() -> Iterator[pa.RecordBatch]:
+        for number in range(8):
+            gc.collect()
+            held.append(pa.total_allocated_bytes() - before)
+            yield batch(number)
+
+    before, size = pa.total_allocated_bytes(), batch(0).nbytes
+    write_batches(tmp_path / f"out{suffix}", SCHEMA, parts())
+    # A writer has buffers of its own, which are there from the first batch on.
+    assert max(held[2:]) < held[1] + 1.5 * size
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "error", [InputError("node 'x' is unknown"), KeyboardInterrupt()], ids=repr
+)
+def test_a_failure_between_two_batches_leaves_nothing(
+    tmp_path: Path, suffix: str, error: BaseException
+) -> None:
+    def parts() -> Iterator[pa.RecordBatch]:
+        yield batch(0)
+        raise error
+
+    path = tmp_path / f"out{suffix}"
+    for before in ([], [path.name]):
+        with pytest.raises(type(error)):
+            write_batches(path, SCHEMA, parts())
+        assert [item.name for item in tmp_path.iterdir()] == before
+        path.write_text("the old one")
+    assert path.read_text() == "the old one"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_disk_that_is_full_is_said_and_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=f"out{suffix}: file too large"):
+            write_batches(tmp_path / f"out{suffix}", SCHEMA, (batch(n) for n in range(4)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

@@ -52,6 +52,9 @@ assert embedding.loc["ann"].shape == (4,)
 assert len(model.history_frame()) == 30
 
 # %%
+model.map()
+
+# %%
 # One line and no long traceback for a slip: the table goes to `features`.
 try:
     vgae.VGAE(steps=5).fit(messages, people)

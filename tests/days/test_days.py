@@ -1,5 +1,6 @@
 """The first days of three users, from the first command to the last."""
 
+import base64
 import json
 import os
 import subprocess
@@ -63,5 +64,23 @@ def test_the_day_of_a_data_scientist(tmp_path: Path) -> None:
         tmp_path,
     )
     page = (tmp_path / "day.html").read_text()
-    for shown in ("<th>probability", "step 30/30", "7 nodes", "katz"):
+    for shown in ("<th>probability", "step 30/30", "7 nodes", "katz", '<iframe title="map"'):
         assert shown in page, shown
+
+
+def test_a_notebook_shows_a_map_that_has_a_picture_to_fall_back_on(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="notebooks need nbconvert")
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    cell = 'import vgae\nvgae.GAE(steps=3).fit(vgae.load_dataset("karate")).map()'
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    from nbclient import NotebookClient
+
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    (output,) = [one for one in notebook.cells[0].outputs if one.output_type == "execute_result"]
+    assert set(output.data) == {"text/plain", "text/html", "image/png"}
+    assert base64.b64decode(output.data["image/png"]).startswith(b"\x89PNG")
+    frame = output.data["text/html"]
+    assert frame.startswith("<iframe")
+    assert "srcdoc=" in frame
+    assert frame.count(" src=") == frame.count(" src=&quot;data:image/png") == 1
+    assert "http" not in frame.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")

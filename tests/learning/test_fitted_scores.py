@@ -1,13 +1,18 @@
 """What fitted models and fitted baselines have in common."""
 
+import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from vgae.data.graph import Graph
-from vgae.data.split import split_edges
+from vgae.data.split import Split, split_edges
+from vgae.data.tables import write_batches
 from vgae.ground.errors import InputError
 from vgae.learning.baselines import baseline
 from vgae.learning.fitted_scores import FittedScores
@@ -61,3 +66,61 @@ def test_parts_that_do_not_belong_together_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=said):
         replace(fitted, **change(fitted))
+
+
+# -------------------------------------------------------------------- in batches
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10**6])
+def test_batches_hold_what_is_ranked_in_any_parts(
+    fitted: FittedScores, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.learning.fitted_scores.BATCH_ROWS", rows)
+    known = fitted.split.graph
+    for nodes in (None, np.array([3, 0, 17])):
+        parts = list(fitted.ranked(5, nodes))
+        pairs, scores = (np.concatenate(found) for found in zip(*parts, strict=True))
+        whole = fitted.scores.top(5, known) if nodes is None else (
+            fitted.scores.partners(nodes, 5, known)
+        )  # fmt: skip
+        np.testing.assert_array_equal(pairs, whole[0])
+        batches = list(fitted.batches(iter(parts)))
+        assert max(batch.num_rows for batch in batches) <= rows
+        table = pa.Table.from_batches(batches)
+        assert table.column("source").to_pylist() == fitted.ids[pairs[:, 0]].tolist()
+        np.testing.assert_array_equal(
+            table.column("probability").to_numpy(), fitted.probabilities(scores)
+        )
+    assert next(fitted.ranked(5, np.empty(0, np.int64)))[0].shape == (0, 2)
+
+
+def test_memory_does_not_grow_with_the_links_of_all_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.learning.fitted_scores.BATCH_ROWS", 4096)
+    n_nodes = 800
+    graph = Graph.from_edges([(i, (i + 1) % n_nodes) for i in range(n_nodes)])
+    model = fit(Split.without_holdout(graph), FitSettings.of("gae", steps=1, latent_dim=2))
+
+    def peak(k: int) -> tuple[int, int]:
+        """Bytes of Python and NumPy, and of Arrow, that are held at once while all is written."""
+        reader = model.batches(model.ranked(k, np.arange(n_nodes)))
+        held = []
+
+        def watched() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                held.append(pa.total_allocated_bytes() - before)
+                yield batch
+
+        before = pa.total_allocated_bytes()
+        tracemalloc.start()
+        n_rows = write_batches(tmp_path / f"{k}.parquet", reader.schema, watched())
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert n_rows == k * n_nodes
+        return most, max(held)
+
+    few, many = peak(10), peak(200)  # 8,000 links and 160,000
+    assert many[0] < 1.5 * few[0]
+    assert many[1] < 1.5 * few[1]
+    assert many[0] + many[1] < 160_000 * 24  # what their pairs and probabilities alone would take

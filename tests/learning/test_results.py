@@ -202,3 +202,25 @@ def test_the_interval_of_the_rand_index_is_that_of_its_share_of_the_range() -> N
     low_share, high_share = summarize(shares, metric="auc").interval or (0.0, 0.0)
     assert low == pytest.approx(1.5 * low_share - 0.5)
     assert high == pytest.approx(1.5 * high_share - 0.5)
+
+
+def test_the_best_simple_method_is_a_baseline_and_errors_count_downwards() -> None:
+    def made(kind: str, mean: float, metric: str) -> MethodResult:
+        return MethodResult(kind, None, {}, {}, None, {metric: summarize([mean])})
+
+    def evaluation(metric: str) -> Evaluation:
+        means = {"vgae": 0.9, "katz": 0.7, "degree": 0.6, "function": 0.95}
+        results = {kind: made(kind, mean, metric) for kind, mean in means.items()}
+        return Evaluation("T", {}, 1, 0, ["links"], results)
+
+    assert evaluation("auc").ranking() == ["function", "vgae", "katz", "degree"]
+    assert evaluation("auc").best_simple() == "katz"
+    assert evaluation("ece").ranking() == ["degree", "katz", "vgae", "function"]
+    assert evaluation("ece").best_simple() == "degree"
+    assert evaluation("ece").compare("degree", "katz", metric="ece").wins == 1
+    found = evaluation("auc").comparisons("katz")
+    assert [(one.first, one.second) for one in found] == [
+        ("vgae", "katz"), ("degree", "katz"), ("function", "katz"),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="unknown method 'kats': did you mean 'katz'"):
+        evaluation("auc").comparisons("kats")

@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 import pytest
 
+from vgae.data.datasets import load_dataset
+from vgae.data.split import split_edges
 from vgae.ground.errors import InputError
 from vgae.learning.baselines import BASELINES
 from vgae.learning.settings import (
@@ -180,3 +182,18 @@ def test_a_bad_file_gives_one_line_with_file_and_key(
 def test_a_folder_is_no_preset(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
         named_preset(tmp_path)
+
+
+def test_the_objective_is_known_of_the_whole_graph_without_a_fit_or_a_remark(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = split_edges(load_dataset("karate"), seed=0)
+    caplog.set_level("INFO")
+    assert FitSettings.of("gae").objective_on(split.graph) == "exact"
+    assert FitSettings.of("gae", mask=0.5).objective_on(split.graph) == "sampled"
+    monkeypatch.setattr("vgae.model.settings.MOST_OPERATIONS", 1e6)
+    settings = FitSettings.of("gae")
+    assert settings.objective_on(split.graph) == "sampled"
+    assert not caplog.records
+    assert settings.on(split.train).network.objective == "sampled"
+    assert "objective sampled" in caplog.text

@@ -1,5 +1,6 @@
 """A model with new nodes answers as any other, from memory and from its folder."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -182,6 +183,63 @@ def test_results_as_frames(karate: Graph) -> None:
     full = GAE(steps=1).fit([("a", "b")])
     assert full.recommend(4, as_frame=True).shape == (0, 3)
     assert GAE(steps=0).fit([("a", "b")]).history_frame().empty
+
+
+@pytest.mark.parametrize("nodes", [None, ["n03", "n20"], "n07"])
+def test_links_as_arrays_and_arrow_are_those_of_the_list(model: LinkModel, nodes: Any) -> None:
+    expected = model.recommend(4, nodes=nodes)
+    table = model.recommend(4, nodes=nodes, as_frame="arrow")
+    assert [tuple(row.values()) for row in table.to_pylist()] == expected
+    assert table.schema.types == [pa.string(), pa.string(), pa.float64()]
+    arrays = model.recommend(4, nodes=nodes, as_frame="arrays")
+    assert list(zip(*(column.tolist() for column in arrays.values()), strict=True)) == expected
+    pairs = tuple(np.array(column) for column in list(zip(*expected, strict=True))[:2])
+    reader = model.link_batches(pairs)
+    assert [tuple(row.values()) for row in reader.read_all().to_pylist()] == model.links(pairs)
+    frame = pl.from_arrow(model.recommend_batches(4, nodes=nodes))
+    assert isinstance(frame, pl.DataFrame)
+    assert frame.rows() == expected
+
+
+def test_links_of_signs_and_weights_come_in_batches_too() -> None:
+    pairs = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")]
+    signed = Graph.from_pairs(pairs, weights=[1, -1, 1, -1], kind="signed")
+    counted = vgae.as_graph(pairs, weight_means="count")
+    for graph, name in ((signed, "p_positive"), (counted, "expected_weight")):
+        fitted = GAE(steps=2).fit(graph)
+        table = fitted.recommend(3, as_frame="arrow")
+        assert table.column_names == ["source", "target", "probability", name]
+        assert [tuple(row.values()) for row in table.to_pylist()] == fitted.recommend(3)
+
+
+def test_what_batches_refuse_is_refused_at_once(model: LinkModel) -> None:
+    with pytest.raises(InputError, match="k = 0: must be a whole number"):
+        model.recommend_batches(0)
+    with pytest.raises(InputError, match="node 'ann' is not in the graph"):
+        model.recommend_batches(1, nodes="ann")
+    with pytest.raises(InputError, match="node 'ann' is not in the graph"):
+        model.link_batches([("ann", "n03")])
+    with pytest.raises(InputError, match="unknown kind of frame 'arow': did you mean 'arrow'"):
+        model.recommend(1, as_frame="arow")  # type: ignore[call-overload]
+    assert model.recommend(2, nodes=[]) == []
+    assert model.recommend(2, nodes=[], as_frame="arrow").num_rows == 0
+
+
+def test_a_map_is_a_page_and_a_picture(model: LinkModel) -> None:
+    bundle = joined(model).map()._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["text/html"].startswith("<iframe")
+    with pytest.raises(InputError, match="has no embedding to draw"):
+        vgae.LinkBaseline("katz").fit([("a", "b"), ("b", "c")]).map()
+
+
+def test_without_matplotlib_a_map_is_a_page(
+    model: LinkModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.people.answers.find_spec", lambda _: None)
+    made = model.map()
+    assert made.picture is None
+    assert "The map needs JavaScript" in made.page.html
 
 
 def test_a_graphs_edges_can_be_scored(karate: Graph) -> None:

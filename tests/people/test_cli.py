@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 from command import Caller, listing, refused
@@ -21,6 +22,7 @@ from scipy import sparse
 
 import vgae
 from vgae.data.split import SplitSettings
+from vgae.data.tables import open_table
 from vgae.learning.judge import LINK_METRICS
 from vgae.learning.reproduction import Experiment
 from vgae.learning.results import DEFAULT_METHODS
@@ -184,6 +186,38 @@ def test_recommend_leaves_known_edges_out(call: Caller, run: Path, edges: Path) 
     assert [line.split("\t")[0] for line in result.out.splitlines()[1:]] == ["n7"] * 2 + ["n8"] * 2
 
 
+def test_links_are_streamed_to_files_of_any_kind(
+    call: Caller, run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.learning.fitted_scores.BATCH_ROWS", 16)
+    model = vgae.load(run)
+    expected = model.recommend(3, nodes=model.ids_)
+    assert len(expected) == 3 * len(model.ids_)
+    for suffix in ("parquet", "arrow", "csv.gz", "jsonl"):
+        name = f"links.{suffix}"
+        made = call("recommend", run, "--top", 3, "--per-node", "--out", name)
+        assert made.status == 0, made.err
+        assert "expected to be missing edges" not in made.err
+        table = open_table(Path(name), header=True)
+        source, target, probability = table.read([0, 1, 2])
+        found = zip(source.to_pylist(), target.to_pylist(), strict=True)
+        assert list(found) == [link[:2] for link in expected]
+        np.testing.assert_allclose(
+            table.numbers(2, probability), [link.probability for link in expected], rtol=1e-12
+        )
+    assert pyarrow.parquet.read_metadata("links.parquet").num_row_groups > 5
+    printed = call("recommend", run, "--top", 3, "--per-node").out.splitlines()
+    assert len(printed) == 1 + len(expected)
+    both = refused(call, folder, "recommend", run, "--per-node", "--node", "n3")
+    assert both.endswith("--per-node: makes no sense with --node, which names some")
+    asked = folder / "pairs.csv"
+    asked.write_text("".join(f"{a},{b}\n" for a, b, _ in expected))
+    assert call("predict", run, asked, "--out", "asked.arrow").status == 0
+    given = pyarrow.ipc.open_file("asked.arrow").read_all()
+    assert given.column("source").to_pylist() == [link.source for link in expected]
+    assert call("predict", run, asked, "--out", "asked.arrow").status == 2  # it is there
+
+
 def test_embed_writes_means_and_deviations(call: Caller, run: Path) -> None:
     model = vgae.load(run)
     assert model.embedding_ is not None
@@ -235,6 +269,32 @@ def test_evaluate_prints_the_object_of_the_contract(call: Caller, folder: Path) 
     assert {row["model"] for row in rows} == default
     assert {row["negatives"] for row in rows} == {"uniform"}
     assert float(rows[0]["low"]) < float(rows[0]["mean"]) < float(rows[0]["high"])
+
+
+def test_evaluate_makes_a_page_beside_its_table(call: Caller, folder: Path) -> None:
+    options = ["--models", "gae,katz", "--runs", 2, "--steps", 2, "--mask", 0.5, "--metrics", "auc"]
+    command = ["evaluate", "karate", *options, "--report", "page.html"]
+    made = call(*command, "--json")
+    assert made.status == 0, made.err
+    assert "report: page.html" in made.err
+    found = {row["model"]: row["objective"] for row in json.loads(made.out)["results"]}
+    assert found == {"gae": "sampled", "katz": None}
+    html = Path("page.html").read_text()
+    assert f'<code id="command">vgae {" ".join(map(str, command))} --json</code>' in html
+    assert "Differences to katz" in html
+    assert "page.html: exists" in refused(call, folder, *command)
+    for place, said in (
+        ("page.pdf", "page.pdf: a page ends in .html"),
+        ("nowhere/page.html", "there is no folder nowhere"),
+    ):
+        assert said in refused(call, folder, "evaluate", "karate", "--report", place)
+    printed = call(*command, "--overwrite", "--out", "scores.csv")
+    assert printed.status == 0, printed.err
+    assert "gae: without features, preset paper, mask 0.5, steps 2, objective sampled" in (
+        " ".join(printed.err.split())
+    )
+    with Path("scores.csv").open() as handle:
+        assert [row["objective"] for row in csv.DictReader(handle)] == ["sampled", ""]
 
 
 def test_evaluate_compares_any_methods_on_any_tasks(call: Caller) -> None:

@@ -161,3 +161,11 @@ def test_importing_the_package_imports_no_pictures() -> None:
         "assert vgae.plot.RocDisplay; assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", ["$\\frac{", "_hidden", "$", "a$b$c", "<b>", "\x1b[31m", "___"])
+def test_labels_of_any_text_are_drawn_and_named(name: str) -> None:
+    display = plot.MapDisplay(np.eye(3, 2), np.array([0, 0, 1]), (name, "plain"), (0.7, 0.3))
+    assert plot.png_of(display).startswith(b"\x89PNG")
+    shown = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert len(shown) == 2

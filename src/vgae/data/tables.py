@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from vgae.ground.errors import InputError, shown, unknown_name
 from vgae.ground.files import check_file, file_errors, staged_file
 
 __all__ = [
+    "BATCH_ROWS",
     "NODE_NAMES",
     "SEEN_ROWS",
     "TABLE_SUFFIXES",
@@ -38,6 +40,7 @@ __all__ = [
     "edge_columns",
     "inner_suffix",
     "open_table",
+    "write_batches",
     "write_table",
 ]
 
@@ -53,6 +56,8 @@ COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 ARROW_SUFFIXES = (".arrow", ".arrows", ".feather")
 SEEN_ROWS = 2000
+BATCH_ROWS = 2**16
+"""Rows that are held at once where a table is written from batches."""
 DECIMAL_COMMA = r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?"
 GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 NUMBER_WITH_COMMA = re.compile(rf"{DECIMAL_COMMA}|{GROUPED.pattern}")
@@ -369,6 +374,10 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     InputError
         The suffix is another one, or the file cannot be written.
 
+    See Also
+    --------
+    write_batches : The same from batches of rows, of which one is held at a time.
+
     Examples
     --------
     >>> import tempfile
@@ -378,24 +387,72 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     "source","probability"
     "ann",0.5
     """
-    check_output(path)
-    suffix, compression = inner_suffix(path), COMPRESSED.get(path.suffix.lower())
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    with staged_file(path) as staged, file_errors(path):
-        if suffix == ".parquet":
-            pyarrow.parquet.write_table(table, staged)
-            return
-        with pa.output_stream(str(staged), compression=compression) as stream:
-            if suffix in (".arrow", ".feather"):
-                with pa.ipc.new_file(stream, table.schema) as writer:
-                    writer.write_table(table)
-            elif suffix == ".jsonl":
-                for row in table.to_pylist():
-                    stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
-            else:
-                delimiter = "\t" if suffix == ".tsv" else ","
-                options = pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
-                pa.csv.write_csv(table, stream, options)
+    write_batches(path, table.schema, table.to_batches(BATCH_ROWS))
+
+
+def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write a table batch by batch, all or nothing; no batch is kept once it is written.
+
+    Parameters
+    ----------
+    path
+        As in `write_table`.
+    schema
+        Names and types of the columns.
+    batches
+        The rows. Each batch is asked for when the one before it is in the file.
+
+    Returns
+    -------
+    The number of rows.
+
+    Raises
+    ------
+    InputError
+        As in `write_table`. What `batches` raises passes through, and leaves no file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "squares.csv"
+    >>> schema = pa.schema([("x", pa.int64())])
+    >>> write_batches(path, schema, (pa.record_batch([[x * x]], schema) for x in range(3)))
+    3
+    >>> print(path.read_text(), end="")
+    "x"
+    0
+    1
+    4
+    """
+    check_output(path)
+    n_rows = 0
+    with staged_file(path) as staged, file_errors(path), ExitStack() as opened:
+        write = _batch_writer(path, staged, schema, opened)
+        for batch in batches:
+            write(batch)
+            n_rows += batch.num_rows
+    return n_rows
+
+
+def _batch_writer(path: Path, staged: Path, schema: pa.Schema, opened: ExitStack) -> Any:
+    """What writes a batch to the staged file, in the format of the final name."""
+    suffix, compression = inner_suffix(path), COMPRESSED.get(path.suffix.lower())
+    if suffix == ".parquet":
+        return opened.enter_context(pyarrow.parquet.ParquetWriter(staged, schema)).write_batch
+    stream = opened.enter_context(pa.output_stream(str(staged), compression=compression))
+    if suffix in (".arrow", ".feather"):
+        return opened.enter_context(pa.ipc.new_file(stream, schema)).write_batch
+    if suffix == ".jsonl":
+
+        def write_lines(batch: pa.RecordBatch) -> None:
+            rows = (json.dumps(row, ensure_ascii=False) for row in batch.to_pylist())
+            stream.write("".join(f"{row}\n" for row in rows).encode())
+
+        return write_lines
+    delimiter = "\t" if suffix == ".tsv" else ","
+    options = pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
+    return opened.enter_context(pa.csv.CSVWriter(stream, schema, write_options=options)).write_batch
 
 
 def check_output(path: Path, *, overwrite: bool = True, others: Collection[str] = ()) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -15,12 +16,13 @@ from vgae.data.graph import Graph, count
 from vgae.data.ids import IdArray
 from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import Protocol, Split
+from vgae.data.tables import BATCH_ROWS
 from vgae.ground.config import Fraction, Settings
 from vgae.ground.errors import InputError, one_line
 from vgae.learning.calibration import Calibrator
 from vgae.learning.fit_record import FitRecord
 from vgae.learning.precision import expected_precision
-from vgae.learning.scores import Scores
+from vgae.learning.scores import Ranked, Scores, blocks
 from vgae.learning.simple import SimpleMethods
 
 __all__ = ["FittedScores", "GraphRecord", "HeldOutScores", "MetricsRecord"]
@@ -185,6 +187,74 @@ class FittedScores(ABC):
             return None
         expected = scores.expected.for_edges(self.split.graph.n_edges)
         return expected.of(scores.pairs(pairs), pairs)
+
+    def numbers(
+        self, pairs: NDArray[np.int64], scores: NDArray[np.floating]
+    ) -> dict[str, NDArray[np.float64]]:
+        """What is said of pairs of node indices with these scores, by name.
+
+        Returns
+        -------
+        `probability` and, where the method tells them, `expected_weight` and `p_positive`.
+        """
+        found = {"probability": self.probabilities(scores)}
+        weights, signs = self.weights(pairs), self.scores.signs
+        if weights is not None:
+            found["expected_weight"] = weights
+        if signs is not None:
+            found["p_positive"] = signs.pairs(pairs)
+        return found
+
+    def ranked(self, k: int, nodes: NDArray[np.int64] | None) -> Iterator[Ranked]:
+        """The likeliest open pairs, a part at a time, with their scores.
+
+        Parameters
+        ----------
+        k
+            Number of pairs; with `nodes`, of each node.
+        nodes
+            Indices of nodes to find partners for. By default the best pairs of the whole graph,
+            which are one part.
+        """
+        known = self.split.graph
+        if nodes is None:
+            pairs, scores = self.scores.top(k, known)
+            yield known.from_first_type(pairs), scores
+        else:
+            for some in blocks(nodes, max(1, BATCH_ROWS // k)) or [nodes]:
+                yield self.scores.partners(some, k, known)
+
+    def batches(self, parts: Iterable[Ranked]) -> pa.RecordBatchReader:
+        """The columns of pairs as record batches, of which one is made at a time.
+
+        Parameters
+        ----------
+        parts
+            Pairs of node indices with their scores; of each part, a batch of rows at a time is
+            turned into columns.
+        """
+        # Texts are copied from one Arrow array, so that no row makes Python objects.
+        ids = pa.array(self.ids)
+        told = ["probability"]
+        told += ["expected_weight"] * (self.scores.expected is not None)
+        told += ["p_positive"] * (self.scores.signs is not None)
+        schema = pa.schema(
+            {"source": ids.type, "target": ids.type} | dict.fromkeys(told, pa.float64())
+        )
+
+        def made() -> Iterator[pa.RecordBatch]:
+            for pairs, scores in parts:
+                for start in range(0, len(pairs), BATCH_ROWS):
+                    rows = slice(start, start + BATCH_ROWS)
+                    ends = [ids.take(pa.array(end)) for end in pairs[rows].T]
+                    numbers = self.numbers(pairs[rows], scores[rows])
+                    yield pa.record_batch([*ends, *(numbers[name] for name in told)], schema)
+
+        return pa.RecordBatchReader.from_batches(schema, made())
+
+    def scored(self, pairs: NDArray[np.int64]) -> pa.RecordBatchReader:
+        """The columns of given pairs of node indices, scored and made a batch at a time."""
+        return self.batches((some, self.scores.pairs(some)) for some in blocks(pairs, BATCH_ROWS))
 
     @property
     def meaning(self) -> str:

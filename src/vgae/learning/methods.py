@@ -14,6 +14,7 @@ from vgae.ground.errors import InputError, unknown_name
 from vgae.learning.baselines import BASELINES, Baseline, baseline
 from vgae.learning.evaluation import Method
 from vgae.learning.fitting import fit
+from vgae.learning.results import FUNCTION
 from vgae.learning.scores import Scores, as_scores
 from vgae.learning.settings import LATENT_OF, FitSettings, named_preset
 from vgae.learning.train import choose_place
@@ -23,9 +24,6 @@ __all__ = ["FUNCTION", "METHODS", "Candidate", "Estimator", "MethodLike", "candi
 
 METHODS = (*LATENT_OF, *BASELINES)
 """The auto-encoders and the baselines, by name."""
-
-FUNCTION = "function"
-"""The kind of a method of your own."""
 
 
 class Estimator(Protocol):
@@ -79,6 +77,8 @@ class Candidate:
         Name of the engine of the all-pairs sum here; None for a method without one.
     reads_features
         Whether it reads the node features of a graph; None where that is not known.
+    objective
+        Whether its objective is "exact" or "sampled" on a graph; None for a method without one.
     on
         The same with settings that depend on a graph filled in. Raises `InputError` for a graph
         that it cannot learn from.
@@ -99,6 +99,7 @@ class Candidate:
     settings: Mapping[str, Any]
     engine: str | None
     reads_features: Callable[[Graph], bool | None]
+    objective: Callable[[Graph], str | None]
     on: Callable[[Graph], Candidate]
     single_threaded: bool
 
@@ -259,6 +260,7 @@ def _auto_encoder(
         settings.network.model_dump() | settings.training.model_dump(),
         engine=engine.name,
         reads_features=lambda graph: used and graph.features is not None,
+        objective=settings.objective_on,
         on=lambda _: made,
         single_threaded=False,
     )
@@ -278,6 +280,7 @@ def _baseline(method: Baseline, overrides: Mapping[str, Any]) -> Candidate:
         method.model_dump(),
         engine=None,
         reads_features=lambda _: method.needs_features,
+        objective=lambda _: None,
         on=on,
         single_threaded=method.single_threaded,
     )
@@ -302,6 +305,7 @@ def _function(label: str, function: Callable[[TrainingView, int], Any]) -> Candi
         {},
         engine=None,
         reads_features=lambda _: None,
+        objective=lambda _: None,
         on=lambda _: made,
         single_threaded=False,
     )

@@ -10,10 +10,11 @@ from typing import Any
 
 from vgae.ground.errors import one_line, unknown_name
 from vgae.ground.notebook import data_frame
-from vgae.learning.settings import WEIGHT_METRICS
+from vgae.learning.settings import LATENT_OF, WEIGHT_METRICS
 
 __all__ = [
     "DEFAULT_METHODS",
+    "FUNCTION",
     "NULL",
     "SIGNED_METHODS",
     "Comparison",
@@ -29,6 +30,9 @@ __all__ = [
 NULL = "preferential-attachment"
 """The method that knows nothing but degrees."""
 
+FUNCTION = "function"
+"""The kind of a method of your own."""
+
 DEFAULT_METHODS = (
     *("vgae", "gae", "propagated-features", "resource-allocation"),
     *("gsvd", "random-projection", "als", NULL),
@@ -41,6 +45,9 @@ SIGNED_METHODS = ("vgae", "gae", "balance")
 
 FEWEST_RUNS = 3
 """With fewer runs there is no interval: two runs would give 12.7 standard errors on either side."""
+
+_ERRORS = ("rmse", "ece")
+"""Metrics of which less is better."""
 
 _LOWEST = {"ari": -0.5}
 """The least value of a metric that can be below 0 (Chacón & Rastrojo 2023)."""
@@ -199,9 +206,13 @@ def compare(
             raise unknown_name("metric", metric, metrics[name])
     ours, theirs = (metrics[name][metric].values for name in (first, second))
     gaps = [None if a is None or b is None else a - b for a, b in zip(ours, theirs, strict=True)]
-    sign = -1.0 if metric == "rmse" else 1.0  # an error, of which less is better
-    wins = sum(gap is not None and sign * gap > 0 for gap in gaps)
+    wins = sum(gap is not None and _sign(metric) * gap > 0 for gap in gaps)
     return Comparison(first, second, metric, summarize(gaps), wins)
+
+
+def _sign(metric: str) -> float:
+    """What makes more of a metric better."""
+    return -1.0 if metric in _ERRORS else 1.0
 
 
 @dataclass(frozen=True)
@@ -222,6 +233,8 @@ class MethodResult:
         Whether it read node features; None where that is not known.
     metrics
         Summaries by metric.
+    objective
+        Whether an auto-encoder's objective was "exact" or "sampled"; None for other methods.
 
     Examples
     --------
@@ -235,6 +248,7 @@ class MethodResult:
     settings: Mapping[str, Any]
     features: bool | None
     metrics: Mapping[str, Summary]
+    objective: str | None = None
 
 
 @dataclass(frozen=True)
@@ -270,8 +284,8 @@ class Evaluation:
     (0.0, 'katz', ['links'])
     >>> found.compare("pagerank", "katz").wins, len(found.comparisons())
     (0, 1)
-    >>> found.title("katz"), found.beaten_by_degrees()
-    ('katz', None)
+    >>> found.title("katz"), found.beaten_by_degrees(), found.best_simple(), found.ranking()
+    ('katz', None, 'katz', ['katz', 'pagerank'])
     >>> list(found.table(graph="ring"))[:4], found.as_dict(graph="ring")["runs"]
     (['graph', 'model', 'kind', 'metric'], 2)
     """
@@ -300,14 +314,52 @@ class Evaluation:
         """
         return compare(first, second, self.metrics, metric=metric)
 
-    def comparisons(self) -> list[Comparison]:
-        """Every metric of every later method against the first."""
-        first, *others = self.results
+    def comparisons(self, to: str | None = None) -> list[Comparison]:
+        """Every metric of every other method against one of them.
+
+        Parameters
+        ----------
+        to
+            Its label; by default the first one's.
+
+        Raises
+        ------
+        InputError
+            The label is unknown.
+        """
+        base = next(iter(self.results)) if to is None else to
+        if base not in self.results:
+            raise unknown_name("method", base, self.results)
         return [
-            self.compare(other, first, metric=metric)
-            for other in others
-            for metric in self.metrics[first]
+            self.compare(other, base, metric=metric)
+            for other in self.results
+            if other != base
+            for metric in self.metrics[base]
         ]
+
+    def ranking(self) -> list[str]:
+        """Labels from the best to the worst mean of the first metric, where it is defined."""
+        means: dict[str, float] = {}
+        for label, scores in self.metrics.items():
+            metric, summary = next(iter(scores.items()))
+            if summary.mean is not None:
+                means[label] = _sign(metric) * summary.mean
+        return sorted(means, key=lambda label: -means[label])
+
+    def best_simple(self) -> str | None:
+        """The baseline with the best mean of the first metric.
+
+        It is chosen by the figures that it is then compared with, which flatters it: what beats it
+        beats every baseline here.
+
+        Returns
+        -------
+        Its label; None where no baseline is among the methods, or the metric is defined for none.
+        """
+        learning = (*LATENT_OF, FUNCTION)
+        return next(
+            (name for name in self.ranking() if self.results[name].kind not in learning), None
+        )
 
     def beaten_by_degrees(self) -> list[str] | None:
         """Methods whose first metric of links is not above that of degrees alone.
@@ -354,6 +406,7 @@ class Evaluation:
                     "overrides": dict(result.overrides),
                     "settings": dict(result.settings),
                     "features": result.features,
+                    "objective": result.objective,
                     "metrics": {key: value.as_dict() for key, value in result.metrics.items()},
                 }
                 for name, result in self.results.items()
@@ -385,6 +438,7 @@ class Evaluation:
                 "preset": result.preset,
                 "overrides": ", ".join(f"{k}={v}" for k, v in result.overrides.items()),
                 "features": result.features,
+                "objective": result.objective,
             }
             for name, result, metric, summary in self._summaries()
         )

@@ -246,12 +246,7 @@ class FitSettings(Settings):
         >>> FitSettings.of("gae", steps=10).settled(Graph.from_edges([(0, 1)]))[1]
         '10 steps over all pairs take 9.6e+02 operations, at most 2e+13'
         """
-        network = self._weighed(graph).on(
-            graph.n_features,
-            n_nodes=graph.n_nodes,
-            directed=graph.directed,
-            signed=graph.kind == "signed",
-        )
+        network, why = self._network_on(graph, self._weighed(graph))
         if network.encoder == "signed" != self.network.encoder:
             logger.info(
                 "the graph is signed: encoder signed, which also learns the signs of edges "
@@ -279,11 +274,34 @@ class FitSettings(Settings):
                     "one member and one fold in place of %d and %d: the graph has %s edges",
                     *(self.combining.ensemble, self.combining.folds, f"{graph.n_edges:,}"),
                 )
-        n_pairs = graph.pair_space.n_pairs * (1 if graph.directed else 2)
-        network, why = network.on_pairs(n_pairs, self.training.steps)
         if network.objective_used == "sampled" != self.network.objective_used:
             logger.info("objective sampled: %s", why)
         return self.model_copy(update={"network": network, "combining": combining}), why
+
+    def objective_on(self, graph: Graph) -> Literal["exact", "sampled"]:
+        """Whether the objective is exact or sampled where these settings are fitted to a graph.
+
+        A split has the nodes of the whole graph, so that either may be asked about.
+
+        Examples
+        --------
+        >>> from vgae.data.graph import Graph
+        >>> FitSettings.of("gae", steps=10).objective_on(Graph.from_edges([(0, 1)]))
+        'exact'
+        """
+        weighed = self.network.for_weights(graph.weight_means)
+        return self._network_on(graph, weighed)[0].objective_used
+
+    def _network_on(self, graph: Graph, weighed: ModelSettings) -> tuple[ModelSettings, str]:
+        """The settings of the network on a graph, and why its objective is exact or sampled."""
+        network = weighed.on(
+            graph.n_features,
+            n_nodes=graph.n_nodes,
+            directed=graph.directed,
+            signed=graph.kind == "signed",
+        )
+        n_pairs = graph.pair_space.n_pairs * (1 if graph.directed else 2)
+        return network.on_pairs(n_pairs, self.training.steps)
 
     def _weighed(self, graph: Graph) -> ModelSettings:
         """The settings of the network with those filled in that the weights of edges decide."""

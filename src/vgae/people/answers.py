@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from vgae.data.graph import count
@@ -14,19 +16,20 @@ from vgae.data.ids import IdArray, NodeId, unknown_node
 from vgae.data.interop import as_edge_pairs, as_graph, as_pairs
 from vgae.data.split import Split, sample_non_edges
 from vgae.ground.config import stream_seed
-from vgae.ground.errors import InputError, shown
-from vgae.ground.notebook import FrameKind, data_frame, vector_frame
+from vgae.ground.errors import InputError, shown, unknown_name
+from vgae.ground.notebook import FRAMES, data_frame, vector_frame
 from vgae.learning.calibration import Calibrator
 from vgae.learning.combiner import CombinedScores
 from vgae.learning.explanation import Explanation, explain
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.metrics import roc_auc
-from vgae.learning.scores import Scores
+from vgae.learning.scores import Ranked, Scores
 from vgae.learning.store import save_fitted, staged_run
-from vgae.people.html.gather import findings_of
-from vgae.people.html.page import Report, page
+from vgae.people.html.gather import findings_of, map_findings
+from vgae.people.html.page import EmbeddingMap, Report, map_page, page
 from vgae.people.html.settings import ReportSettings
+from vgae.people.plot import MapDisplay, png_of
 
 __all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink"]
 
@@ -306,25 +309,43 @@ class FittedLinks:
         fitted = self.fitted_
         source, target = as_pairs(pairs, fitted.split.graph)
         rows = self._pair_rows(source, target)
-        columns = self._columns(rows, fitted.scores.pairs(rows))
-        return _as_links({**columns, "source": source, "target": target})
+        numbers = fitted.numbers(rows, fitted.scores.pairs(rows))
+        return _as_links({"source": source, "target": target, **numbers})
 
-    def _columns(
-        self, pairs: NDArray[np.int64], scores: NDArray[np.floating]
-    ) -> dict[str, NDArray[Any]]:
-        """What is said of pairs of node indices, by column."""
+    def link_batches(self, pairs: Any) -> pa.RecordBatchReader:
+        """What `links` says, as Arrow's record batches: for more pairs than Python objects suit.
+
+        A batch of 65,536 rows is made when it is asked for, so that the memory does not grow with
+        what comes after. Pairs are held as node indices, 16 bytes each.
+
+        Parameters
+        ----------
+        pairs
+            Pairs of node ids, in any form that `predict_proba` takes. Arrays of ids, and Arrow
+            tables, are taken without a Python object per row.
+
+        Returns
+        -------
+        A reader, which can be iterated over, and which pandas, Polars, DuckDB and PyArrow take;
+        `read_all` makes one table of it. The ids in it are those of the graph.
+
+        Raises
+        ------
+        InputError
+            See `predict_proba`.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c")])
+        >>> reader = model.link_batches((np.array(["a", "b"]), np.array(["c", "c"])))
+        >>> [batch.num_rows for batch in reader], reader.schema.names
+        ([2], ['source', 'target', 'probability'])
+        """
         fitted = self.fitted_
-        found = {
-            "source": fitted.ids[pairs[:, 0]],
-            "target": fitted.ids[pairs[:, 1]],
-            "probability": fitted.probabilities(scores),
-        }
-        weights, signs = fitted.weights(pairs), fitted.scores.signs
-        if weights is not None:
-            found["expected_weight"] = weights
-        if signs is not None:
-            found["p_positive"] = signs.pairs(pairs)
-        return found
+        return fitted.scored(self._pair_rows(*as_pairs(pairs, fitted.split.graph)))
 
     def report(
         self, *, top: int | None = None, projection: str | None = None, graph: Any = None
@@ -362,6 +383,35 @@ class FittedLinks:
         settings = ReportSettings.parse({k: v for k, v in given.items() if v is not None})
         known = None if graph is None else as_graph(graph)
         return page(findings_of(self.fitted_, settings, graph=known))
+
+    def map(self) -> EmbeddingMap:
+        """The embedding in the plane, to be explored in a notebook.
+
+        The map is that of `report`: it can be moved and searched, and shows the edges and the
+        likeliest links of a node. Where a notebook runs no JavaScript or shows no HTML, as in a
+        PDF, it is the picture that `vgae.plot.MapDisplay` draws.
+
+        Returns
+        -------
+        What a notebook shows as the last line of a cell; its `page.save` writes the map to a file.
+
+        Raises
+        ------
+        InputError
+            The method has no embedding.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> made = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).map()
+        >>> made.page.html.startswith("<!doctype html>")
+        True
+        """
+        found = map_findings(self.fitted_)
+        drawn = find_spec("matplotlib") is not None
+        return map_page(found, png_of(MapDisplay.of(self)) if drawn else None)
 
     def reasons(self, pairs: Any) -> list[dict[str, float]]:
         """What each group of evidence adds to the logits of pairs, of a model with a combiner.
@@ -440,7 +490,7 @@ class FittedLinks:
         self,
         k: int = 10,
         *,
-        nodes: Sequence[NodeId] | NodeId | None = None,
+        nodes: Sequence[NodeId] | IdArray | NodeId | None = None,
         as_frame: Literal[False] = False,
     ) -> list[Any]: ...
 
@@ -449,16 +499,16 @@ class FittedLinks:
         self,
         k: int = 10,
         *,
-        nodes: Sequence[NodeId] | NodeId | None = None,
-        as_frame: Literal[True, "pandas", "polars"],
+        nodes: Sequence[NodeId] | IdArray | NodeId | None = None,
+        as_frame: Literal[True, "pandas", "polars", "arrow", "arrays"],
     ) -> Any: ...
 
     def recommend(
         self,
         k: int = 10,
         *,
-        nodes: Sequence[NodeId] | NodeId | None = None,
-        as_frame: bool | FrameKind = False,
+        nodes: Sequence[NodeId] | IdArray | NodeId | None = None,
+        as_frame: bool | Literal["pandas", "polars", "arrow", "arrays"] = False,
     ) -> Any:
         """The likeliest missing links, among all pairs that are not known edges.
 
@@ -475,9 +525,10 @@ class FittedLinks:
             Ids that begin with the name of a type, as "user:1" does, can be given without it where
             that leaves one node.
         as_frame
-            Whether to return a DataFrame with the columns source, target and probability, of a
-            model of counts or values also expected_weight, and of a signed graph p_positive:
-            "pandas" (also True) or "polars".
+            Whether to return columns: source, target and probability, of a model of counts or
+            values also expected_weight, and of a signed graph p_positive. "pandas" (also True) or
+            "polars" makes a DataFrame of them, "arrow" a PyArrow `Table` and "arrays" a dictionary
+            of NumPy arrays; the last two make no Python object per link.
 
         Returns
         -------
@@ -506,19 +557,64 @@ class FittedLinks:
         ['source', 'target', 'probability']
         """
         fitted = self.fitted_
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise InputError(f"k = {k}: must be a whole number, at least 1")
-        known = fitted.split.graph
-        if nodes is None:
-            pairs, scores = fitted.scores.top(k, known)
-            pairs = known.from_first_type(pairs)
-        else:
-            pairs, scores = fitted.scores.partners(self._rows(nodes), k, known)
-        columns = self._columns(pairs, scores)
+        if as_frame == "arrow":
+            return self.recommend_batches(k, nodes=nodes).read_all()
+        parts = list(self._ranked(k, nodes))
+        pairs, scores = (np.concatenate(found) for found in zip(*parts, strict=True))
+        source, target = (fitted.ids[end] for end in pairs.T)
+        columns = {"source": source, "target": target, **fitted.numbers(pairs, scores)}
+        if as_frame == "arrays":
+            return columns
         if as_frame is not False:
             kind = "pandas" if as_frame is True else str(as_frame)
+            if kind not in FRAMES:
+                raise unknown_name("kind of frame", kind, (*FRAMES, "arrow", "arrays"))
             return data_frame(columns, kind=kind)
         return _as_links(columns)
+
+    def recommend_batches(
+        self, k: int = 10, *, nodes: Sequence[NodeId] | IdArray | NodeId | None = None
+    ) -> pa.RecordBatchReader:
+        """What `recommend` finds, as Arrow's record batches: for more links than fit in a list.
+
+        With `nodes`, their partners are searched for when a batch is asked for: recommending
+        partners to every node takes no more memory than to some thousands. The best pairs of the
+        whole graph are found at once and held as node indices and scores, 24 bytes each at most.
+
+        Parameters
+        ----------
+        k, nodes
+            As in `recommend`; all nodes are `nodes=model.ids_`.
+
+        Returns
+        -------
+        A reader of batches of up to 65,536 rows; see `link_batches`.
+
+        Raises
+        ------
+        InputError
+            As in `recommend`.
+        NotFittedError
+            `fit` has not been called.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> model = VGAE(steps=5).fit([("a", "b"), ("b", "c"), ("c", "d")])
+        >>> table = model.recommend_batches(1, nodes=model.ids_).read_all()
+        >>> table.column("source").to_pylist()
+        ['a', 'b', 'c', 'd']
+        """
+        return self.fitted_.batches(self._ranked(k, nodes))
+
+    def _ranked(
+        self, k: int, nodes: Sequence[NodeId] | IdArray | NodeId | None
+    ) -> Iterator[Ranked]:
+        """The likeliest open pairs and their scores, a part at a time; checked at once."""
+        fitted = self.fitted_
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise InputError(f"k = {k}: must be a whole number, at least 1")
+        return fitted.ranked(int(k), None if nodes is None else self._rows(nodes))
 
     def score(self, data: Any, y: Any = None) -> float:  # noqa: ARG002 - scikit-learn's convention
         """AUC of edges against as many random pairs without an edge.

@@ -446,6 +446,7 @@ class OpenEvaluation:
                         )
                         for metric in self._metrics
                     },
+                    objective=candidate.objective(self._graph),
                 )
                 for label, candidate in self._methods.items()
             },

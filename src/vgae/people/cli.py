@@ -455,6 +455,7 @@ def evaluate(
     keep: options.KeepOption = Path("runs/evaluate"),
     json: options.JsonOption = False,
     out: options.ScoresTableOption = None,
+    report: options.ScoresPageOption = None,
     overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -474,7 +475,11 @@ def evaluate(
     )
 
     reporter = Reporter(quiet=quiet)
-    _check_out(out, check_output, overwrite=overwrite)
+    if report is not None:
+        from vgae.people.comparison_page import check_page
+
+        check_page(report, overwrite=overwrite)
+    _check_out(out, check_output, overwrite=overwrite, others=report is not None)
     names = None if models is None else comma_list(models)
     asked = comma_list(tasks)
     split_options = given(holding_out)
@@ -526,8 +531,9 @@ def evaluate(
             reporter.say(f"interrupted: the table shows the {shown} that every method has finished")
         elif json:
             reporter.say("interrupted: no JSON is printed of a part of the runs")
-        if out is not None:
-            reporter.say(f"interrupted: {out} is not written")
+        for unwritten in (out, report):
+            if unwritten is not None:
+                reporter.say(f"interrupted: {unwritten} is not written")
         if work.n_kept:
             kept = f"{work.n_kept} of {total} runs are kept in {keep}"
             reporter.say(f"{kept}: the same command goes on from there")
@@ -535,6 +541,12 @@ def evaluate(
     result = work.result()
     if out is not None:
         write_table(out, result.table(graph=graph))
+    if report is not None:
+        from vgae.people.html.evaluation import evaluation_report
+        from vgae.people.words import command_line
+
+        command = command_line("vgae", *sys.argv[1:])
+        evaluation_report(result, data, name=graph, command=command).save(report, overwrite=True)
     if json:
         print_json(result.as_dict(graph=graph))
     else:
@@ -542,6 +554,8 @@ def evaluate(
         reporter.say(evaluation_words(result))
         if compare:
             print_comparisons(result)
+    if report is not None:
+        reporter.say(f"report: {report}")
     work.discard()
 
 
@@ -697,7 +711,7 @@ def predict(
     A model of counts or values also gives the expected weight.
     """
     from vgae.data.tables import check_output
-    from vgae.people.report import Reporter
+    from vgae.people.report import Reporter, print_links
 
     reporter = Reporter(quiet=quiet)
     _check_out(out, check_output, overwrite=overwrite, json=json, run=run)
@@ -705,19 +719,23 @@ def predict(
 
     with reporter.working(f"opening {run}"):
         model = load(run)
-    from vgae.data.io import read_pairs
+    from vgae.data.io import pair_rows
 
     with inputs(pairs, newcomers.new_nodes, newcomers.new_edges) as (file, new_nodes, new_edges):
         newcomers = options.Newcomers(new_nodes, new_edges, newcomers.features_header)
         model = newcomers.join(model)
         with reporter.working(f"reading {input_name(str(pairs))}"):
-            asked = read_pairs(file, model.split_.graph, header=header)
-    n_loops = sum(a == b for a, b in asked)
+            rows, _ = pair_rows(file, model.split_.graph, header=header)
+    n_loops = int((rows[:, 0] == rows[:, 1]).sum())
     if n_loops:
         joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
         reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
     reporter.say(model.fitted_.meaning)
-    _give_links(model.links(asked), json, out)
+    if out is None:
+        print_links(model.links(model.ids_[rows]), json=json)
+    else:
+        with reporter.working("scoring pairs"):
+            _write_links(out, model, model.fitted_.scored(rows))
 
 
 @app.command(cls=Command, epilog=example("vgae recommend runs/karate --top 10"))
@@ -727,6 +745,7 @@ def recommend(
     *,
     top: options.TopOption = 10,
     node: options.NodeOption = None,
+    per_node: options.PerNodeOption = False,
     reasons: options.ReasonsOption = False,
     newcomers: options.Newcomers,
     json: options.JsonOption = False,
@@ -738,11 +757,13 @@ def recommend(
 
     Known edges are left out.
     """
-    from vgae.people.report import Reporter, precision_words
+    from vgae.people.report import Reporter, precision_words, print_links
 
     reporter = Reporter(quiet=quiet)
     if top < 1:
         raise InputError(f"--top {top}: must be 1 or more")
+    if per_node and node:
+        raise InputError("--per-node: makes no sense with --node, which names some")
     from vgae.data.io import MARKED_FORMATS, write_graph
     from vgae.data.tables import check_output, inner_suffix
 
@@ -756,19 +777,24 @@ def recommend(
     from vgae.model.kernels.first_use import compile_once
 
     compile_once(reporter.working)
+    nodes = model.ids_ if per_node else node or None
     with reporter.working("ranking all pairs"):
-        links = model.recommend(top, nodes=node or None)
-        why = model.reasons([link[:2] for link in links]) if reasons else None
-        expected = None if node else model.fitted_.expected_precision(len(links) or 1)
+        if out is not None and not marked:
+            n_links = _write_links(out, model, model.recommend_batches(top, nodes=nodes), reasons)
+        else:
+            links = model.recommend(top, nodes=nodes)
+            n_links = len(links)
+            why = model.reasons([link[:2] for link in links]) if reasons else None
+        expected = None if nodes is not None else model.fitted_.expected_precision(n_links or 1)
     reporter.say(model.fitted_.meaning)
     if expected is not None:
-        reporter.say(precision_words(len(links), *expected))
-    if out is not None and marked:
+        reporter.say(precision_words(n_links, *expected))
+    if out is None:
+        print_links(links, json=json, reasons=why)
+    elif marked:
         if model.graph_.get("weighted") and model.split_.graph.weights is None:
             reporter.say(f"{out}: without edge weights, which a run folder does not keep")
         write_graph(model.split_.graph, out, links=[link[:3] for link in links])
-    else:
-        _give_links(links, json, out, why)
 
 
 @app.command(cls=Command, epilog=example("vgae embed runs/karate --out embedding.csv"))
@@ -1027,9 +1053,10 @@ def _check_out(
     overwrite: bool,
     json: bool = False,
     run: Path | None = None,
+    others: bool = False,
 ) -> None:
-    """Refuse an output before any work."""
-    if out is None and overwrite:
+    """Refuse an output before any work; `others` says whether another one may be replaced."""
+    if out is None and overwrite and not others:
         raise InputError("--overwrite: makes no sense without --out")
     if out is not None:
         if json:
@@ -1039,23 +1066,25 @@ def _check_out(
         check(out, overwrite=overwrite)
 
 
-def _give_links(
-    links: list[Any],
-    json: bool,
-    out: Path | None,
-    reasons: list[dict[str, float]] | None = None,
-) -> None:
-    from vgae.people.report import print_links, reasons_words
+def _write_links(out: Path, model: Any, links: Any, reasons: bool = False) -> int:
+    """Write links batch by batch, with the reasons of each if they are wanted; how many they are.
 
-    if out is None:
-        print_links(links, json=json, reasons=reasons)
-        return
-    from vgae.data.tables import write_table
+    `links` is a reader of Arrow's record batches.
+    """
+    from vgae.data.tables import write_batches
 
-    names = links[0]._fields if links else ("source", "target", "probability")
-    columns: dict[str, list[Any]] = {
-        name: [getattr(link, name) for link in links] for name in names
-    }
-    if reasons is not None:
-        columns["reasons"] = [reasons_words(reason) for reason in reasons]
-    write_table(out, columns)
+    if not reasons:
+        return write_batches(out, links.schema, links)
+    import pyarrow as pa
+
+    from vgae.people.report import reasons_words
+
+    schema = links.schema.append(pa.field("reasons", pa.string()))
+
+    def explained() -> Iterator[pa.RecordBatch]:
+        for batch in links:
+            pairs = tuple(batch[end].to_numpy(zero_copy_only=False) for end in ("source", "target"))
+            words = [reasons_words(reason) for reason in model.reasons(pairs)]
+            yield pa.record_batch([*batch.columns, pa.array(words, pa.string())], schema)
+
+    return write_batches(out, schema, explained())

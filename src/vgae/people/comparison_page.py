@@ -22,6 +22,7 @@ from vgae.people.plot import (
     RocDisplay,
     TrainingDisplay,
     figure_of,
+    plain_text,
 )
 
 __all__ = ["check_page", "comparison_page"]
@@ -168,20 +169,15 @@ def _pictures(comparison: RunComparison, runs: Mapping[str, Fitted | FittedBasel
             for line in axes.get_lines():
                 line.remove()
             for place, (name, display) in enumerate(zip(runs, (first, *others), strict=True)):
-                label = f"{_shown(name)}: {display.figure}"
+                label = f"{plain_text(name)}: {display.figure}"
                 display.plot(axes, label=label, color=COLORS[place % len(COLORS)])
             found.append(_svg(drawn))
     for name, run in runs.items():
         if getattr(run, "history", ()):
             drawn = figure_of(TrainingDisplay.of(run))
-            drawn.axes[0].set_title(f"Training of {_shown(name)}")
+            drawn.axes[0].set_title(f"Training of {plain_text(name)}")
             found.append(_svg(drawn))
     return found
-
-
-def _shown(name: str) -> str:
-    r"""A name as matplotlib draws it letter by letter: "$" would begin a formula."""
-    return name.replace("$", r"\$").lstrip("_") or "run"
 
 
 def _svg(drawn: Any) -> str:

@@ -304,6 +304,9 @@ NodeOption = Annotated[
     list[str] | None,
     _links_option(metavar="ID", help="Recommend K partners for this node; may be repeated."),
 ]
+PerNodeOption = Annotated[
+    bool, _links_option("--per-node", help="Recommend K partners for every node.")
+]
 ReasonsOption = Annotated[
     bool,
     _links_option(
@@ -328,7 +331,7 @@ ReproduceFolderOption = Annotated[
 JsonOption = Annotated[bool, _output_option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, _output_option("--quiet", help="Print no remarks, only errors.")]
 OverwriteOption = Annotated[
-    bool, _output_option("--overwrite", help="Replace what --out names if it exists.")
+    bool, _output_option("--overwrite", help="Replace what --out (or --report) names if it exists.")
 ]
 ReportOption = Annotated[
     bool, _output_option("--report", help="Also make the report of the run (see `vgae report`).")
@@ -372,6 +375,12 @@ ScoresTableOption = Annotated[
         "--out",
         metavar="FILE",
         help="Also write the scores to FILE (.csv, .tsv, .jsonl, .parquet or .arrow).",
+    ),
+]
+ScoresPageOption = Annotated[
+    Path | None,
+    _output_option(
+        "--report", metavar="FILE", help="Also make one page with tables and charts: FILE.html."
     ),
 ]
 LinksTableOption = Annotated[

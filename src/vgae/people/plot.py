@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
-from vgae.ground.errors import InputError, unknown_name
+from vgae.ground.errors import InputError, one_line, unknown_name
 from vgae.ground.files import check_file, file_errors, staged_file
 from vgae.ground.notebook import library
 from vgae.learning.diagnostics import (
@@ -46,6 +47,8 @@ __all__ = [
     "check_picture",
     "figure_of",
     "held_out_scores",
+    "plain_text",
+    "png_of",
     "save_picture",
 ]
 
@@ -377,7 +380,7 @@ class MapDisplay(Display):
             for code in range(-1, len(self.names)):
                 chosen = self.points[self.labels == code]
                 color = GREY if code < 0 else COLORS[code % len(COLORS)]
-                name = "others" if code < 0 else self.names[code]
+                name = "others" if code < 0 else plain_text(self.names[code])
                 if len(chosen):
                     ax.scatter(*chosen.T, **{"color": color, "label": name, **drawn})
             ax.legend(markerscale=2, fontsize="small")
@@ -459,6 +462,37 @@ def check_picture(kind: str, path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {', '.join(FORMATS)}")
     library("matplotlib")
     check_file(path, overwrite=overwrite)
+
+
+def plain_text(name: str) -> str:
+    r"""A name as matplotlib draws it letter by letter, and shows it in legends.
+
+    Otherwise "$" would begin a formula, and what begins with "_" be left out.
+
+    Examples
+    --------
+    >>> print(plain_text("_$x"))
+    \$x
+    """
+    return one_line(name).replace("$", r"\$").lstrip("_") or "unnamed"
+
+
+def png_of(display: Display) -> bytes:
+    r"""A display as the bytes of a PNG.
+
+    Raises
+    ------
+    InputError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> png_of(DegreeDisplay.of_graph(Graph.from_edges([(0, 1)])))[:4]
+    b'\x89PNG'
+    """
+    content = io.BytesIO()
+    figure_of(display).savefig(content, format="png", dpi=100)
+    return content.getvalue()
 
 
 def save_picture(figure: Any, path: Path) -> None:

@@ -18,12 +18,14 @@ from rich.text import Text
 from vgae.data.adjacency import count
 from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
-from vgae.learning.results import NULL, figure
-from vgae.learning.settings import WEIGHT_METRICS
+from vgae.learning.results import figure
 from vgae.people.printing import print_json, print_lines, print_table
 from vgae.people.progress import percent, say, time_words, training_display, waiting_display
 from vgae.people.words import (
     command_line,
+    evaluation_notes,
+    interval_words,
+    metric_title,
     precision_words,
     reasons_words,
     split_label,
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from vgae.learning.tuning import Trial, Tuning
 
 __all__ = [
-    "METRIC_TITLES",
     "Reporter",
     "advising",
     "command_line",
@@ -72,37 +73,6 @@ __all__ = [
     "trial_words",
     "tuning_words",
 ]
-
-METRIC_TITLES = {
-    "auc": "AUC",
-    "average_precision": "AP",
-    "mrr": "MRR",
-    "mrr_open": "MRR open",
-    "mrr_by_user": "MRR user",
-    "full_average_precision": "full AP",
-    "auc_uniform": "AUC unif.",
-    "average_precision_uniform": "AP unif.",
-    "auc_degree": "AUC deg.",
-    "average_precision_degree": "AP deg.",
-    "auc_two-hop": "AUC 2-hop",
-    "average_precision_two-hop": "AP 2-hop",
-    "auc_by_node": "AUC node",
-    "auc_biased": "AUC biased",
-    "average_precision_biased": "AP biased",
-    "mrr_biased": "MRR biased",
-    "auc_bidirectional": "AUC bidir.",
-    "average_precision_bidirectional": "AP bidir.",
-    "mrr_bidirectional": "MRR bidir.",
-    "sign_auc": "sign AUC",
-    "sign_f1_macro": "sign F1",
-    "ece": "ECE",
-    "log_likelihood": "log lik.",
-    "spearman": "Spearman",
-    "rmse": "RMSE",
-    "nmi": "NMI",
-    "ari": "ARI",
-}
-
 
 _fit_advice: ContextVar[Callable[[str], str]] = ContextVar("fit_advice", default=str)
 
@@ -173,7 +143,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
     print_table(
         [
             f"held out {split_label(metrics['protocol'], metrics['proportions'])}",
-            *(_title(name) for name in names),
+            *(metric_title(name) for name in names),
         ],
         [[part, *(figure(name, scores[name]) for name in names)] for part, scores in parts.items()],
     )
@@ -350,11 +320,13 @@ def print_evaluation(result: Evaluation) -> None:
         means = (figure(m, scores[m].mean, scores[m].standard_error) for m in metrics)
         rows.append([result.title(name), *means])
         if any(scores[m].interval is not None for m in metrics):
-            rows.append(["  95 % interval", *(_interval(m, scores[m].interval) for m in metrics)])
+            rows.append(
+                ["  95 % interval", *(interval_words(m, scores[m].interval) for m in metrics)]
+            )
     header = "model"
     if "links" in result.tasks:
         header += f" {split_label(result.protocol, result.proportions)}"
-    print_table([header, *(_title(name) for name in metrics)], rows)
+    print_table([header, *(metric_title(name) for name in metrics)], rows)
 
 
 def print_comparisons(result: Evaluation) -> None:
@@ -368,9 +340,9 @@ def print_comparisons(result: Evaluation) -> None:
     rows = [
         [
             f"{one.first} - {one.second}",
-            _title(one.metric),
+            metric_title(one.metric),
             figure(one.metric, one.difference.mean, one.difference.standard_error),
-            _interval(one.metric, one.difference.interval),
+            interval_words(one.metric, one.difference.interval),
             f"{one.wins} of {result.runs}",
         ]
         for one in result.comparisons()
@@ -543,33 +515,7 @@ def evaluation_words(result: Evaluation) -> str:
     >>> evaluation_words(result).split("; ")[0]
     'a single run, in percent, without a standard error'
     """
-    if result.runs > 1:
-        told = ["mean and standard error, in percent", f"{result.runs} runs"]
-        if result.given_split:
-            told[1] += " (only the method's seed changes)"
-        elif "links" in result.tasks:
-            told[1] += " (seed and split change together)"
-    else:
-        told = ["a single run, in percent, without a standard error"]
-    if "links" in result.tasks:
-        told.append(split_words(result.protocol, result.proportions))
-        told[-1] += ", given" * result.given_split
-        if result.negatives != "uniform":
-            told.append(f"{result.negatives} negatives")
-    for name, used in result.results.items():
-        words = [] if used.features is None else [f"with{'' if used.features else 'out'} features"]
-        words += [] if used.preset is None else [f"preset {used.preset}"]
-        words += [f"{key} {value}" for key, value in used.overrides.items()]
-        told.append(f"{name}: {', '.join(words) or used.kind}")
-    if any(name in WEIGHT_METRICS for scores in result.metrics.values() for name in scores):
-        told.append("metrics of weights as they are, not in percent")
-    beaten = result.beaten_by_degrees()
-    if beaten is not None:
-        told.append(
-            f"{NULL} knows degrees alone: a method that does not beat it has learned nothing else "
-            f"of this graph (here: {', '.join(beaten) or 'none'})"
-        )
-    return "; ".join(told)
+    return "; ".join(evaluation_notes(result))
 
 
 def scores_words(metrics: Mapping[str, float | None]) -> str:
@@ -580,21 +526,9 @@ def scores_words(metrics: Mapping[str, float | None]) -> str:
     >>> scores_words({"auc": 0.912, "average_precision": 0.9, "mrr": 0.1})
     'AUC 91.2 AP 90.0'
     """
-    return " ".join(f"{_title(name)} {figure(name, metrics[name])}" for name in list(metrics)[:2])
-
-
-def _title(metric: str) -> str:
-    if metric.startswith("precision@"):
-        return metric.replace("precision", "P")
-    if metric.startswith("ndcg@"):
-        return metric.replace("ndcg", "NDCG")
-    if metric.startswith("hits_"):
-        return metric.replace("hits_", "Hits ")
-    return METRIC_TITLES.get(metric, metric.title())
-
-
-def _interval(metric: str, interval: tuple[float, float] | None) -> str:
-    return "-" if interval is None else " to ".join(figure(metric, end) for end in interval)
+    return " ".join(
+        f"{metric_title(name)} {figure(name, metrics[name])}" for name in list(metrics)[:2]
+    )
 
 
 def print_tuning(found: Tuning, *, json: bool) -> None:
@@ -634,7 +568,7 @@ def trial_words(trial: Trial, n_trials: int, metric: str) -> str:
     """
     result: str = trial.state
     if trial.value is not None:
-        result = f"{_title(metric)} {percent(trial.value)}"
+        result = f"{metric_title(metric)} {percent(trial.value)}"
     elif trial.reason is not None:
         result = f"failed: {trial.reason}"
     used = (f"{name} {value}" for name, value in trial.settings.items() if value is not None)
@@ -651,7 +585,7 @@ def tuning_words(found: Tuning) -> str:
     >>> tuning_words(Tuning("gae", "auc", 1, 0, {}, tuple(trials)))
     '2 trials: 2 complete, 0 pruned, 0 failed; best AUC 20.0 (trial 2), at the start 10.0'
     """
-    best, title = found.best, _title(found.metric)
+    best, title = found.best, metric_title(found.metric)
     counted = ", ".join(f"{number} {state}" for state, number in found.counts.items())
     return (
         f"{count(len(found.trials), 'trial')}: {counted}; best {title} {percent(best.value)} "

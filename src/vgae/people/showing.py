@@ -237,29 +237,24 @@ def print_comparison(found: RunComparison, *, json: bool) -> None:
     """
     from vgae.learning.results import figure
     from vgae.people.printing import print_json, print_table
-    from vgae.people.report import METRIC_TITLES
+    from vgae.people.words import interval_words, metric_title
 
     if json:
         print_json(found.as_dict())
         return
-
-    def title(name: str) -> str:
-        return METRIC_TITLES.get(name, name)
 
     if found.metrics:
         rows = [
             [run, *(figure(name, values[place]) for name, values in found.metrics.items())]
             for place, run in enumerate(found.runs)
         ]
-        print_table(["test", *map(title, found.metrics)], rows)
+        print_table(["test", *map(metric_title, found.metrics)], rows)
     for run in found.runs[1:]:
         rows = [
             [
-                title(one.metric),
+                metric_title(one.metric),
                 figure(one.metric, one.amount),
-                "-"
-                if one.interval is None
-                else " to ".join(figure(one.metric, x) for x in one.interval),
+                interval_words(one.metric, one.interval),
             ]
             for one in found.differences
             if one.run == run

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_runs import HOSTILE, RUNS, communities
+from report_runs import HOSTILE, RUNS, communities, model_of_communities
 
 from vgae.data.datasets import load_dataset
-from vgae.people.api import GAE
+from vgae.people.api import GAE, evaluate
+from vgae.people.html.evaluation import evaluation_report
 from vgae.people.html.gather import findings_of
 from vgae.people.html.page import page
 from vgae.people.html.settings import ReportSettings
@@ -173,6 +174,57 @@ def test_no_report_complains_or_asks_for_anything(
     for size in (WIDE, NARROW):
         browser.open(path, size)
         assert browser("document.documentElement.scrollWidth") <= size[0]
+    assert browser.complaints() == []
+    assert browser.requests() == []
+
+
+def test_a_map_in_a_notebook_works_in_its_frame(browser: Browser, folder: Path) -> None:
+    fitted = model_of_communities(5)
+    fitted.fitted_ = fitted.fitted_.named(HOSTILE)
+    frame = fitted.map()._repr_mimebundle_()["text/html"]
+    ready = "<script>document.documentElement.dataset.ready = 'true'</script>"
+    head = (
+        '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    )
+    (folder / "notebook.html").write_text(f"{head}{frame}{ready}", encoding="utf-8")
+    browser.complaints()
+    browser.requests()
+    for size in (WIDE, NARROW):
+        browser.open(folder / "notebook.html", size)
+        assert browser("document.documentElement.scrollWidth") <= size[0]
+        browser.driver.switch_to.frame(0)
+        browser.wait("document.documentElement.dataset.ready === 'true'")
+        assert browser("document.documentElement.scrollWidth") <= size[0]
+        browser.find("#node-search").send_keys("node 042\ue007")  # Enter
+        assert browser.find("#detail strong").text == "node 042"
+        assert "Likeliest links" in browser.find("#detail").text
+        assert not browser.driver.find_elements("css selector", "img.still")
+        browser.driver.switch_to.default_content()
+    assert browser.complaints() == []
+    assert browser.requests() == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_of_an_evaluation_is_quiet_and_fits(
+    browser: Browser, folder: Path, dark: bool
+) -> None:
+    graph = load_dataset("karate")
+    methods: dict[str, Any] = {HOSTILE: GAE(steps=2), "katz": "katz", "degree": "degree"}
+    result = evaluate(graph, methods, runs=3, metrics=["auc", "average_precision", "mrr"] * 3)
+    path = folder / "evaluation.html"
+    made = evaluation_report(result, graph, name=HOSTILE, command=f"vgae {HOSTILE}")
+    made.save(path, overwrite=True)
+    browser.complaints()
+    browser.requests()
+    for size in (WIDE, NARROW):
+        browser.open(path, size, dark=dark)
+        assert browser("document.documentElement.scrollWidth") <= size[0]
+        assert (
+            luminance(browser("getComputedStyle(document.body).backgroundColor")) < 0.05
+        ) == dark
+    assert HOSTILE in browser.find("tbody th").text
+    assert browser.find("h1").text == HOSTILE
+    assert browser.find("#theme").is_displayed()
     assert browser.complaints() == []
     assert browser.requests() == []
 

@@ -94,3 +94,22 @@ def test_numbers_are_short() -> None:
     assert [short(x) for x in (1.0, -0.5, 123456.0, 1e9, 2e-5)] == [
         "1", "-0.5", "123,456", "1e+09", "2e-05",
     ]  # fmt: skip
+
+
+def test_intervals_stand_upright_or_level() -> None:
+    axes = linear_axis("x", 0, 10), linear_axis("y", 0, 10)
+    upright = drawn(Chart("u", "u", *axes).points([5], [5], low=[2], high=[8]))
+    level = drawn(
+        Chart("l", "l", *axes, height=400).points([5], [5], low=[2], high=[8], level=True)
+    )
+    ends = [
+        {key: float(line.attrib[key]) for key in ("x1", "x2", "y1", "y2")}
+        for chart in (upright, level)
+        for line in chart.iter()
+        if "interval" in line.attrib.get("class", "")
+    ]
+    assert ends[0]["x1"] == ends[0]["x2"]
+    assert ends[0]["y1"] > ends[0]["y2"]
+    assert ends[1]["y1"] == ends[1]["y2"]
+    assert ends[1]["x1"] < ends[1]["x2"]
+    assert level.attrib["viewBox"] == f"0 0 {WIDTH} 400"

@@ -13,8 +13,8 @@ import pytest
 from report_runs import HOSTILE, model_of_communities
 
 from vgae.ground.errors import InputError
-from vgae.people.html.gather import findings_of
-from vgae.people.html.page import Report, page, script_json
+from vgae.people.html.gather import findings_of, map_findings
+from vgae.people.html.page import EmbeddingMap, Report, map_page, page, script_json
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +120,32 @@ def test_a_notebook_shows_the_page_in_a_frame_that_can_reach_nothing() -> None:
     assert tag == "iframe"
     assert given["srcdoc"] == '<p title="x">&amp;</p>'
     assert "allow-same-origin" not in (given["sandbox"] or "")
+
+
+# ---------------------------------------------------------------------- the map alone
+
+
+def test_a_map_alone_is_a_page_that_loads_nothing() -> None:
+    made = map_page(map_findings(model_of_communities(2).fitted_.named(HOSTILE)), b"PNG")
+    found = elements(made.page.html)
+    assert sum(tag == "script" for tag, _ in found) == 2
+    assert '<section id="map"' in made.page.html
+    assert 'id="link-table"' not in made.page.html
+    pictures = [given for tag, given in found if tag == "img"]
+    assert [given["src"] for given in pictures] == ["data:image/png;base64,UE5H"]
+    assert (pictures[0]["alt"] or "").startswith("Map of 60 nodes: ")
+    for _, given in found:
+        assert (given.get("href") or "#").startswith("#")
+        assert not [name for name in given if name.startswith("on")]
+
+
+def test_a_notebook_gets_a_frame_and_a_picture() -> None:
+    page = Report('<!doctype html><p title="a">&amp;</p>')
+    bundle = EmbeddingMap(page, b"PNG")._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == b"PNG"
+    ((tag, given),) = elements(bundle["text/html"])
+    assert (tag, given["srcdoc"], given["sandbox"]) == (
+        "iframe", page.html, "allow-scripts allow-downloads",
+    )  # fmt: skip
+    assert bundle["text/plain"] == "EmbeddingMap(37 bytes)"
+    assert set(EmbeddingMap(page, None)._repr_mimebundle_()) == {"text/html", "text/plain"}

@@ -11,7 +11,7 @@ from typing import Any
 from vgae.data.attributes import check_choices
 from vgae.data.graph import Graph
 from vgae.data.io.cells import CELLS_SUFFIX, Cells, check_cells, read_cells, write_cells
-from vgae.data.io.edge_lists import read_edges, read_new_edges, read_pairs
+from vgae.data.io.edge_lists import pair_rows, read_edges, read_new_edges, read_pairs
 from vgae.data.io.features import read_new_features, with_features_from
 from vgae.data.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
 from vgae.data.io.importing import TAKES, import_edges, is_larger
@@ -39,6 +39,7 @@ __all__ = [
     "check_vectors_output",
     "import_graph",
     "input_file",
+    "pair_rows",
     "read_graph",
     "read_new_edges",
     "read_new_features",

@@ -119,6 +119,8 @@ class Chart:
         What it shows, with the figures that matter: the text alternative.
     x, y
         The axes.
+    height
+        Height of the drawing, in the units of which it is 460 wide.
 
     Examples
     --------
@@ -133,9 +135,11 @@ class Chart:
     2
     """
 
-    def __init__(self, title: str, description: str, x: Axis, y: Axis) -> None:
+    def __init__(
+        self, title: str, description: str, x: Axis, y: Axis, *, height: int = HEIGHT
+    ) -> None:
         self.title, self.description = one_line(title), one_line(description)
-        self.x, self.y = x, y
+        self.x, self.y, self._height = x, y, height
         longest = max((len(words) for _, words in y.ticks), default=0)
         self._left = max(LEFT, 7 * longest + 12)
         self._marks: list[str] = []
@@ -160,7 +164,7 @@ class Chart:
         given = np.asarray(x, np.float64)
         left, up = self._places(given - width / 2, y)
         right, _ = self._places(given + width / 2, y)
-        floor = HEIGHT - BOTTOM
+        floor = self._height - BOTTOM
         self._marks += [
             f'<rect class="bar t{tone}" x="{a:.1f}" y="{b:.1f}" width="{max(c - a, 0.5):.1f}" '
             f'height="{max(floor - b, 0):.1f}"/>'
@@ -176,16 +180,19 @@ class Chart:
         *,
         low: ArrayLike | None = None,
         high: ArrayLike | None = None,
+        level: bool = False,
         tone: int = 1,
     ) -> Self:
-        """Add points, with intervals where they are given."""
+        """Add points, with intervals where they are given: of `y`, or of `x` where `level`."""
         across, up = self._places(x, y)
         if low is not None and high is not None:
-            (_, foot), (_, head) = self._places(x, low), self._places(x, high)
+            first, last = (
+                self._places(end, y) if level else self._places(x, end) for end in (low, high)
+            )
             self._marks += [
-                f'<line class="interval t{tone}" x1="{a:.1f}" x2="{a:.1f}" y1="{b:.1f}" '
-                f'y2="{c:.1f}"/>'
-                for a, b, c in zip(across, foot, head, strict=True)
+                f'<line class="interval t{tone}" x1="{a:.1f}" x2="{b:.1f}" y1="{c:.1f}" '
+                f'y2="{d:.1f}"/>'
+                for a, b, c, d in zip(first[0], last[0], first[1], last[1], strict=True)
             ]
         self._marks += [
             f'<circle class="point t{tone}" cx="{a:.1f}" cy="{b:.1f}" r="3.5"/>'
@@ -227,7 +234,7 @@ class Chart:
         )
         inside = "".join([*self._axes(), *self._marks, *self._names()])
         return (
-            f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'<svg class="chart" viewBox="0 0 {WIDTH} {self._height}" role="img" '
             f'aria-labelledby="{slug}-title {slug}-desc">{words}{inside}</svg>'
         )
 
@@ -235,7 +242,7 @@ class Chart:
 
     def _places(self, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], ...]:
         across = self._left + self.x.at(x) * (WIDTH - self._left - RIGHT)
-        return across, HEIGHT - BOTTOM - self.y.at(y) * (HEIGHT - TOP - BOTTOM)
+        return across, self._height - BOTTOM - self.y.at(y) * (self._height - TOP - BOTTOM)
 
     def _named(self, name: str, tone: int) -> Self:
         if name:
@@ -243,7 +250,7 @@ class Chart:
         return self
 
     def _axes(self) -> list[str]:
-        parts, floor = [], HEIGHT - BOTTOM
+        parts, floor = [], self._height - BOTTOM
         for value, words in self.y.ticks:
             (_,), (up,) = self._places([self.x.low], [value])
             parts.append(
@@ -266,7 +273,7 @@ class Chart:
         parts += [
             f'<line class="axis" x1="{self._left}" x2="{WIDTH - RIGHT}" y1="{floor}" '
             f'y2="{floor}"/>',
-            f'<text class="name" x="{middle}" y="{HEIGHT - 8}">{across}</text>',
+            f'<text class="name" x="{middle}" y="{self._height - 8}">{across}</text>',
             f'<text class="name start" x="0" y="14">{up}</text>',
         ]
         return parts

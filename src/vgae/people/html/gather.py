@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vgae.data.datasets import load_dataset
 from vgae.data.graph import Graph
-from vgae.ground.errors import one_line
+from vgae.ground.errors import InputError, one_line
 from vgae.learning.embeddings import posterior_scores
 from vgae.learning.explanation import explain_many
 from vgae.learning.fit_record import coded_labels
@@ -29,7 +29,7 @@ from vgae.people.html.settings import ReportSettings
 from vgae.people.html.summary import facts, headlines, subtitle, verdict, warnings_of
 from vgae.people.html.values import Colouring, Findings, LinkTable, NodeMap, Pictures
 
-__all__ = ["findings_of"]
+__all__ = ["findings_of", "map_findings"]
 
 MOST_NODES_RANKED, MOST_NODES_RANKED_SLOWLY = 20_000, 4_000
 """Nodes whose best partners are looked up, and whose open pairs are counted: of scores that
@@ -84,7 +84,7 @@ def findings_of(
         headlines=headlines(fitted, quality, links),
         facts=facts(fitted, known, graph),
         command=None if record is None else record.facts.command,
-        ids=None if whole.ids_are_rows else [str(name) for name in whole.ids.tolist()],
+        ids=_ids(whole),
         n_nodes=whole.n_nodes,
         links=links,
         map=_map(fitted, settings, known, graph),
@@ -93,6 +93,58 @@ def findings_of(
         health=health_of(fitted),
         directed=whole.directed,
     )
+
+
+def map_findings(fitted: AnyFitted) -> Findings:
+    """What a map alone shows of a fitted method: its nodes, and links without their reasons.
+
+    Raises
+    ------
+    InputError
+        The method has no embedding.
+
+    Examples
+    --------
+    >>> from vgae import VGAE
+    >>> found = map_findings(VGAE(steps=2).fit([("a", "b"), ("b", "c")]).fitted_)
+    >>> found.map.words[:34], found.links.pairs.tolist(), found.facts
+    ('the first two principal components', [[0, 2]], [])
+    """
+    settings, whole = ReportSettings(), fitted.split.graph
+    nodes = _map(fitted, settings, whole.undirected(), None)
+    if nodes is None:
+        raise InputError("the method scores pairs and has no embedding to draw")
+    pairs, scores = fitted.scores.top(settings.top, whole)
+    pairs = whole.from_first_type(pairs)
+    links = LinkTable(
+        pairs=pairs,
+        probabilities=fitted.probabilities(scores),
+        intervals=None,
+        degrees=fitted.split.message_graph().undirected().degrees[pairs],
+        common=None,
+        why=[""] * len(pairs),
+    )
+    return Findings(
+        title=one_line(str(fitted.graph.get("name") or "graph")),
+        subtitle=subtitle(fitted),
+        verdict="",
+        warnings=[],
+        headlines=[],
+        facts=[],
+        command=None,
+        ids=_ids(whole),
+        n_nodes=whole.n_nodes,
+        links=links,
+        map=nodes,
+        quality=None,
+        history=[],
+        health=None,
+        directed=whole.directed,
+    )
+
+
+def _ids(graph: Graph) -> list[str] | None:
+    return None if graph.ids_are_rows else [str(name) for name in graph.ids.tolist()]
 
 
 # ------------------------------------------------------------------------------ links

@@ -24,13 +24,13 @@ from vgae.people.html.charts import Chart
 from vgae.people.html.figures import health_charts, quality_charts, training_charts
 from vgae.people.html.values import Colouring, Findings, LinkTable, NodeMap
 
-__all__ = ["Report", "page", "script_json"]
+__all__ = ["EmbeddingMap", "Report", "drawn", "map_page", "page", "rendered", "script_json"]
 
 TEMPLATES = Path(__file__).with_name("templates")
-SCRIPTS = ("start.js", "links.js", "view.js", "map.js", "main.js")
+SCRIPTS = ("theme.js", "start.js", "links.js", "view.js", "map.js", "main.js")
 SHOWN_AT_FIRST = 25
 """Links that stand in the page itself, for readers without scripts."""
-FRAME_HEIGHT = 860
+FRAME_HEIGHT, MAP_HEIGHT = 860, 780
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,54 @@ class Report:
         return f"Report({len(self.html.encode()):,} bytes)"
 
     def _repr_html_(self) -> str:
+        return self.framed("report", FRAME_HEIGHT)
+
+    def framed(self, title: str, height: int) -> str:
+        """The page in a frame of its own, as an element of another page.
+
+        Parameters
+        ----------
+        title
+            What the frame is called, to those who hear the page.
+        height
+            In pixels.
+        """
         return (
-            f'<iframe title="report" sandbox="allow-scripts allow-downloads" '
-            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0" srcdoc="{escape(self.html)}">'
-            "</iframe>"
+            f'<iframe title="{escape(title)}" sandbox="allow-scripts allow-downloads" '
+            f'style="width:100%;height:{height}px;border:0" srcdoc="{escape(self.html)}"></iframe>'
         )
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """A map of nodes as a notebook shows it: with JavaScript to be explored, otherwise a picture.
+
+    Attributes
+    ----------
+    page
+        The interactive map as one page, whose `save` writes it to a file.
+    picture
+        The same nodes as a PNG; None where matplotlib is not installed.
+
+    Examples
+    --------
+    >>> made = EmbeddingMap(Report("<!doctype html><title>Karate</title>"), b"PNG")
+    >>> sorted(made._repr_mimebundle_())
+    ['image/png', 'text/html', 'text/plain']
+    """
+
+    page: Report
+    picture: bytes | None
+
+    def __repr__(self) -> str:
+        return f"EmbeddingMap({len(self.page.html.encode()):,} bytes)"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's
+        """All forms; whoever shows them takes the richest that it can."""
+        found = {"text/plain": repr(self), "text/html": self.page.framed("map", MAP_HEIGHT)}
+        if self.picture is not None:
+            found["image/png"] = base64.b64encode(self.picture).decode()
+        return found
 
 
 def page(findings: Findings) -> Report:
@@ -99,41 +142,110 @@ def page(findings: Findings) -> Report:
     >>> "a &lt;graph&gt;" in html, "a <graph>" in html
     (True, False)
     """
-    script, style = _script(), (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    quality = [] if findings.quality is None else quality_charts(findings.quality)
+    health = [] if findings.health is None else health_charts(findings.health)
+    sections = (
+        ("Quality", "quality", "On edges that were held out for the test.", quality),
+        ("Training", "training", "", training_charts(findings.history)),
+        (
+            "Variational health",
+            "health",
+            "" if findings.health is None else findings.health.words,
+            health,
+        ),
+    )
+    return rendered(
+        "report.html.j2",
+        SCRIPTS,
+        found=findings,
+        data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
+        first_links=_first_links(findings),
+        sections=[
+            (title, slug, words, [drawn(chart) for chart in charts])
+            for title, slug, words, charts in sections
+            if charts
+        ],
+    )
+
+
+def map_page(findings: Findings, picture: bytes | None) -> EmbeddingMap:
+    """Draw the map of a report alone.
+
+    Parameters
+    ----------
+    findings
+        What a report would show; only its map and its links are used.
+    picture
+        The same as a PNG, for readers without scripts; or None.
+
+    Examples
+    --------
+    >>> nodes = NodeMap(np.zeros((2, 2), np.uint16), "all in one place", ())
+    >>> links = LinkTable(np.array([[0, 1]]), np.array([0.5]), None, np.ones((1, 2)), None, ["-"])
+    >>> found = Findings("a <graph>", "", "", [], [], [], None, None, 2, links, nodes, None, (),
+    ...                  None)
+    >>> html = map_page(found, b"PNG").page.html
+    >>> "a &lt;graph&gt;" in html, 'src="data:image/png;base64,UE5H"' in html
+    (True, True)
+    """
+    page = rendered(
+        "map.html.j2",
+        SCRIPTS,
+        found=findings,
+        data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
+        picture=None if picture is None else base64.b64encode(picture).decode(),
+    )
+    return EmbeddingMap(page, picture)
+
+
+def rendered(template: str, scripts: tuple[str, ...], **values: Any) -> Report:
+    """A page of a template and its scripts, which are all that may run on it.
+
+    Parameters
+    ----------
+    template
+        Its file, which extends `frame.html.j2`.
+    scripts
+        Files that make up the page's only script, in this order.
+    **values
+        What the template shows. Text is escaped.
+
+    Examples
+    --------
+    >>> html = rendered("frame.html.j2", ("theme.js",)).html
+    >>> html.count("<script>"), "default-src &#39;none&#39;; script-src &#39;sha256-" in html
+    (1, True)
+    """
+    script, style = _script(scripts), (TEMPLATES / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-    quality = [] if findings.quality is None else quality_charts(findings.quality)
-    health = [] if findings.health is None else health_charts(findings.health)
     html = (
         _environment()
-        .get_template("report.html.j2")
+        .get_template(template)
         .render(
-            found=findings,
             policy=policy,
             style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
-            first_links=_first_links(findings),
-            sections=[
-                (title, slug, words, [_figure(chart) for chart in charts])
-                for title, slug, words, charts in (
-                    ("Quality", "quality", "On edges that were held out for the test.", quality),
-                    ("Training", "training", "", training_charts(findings.history)),
-                    (
-                        "Variational health",
-                        "health",
-                        "" if findings.health is None else findings.health.words,
-                        health,
-                    ),
-                )
-                if charts
-            ],
+            script=Markup(script),  # noqa: S704 - our own files
+            **values,
         )
     )
     return Report(html)
+
+
+def drawn(chart: Chart) -> dict[str, Any]:
+    """A chart as templates take it: its title, its words and its picture.
+
+    Examples
+    --------
+    >>> from vgae.people.html.charts import linear_axis
+    >>> list(drawn(Chart("loss", "It falls.", linear_axis("x", 0, 1), linear_axis("y", 0, 1))))
+    ['title', 'words', 'svg']
+    """
+    svg = Markup(chart.svg())  # noqa: S704 - it escapes all words
+    return {"title": chart.title, "words": chart.description, "svg": svg}
 
 
 def script_json(value: Any) -> str:
@@ -160,14 +272,9 @@ def _environment() -> Environment:
 
 
 @cache
-def _script() -> str:
-    parts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+def _script(names: tuple[str, ...]) -> str:
+    parts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in names]
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
-
-
-def _figure(chart: Chart) -> dict[str, Any]:
-    svg = Markup(chart.svg())  # noqa: S704 - it escapes all words
-    return {"title": chart.title, "words": chart.description, "svg": svg}
 
 
 def _first_links(findings: Findings) -> list[dict[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from vgae.people.html.values import Headline, LinkTable, Quality
 from vgae.people.progress import percent, time_words
 from vgae.people.words import split_words
 
-__all__ = ["facts", "headlines", "method_name", "subtitle", "verdict", "warnings_of"]
+__all__ = ["facts", "graph_facts", "headlines", "method_name", "subtitle", "verdict", "warnings_of"]
 
 AnyFitted = Fitted | FittedBaseline
 
@@ -166,15 +168,7 @@ def facts(fitted: AnyFitted, known: Graph, graph: Graph | None) -> list[tuple[st
     '1, the largest with 34 nodes'
     """
     about, record = fitted.graph, fitted.record
-    sizes = np.bincount(components(known.adjacency))
-    weights = f"weights mean {about['weight_means']}" if about.get("weighted") else "no weights"
-    features = about["n_features"]
-    found = [
-        ("Nodes", f"{fitted.split.graph.n_nodes:,}, of which {known.n_isolated:,} without an edge"),
-        ("Edges", f"{fitted.split.graph.n_edges:,}, {about.get('kind', 'undirected')}, {weights}"),
-        ("Components", f"{len(sizes):,}, the largest with {count(int(sizes.max()), 'node')}"),
-        ("Features", f"{features:,}" if features else "none"),
-    ]
+    found = graph_facts(fitted.split.graph, known, about)
     if record is not None or graph is not None:
         rows, cleaning = _cleaning(fitted, graph)
         found.insert(
@@ -199,6 +193,36 @@ def facts(fitted: AnyFitted, known: Graph, graph: Graph | None) -> list[tuple[st
     found.append(("Version", f"vgae {importlib.metadata.version('vgae')}"))
     found.append(("Fingerprint", str(about["fingerprint"])[:16]))
     return found
+
+
+def graph_facts(graph: Graph, known: Graph, about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The rows of a data card that say what a graph is.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    known
+        The same without directions.
+    about
+        What it was when it was read: `kind`, `weighted`, `weight_means` and `n_features`.
+
+    Examples
+    --------
+    >>> from vgae import load_dataset
+    >>> karate = load_dataset("karate")
+    >>> dict(graph_facts(karate, karate, {"weighted": False, "n_features": 0}))["Edges"]
+    '78, undirected, no weights'
+    """
+    sizes = np.bincount(components(known.adjacency))
+    weights = f"weights mean {about['weight_means']}" if about.get("weighted") else "no weights"
+    features = about["n_features"]
+    return [
+        ("Nodes", f"{graph.n_nodes:,}, of which {known.n_isolated:,} without an edge"),
+        ("Edges", f"{graph.n_edges:,}, {about.get('kind', 'undirected')}, {weights}"),
+        ("Components", f"{len(sizes):,}, the largest with {count(int(sizes.max()), 'node')}"),
+        ("Features", f"{features:,}" if features else "none"),
+    ]
 
 
 def _time(seconds: float) -> str:

@@ -1,0 +1,3 @@
+startTheme();
+startCopy();
+document.documentElement.dataset.ready = "true";
