@@ -1,7 +1,7 @@
 """Sphinx settings: Markdown pages, the docstrings of public names, the options of the commands.
 
-Pages with code cells (tutorials, gallery) are run as they are built, each in a folder of its own; an
-error in a cell ends the build.
+Pages with code cells (tutorials, gallery) are run as they are built, each in a folder of its own.
+An error in a cell ends the build.
 """
 
 import re

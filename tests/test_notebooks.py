@@ -37,7 +37,9 @@ def test_every_cell_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_tutorials_and_the_gallery_are_run() -> None:
     assert GALLERY in PAGES
-    assert {page for page in (DOCS / "tutorials").glob("*.md") if page.stem != "index"} <= set(PAGES)
+    assert {page for page in (DOCS / "tutorials").glob("*.md") if page.stem != "index"} <= set(
+        PAGES
+    )
 
 
 def test_the_gallery_shows_every_display() -> None:

@@ -17,8 +17,8 @@ def mathml(formula: str, *, display: bool = False) -> str:
 
     Examples
     --------
-    >>> mathml(r"\alpha")
-    '<math xmlns="http://www.w3.org/1998/Math/MathML">\n  <mi>α</mi>\n</math>'
+    >>> mathml("x")
+    '<math xmlns="http://www.w3.org/1998/Math/MathML">\n  <mi>x</mi>\n</math>'
     """
     return str(latex2mathml.tex2mathml(formula, as_block=display))
 
