@@ -108,7 +108,6 @@ bench-peers: dev
 	@touch $@
 
 docs: dev
-	$(PIP) -e ".[docs]"
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 

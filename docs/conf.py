@@ -1,4 +1,8 @@
-"""Sphinx settings: Markdown pages, the docstrings of public names, the options of the commands."""
+"""Sphinx settings: Markdown pages, the docstrings of public names, the options of the commands.
+
+Pages with code cells (tutorials, gallery) are run as they are built, each in a folder of its own.
+An error in a cell ends the build.
+"""
 
 import re
 import sys
@@ -14,8 +18,9 @@ copyright = "2026, the vgae authors"  # noqa: A001 - Sphinx's name
 version = release = vgae.__version__
 html_title = f"vgae {version}"
 extensions = [
+    "browser_math",
     "command_reference",
-    "myst_parser",
+    "myst_nb",  # which brings MyST's parser along
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -34,7 +39,14 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_attr_annotations = False  # the signature has the types
 python_maximum_signature_line_length = 80
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+html_math_renderer = "mathml"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_execution_timeout = 600
+nb_merge_streams = True
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 

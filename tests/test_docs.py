@@ -66,6 +66,21 @@ def test_the_architecture_draws_the_rows_that_imports_keep() -> None:
         assert rows[contract["containers"][0].removeprefix("vgae.")] == layers
 
 
+def test_every_model_says_what_it_assumes_how_it_is_fitted_and_where_it_ends() -> None:
+    index = ROOT / "docs" / "models" / "index.md"
+    pages = {
+        (index.parent / link).resolve()
+        for row in index.read_text().splitlines()
+        if row.startswith("| ")
+        for link in re.findall(r"\]\(([\w./-]+\.md)\)", row)
+    }
+    assert set(index.parent.glob("*.md")) - {index} <= pages
+    for page in pages:
+        headings = re.findall(r"^## (.*)", page.read_text(), re.MULTILINE)
+        wanted = ["Generative process", "Inference", "Limits"]
+        assert [heading for heading in headings if heading in wanted] == wanted, page.name
+
+
 def test_parts_of_your_own_are_short_and_of_every_kind() -> None:
     page = (ROOT / "docs" / "your-own-parts.md").read_text()
     examples = [example.source for example in doctest.DocTestParser().get_examples(page)]
