@@ -16,6 +16,9 @@ endif
 # Every test that starts a process would compile all of torch's modules anew, at 5 to 10 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Threads of torch would spin while they wait, on cores that the other process of the tests needs.
+test test-slow test-browser test-wheel: export OMP_WAIT_POLICY = passive
+
 .PHONY: env dev demo test test-browser test-wheel test-slow bench bench-peers docs clean
 
 # Python compiles modules when it first imports them: most are never imported, and take up space.

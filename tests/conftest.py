@@ -23,8 +23,8 @@ from vgae.data.graph import Graph
 collect_ignore = ["fuzz_tables.py", "days/researcher.py", "days/scientist.py"]
 
 # The same examples at every run: a check must not fail by chance. Random ones come with
-# `pytest --hypothesis-profile=random`, which `make test-slow` uses.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+# `pytest --hypothesis-profile=random`, which `make test-slow` uses, and are more: see number.py.
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("random", deadline=None)
 settings.load_profile("repeatable")
 

@@ -308,6 +308,7 @@ def test_no_row_is_begun_once_the_time_is_used_up(monkeypatch: pytest.MonkeyPatc
     assert {row["why"] for row in rows} == {"the time was used up"}
 
 
+@pytest.mark.slow  # it measures this machine at several sizes
 def test_predictions_are_set_against_measurements(tmp_path: Path) -> None:
     if not Path("/proc/self/clear_refs").is_file():
         pytest.skip("peaks of memory are read from /proc")

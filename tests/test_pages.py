@@ -71,8 +71,14 @@ RESULTS: dict[tuple[str, int], Callable[[Answer, Path], None]] = {
     ("README.md", 0): the_first_minute,
     ("docs/formats.md", 0): a_messy_file_becomes_recommended_links,
 }
+# The first that people run, at each change; the others are as many processes again.
 SCRIPTS = [
-    pytest.param(script, RESULTS.get((label(page), number)), id=f"{label(page)}-{number}")
+    pytest.param(
+        script,
+        RESULTS.get((label(page), number)),
+        id=f"{label(page)}-{number}",
+        marks=() if page.name == "README.md" else pytest.mark.slow,
+    )
     for page in PAGES
     for number, script in enumerate(SHELL.findall(page.read_text()))
 ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from number import examples
 
 from vgae import InputError
 from vgae.data import sorted_pairs
@@ -19,7 +20,7 @@ from vgae.data.mapped import ArrayWriter
     directed=st.booleans(),
     weighted=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_blocks_give_the_matrix_that_all_rows_at_once_give(
     rows: list[tuple[int, int]],
     cut: int,

@@ -26,6 +26,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return answer
 
 
+@pytest.mark.slow  # thirteen processes; other tests call the same commands in one
 def test_the_day_of_an_analyst(tmp_path: Path) -> None:
     answer = run(["sh", "-e", str(DAYS / "analyst.sh")], tmp_path)
     inspected = json.loads((tmp_path / "inspected.json").read_text())

@@ -149,13 +149,18 @@ def test_every_kind_of_training_goes_on_to_the_bit(
         assert same(fit(split, settings, checkpoints=Checkpoints.resumed(path)), whole)
 
 
-def test_an_ensemble_goes_on_from_each_of_its_checkpoints(
-    split: Split, path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "lasts",
+    [(1, 2, 3, 4, 7, 12, 18), pytest.param(tuple(range(1, 19)), marks=pytest.mark.slow)],
+    ids=["some", "each"],
+)
+def test_an_ensemble_goes_on_from_its_checkpoints(
+    split: Split, path: Path, monkeypatch: pytest.MonkeyPatch, lasts: tuple[int, ...]
 ) -> None:
     """Two members, and two in each of two folds, of two steps: 12 steps, and 6 ends."""
     settings = FitSettings.of("gae", steps=2, ensemble=2, combiner="logistic", latent_dim=4)
     whole, write, places = fit(split, settings), Checkpoints._write, []
-    for last in range(1, 19):
+    for last in lasts:
         n_written = 0
 
         def counted(self: Checkpoints, *state: Any, **how: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from graphs import dense, graphs, random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from number import examples
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -176,7 +177,7 @@ def test_arrays_without_features_are_refused() -> None:
 
 @every_kind
 @given(graph=graphs(max_nodes=60), dim=st.integers(1, 80), seed=st.integers(0, 3))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_structural_inputs_of_any_graph_are_finite_and_of_length_three_on_average(
     kind: StructureKind, graph: Graph, dim: int, seed: int
 ) -> None:

@@ -9,6 +9,7 @@ import torch
 from graphs import dense, graphs, random_graph
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from number import examples
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -190,7 +191,7 @@ def weights_of(n_nodes: int, n_positive: int, class_weight: ClassWeight) -> tupl
 @pytest.mark.parametrize("offsets", ["none", "constant", "node"])
 @pytest.mark.parametrize("class_weight", ["balanced", "none"])
 @pytest.mark.parametrize("name", LIKELIHOODS)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(
     graphs(), st.sampled_from([1e-8, 1e-2, 1.0, 30.0, 1e4]), st.booleans(), st.integers(0, 2**16)
 )

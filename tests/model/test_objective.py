@@ -8,6 +8,7 @@ import torch
 from graphs import dense, graphs, random_arcs, random_graph
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from number import examples
 from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
@@ -42,7 +43,7 @@ def dense_reconstruction(
 
 @pytest.mark.parametrize("engine", ["numba", "tiles", "reference"])
 @pytest.mark.parametrize("class_weight", ["balanced", "none"])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(graphs(), st.sampled_from([1e-2, 1.0, 30.0, 1e3, 1e4]), st.integers(0, 2**16))
 def test_loss_and_gradient_are_the_formula(
     engine: str, class_weight: ClassWeight, graph: Graph, largest: float, seed: int
@@ -252,7 +253,7 @@ def dense_loss_of_arcs(
 @pytest.mark.parametrize("engine", ["numba", "tiles", "reference"])
 @pytest.mark.parametrize("name", ["bernoulli", "squared", "bernoulli-poisson"])
 @pytest.mark.parametrize("class_weight", ["balanced", "none"])
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(
     st.integers(2, 150),
     st.sampled_from([0.02, 0.3, 1.0]),

@@ -403,8 +403,8 @@ def test_a_graph_and_pairs_come_from_standard_input(
     assert json.loads((folder / "piped/run.json").read_text())["graph"]["name"] == "standard input"
     assert call("fit", edges, "--out", "run", "--steps", 3, "--quiet").status == 0
     np.testing.assert_array_equal(vgae.load("piped").embedding_, vgae.load("run").embedding_)
-    answer = piped("n3,n9\nn0,n1\n", "predict", "run", "-", "--json", "--quiet")
-    rows = [json.loads(line) for line in answer.stdout.splitlines()]
+    told = call("predict", "run", "-", "--json", "--quiet", stdin=b"n3,n9\nn0,n1\n").out
+    rows = [json.loads(line) for line in told.splitlines()]
     assert [(row["source"], row["target"]) for row in rows] == [("n3", "n9"), ("n0", "n1")]
 
 

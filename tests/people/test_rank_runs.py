@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import listing
-from together import begun, ended, free_port, last_error, vgae_in_ranks
+from command import Caller, listing, refused
+from together import begun, ended, free_port, last_error, variables, vgae_in_ranks
 
 import vgae
 from vgae.data.generator import generate_graph
@@ -66,25 +66,35 @@ def test_two_processes_make_the_run_folder_of_one(
     assert not (tmp_path / "run.checkpoint").exists()
 
 
+def test_a_mistake_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = vgae_in_ranks(2, "fit", "nowhere.csv", "--out", "run")
+    assert [status for status, _, _ in found] == [2, 2]
+    (told,) = last_error(found)
+    assert "nowhere.csv: no such file or folder" in told
+    assert listing(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("nowhere.csv", "--out", "run"), "nowhere.csv: no such file or folder"),
         (("karate", "--out", "run", "--preset", "strong"), "ensembles and combiners: "),
         (("karate", "--out", "run", "--model", "katz"), "katz: is no model that several"),
         (("-", "--out", "run"), "standard input: several processes"),
         (("karate", "--out", "run", "--device", "cuda:1"), "device cuda:1: "),
     ],
 )
-def test_a_mistake_is_told_in_one_line(
-    arguments: tuple[str, ...], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_several_processes_cannot_fit_is_refused(
+    arguments: tuple[str, ...],
+    line: str,
+    call: Caller,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    found = vgae_in_ranks(2, "fit", *arguments)
-    assert [status for status, _, _ in found] == [2, 2]
-    (told,) = last_error(found)
-    assert line in told
-    assert listing(tmp_path) == []
+    """A group of one, which is this process, is asked the same as a larger one."""
+    for name, value in variables(0, 1, free_port()).items():
+        monkeypatch.setenv(name, value)
+    assert line in refused(call, folder, "fit", *arguments)
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(graph: Path) -> None:
@@ -132,8 +142,9 @@ def slowly(size: int, *arguments: object) -> list[subprocess.Popen[str]]:
     return begun(size, ("-c", SLOWED, "fit", *arguments))
 
 
+@pytest.mark.parametrize("after", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_sigterm_to_one_ends_all_after_the_same_step_and_they_go_on(
-    graph: Path, expected: list[float], tmp_path: Path
+    graph: Path, expected: list[float], tmp_path: Path, after: int
 ) -> None:
     run, checkpoint = tmp_path / "run", tmp_path / "run.checkpoint"
     given = ("--out", run, "--steps", STEPS, "--checkpoint-every", "0s")
@@ -146,12 +157,13 @@ def test_sigterm_to_one_ends_all_after_the_same_step_and_they_go_on(
     (line,) = last_error(found)
     assert f"vgae fit --resume {run}` goes on from there" in line
     assert not run.exists()
-    found = vgae_in_ranks(3, "fit", "--resume", run)
-    assert [status for status, _, _ in found] == [0, 0, 0], found[0][2]
+    found = vgae_in_ranks(after, "fit", "--resume", run)
+    assert [status for status, _, _ in found] == [0] * after, found[0][2]
     assert "resumed at step" in found[0][2]
     same(run, expected)
 
 
+@pytest.mark.slow  # tests/model/test_ranks.py kills one that does not train
 def test_a_killed_process_ends_the_others_in_one_line(graph: Path, tmp_path: Path) -> None:
     run, checkpoint = tmp_path / "run", tmp_path / "run.checkpoint"
     given = ("--out", run, "--steps", 2000, "--checkpoint-every", "0s")

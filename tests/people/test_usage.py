@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -29,6 +30,7 @@ def examples_of(command: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.strip().startswith("vgae ")]
 
 
+@functools.cache
 def messages() -> list[tuple[str, str]]:
     """Texts of the program that name an option, with the file that holds each."""
     found = []

@@ -151,7 +151,7 @@ def measure_machine(
 
     Examples
     --------
-    >>> machine = measure_machine()
+    >>> machine = measure_machine(kinds=["pair"])
     >>> machine.measured, machine.rates.of("pair", 0.0) > 0, machine.library_bytes > 0
     (True, True, True)
     """

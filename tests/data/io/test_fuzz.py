@@ -10,6 +10,7 @@ import pytest
 from any_file import check
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from number import examples
 
 from vgae.data import dialects
 from vgae.data.tables import open_table
@@ -77,7 +78,7 @@ def tables(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
     return encoded, options
 
 
-@settings(max_examples=2500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(2500), suppress_health_check=list(HealthCheck))
 @given(case=tables())
 def test_any_table_is_read_or_refused(
     tmp_path_factory: Any, case: tuple[bytes, dict[str, Any]]
@@ -94,13 +95,13 @@ def test_any_table_is_read_or_refused_at_length(
     check(tmp_path_factory.getbasetemp() / "fuzz.csv", *case)
 
 
-@settings(max_examples=500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(500), suppress_health_check=list(HealthCheck))
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: Any, content: bytes) -> None:
     check(tmp_path_factory.getbasetemp() / "fuzz.bin", content, {})
 
 
-@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), suppress_health_check=list(HealthCheck))
 @given(case=tables(), size=st.sampled_from([1, 5, 16, 64]))
 def test_the_size_of_blocks_changes_nothing(
     tmp_path_factory: Any, case: tuple[bytes, dict[str, Any]], size: int

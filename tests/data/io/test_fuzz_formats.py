@@ -20,6 +20,7 @@ from any_format import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from number import examples
 from reading_worker import Reader
 
 from vgae.data.graph import Graph
@@ -111,13 +112,13 @@ damaged = given(drawn=drawn_graphs(), suffix=SUFFIXES, data=st.data())
 quiet = {"suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=500, **quiet)  # type: ignore[arg-type]
+@settings(max_examples=examples(500), **quiet)  # type: ignore[arg-type]
 @whole
 def test_what_is_written_is_read(reader: Reader, files: Path, drawn: Drawn, suffix: str) -> None:
     _check_whole(reader, files, suffix, drawn)
 
 
-@settings(max_examples=800, **quiet)  # type: ignore[arg-type]
+@settings(max_examples=examples(800), **quiet)  # type: ignore[arg-type]
 @damaged
 def test_damaged_files_are_read_or_refused(
     reader: Reader, files: Path, drawn: Drawn, suffix: str, data: st.DataObject
@@ -126,7 +127,7 @@ def test_damaged_files_are_read_or_refused(
     _check_damaged(reader, files, suffix, content, directed=drawn.directed)
 
 
-@settings(max_examples=200, **quiet)  # type: ignore[arg-type]
+@settings(max_examples=examples(200), **quiet)  # type: ignore[arg-type]
 @given(file=faulty_files())
 def test_faulty_files_are_refused(reader: Reader, files: Path, file: tuple[str, bytes]) -> None:
     _check_faulty(reader, files, *file)

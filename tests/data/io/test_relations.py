@@ -11,6 +11,7 @@ import pytest
 from foreign import library
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from number import examples
 
 from vgae.data.graph import Graph
 from vgae.data.io import read_graph
@@ -208,14 +209,14 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.text("abc'\"\\ :,{}[]", max_size=5), VALUES, max_size=4))
 def test_any_dictionary_is_parsed(values: dict[str, Any]) -> None:
     found = _dictionary(repr(values))
     assert found == {repr(key)[1:-1]: repr(value) for key, value in values.items()}
 
 
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), suppress_health_check=list(HealthCheck))
 @given(
     content=st.text(st.sampled_from("ab01 \t\n#{}':,.\\é\r"), max_size=60),
     suffix=st.sampled_from(["sif", "adjlist", "edgelist"]),

@@ -8,6 +8,7 @@ import torch
 from graphs import dense, graphs, random_arcs, random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from number import examples
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
@@ -44,7 +45,7 @@ def terms(
 ) -> PairSum:
     with pytest.MonkeyPatch.context() as patch:
         if way == "torch":
-            patch.setattr(module, "CHUNK_PAIRS", 100)
+            patch.setattr(module, "CHUNK_PAIRS", 1000)
             for name in ("pull_logistic", "pull_in_lanes"):
                 patch.setattr(module, name, module._pull_with_torch)
         return pair_terms(left, right, pattern, term)
@@ -95,7 +96,7 @@ def dense_terms(
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(
     graph=graphs(max_nodes=300),
     largest=st.sampled_from([1e-12, 1e-3, 1.0, 30.0, 1e4]),
@@ -256,7 +257,7 @@ def test_what_does_not_go_together_is_refused() -> None:
 # ---------------------------------------------------------------------- scores
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(
     graphs(max_nodes=100),
     st.sampled_from([1, 5, 8, 13, 40, 65]),
@@ -304,7 +305,7 @@ def test_the_gradient_of_scores_is_the_derivative(symmetric: bool) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 @given(
     n_nodes=st.integers(1, 200),
     density=st.sampled_from([0.0, 0.02, 0.3, 1.0]),

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from number import examples
 from pair_sums import Dense, dense_sum, factors
 from torch import Tensor
 
@@ -54,7 +55,7 @@ LARGEST = st.sampled_from([1e-3, 1.0, 30.0, 1e4])
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=examples(600))
 @given(st.integers(1, 300), st.integers(1, 33), LARGEST, st.integers(0, 2**16))
 def test_symmetric_sum_and_gradient(name: str, n: int, dim: int, largest: float, seed: int) -> None:
     vectors = factors(n, dim, largest, seed)
@@ -69,7 +70,7 @@ def test_symmetric_sum_and_gradient(name: str, n: int, dim: int, largest: float,
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.integers(1, 90), st.integers(1, 90), LARGEST, st.integers(0, 2**16))
 def test_rectangular_sum_and_gradients(
     name: str, n: int, m: int, largest: float, seed: int

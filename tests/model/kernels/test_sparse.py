@@ -4,12 +4,13 @@ import torch
 from graphs import random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from number import examples
 from scipy import sparse
 
 from vgae.model.kernels import SparseMatrix
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     st.integers(0, 40),
     st.integers(1, 40),
