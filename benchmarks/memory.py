@@ -5,8 +5,8 @@
 Prints a Markdown table: resident memory and its peak after each stage of the command, in one fresh
 process, in MB above `import torch`; and the peak of the command itself. The process's own memory is
 told apart from the pages of libraries' files, which differ by what the system has cached. The graph
-is dblp where VGAE_DATA has it (17,716 nodes, 52,867 edges, 1,639 sparse features), otherwise a random
-one of that size. Reads /proc, so that it runs on Linux only.
+is dblp where VGAE_DATA has it (17,716 nodes, 52,867 edges, 1,639 sparse features), otherwise a
+random one of that size. Reads /proc, so that it runs on Linux only.
 """
 
 from __future__ import annotations
