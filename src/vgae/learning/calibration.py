@@ -26,9 +26,9 @@ MOST_NODES_COUNTED = 50_000
 """In larger graphs, counting all open pairs takes minutes: a sample of them is counted."""
 N_SAMPLED = 2**22
 """Open pairs in that sample."""
-FEWEST_ROWS, N_OF_ROWS = 256, 2**20
+FEWEST_ROWS, N_OF_ROWS, MOST_OF_ROWS = 256, 2**20, 2**26
 """Where scores are dear, all pairs of random nodes are counted: at least so many nodes, and about
-so many pairs."""
+so many pairs; fewer nodes where these have more pairs than the last number."""
 
 N_DRAWN, N_EVEN = 2**12, 2**13
 """Levels between which open pairs are counted: scores of drawn pairs, and evenly spaced scores."""
@@ -40,7 +40,7 @@ ROUGHNESS, STEEPNESS, LEAST_SLOPE = 1.5, 0.05, 1e-3
 """Penalties of the log-odds as a function of rarity, on the integral of its squared second
 derivative and of its squared slope; the least slope."""
 PARTS = 32
-"""Between two knots, pairs without an edge stand at the mean score of each of so many parts."""
+"""Between two knots, pairs stand at the mean score of each of so many parts."""
 MOST_NEWTON_STEPS = 200
 
 LOG_ODDS_STEP, MOST_LOG_ODDS = 2e-3, 40.0
@@ -393,13 +393,16 @@ def _counts_of_some_rows(
     """The same, estimated from the open pairs of random nodes."""
     n_nodes = scores.n_nodes
     random = np.random.default_rng(stream_seed(seed, "calibration counts"))
-    n_rows = min(n_nodes, max(FEWEST_ROWS, N_OF_ROWS // n_nodes))
+    fewest = min(FEWEST_ROWS, -(-MOST_OF_ROWS // n_nodes))
+    n_rows = min(n_nodes, max(fewest, N_OF_ROWS // n_nodes))
     counts = np.zeros(len(levels) + 1)
     for rows in blocks(random.permutation(n_nodes)[:n_rows], block_rows(n_nodes)):
         found = scores.rows(rows).astype(np.float64)
         found[~open_partners(known, rows)] = np.nan
-        reached = np.searchsorted(levels, found[~np.isnan(found)], side="right")
-        counts += np.bincount(reached, minlength=len(counts))
+        # There are fewer levels than scores, and sorted scores are next to each other.
+        ranked = np.sort(found[~np.isnan(found)])
+        below = np.searchsorted(ranked, levels, side="left")
+        counts += np.diff(below, prepend=0, append=len(ranked))
     scaled: NDArray[np.float64] = counts * (count_non_edges(known) / max(counts.sum(), 1.0))
     return scaled
 
@@ -438,9 +441,10 @@ def _fit(
     # Log-odds at the knots are slopes times steps, summed up; at a level they are interpolated.
     sums = np.tril(np.broadcast_to(steps, (len(knots), len(steps))), -1)
     at_knots = np.hstack([np.ones((len(knots), 1)), sums])
-    without, weights = _condensed(levels, negatives, knots)
-    zero, one = (_interpolation(points, knots) @ at_knots for points in (without, levels))
-    one, counts = one[positives > 0], positives[positives > 0]
+    (without, weights), (edges, counts) = (
+        _condensed(levels, pairs, knots) for pairs in (negatives, positives)
+    )
+    zero, one = (_interpolation(points, knots) @ at_knots for points in (without, edges))
     # Integrals over the rarity of the squared second derivative and of the squared slope.
     bends = np.diff(np.eye(len(knots))[1:], axis=0) / np.sqrt((steps[1:] + steps[:-1]) / 2)[:, None]
     penalty = ROUGHNESS * bends.T @ bends + STEEPNESS * np.diag(np.append(0.0, steps))

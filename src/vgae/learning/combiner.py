@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from vgae.ground.config import Settings
 from vgae.learning.evidence import GROUPS, Column, Evidence
-from vgae.learning.scores import Scores
+from vgae.learning.scores import Scores, blocks
 
 __all__ = ["CombinedScores", "Combiner", "fit_combiner"]
 
@@ -20,6 +20,8 @@ REGULARISATION = 0.1
 REVERSE_SHARE = 0.05
 """Chosen on validation pairs: with more, arcs are told less well from pairs that are far apart."""
 MOST_ITERATIONS = 2000
+PAIRS_OF_A_TABLE = 2**18
+"""Pairs whose evidence is in memory at a time, dozens of numbers each."""
 MOST_NODES_COUNTED = 1500
 """In larger graphs, the scores of all pairs are estimated from those of some nodes."""
 
@@ -211,7 +213,10 @@ class CombinedScores(Scores):
         return self.n_nodes > MOST_NODES_COUNTED
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        return self.combiner.logits(self.evidence.table(pairs)).astype(np.float32)
+        found = np.empty(len(pairs), np.float32)
+        for chosen in blocks(np.arange(len(pairs)), PAIRS_OF_A_TABLE):
+            found[chosen] = self.combiner.logits(self.evidence.table(pairs[chosen]))
+        return found
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         sums = self.evidence.weighted_rows(rows, np.array(self.combiner.weights))

@@ -522,7 +522,8 @@ class Propagation(Encoder):
         """See `Encoder.along`."""
         if prepared.propagated:
             raise ValueError("the inputs were multiplied by another adjacency ahead")
-        adjacency = SparseMatrix.from_scipy(sparse.csr_array(self.adjacency(graph)))
+        made = sparse.csr_array(self.adjacency(graph))
+        adjacency = SparseMatrix.from_scipy(made, symmetric=self.symmetric)
         return replace(prepared, adjacency=adjacency.to(self.first_weight.device))
 
     def forward(self, prepared: EncoderInput, noise: Noise | None = None) -> dict[str, Tensor]:

@@ -126,9 +126,14 @@ class SparseMatrix:
     first_entry: int = 0
 
     @classmethod
-    def from_scipy(cls, matrix: FloatCSR) -> SparseMatrix:
-        """Copy a SciPy matrix; one that equals its transpose to the bit is stored once."""
+    def from_scipy(cls, matrix: FloatCSR, *, symmetric: bool = False) -> SparseMatrix:
+        """Copy a SciPy matrix; one that equals its transpose to the bit is stored once.
+
+        Where it is known to be `symmetric`, that is not looked for.
+        """
         forward = CsrParts.of(matrix)
+        if symmetric:
+            return cls(forward, forward)
         if matrix.shape[0] == matrix.shape[1] and matrix.has_canonical_format:
             starts, columns, values = (part.numpy() for part in forward[:3])
             if _is_symmetric(starts, columns, values, starts[:-1].copy()):
