@@ -196,6 +196,14 @@ class FittedScores(ABC):
         Returns
         -------
         `probability` and, where the method tells them, `expected_weight` and `p_positive`.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> fitted = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).fitted_
+        >>> pairs = np.array([[0, 2]])
+        >>> list(fitted.numbers(pairs, fitted.scores.pairs(pairs)))
+        ['probability']
         """
         found = {"probability": self.probabilities(scores)}
         weights, signs = self.weights(pairs), self.scores.signs
@@ -215,6 +223,13 @@ class FittedScores(ABC):
         nodes
             Indices of nodes to find partners for. By default the best pairs of the whole graph,
             which are one part.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> fitted = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).fitted_
+        >>> [pairs.tolist() for pairs, _ in fitted.ranked(1, None)]
+        [[[0, 2]]]
         """
         known = self.split.graph
         if nodes is None:
@@ -232,6 +247,13 @@ class FittedScores(ABC):
         parts
             Pairs of node indices with their scores; of each part, a batch of rows at a time is
             turned into columns.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> fitted = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).fitted_
+        >>> fitted.batches(fitted.ranked(1, None)).read_all().column("source").to_pylist()
+        ['a']
         """
         # Texts are copied from one Arrow array, so that no row makes Python objects.
         ids = pa.array(self.ids)
@@ -253,7 +275,15 @@ class FittedScores(ABC):
         return pa.RecordBatchReader.from_batches(schema, made())
 
     def scored(self, pairs: NDArray[np.int64]) -> pa.RecordBatchReader:
-        """The columns of given pairs of node indices, scored and made a batch at a time."""
+        """The columns of given pairs of node indices, scored and made a batch at a time.
+
+        Examples
+        --------
+        >>> from vgae import VGAE
+        >>> fitted = VGAE(steps=5).fit([("a", "b"), ("b", "c")]).fitted_
+        >>> fitted.scored(np.array([[0, 2], [1, 2]])).read_all().num_rows
+        2
+        """
         return self.batches((some, self.scores.pairs(some)) for some in blocks(pairs, BATCH_ROWS))
 
     @property

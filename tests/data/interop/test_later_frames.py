@@ -66,6 +66,6 @@ def test_recommended_links_come_in_the_frame_that_is_asked_for(model: Any) -> No
         frame = model.recommend(2, as_frame=as_frame)
         assert isinstance(frame, library(kind).DataFrame)
         assert list(frame.columns) == columns
-    for wrong in ("arrow", 7, None):
+    for wrong in ("dask", 7, None):
         with pytest.raises(InputError, match="unknown kind of frame"):
             model.recommend(2, as_frame=wrong)

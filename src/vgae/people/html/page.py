@@ -86,6 +86,11 @@ class Report:
             What the frame is called, to those who hear the page.
         height
             In pixels.
+
+        Examples
+        --------
+        >>> Report("<!doctype html>").framed("map", 300).startswith('<iframe title="map"')
+        True
         """
         return (
             f'<iframe title="{escape(title)}" sandbox="allow-scripts allow-downloads" '
