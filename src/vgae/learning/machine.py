@@ -151,8 +151,8 @@ def measure_machine(
 
     Examples
     --------
-    >>> machine = measure_machine(kinds=["pair"])
-    >>> machine.measured, machine.rates.of("pair", 0.0) > 0, machine.library_bytes > 0
+    >>> machine = measure_machine(kinds=["number"])
+    >>> machine.measured, machine.rates.of("number", 1e6) > 0, machine.library_bytes > 0
     (True, True, True)
     """
     place = torch.device(device)

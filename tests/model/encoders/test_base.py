@@ -1,5 +1,6 @@
 """What all encoders share: inputs, dropout, lengths, first weights."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -258,3 +259,22 @@ def test_the_adjacency_of_a_graph_is_that_of_its_rows(name: str) -> None:
     np.testing.assert_allclose(encoder.adjacency(graph).toarray(), found, rtol=1e-6)
     last = encoder.normalised(sparse.csr_array(weights[3:]), weights.sum(axis=1)).toarray()
     np.testing.assert_array_equal(last, found[3:])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*itertools.product(sorted(ENCODERS), ("undirected", "directed")), ("signed", "signed")],
+)
+def test_gradients_along_other_edges_use_the_transpose(name: str, kind: Any) -> None:
+    random = np.random.default_rng(0)
+    pairs = np.argwhere(random.random((12, 12)) < 0.3)
+    pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+    signs = random.choice([-1.0, 1.0], size=len(pairs)) if kind == "signed" else None
+    graph = Graph.from_edges(pairs, weights=signs, n_nodes=12, kind=kind)
+    encoder = encoder_of(12, encoder=name)
+    fewer = graph.where(random.random(graph.n_edges) < 0.5)
+    adjacency = encoder.along(encoder.prepare(graph, None), fewer).adjacency
+    height, width = adjacency.shape
+    forward, back = adjacency @ torch.eye(width), adjacency.T @ torch.eye(height)
+    assert bool((forward != 0).any())
+    torch.testing.assert_close(back, forward.T)

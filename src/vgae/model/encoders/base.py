@@ -523,7 +523,9 @@ class Propagation(Encoder):
         if prepared.propagated:
             raise ValueError("the inputs were multiplied by another adjacency ahead")
         made = sparse.csr_array(self.adjacency(graph))
-        adjacency = SparseMatrix.from_scipy(made, symmetric=self.symmetric)
+        # That of other encoders, which may be your own, is compared with its transpose.
+        symmetric = type(self).adjacency is Propagation.adjacency and not graph.directed
+        adjacency = SparseMatrix.from_scipy(made, symmetric=symmetric)
         return replace(prepared, adjacency=adjacency.to(self.first_weight.device))
 
     def forward(self, prepared: EncoderInput, noise: Noise | None = None) -> dict[str, Tensor]:
