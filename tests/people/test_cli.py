@@ -705,6 +705,7 @@ def test_bad_arguments(
         ("inspect GRAPH --features GRAPH --no-features", "exclude each other"),
         ("inspect GRAPH --attribute age", "must read COLUMN=KIND"),
         ("predict RUN GRAPH --out nowhere/x.csv", "there is no folder nowhere"),
+        ("evaluate GRAPH --report nowhere/x.html", "there is no folder nowhere"),
         ("predict RUN GRAPH --out x.xlsx", "cannot write '.xlsx'"),
         ("recommend RUN --top 0", "--top 0: must be 1 or more"),
         ("recommend RUN --out x.xlsx", "cannot write '.xlsx'"),
@@ -721,7 +722,7 @@ def test_nothing_is_read_before_all_else_is_checked(
         raise AssertionError("a file was read")
 
     readers = (
-        *("data.io.read_edges", "data.io.read_format", "data.io.read_pairs"),
+        *("data.io.read_edges", "data.io.read_format", "data.io.read_pairs", "data.io.pair_rows"),
         "learning.store._read_record",
         "learning.reproduction.load_dataset",
     )

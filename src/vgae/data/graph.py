@@ -657,6 +657,17 @@ class Graph:
         """Whether the ids are 0, 1, 2, ..., so that they need not be stored."""
         return self.ids.dtype.kind == "i" and np.array_equal(self.ids, np.arange(self.n_nodes))
 
+    @property
+    def n_rows(self) -> int:
+        """Number of rows that the graph was made of: edges, and what was dropped or merged.
+
+        Examples
+        --------
+        >>> Graph.from_edges([(0, 1), (1, 0), (1, 1)]).n_rows
+        3
+        """
+        return self.n_edges + sum(self.cleaning.rows.values())
+
     @cached_property
     def n_isolated(self) -> int:
         """Number of nodes without an edge, in either direction."""

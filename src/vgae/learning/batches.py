@@ -100,15 +100,14 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
     numbers = edge_numbers(graph.adjacency, directed=graph.directed)
 
+    def only(chosen: NDArray[np.int64]) -> Graph:
+        mask = np.zeros(graph.n_edges, dtype=bool)
+        mask[chosen] = True
+        return graph.where(mask, numbers=numbers)
+
     def masked(step: int) -> Batch:
         random = np.random.default_rng([stream_seed(seed, "mask"), step])
         order = random.permutation(graph.n_edges)
-
-        def only(chosen: NDArray[np.int64]) -> Graph:
-            mask = np.zeros(graph.n_edges, dtype=bool)
-            mask[chosen] = True
-            return graph.where(mask, numbers=numbers)
-
         hidden, kept = only(order[: min(n_hidden, MOST_PREDICTED)]), only(order[n_hidden:])
         along = network.encoder.along(prepared, kept)
         return Batch(along, network.targets(hidden).to(device))

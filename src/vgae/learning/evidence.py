@@ -49,9 +49,9 @@ DENSE = 0.2
 """Share of numbers that are not zero from which on a sparse matrix is slower than a dense one."""
 LEAST_WALK, LEAST_PRODUCT = 1e-9, 1e-4
 """Where walks and factorised products count as zero, before their logarithm."""
-MOST_FACTOR_WORK, LANES, TURNS, FEWER_TURNS = 2e8, 8, 15, 8
+MOST_FACTOR_WORK, LANES, FEWER_ITERATIONS = 2e8, 8, 8
 """Links times dimensions of a factorisation beyond which it gets fewer dimensions, in whole lanes,
-and fewer turns of alternating."""
+and so many iterations."""
 COARSE = 16
 """Dimensions of the second factorisation of a bipartite graph. Which of the two ranks items better
 differs between users."""
@@ -410,11 +410,13 @@ def _at(place: int) -> ByNode:
 def _factor_term(messages: Graph, seed: int) -> Term:
     """Products of factors that alternating least squares finds, and their logarithms."""
     logarithm = _log_from(LEAST_PRODUCT)
-    lanes = max(1, int(MOST_FACTOR_WORK / LANES / max(1, messages.adjacency.nnz)))
     wanted = Als.default_dim(messages.n_nodes)
-    dim, turns = (wanted, TURNS) if wanted <= lanes * LANES else (lanes * LANES, FEWER_TURNS)
+    lanes = max(1, int(MOST_FACTOR_WORK / LANES / max(1, messages.adjacency.nnz)))
+    method = Als(latent_dim=wanted)
+    if wanted > lanes * LANES:
+        method = Als(latent_dim=lanes * LANES, iterations=FEWER_ITERATIONS)
     return Term(
-        Als(latent_dim=dim, iterations=turns).fit(messages, seed=seed),
+        method.fit(messages, seed=seed),
         (
             Column("factorised adjacency", "factorisation", _itself),
             Column("logarithm of the factorised adjacency", "factorisation", logarithm),

@@ -192,7 +192,7 @@ def record_of_fit(split: Split, seen: Scores, scores: Scores, *, started: float)
     }
     cleaning = graph.cleaning.rows
     facts = FitFacts(
-        rows=graph.n_edges + sum(cleaning.values()),
+        rows=graph.n_rows,
         cleaning=cleaning | {"conflicts": graph.cleaning.conflicts},
         reading=None if graph.reading is None else str(graph.reading),
         label_names=names,

@@ -257,9 +257,7 @@ class FittedScores(ABC):
         """
         # Texts are copied from one Arrow array, so that no row makes Python objects.
         ids = pa.array(self.ids)
-        told = ["probability"]
-        told += ["expected_weight"] * (self.scores.expected is not None)
-        told += ["p_positive"] * (self.scores.signs is not None)
+        told = list(self.numbers(np.empty((0, 2), np.int64), np.empty(0, np.float32)))
         schema = pa.schema(
             {"source": ids.type, "target": ids.type} | dict.fromkeys(told, pa.float64())
         )

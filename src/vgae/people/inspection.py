@@ -178,7 +178,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         isolated=graph.n_isolated,
         degrees=_degrees(graph),
         degree_counts={name: n for name, n in counts_by_degree(graph.degrees).items() if n},
-        rows=graph.n_edges + sum(cleaning.values()),
+        rows=graph.n_rows,
         cleaning=cleaning,
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
         features=features,

@@ -10,11 +10,11 @@ from vgae.data.graph import Graph
 from vgae.data.interop import as_graph
 from vgae.data.split import Split
 from vgae.ground.errors import one_line
-from vgae.learning.results import Evaluation, Summary, figure
+from vgae.learning.results import FEWEST_RUNS, Evaluation, Summary, figure
 from vgae.learning.settings import WEIGHT_METRICS
 from vgae.people.html.charts import BOTTOM, TOP, Chart, linear_axis, named_axis
 from vgae.people.html.page import Report, drawn, rendered
-from vgae.people.html.summary import graph_facts
+from vgae.people.html.summary import graph_facts, read_facts
 from vgae.people.words import evaluation_notes, interval_words, metric_title, split_words
 
 __all__ = ["evaluation_report"]
@@ -69,7 +69,11 @@ def evaluation_report(
     graph = data.graph if isinstance(data, Split) else None if data is None else as_graph(data)
     metrics = _ordered(result)
     charts = [drawn(chart) for metric in metrics if (chart := _chart(result, metric)) is not None]
-    below = ", and below it the 95 % interval of the mean" * (result.runs > 2)
+    told = f"Means over {count(result.runs, 'run')}"
+    below, intervals = "", "."
+    if result.runs >= FEWEST_RUNS:
+        below = ", and below it the 95 % interval of the mean"
+        intervals = ", each with its 95 % interval."
     made = "mean ± standard error" if result.runs > 1 else "the score"
     return rendered(
         "evaluation.html.j2",
@@ -91,9 +95,7 @@ def evaluation_report(
             ],
         },
         notes=[one_line(note) for note in evaluation_notes(result)],
-        chart_lead=f"Means over {count(result.runs, 'run')}"
-        + ", each with its 95 % interval." * (result.runs > 2)
-        + "." * (result.runs <= 2),
+        chart_lead=f"{told}{intervals}",
         charts=charts,
         differences=_differences(result, metrics),
     )
@@ -157,11 +159,7 @@ def _facts(result: Evaluation, graph: Graph | None) -> list[tuple[str, str]]:
     """The data card."""
     found: list[tuple[str, str]] = []
     if graph is not None:
-        rows = graph.n_edges + sum(graph.cleaning.rows.values())
-        cleaning = str(graph.cleaning) or "nothing dropped or merged"
-        found.append(("Read", f"{count(rows, 'row')}; {cleaning}"))
-        if graph.reading is not None:
-            found.append(("As", one_line(str(graph.reading))))
+        found += read_facts(graph.n_rows, str(graph.cleaning), graph.reading)
         about = {
             "kind": graph.kind,
             "weighted": graph.weights is not None,

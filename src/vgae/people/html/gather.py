@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,16 +115,6 @@ def map_findings(fitted: AnyFitted) -> Findings:
     nodes = _map(fitted, settings, whole.undirected(), None)
     if nodes is None:
         raise InputError("the method scores pairs and has no embedding to draw")
-    pairs, scores = fitted.scores.top(settings.top, whole)
-    pairs = whole.from_first_type(pairs)
-    links = LinkTable(
-        pairs=pairs,
-        probabilities=fitted.probabilities(scores),
-        intervals=None,
-        degrees=fitted.split.message_graph().undirected().degrees[pairs],
-        common=None,
-        why=[""] * len(pairs),
-    )
     return Findings(
         title=one_line(str(fitted.graph.get("name") or "graph")),
         subtitle=subtitle(fitted),
@@ -134,7 +125,7 @@ def map_findings(fitted: AnyFitted) -> Findings:
         command=None,
         ids=_ids(whole),
         n_nodes=whole.n_nodes,
-        links=links,
+        links=_bare_links(fitted, settings),
         map=nodes,
         quality=None,
         history=[],
@@ -150,10 +141,22 @@ def _ids(graph: Graph) -> list[str] | None:
 # ------------------------------------------------------------------------------ links
 
 
+def _bare_links(fitted: AnyFitted, settings: ReportSettings) -> LinkTable:
+    """The best links without what takes longer: intervals, common neighbours and reasons."""
+    ((pairs, scores),) = fitted.ranked(settings.top, None)
+    return LinkTable(
+        pairs=pairs,
+        probabilities=fitted.probabilities(scores),
+        intervals=None,
+        degrees=fitted.split.message_graph().undirected().degrees[pairs],
+        common=None,
+        why=[""] * len(pairs),
+    )
+
+
 def _links(fitted: AnyFitted, settings: ReportSettings) -> LinkTable:
-    graph = fitted.split.graph
-    pairs, scores = fitted.scores.top(settings.top, graph)
-    pairs = graph.from_first_type(pairs)
+    links = _bare_links(fitted, settings)
+    pairs = links.pairs
     extra: dict[str, NDArray[np.float64]] = {}
     if (weights := fitted.weights(pairs)) is not None:
         extra["expected weight"] = np.asarray(weights, np.float64)
@@ -161,12 +164,11 @@ def _links(fitted: AnyFitted, settings: ReportSettings) -> LinkTable:
         extra["positive"] = fitted.scores.signs.pairs(pairs)
     explained = explain_many(fitted, pairs)
     common = [one.n_common_neighbors for one in explained]
-    return LinkTable(
-        pairs=pairs,
-        probabilities=fitted.probabilities(scores),
+    is_bipartite = fitted.split.graph.kind == "bipartite"
+    return replace(
+        links,
         intervals=_intervals(fitted, pairs),
-        degrees=fitted.split.message_graph().undirected().degrees[pairs],
-        common=None if graph.kind == "bipartite" else np.array(common, np.int64),
+        common=None if is_bipartite else np.array(common, np.int64),
         why=[one.why for one in explained],
         extra=extra,
     )

@@ -20,7 +20,16 @@ from vgae.people.html.values import Headline, LinkTable, Quality
 from vgae.people.progress import percent, time_words
 from vgae.people.words import split_words
 
-__all__ = ["facts", "graph_facts", "headlines", "method_name", "subtitle", "verdict", "warnings_of"]
+__all__ = [
+    "facts",
+    "graph_facts",
+    "headlines",
+    "method_name",
+    "read_facts",
+    "subtitle",
+    "verdict",
+    "warnings_of",
+]
 
 AnyFitted = Fitted | FittedBaseline
 
@@ -168,14 +177,10 @@ def facts(fitted: AnyFitted, known: Graph, graph: Graph | None) -> list[tuple[st
     '1, the largest with 34 nodes'
     """
     about, record = fitted.graph, fitted.record
-    found = graph_facts(fitted.split.graph, known, about)
+    found = []
     if record is not None or graph is not None:
-        rows, cleaning = _cleaning(fitted, graph)
-        found.insert(
-            0, ("Read", f"{count(rows, 'row')}; {cleaning or 'nothing dropped or merged'}")
-        )
-        if record is not None and record.facts.reading:
-            found.insert(1, ("As", one_line(record.facts.reading)))
+        found += read_facts(*_cleaning(fitted, graph), record and record.facts.reading)
+    found += graph_facts(fitted.split.graph, known, about)
     if added := about.get("n_added_nodes", 0):
         found.append(("Joined later", count(added, "node")))
     if isinstance(fitted, Fitted):
@@ -192,6 +197,29 @@ def facts(fitted: AnyFitted, known: Graph, graph: Graph | None) -> list[tuple[st
     found.append(("Seed", str(fitted.random_seed)))
     found.append(("Version", f"vgae {importlib.metadata.version('vgae')}"))
     found.append(("Fingerprint", str(about["fingerprint"])[:16]))
+    return found
+
+
+def read_facts(n_rows: int, cleaning: str, reading: object) -> list[tuple[str, str]]:
+    """The rows of a data card that say how a graph was read.
+
+    Parameters
+    ----------
+    n_rows
+        Number of rows that were read.
+    cleaning
+        What was dropped or merged, in words; empty if nothing was.
+    reading
+        How the table was understood, or nothing.
+
+    Examples
+    --------
+    >>> read_facts(1, "", None)
+    [('Read', '1 row; nothing dropped or merged')]
+    """
+    found = [("Read", f"{count(n_rows, 'row')}; {cleaning or 'nothing dropped or merged'}")]
+    if reading:
+        found.append(("As", one_line(str(reading))))
     return found
 
 
@@ -236,4 +264,4 @@ def _cleaning(fitted: AnyFitted, graph: Graph | None) -> tuple[int, str]:
         return facts.rows, str(Cleaning(**known))
     if graph is None:
         return 0, ""
-    return graph.n_edges + sum(graph.cleaning.rows.values()), str(graph.cleaning)
+    return graph.n_rows, str(graph.cleaning)
