@@ -9,8 +9,9 @@ loaded and compiled; memory is the peak of the whole process. Test edges are sco
 products of the embedding, by one program for all.
 What cannot be installed or takes too long is said in its line.
 
-Prints a Markdown table, and writes the figures as JSON and a plot next to it. The libraries come
-with the extra `peers`. Real graphs are read from VGAE_DATA, and skipped without it.
+Writes the figures as JSON and a plot next to it, and prints a Markdown table of them and of those
+that an earlier run wrote there. The libraries come with the extra `peers`. Real graphs are read
+from VGAE_DATA, and skipped without it.
 """
 
 from __future__ import annotations
@@ -226,10 +227,20 @@ def main() -> None:
             row |= measured(name, method, options.limit)
             print(row, file=sys.stderr, flush=True)
             rows.append(row)
+    rows = merged(options.out, rows)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(rows, indent=1) + "\n")
     print(report(rows))
     print(f"\n{plot(rows, options.out.with_suffix('.svg'))}")
+
+
+def merged(path: Path, rows: list[Found]) -> list[Found]:
+    """The rows of a file, those that were measured again replaced, in the order of the tables."""
+    known = json.loads(path.read_text()) if path.is_file() else []
+    found = {(row["graph"], row["method"]): row for row in [*known, *rows]}
+    places = {name: place for place, name in enumerate([*GRAPHS, *GENERATED])}
+    order = list(METHODS)
+    return sorted(found.values(), key=lambda r: (places[r["graph"]], order.index(r["method"])))
 
 
 def measured(name: str, method: str, limit: float) -> Found:

@@ -123,6 +123,7 @@ LARGE = st.integers(-(2**63), 2**63 - 1)
 SOME = st.one_of(LARGE, st.integers(-5, 30), st.integers(-5, 30).map(str), st.just("007"))
 
 
+@pytest.mark.parametrize("most", [0, 10**6])
 @given(
     st.one_of(
         st.lists(st.one_of(LARGE, st.integers(-5, 30)), min_size=1, unique=True),
@@ -134,8 +135,15 @@ SOME = st.one_of(LARGE, st.integers(-5, 30), st.integers(-5, 30).map(str), st.ju
     st.data(),
 )
 def test_ids_are_found_where_they_stand(
-    ids: list[Any], wanted: list[Any], data: st.DataObject
+    most: int, ids: list[Any], wanted: list[Any], data: st.DataObject
 ) -> None:
+    """By binary search, and by a dictionary."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vgae.data.ids.MOST_SEARCHED", most)
+        check_rows(ids, wanted, data)
+
+
+def check_rows(ids: list[Any], wanted: list[Any], data: st.DataObject) -> None:
     wanted = wanted + data.draw(st.lists(st.sampled_from(ids)))
     index, expected = IdIndex(as_ids(ids)), rows_one_by_one(ids, wanted)
     assert index.rows(wanted).tolist() == expected

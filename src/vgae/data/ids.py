@@ -35,6 +35,8 @@ IdArray: TypeAlias = NDArray[Any]
 """Node ids: int64, or objects that are all `str`."""
 MOST_COMPARED, ALIKE = 5000, 0.65
 """Ids that are compared with an unknown one, and how alike they must be."""
+MOST_SEARCHED = 20_000
+"""Texts that are searched one by one; for more, a dictionary is made and dropped again."""
 
 
 def as_ids(values: Any) -> IdArray:
@@ -188,7 +190,7 @@ def _columns_of_rows(rows: list[Any]) -> tuple[IdArray, IdArray]:
 
 @final
 class IdIndex:
-    """The rows of ids: integers by binary search, text by a dictionary that is built when needed.
+    """The rows of ids by binary search, which takes no memory if they are in ascending order.
 
     Digits match integers and vice versa, since text files know only text.
 
@@ -218,10 +220,9 @@ class IdIndex:
                 return self._rows_of_integers(numbers)
         if whole:
             names = names.tolist()
-        if not _all_are(names, str):
-            names = list(map(_spelled if self._ids.dtype.kind == "i" else str, names))
-        found = map(self._row_of_text.get, names, repeat(-1))
-        return np.fromiter(found, np.int64, count=len(names))
+        if self._ids.dtype.kind == "i":
+            return self._rows_of_spelled(names)
+        return self._rows_of_text(names if _all_are(names, str) else list(map(str, names)))
 
     def _rows_of_integers(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         ids, order = self._sorted
@@ -236,17 +237,34 @@ class IdIndex:
         found: NDArray[np.int64] = rows if order is None else np.append(order, -1)[rows]
         return found
 
+    def _rows_of_spelled(self, names: list[Any]) -> NDArray[np.int64]:
+        """Rows of the integers that names spell."""
+        numbers = [canonical_int(_spelled(name)) for name in names]
+        places = [place for place, number in enumerate(numbers) if _is_int64(number)]
+        rows = np.full(len(names), -1)
+        rows[places] = self._rows_of_integers(np.array([numbers[place] for place in places], int))
+        return rows
+
+    def _rows_of_text(self, names: list[str]) -> NDArray[np.int64]:
+        if len(names) > MOST_SEARCHED:
+            row_of = {name: row for row, name in enumerate(self._ids.tolist())}
+            return np.fromiter(map(row_of.get, names, repeat(-1)), np.int64, count=len(names))
+        ids, order = self._sorted
+        if not ids.size:
+            return np.full(len(names), -1)
+        wanted = np.array(names, dtype=object)
+        rows = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
+        rows[(ids[rows] != wanted).astype(bool)] = -1
+        found: NDArray[np.int64] = rows if order is None else np.append(order, -1)[rows]
+        return found
+
     @cached_property
     def _sorted(self) -> tuple[IdArray, NDArray[np.int64] | None]:
-        """The integers in ascending order, and the row of each; None if they were in order."""
+        """The ids in ascending order, and the row of each; None if they were in order."""
         if bool((self._ids[1:] > self._ids[:-1]).all()):
             return self._ids, None
         order = np.argsort(self._ids)
         return self._ids[order], order
-
-    @cached_property
-    def _row_of_text(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate(map(str, self._ids.tolist()))}
 
 
 def _as_integers(names: Any) -> NDArray[np.int64] | None:
@@ -261,6 +279,10 @@ def _as_integers(names: Any) -> NDArray[np.int64] | None:
         return np.array(names, dtype=np.int64)
     except OverflowError:
         return None
+
+
+def _is_int64(number: Any) -> bool:
+    return isinstance(number, int) and -(2**63) <= number < 2**63
 
 
 def _spelled(name: Any) -> str:

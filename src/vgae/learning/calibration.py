@@ -17,6 +17,7 @@ from vgae.data.graph import Graph
 from vgae.data.split import Split, TrainingView, count_non_edges
 from vgae.ground.config import Settings, stream_seed
 from vgae.ground.errors import InputError
+from vgae.ground.memory import Surplus
 from vgae.learning.metrics import expected_calibration_error
 from vgae.learning.scores import PAIRS_AT_ONCE, Scores, block_rows, blocks, open_partners
 
@@ -395,7 +396,7 @@ def _counts_of_some_rows(
     random = np.random.default_rng(stream_seed(seed, "calibration counts"))
     fewest = min(FEWEST_ROWS, -(-MOST_OF_ROWS // n_nodes))
     n_rows = min(n_nodes, max(fewest, N_OF_ROWS // n_nodes))
-    counts = np.zeros(len(levels) + 1)
+    counts, surplus = np.zeros(len(levels) + 1), Surplus()
     for rows in blocks(random.permutation(n_nodes)[:n_rows], block_rows(n_nodes)):
         found = scores.rows(rows).astype(np.float64)
         found[~open_partners(known, rows)] = np.nan
@@ -403,6 +404,7 @@ def _counts_of_some_rows(
         ranked = np.sort(found[~np.isnan(found)])
         below = np.searchsorted(ranked, levels, side="left")
         counts += np.diff(below, prepend=0, append=len(ranked))
+        surplus.give_back()
     scaled: NDArray[np.float64] = counts * (count_non_edges(known) / max(counts.sum(), 1.0))
     return scaled
 

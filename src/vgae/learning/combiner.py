@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from vgae.ground.config import Settings
+from vgae.ground.memory import Surplus
 from vgae.learning.evidence import GROUPS, Column, Evidence
 from vgae.learning.scores import Scores, blocks
 
@@ -213,9 +214,10 @@ class CombinedScores(Scores):
         return self.n_nodes > MOST_NODES_COUNTED
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        found = np.empty(len(pairs), np.float32)
+        found, surplus = np.empty(len(pairs), np.float32), Surplus()
         for chosen in blocks(np.arange(len(pairs)), PAIRS_OF_A_TABLE):
             found[chosen] = self.combiner.logits(self.evidence.table(pairs[chosen]))
+            surplus.give_back()
         return found
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:

@@ -21,13 +21,11 @@ from vgae.model.encoders.hops import degree_classes
 from vgae.model.inputs import InputScaling
 from vgae.model.settings import N_DEGREE_CLASSES
 
-__all__ = ["GROUPS", "Column", "Evidence", "Similarity", "Term", "evidence_of"]
+__all__ = ["GROUPS", "Column", "Evidence", "OfNodes", "Similarity", "Term", "evidence_of"]
 
 Values = NDArray[np.floating]
 Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Nodes at the two ends, of shapes that broadcast: (n,) each, or (n_rows, 1) and (1, n_nodes)."""
-ByNode = Callable[[NDArray[np.floating]], Callable[[Any, Ends], Values]]
-"""From a value per node to the value of a column."""
 
 GROUPS = {
     "learned": "learned similarity",
@@ -82,6 +80,37 @@ class Column:
     name: str
     group: str
     value: Callable[[Any, Ends], Any]
+
+
+@dataclass(frozen=True)
+class OfNodes:
+    """The value of a column that depends on each end alone: one number for each, added up.
+
+    Attributes
+    ----------
+    first, second
+        Numbers of the nodes as first and as second end, shape (n_nodes,); None if they are zero.
+
+    Examples
+    --------
+    >>> degrees = np.array([3.0, 1.0])
+    >>> OfNodes(degrees, degrees)(None, (np.array([0]), np.array([1]))).tolist()
+    [4.0]
+    """
+
+    first: NDArray[np.floating] | None
+    second: NDArray[np.floating] | None
+
+    def __call__(self, scores: Any, ends: Ends) -> Values:  # noqa: ARG002
+        """The sums for pairs of nodes."""
+        first: Any = 0.0 if self.first is None else self.first[ends[0]]
+        second: Any = 0.0 if self.second is None else self.second[ends[1]]
+        found: Values = np.asarray(first + second)
+        return found
+
+
+ByNode = Callable[[NDArray[np.floating]], OfNodes]
+"""From a value per node to the value of a column."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +208,10 @@ class Evidence:
         """The evidence about pairs of node indices, shape (n_pairs, n_columns)."""
         asked = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
         made = self._made(lambda scores: scores.pairs(asked), (asked[:, 0], asked[:, 1]))
-        return np.stack([np.broadcast_to(values, len(asked)) for values in made], axis=1).astype(
-            np.float64
-        )
+        table = np.empty((len(asked), len(self.columns)))
+        for place, values in made:
+            table[:, place] = values
+        return table
 
     def weighted_rows(
         self, rows: NDArray[np.int64], weights: NDArray[np.float64]
@@ -199,18 +229,33 @@ class Evidence:
         -------
         Shape (n_rows, n_nodes).
         """
-        total = np.zeros((len(rows), self.n_nodes))
+        # What depends on one end alone is added up before it meets the other.
+        first, second = np.zeros((2, self.n_nodes))
+        for weight, column in zip(weights, self.columns, strict=True):
+            if isinstance(column.value, OfNodes):
+                for total, values in ((first, column.value.first), (second, column.value.second)):
+                    if values is not None:
+                        total += weight * values
+        sums = first[rows, None] + second
         every = np.arange(self.n_nodes)
-        made = self._made(lambda scores: scores.rows(rows), (rows[:, None], every[None, :]))
-        for weight, values in zip(weights, made, strict=True):
-            total += weight * values
-        return total
+        ends = rows[:, None], every[None, :]
+        made = self._made(lambda scores: scores.rows(rows), ends, without=(OfNodes,))
+        for place, values in made:
+            sums += weights[place] * values
+        return sums
 
-    def _made(self, asked: Callable[[Scores], Values], ends: Ends) -> Iterator[Any]:
+    def _made(
+        self, asked: Callable[[Scores], Values], ends: Ends, without: tuple[type, ...] = ()
+    ) -> Iterator[tuple[int, Any]]:
+        """Places and values of the columns, without those whose values are made in some ways."""
+        place = 0
         for term in self.terms:
-            scores = None if term.scores is None else asked(term.scores)
-            for column in term.columns:
-                yield column.value(scores, ends)
+            wanted = [not isinstance(column.value, without) for column in term.columns]
+            scores = asked(term.scores) if term.scores is not None and any(wanted) else None
+            for column, is_wanted in zip(term.columns, wanted, strict=True):
+                if is_wanted:
+                    yield place, column.value(scores, ends)
+                place += 1
 
 
 def evidence_of(
@@ -404,7 +449,7 @@ def _arc_terms(arcs: FloatCSR, degrees: NDArray[np.float64]) -> Iterator[Term]:
 
 def _at(place: int) -> ByNode:
     """The values of one end of a pair."""
-    return lambda values: lambda _, ends: values[ends[place]]
+    return lambda values: OfNodes(values, None) if place == 0 else OfNodes(None, values)
 
 
 def _factor_term(messages: Graph, seed: int) -> Term:
@@ -425,7 +470,8 @@ def _factor_term(messages: Graph, seed: int) -> Term:
 
 
 def _component_term(adjacency: FloatCSR) -> Term:
-    component = sparse.csgraph.connected_components(adjacency, directed=False)[1]
+    # Links lead both ways: where one can go, one can return, and no matrix is transposed.
+    component = sparse.csgraph.connected_components(adjacency, connection="strong")[1]
     log_size = np.log(np.bincount(component)[component])
 
     def same(_: Any, ends: Ends) -> Values:
@@ -487,5 +533,5 @@ def _sum_of_type(own: NDArray[np.float64]) -> ByNode:
     return lambda values: _sum_of(values * own)
 
 
-def _sum_of(values: NDArray[np.floating]) -> Callable[[Any, Ends], Values]:
-    return lambda _, ends: values[ends[0]] + values[ends[1]]
+def _sum_of(values: NDArray[np.floating]) -> OfNodes:
+    return OfNodes(values, values)

@@ -186,6 +186,11 @@ class Fitted(FittedScores):
             seed=self.settings.seed,
         ).with_expected(self.expected)
 
+    def knowing(self, scores: Scores) -> Self:
+        """The same, whose scores are known: those that `scores` would compute."""
+        vars(self)["scores"] = scores
+        return self
+
     @property
     def needs_graph(self) -> bool:
         """Whether scores are computed from the graph's features and links, not from vectors."""

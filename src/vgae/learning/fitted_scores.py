@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -328,10 +328,24 @@ class FittedScores(ABC):
 
     def named(self, graph_name: str) -> Self:
         """The same with a name of the graph."""
-        return replace(self, graph={**self.graph, "name": one_line(graph_name)})
+        return self.annotated(graph={**self.graph, "name": one_line(graph_name)})
 
     def with_command(self, command: str) -> Self:
         """The same, whose record names the command that made the fit."""
-        return (
-            self if self.record is None else replace(self, record=self.record.with_command(command))
-        )
+        if self.record is None:
+            return self
+        return self.annotated(record=self.record.with_command(command))
+
+    def annotated(self, **facts: Any) -> Self:
+        """The same, about which other things are told: `graph`, `metrics` or `record`.
+
+        Scores that were computed are kept: no such fact changes them.
+        """
+        made = replace(self, **facts)
+        if "scores" in vars(self):
+            vars(made)["scores"] = vars(self)["scores"]
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was computed from the fields is computed again, and need not be able to travel.
+        return {own.name: getattr(self, own.name) for own in fields(self)}

@@ -205,7 +205,7 @@ def fit(
         expected = _expected(network, view, seen, seed=settings.seed)
     if expected is not None and split.test:
         metrics["weights"] = weight_report(split, scores.with_expected(expected))
-    return Fitted(
+    fitted = Fitted(
         settings=settings,
         network=network,
         split=split,
@@ -228,6 +228,7 @@ def fit(
         record=record_of_fit(split, seen, scores, started=started),
         objective_reason=why,
     )
+    return fitted.knowing(scores.with_expected(expected)) if fitted.needs_graph else fitted
 
 
 def _expected(

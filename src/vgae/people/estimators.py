@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Self, final
@@ -255,7 +254,7 @@ class LinkModel(Estimator, FittedModel):
                 kept.stop()  # where it came between two trainings
                 raise
             told = None if simple is None else simple.model_dump(mode="json")
-            self.fitted_ = replace(fitted, metrics={**fitted.metrics, "simple": told})
+            self.fitted_ = fitted.annotated(metrics={**fitted.metrics, "simple": told})
             self._fitted_with = self.settings
 
     def __repr__(self) -> str:

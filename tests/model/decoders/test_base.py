@@ -135,7 +135,7 @@ def test_every_decoder_is_in_the_contract() -> None:
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_scores_of_pairs_are_the_formula(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "CHUNK_PAIRS", 7)
+    monkeypatch.setattr(base, "CHUNK_NUMBERS", 7)
     decoder, latent = made(name), embedding(name=name)
     found = decoder.pairs(latent, ALL_PAIRS)
     assert found.dtype == torch.float32

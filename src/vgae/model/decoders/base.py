@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 
 from vgae.model.settings import ModelSettings, Offset
 
-__all__ = ["Decoder", "Factors", "Offsets", "score_pairs"]
+__all__ = ["Decoder", "Factors", "Offsets", "pair_chunks", "score_pairs"]
 
-CHUNK_PAIRS = 2**18
+CHUNK_NUMBERS = 2**21
+"""Numbers of one end of pairs that are gathered at a time."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,20 @@ def score_pairs(left: Tensor, right: Tensor, pairs: Tensor) -> Tensor:
     return torch.cat(
         [
             (left[chunk[:, 0]].double() * right[chunk[:, 1]].double()).sum(dim=1).to(left.dtype)
-            for chunk in torch.split(pairs, CHUNK_PAIRS)
+            for chunk in pair_chunks(pairs, left)
         ]
     )
+
+
+def pair_chunks(pairs: Tensor, vectors: Tensor) -> Sequence[Tensor]:
+    """The pairs, some at a time, so that the vectors of their ends take little memory.
+
+    Examples
+    --------
+    >>> [len(chunk) for chunk in pair_chunks(torch.zeros(5, 2), torch.zeros(3, CHUNK_NUMBERS // 3))]
+    [3, 2]
+    """
+    return torch.split(pairs, max(1, CHUNK_NUMBERS // max(1, vectors.shape[1])))
 
 
 class Decoder(nn.Module, ABC):

@@ -78,7 +78,7 @@ class GravityDecoder(_Gravity):
         squares = torch.cat(
             [
                 ((places[chunk[:, 0]] - places[chunk[:, 1]]) ** 2).sum(dim=1)
-                for chunk in torch.split(pairs, base.CHUNK_PAIRS)
+                for chunk in base.pair_chunks(pairs, places)
             ]
         )
         return mass[pairs[:, 1]] - self.weight * torch.log(squares + self.softening)

@@ -162,7 +162,7 @@ class MLPDecoder(Decoder):
                     latent[chunk[:, 0]] * latent[chunk[:, 1]] @ self.hidden + self.hidden_bias
                 )
                 @ self.output
-                for chunk in torch.split(pairs, base.CHUNK_PAIRS)
+                for chunk in base.pair_chunks(pairs, latent)
             ]
         )
 
