@@ -327,13 +327,9 @@ def report(rows: list[Found]) -> str:
             continue
         scores = ("-" if row[key] is None else f"{100 * row[key]:.1f}" for key in METRICS)
         lines.append([*start, f"{row['seconds']:.3g}", f"{row['bytes'] / 1e6:,.0f}", *scores])
-    for graph in dict.fromkeys(row["graph"] for row in rows):
-        lines += [
-            [graph, "-", library, f"not measured: {why}", *["-"] * 4]
-            for library, why in NOT_INSTALLED.items()
-        ]
     header = ("graph", "method", "library", "seconds", "peak MB", "AUC", "AP", "MRR")
-    return table(header, lines)
+    missing = "; ".join(f"{library} ({why})" for library, why in NOT_INSTALLED.items())
+    return f"{table(header, lines)}\n\nNot measured: {missing}."
 
 
 def plot(rows: list[Found], path: Path) -> str:
@@ -346,8 +342,13 @@ def plot(rows: list[Found], path: Path) -> str:
     except ImportError:
         return "no plot: install the extra `peers` for matplotlib"
     names = list(dict.fromkeys(row["graph"] for row in drawn))
-    figure = figures.Figure(figsize=(4.6 * len(names), 4.0), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+    across = min(2, len(names))
+    down = -(-len(names) // across)
+    figure = figures.Figure(figsize=(4.8 * across, 4.0 * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in panels[len(names) :]:
+        axes.remove()
+    for axes, name in zip(panels, names, strict=False):
         for row in (row for row in drawn if row["graph"] == name):
             ours = row["library"] == "vgae"
             # Blue and orange of Okabe and Ito, with shapes of their own.

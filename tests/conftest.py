@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import logging
@@ -21,6 +22,13 @@ from vgae.data.graph import Graph
 
 # A separate program, whose library only `make test-slow` installs, and scripts that tests run.
 collect_ignore = ["fuzz_tables.py", "days/researcher.py", "days/scientist.py"]
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: no search for garbage need pass it each time."""
+    gc.collect()
+    gc.freeze()
+
 
 # The same examples at every run: a check must not fail by chance. Random ones come with
 # `pytest --hypothesis-profile=random`, which `make test-slow` uses, and are more: see number.py.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vgae.data.graph import Graph
+from vgae.data.io import pair_rows
 from vgae.data.tables import open_table
 
 
@@ -20,3 +22,10 @@ def cells(path: Path, **options: Any) -> list[list[str]]:
     table = open_table(path, **options)
     columns = [column.to_pylist() for column in table.read(range(table.n_columns))]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def id_pairs(path: Path, graph: Graph) -> list[list[Any]]:
+    """The node ids of the pairs in a table."""
+    rows, _ = pair_rows(path, graph)
+    found: list[list[Any]] = graph.ids[rows].tolist()
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +24,33 @@ def notebook(page: Path) -> Any:
     return reading.read_myst_markdown_notebook(page.read_text())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_cell_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = pytest.importorskip("nbclient", reason="running cells needs nbclient")
-    monkeypatch.delenv("VGAE_DATA", raising=False)  # as on a reader's machine
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Any]:
+    """One process for all pages, since it loads for seconds; its files are those of any reader."""
+    manager = pytest.importorskip("jupyter_client.manager", reason="running cells needs nbclient")
     # A page that asks a server for anything fails at once.
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    known = {name: value for name, value in os.environ.items() if name != "VGAE_DATA"}
+    started = manager.KernelManager()
+    started.start_kernel(env=known | nowhere)
+    yield started
+    started.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_cell_runs(page: Path, tmp_path: Path, kernel: Any) -> None:
+    client = pytest.importorskip("nbclient", reason="running cells needs nbclient")
+    made = pytest.importorskip("nbformat.v4", reason="running cells needs nbclient")
     cells = notebook(page)
-    resources = {"metadata": {"path": str(tmp_path)}}
-    client.NotebookClient(cells, timeout=TIMEOUT, resources=resources).execute()
+    # No page knows what another one made.
+    afresh = f"%reset -f\nimport os\nos.chdir({str(tmp_path)!r})"
+    cells.cells.insert(0, made.new_code_cell(afresh))
+    running = client.NotebookClient(cells, km=kernel, timeout=TIMEOUT)
+    try:
+        running.execute()
+    finally:
+        running.kc.stop_channels()
+        running.kc.context.destroy(linger=0)
     assert any(cell.get("outputs") for cell in cells.cells)
 
 

@@ -110,6 +110,13 @@ def test_a_stored_model_needs_its_graph_for_features_only(tmp_path: Path) -> Non
         with_graph(stored, digits(81))
 
 
+def test_a_graph_without_the_nodes_that_joined_is_refused(karate: Graph) -> None:
+    model = vgae.GAE(steps=1).fit(karate)
+    joined = model.with_nodes(edges=[(99, 0)])
+    with pytest.raises(InputError, match="nodes have joined this model since its fit"):
+        with_graph(joined.fitted_, karate)
+
+
 def test_features_have_the_names_of_their_columns() -> None:
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(

@@ -1,5 +1,6 @@
 """The result of a fit: its checks, every combination of parts, and parts of one's own."""
 
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations as sets_of
@@ -124,6 +125,33 @@ def test_its_history_has_the_named_terms(fitted: Fitted) -> None:
     for line in fitted.history:
         assert line.keys() >= {"step", "loss", "reconstruction", "kl", "seconds"}
         assert line["loss"] == pytest.approx(line["reconstruction"] + line["kl"])
+
+
+@pytest.mark.parametrize("protocol", ["T", "TV"])
+@pytest.mark.parametrize("members", [{"combiner": "logistic"}, {"ensemble": 2}])
+def test_scores_that_a_fit_has_computed_are_those_it_would_compute(
+    protocol: Any, members: dict[str, Any], karate: Graph
+) -> None:
+    split = split_edges(karate, seed=0, protocol=protocol)
+    fitted = fit(split, FitSettings.of("gae", steps=3, folds=1, **members))
+    assert "scores" in vars(fitted)
+    again = replace(fitted)
+    assert "scores" not in vars(again)
+    every = np.arange(karate.n_nodes)
+    np.testing.assert_array_equal(fitted.scores.rows(every), again.scores.rows(every))
+    # What is told of a fit changes none of its scores; nodes do.
+    assert fitted.named("club").scores is fitted.scores
+    assert fitted.annotated(metrics=fitted.metrics).scores is fitted.scores
+
+
+@pytest.mark.parametrize("preset", ["unit", "fast", "strong"])
+def test_a_model_that_has_answered_travels_to_another_process(preset: str, karate: Graph) -> None:
+    quick = {"steps": 2} if preset != "strong" else {"steps": 2, "ensemble": 1, "folds": 1}
+    model = GAE.from_preset(preset, **quick).fit(karate)
+    pairs = [(0, 33), (5, 20)]
+    known = model.predict_proba(pairs)
+    back = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(back.predict_proba(pairs), known)
 
 
 def test_new_nodes_follow_the_known_ones(fitted: Fitted) -> None:

@@ -11,6 +11,11 @@ from vgae.learning.scores import Scores
 GRAPHS = [
     random_graph(40, 0.1, seed=1),
     random_graph(30, 0.04, seed=2),
+    # Hubs, in whose links those of other nodes are searched.
+    Graph.from_edges(
+        [(hub, node) for hub in (0, 1) for node in range(2, 80)]
+        + [(node, node + 1) for node in range(2, 79, 2)]
+    ),
     Graph.from_edges([], n_nodes=5),
     Graph.from_edges([], n_nodes=1),
 ]

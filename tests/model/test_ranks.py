@@ -170,7 +170,8 @@ def test_a_killed_process_is_named_in_one_line(size: int) -> None:
     assert line.startswith("Error: rank 1: ended, or its machine did")
 
 
-@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow  # as one that is killed, but waits until the time is up
+@pytest.mark.parametrize("size", [2, 3])
 def test_a_process_that_hangs_is_named_in_one_line(size: int) -> None:
     processes = begun(size, ("-c", GLOO, "hang"))
     try:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from vgae.data.attributes import AttributeEncoding, feature_names
 from vgae.data.graph import Graph, count
 from vgae.data.ids import NodeId
-from vgae.ground.errors import one_line
+from vgae.ground.errors import InputError, one_line
 from vgae.learning.evidence import GROUPS
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
@@ -301,7 +301,7 @@ def with_graph(fitted: Fitted | FittedBaseline, graph: Graph) -> Any:
     Raises
     ------
     InputError
-        The graph is another one than that of the fit.
+        The graph is another one than that of the fit, or nodes have joined since.
 
     Examples
     --------
@@ -316,6 +316,11 @@ def with_graph(fitted: Fitted | FittedBaseline, graph: Graph) -> Any:
     read it as `vgae fit` did
     """
     fitted.check_graph(graph)
+    if fitted.graph.get("n_added_nodes"):
+        raise InputError(
+            "nodes have joined this model since its fit, and the graph does not have them; omit "
+            "the graph (--graph)"
+        )
     split = replace(fitted.split, graph=graph, train=graph.with_edges(fitted.split.train.edges))
     return replace(fitted, split=split)
 

@@ -100,6 +100,9 @@ class Fitted(FittedScores):
     (1,)
     >>> fitted.named("letters").graph["name"], fitted.parts, 0 < fitted.expected_edges < 3
     ('letters', {}, True)
+    >>> scores = fitted.scores
+    >>> fitted.knowing(scores).scores is scores
+    True
     >>> fitted.meaning.partition(":")[0], fitted.expected_precision(1)
     ('uncalibrated', None)
     """

@@ -114,6 +114,8 @@ class FittedScores(ABC):
     True
     >>> fitted.with_command("vgae fit letters.csv").record.facts.command
     'vgae fit letters.csv'
+    >>> fitted.annotated(metrics=fitted.metrics).scores is fitted.scores
+    True
     """
 
     split: Split

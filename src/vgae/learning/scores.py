@@ -366,14 +366,16 @@ class FactorScores(Scores):
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        scores: NDArray[np.float64] = self._doubles[0][rows] @ self._doubles[1].T
+        scores: NDArray[np.float64] = self.left[rows].double().numpy() @ self._right_doubles.T
         return scores.astype(np.float32)
 
     @cached_property
-    def _doubles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Both factors in float64, as single pairs are summed; made once for all blocks of rows."""
-        left = self.left.double().numpy()
-        return left, left if self.right is None else self.right.double().numpy()
+    def _right_doubles(self) -> NDArray[np.float64]:
+        """The second factor in float64, as pairs are summed; made once for all blocks of rows."""
+        found: NDArray[np.float64] = (
+            (self.left if self.right is None else self.right).double().numpy()
+        )
+        return found
 
     def reaching(self, levels: NDArray[np.floating], known: Graph) -> NDArray[np.int64]:
         """See `Scores.reaching`."""

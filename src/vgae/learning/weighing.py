@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from vgae.data.graph import Graph
 from vgae.data.split import Split
@@ -31,6 +30,8 @@ def spearman(first: Any, second: Any) -> float | None:
     >>> round(spearman([1, 2, 3], [2, 4, 9]), 6), spearman([1, 2], [1, 1])
     (1.0, None)
     """
+    from scipy.stats import rankdata  # loads for a second, which every command would wait for
+
     ranks = [rankdata(side) - (len(side) + 1) / 2.0 for side in (first, second)]
     sizes = [float(np.sqrt(side @ side)) for side in ranks]
     if min(sizes, default=0.0) == 0.0:

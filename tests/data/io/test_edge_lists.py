@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
+from delimited import id_pairs
 
 from vgae.data.graph import Graph
-from vgae.data.io import read_graph, read_new_edges, read_pairs
+from vgae.data.io import read_graph, read_new_edges
 from vgae.ground.errors import InputError
 
 
@@ -144,9 +145,9 @@ def test_columns_that_are_not_the_ends_of_edges_are_suspected(
 def test_pairs_are_read_in_order(tmp_path: Path) -> None:
     graph = Graph.from_pairs([("a", "b"), ("b", "c")])
     for content in ("c,a\nb,b\n", "source,target\nc,a\nb,b\n"):
-        assert read_pairs(put(tmp_path, "pairs.csv", content), graph) == [["c", "a"], ["b", "b"]]
+        assert id_pairs(put(tmp_path, "pairs.csv", content), graph) == [["c", "a"], ["b", "b"]]
     numbers = Graph.from_pairs([(1, 2)])
-    assert read_pairs(put(tmp_path, "pairs.csv", "2,1\n"), numbers) == [[2, 1]]
+    assert id_pairs(put(tmp_path, "pairs.csv", "2,1\n"), numbers) == [[2, 1]]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_pairs_are_read_in_order(tmp_path: Path) -> None:
 def test_bad_pairs_are_one_clear_line(tmp_path: Path, content: str, said: str) -> None:
     graph = Graph.from_pairs([("a", "b"), ("b", "c")])
     with pytest.raises(InputError, match=said):
-        read_pairs(put(tmp_path, "pairs.csv", content), graph)
+        id_pairs(put(tmp_path, "pairs.csv", content), graph)
 
 
 def test_real_messy_files(data_folder: Path) -> None:
@@ -230,8 +231,8 @@ def test_pairs_of_known_nodes_are_no_header(
 ) -> None:
     graph = Graph.from_pairs([("a", "1"), ("b", "4"), ("from", "to")])
     with caplog.at_level("INFO"):
-        assert read_pairs(put(tmp_path, "p.csv", "a,b\n1,4\n"), graph) == [["a", "b"], ["1", "4"]]
-        assert len(read_pairs(put(tmp_path, "p.csv", "from,to\na,b\n"), graph)) == 2
+        assert id_pairs(put(tmp_path, "p.csv", "a,b\n1,4\n"), graph) == [["a", "b"], ["1", "4"]]
+        assert len(id_pairs(put(tmp_path, "p.csv", "from,to\na,b\n"), graph)) == 2
     assert (
         "no header; pairs run from column 1 to column 2 (first: 'a' to 'b', '1' to '4')"
         in caplog.text
@@ -280,14 +281,14 @@ def test_what_is_advised_can_be_done(tmp_path: Path, caplog: pytest.LogCaptureFi
     """Tables of pairs are read without the options that a table of edges has."""
     graph = Graph.from_pairs([(i, i + 1) for i in range(30)])
     path = put(tmp_path, "p.csv", "".join(f"{i + 5},{i % 7},{3 * i % 8}\n" for i in range(20)))
-    read_pairs(path, graph)
+    id_pairs(path, graph)
     assert "row numbers or times: not used; call others source and target" in caplog.text
     caplog.clear()
     read_graph(path)
     assert "not used; --source and --target (source=, target=) name others" in caplog.text
     path = put(tmp_path, "p.csv", "1:2\n")
     with pytest.raises(InputError, match="each end of an edge; separate them by a comma or a tab$"):
-        read_pairs(path, graph)
+        id_pairs(path, graph)
     with pytest.raises(InputError, match=r"; give the delimiter with --delimiter \(delimiter=\)$"):
         read_graph(path)
     empty = pa.table({"source": pa.array([], pa.string()), "target": pa.array([], pa.string())})

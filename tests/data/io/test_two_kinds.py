@@ -6,9 +6,10 @@ import logging
 from pathlib import Path
 
 import pytest
+from delimited import id_pairs
 
 from vgae.data.graph import Graph
-from vgae.data.io import read_graph, read_new_edges, read_pairs
+from vgae.data.io import read_graph, read_new_edges
 
 SAME_NUMBERS = "1,2\n2,1\n1,3\n"
 
@@ -96,7 +97,7 @@ def test_the_same_numbers_next_to_ratings_are_warned_of(
 def test_later_tables_get_prefixes_if_the_graph_has_them(tmp_path: Path) -> None:
     told = read_graph(put(tmp_path, f"user,item\n{SAME_NUMBERS}"))
     later = put(tmp_path, "user,item\n2,3\n", "later.csv")
-    assert read_pairs(later, told) == [["user:2", "item:3"]]
+    assert id_pairs(later, told) == [["user:2", "item:3"]]
     later.write_text("user,item\n9,3\n")
     (source, target), _ = read_new_edges(later, told)
     assert (source.tolist(), target.tolist()) == (["user:9"], ["item:3"])
@@ -105,7 +106,7 @@ def test_later_tables_get_prefixes_if_the_graph_has_them(tmp_path: Path) -> None
 def test_later_tables_stay_as_they_are_otherwise(tmp_path: Path) -> None:
     plain = Graph.from_pairs([("1", "x"), ("2", "x")])
     later = put(tmp_path, "user,item\n2,x\n")
-    assert read_pairs(later, plain) == [["2", "x"]]
+    assert id_pairs(later, plain) == [["2", "x"]]
     told = Graph.from_pairs([("user:1", "item:1")])
     later.write_text("source,target\nuser:1,item:1\n")
-    assert read_pairs(later, told) == [["user:1", "item:1"]]
+    assert id_pairs(later, told) == [["user:1", "item:1"]]

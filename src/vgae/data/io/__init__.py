@@ -11,7 +11,7 @@ from typing import Any
 from vgae.data.attributes import check_choices
 from vgae.data.graph import Graph
 from vgae.data.io.cells import CELLS_SUFFIX, Cells, check_cells, read_cells, write_cells
-from vgae.data.io.edge_lists import pair_rows, read_edges, read_new_edges, read_pairs
+from vgae.data.io.edge_lists import pair_rows, read_edges, read_new_edges
 from vgae.data.io.features import read_new_features, with_features_from
 from vgae.data.io.formats import GRAPH_FORMATS, MARKED_FORMATS, read_format, write_graph
 from vgae.data.io.importing import TAKES, import_edges, is_larger
@@ -43,7 +43,6 @@ __all__ = [
     "read_graph",
     "read_new_edges",
     "read_new_features",
-    "read_pairs",
     "read_split",
     "vector_columns",
     "write_cells",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vgae.data.ends import is_number, kind_prefixes, named_ends
 from vgae.data.graph import Graph
-from vgae.data.ids import IdArray, NodeId, as_ids, number_ids, unknown_node
+from vgae.data.ids import IdArray, as_ids, number_ids, unknown_node
 from vgae.data.io.id_columns import IdColumns
 from vgae.data.io.relations import has_relations, read_relations
 from vgae.data.io.squares import read_square
@@ -32,7 +32,6 @@ __all__ = [
     "pair_rows",
     "read_edges",
     "read_new_edges",
-    "read_pairs",
 ]
 
 logger = logging.getLogger("vgae.data.io")
@@ -167,7 +166,9 @@ def read_new_edges(
     return (names[ids.codes[0]], names[ids.codes[1]]), weights
 
 
-def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) -> list[list[NodeId]]:
+def pair_rows(
+    path: Path, graph: Graph, *, header: bool | None = None, logged: bool = True
+) -> tuple[NDArray[np.int64], Table]:
     r"""Read pairs of a graph's nodes from a table.
 
     Parameters
@@ -178,35 +179,17 @@ def read_pairs(path: str | Path, graph: Graph, *, header: bool | None = None) ->
         The graph that has these nodes.
     header
         Whether the first row names the columns; by default detected.
+    logged
+        Whether to say which columns were chosen, as `edge_columns` does.
 
     Returns
     -------
-    The two ids of each pair, as they are in the graph.
+    Node indices, shape (n_pairs, 2), and the table, which knows where each row is.
 
     Raises
     ------
     InputError
         The file cannot be read, or a node is unknown; the message names it.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "pairs.csv")
-    >>> _ = path.write_text("source,target\nann,cid\n")
-    >>> read_pairs(path, Graph.from_pairs([("ann", "bob"), ("bob", "cid")]))
-    [['ann', 'cid']]
-    """
-    rows, _ = pair_rows(local_path(path), graph, header=header)
-    pairs: list[list[NodeId]] = graph.ids[rows].tolist()
-    return pairs
-
-
-def pair_rows(
-    path: Path, graph: Graph, *, header: bool | None = None, logged: bool = True
-) -> tuple[NDArray[np.int64], Table]:
-    r"""Pairs of a graph's nodes as node indices, and the table, which knows where each row is.
-
-    Parameters and what raises are those of `read_pairs` and, for `logged`, of `edge_columns`.
 
     Examples
     --------

@@ -136,7 +136,7 @@ def read_split(
     ----------
     path
         The folder: tables called train, validation, test, validation_negatives and test_negatives,
-        in any format that `read_pairs` reads, with a header or without; and, if `write_split` wrote
+        in any format that `pair_rows` reads, with a header or without; and, if `write_split` wrote
         it, split.json.
     graph
         The whole graph, held-out edges included.
