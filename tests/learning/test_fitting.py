@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 from graphs import random_arcs, random_graph
+from numpy.typing import NDArray
 
 from vgae import GAE, VGAE, load
 from vgae.data.graph import Graph
 from vgae.data.split import Split, TrainingView, split_edges
 from vgae.ground.errors import InputError
-from vgae.learning.fitting import fit, untrained
+from vgae.learning.baselines import baseline
+from vgae.learning.baselines.propagation import RandomProjection
+from vgae.learning.fitting import fit, fit_baseline, untrained
 from vgae.learning.judge import link_scores
-from vgae.learning.scores import ModelScores
+from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
 from vgae.model.kernels import choose_engine
 from vgae.people.estimators import make_model
@@ -199,3 +202,26 @@ def test_the_strong_preset_takes_a_directed_graph() -> None:
     assert (network.encoder, network.decoder) == ("directed-multi-hop", "directed-hops")
     assert fitted.combiner is not None
     assert "the reverse arc" in fitted.combiner.shares()
+
+
+def test_a_fit_scores_its_held_out_pairs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = split_edges(random_graph(60, 0.2, seed=0), validation=0.1, test=0.1, seed=0)
+    held_out = [split.validation.positives, split.validation.negatives]
+    held_out += [split.test.positives, split.test.negatives]
+    asked: list[int] = []
+    original = RandomProjection._fit
+
+    def counted(self: Any, training: Graph, messages: Graph, seed: int) -> Scores:
+        scores = original(self, training, messages, seed)
+        pairs = scores._pairs
+
+        def counting(wanted: NDArray[np.int64]) -> NDArray[np.floating]:
+            asked.extend(number for number, part in enumerate(held_out) if wanted is part)
+            return pairs(wanted)
+
+        monkeypatch.setattr(scores, "_pairs", counting)
+        return scores
+
+    monkeypatch.setattr(RandomProjection, "_fit", counted)
+    fit_baseline(split, baseline("random-projection"))
+    assert asked == [0, 1, 2, 3]

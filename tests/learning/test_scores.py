@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 import torch
 from graphs import dense, random_arcs, random_graph
+from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.learning import scores as module
-from vgae.learning.scores import FunctionScores, ModelScores, RowProducts, VectorScores
+from vgae.learning.scores import (
+    FunctionScores,
+    ModelScores,
+    RowProducts,
+    Scores,
+    VectorScores,
+)
 from vgae.model.network import GraphAutoEncoder
 from vgae.model.settings import DECODERS, ModelSettings
 
@@ -227,3 +234,37 @@ def test_products_of_two_sparse_matrices_have_a_direction() -> None:
     pairs = np.argwhere(np.ones((9, 9)))
     np.testing.assert_allclose(scores.pairs(pairs).reshape(9, 9), table, rtol=1e-6)
     np.testing.assert_allclose(scores.rows(np.arange(9)), table, rtol=1e-6)
+
+
+class Counted(Scores):
+    """Scores that count how many pairs they were asked for."""
+
+    vectors = None
+
+    def __init__(self, n_nodes: int) -> None:
+        self.n_nodes, self.n_asked = n_nodes, 0
+
+    def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+        self.n_asked += len(pairs)
+        found: NDArray[np.float32] = pairs.sum(axis=1).astype(np.float32)
+        return found
+
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        return (rows[:, None] + np.arange(self.n_nodes)).astype(np.float32)
+
+
+def test_pairs_that_are_remembered_are_scored_once() -> None:
+    scores, one, other = Counted(9), np.array([[0, 1], [2, 3]]), np.array([[4, 5]])
+    with scores.remembering(one):
+        with scores.remembering(other):
+            scores.pairs(one)[:] = 0.0  # which is the caller's own
+            assert scores.pairs(one).tolist() == [1.0, 5.0]
+            assert scores.pairs(other).tolist() == [9.0]
+            assert scores.n_asked == 3
+            assert scores.pairs(one.copy()).tolist() == [1.0, 5.0]  # others are not looked for
+            assert scores.n_asked == 5
+        scores.pairs(one)
+        scores.pairs(other)
+        assert scores.n_asked == 6
+    scores.pairs(one)
+    assert scores.n_asked == 8

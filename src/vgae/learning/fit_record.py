@@ -183,7 +183,7 @@ def record_of_fit(split: Split, seen: Scores, scores: Scores, *, started: float)
     graph = split.graph
     names, labels = coded_labels(graph)
     kept = {
-        f"{part}_{name}": found.pairs(pairs[sampled_places(len(pairs))])
+        f"{part}_{name}": found.pairs(pairs)[sampled_places(len(pairs))]
         for part, found, held_out in (
             ("validation", seen, split.validation),
             ("test", scores, split.test),

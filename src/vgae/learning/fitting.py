@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -191,14 +191,16 @@ def fit(
     seen = scores_of(known, view.train)
     scores = seen if latents is known else scores_of(latents, graph)
     uncalibrated = expit if combiner is not None else network.likelihood.probability
-    calibrator, metrics = _judged(
-        split,
-        seen,
-        scores,
-        uncalibrated,
-        seed=settings.seed,
-        stop_metric=settings.training.stop_metric,
-    )
+    with _scored_once(split, seen, scores):
+        calibrator, metrics = _judged(
+            split,
+            seen,
+            scores,
+            uncalibrated,
+            seed=settings.seed,
+            stop_metric=settings.training.stop_metric,
+        )
+        record = record_of_fit(split, seen, scores, started=started)
     latent, std = latents[0], latents[0].std()
     expected = None
     if combiner is None:
@@ -225,7 +227,7 @@ def fit(
         members=tuple(members[1:]),
         combiner=combiner,
         expected=expected,
-        record=record_of_fit(split, seen, scores, started=started),
+        record=record,
         objective_reason=why,
     )
     return fitted.knowing(scores.with_expected(expected)) if fitted.needs_graph else fitted
@@ -373,7 +375,9 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
     seen = scores
     if view.messages is not view.train and split.validation:
         seen = method.fit(replace(view, protocol="T"), seed=seed)
-    calibrator, metrics = _judged(split, seen, scores, between_0_and_1, seed=seed)
+    with _scored_once(split, seen, scores):
+        calibrator, metrics = _judged(split, seen, scores, between_0_and_1, seed=seed)
+        record = record_of_fit(split, seen, scores, started=started)
     if scores.expected is not None and split.test:
         metrics["weights"] = weight_report(split, scores)
     return FittedBaseline(
@@ -384,8 +388,19 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
         method=method,
         seed=seed,
         found=scores,
-        record=record_of_fit(split, seen, scores, started=started),
+        record=record,
     )
+
+
+@contextmanager
+def _scored_once(split: Split, seen: Scores, scores: Scores) -> Iterator[None]:
+    """Score every held-out pair once, for all that is said of a fit."""
+    known, later = split.validation, split.test
+    with (
+        seen.remembering(known.positives, known.negatives),
+        scores.remembering(later.positives, later.negatives),
+    ):
+        yield
 
 
 def _judged(

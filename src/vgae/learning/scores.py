@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, Self, final
 
@@ -72,6 +73,10 @@ class Scores(ABC):
     [[0], [0], [1]]
     >>> scores.expected is None, scores.with_expected(CountMap(n_edges=2)).expected.n_edges
     (True, 2)
+    >>> pairs = np.array([(0, 2)])
+    >>> with scores.remembering(pairs):
+    ...     scores.pairs(pairs).shape
+    (1,)
     """
 
     n_nodes: int
@@ -79,6 +84,7 @@ class Scores(ABC):
     """What the method says of the signs of edges; None if nothing."""
     expected: Expected | None = None
     """What scores say of the weights of edges; None where they say nothing."""
+    _known: tuple[tuple[NDArray[np.int64], NDArray[np.floating]], ...] = ()
 
     def with_expected(self, expected: Expected | None) -> Self:
         """The same scores, which say this of the weights of edges."""
@@ -114,7 +120,24 @@ class Scores(ABC):
         InputError
             They have another shape or type, or a node is not in the graph.
         """
+        for known, scores in self._known:
+            if pairs is known:
+                return scores.copy()
         return self._pairs(node_pairs(pairs, self.n_nodes))
+
+    @final
+    @contextmanager
+    def remembering(self, *parts: NDArray[np.int64]) -> Iterator[None]:
+        """Score these arrays of pairs once, and no more while this is open.
+
+        Several metrics ask for the scores of the same pairs, which may take long.
+        """
+        before = self._known
+        self._known = (*before, *((pairs, self.pairs(pairs)) for pairs in parts))
+        try:
+            yield
+        finally:
+            self._known = before
 
     @final
     def rows(self, rows: ArrayLike) -> NDArray[np.floating]:
