@@ -30,6 +30,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Libraries take what is frozen at the end for a leak."""
+    gc.unfreeze()
+
+
 # The same examples at every run: a check must not fail by chance. Random ones come with
 # `pytest --hypothesis-profile=random`, which `make test-slow` uses, and are more: see number.py.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)

@@ -214,6 +214,8 @@ class IdIndex:
         """The row of each wanted id, -1 for an unknown one."""
         whole = isinstance(wanted, np.ndarray) and wanted.ndim == 1
         names: Any = wanted if whole else list(wanted)
+        if not self._ids.size:
+            return np.full(len(names), -1)
         if self._ids.dtype.kind == "i":
             numbers = _as_integers(names)
             if numbers is not None:
@@ -225,17 +227,12 @@ class IdIndex:
         return self._rows_of_text(names if _all_are(names, str) else list(map(str, names)))
 
     def _rows_of_integers(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        ids, order = self._sorted
-        if not ids.size:
-            return np.full(len(numbers), -1)
-        if int(ids[-1]) - int(ids[0]) == ids.size - 1:  # all integers of a range
-            rows = numbers - ids[0]
-            rows[(numbers < ids[0]) | (numbers > ids[-1])] = -1
-        else:
-            rows = np.minimum(np.searchsorted(ids, numbers), ids.size - 1)
-            rows[ids[rows] != numbers] = -1
-        found: NDArray[np.int64] = rows if order is None else np.append(order, -1)[rows]
-        return found
+        ids, _ = self._sorted
+        if int(ids[-1]) - int(ids[0]) != ids.size - 1:
+            return self._rows_at(self._places(numbers))
+        places = numbers - ids[0]  # all integers of a range
+        places[(numbers < ids[0]) | (numbers > ids[-1])] = -1
+        return self._rows_at(places)
 
     def _rows_of_spelled(self, names: list[Any]) -> NDArray[np.int64]:
         """Rows of the integers that names spell."""
@@ -249,14 +246,18 @@ class IdIndex:
         if len(names) > MOST_SEARCHED:
             row_of = {name: row for row, name in enumerate(self._ids.tolist())}
             return np.fromiter(map(row_of.get, names, repeat(-1)), np.int64, count=len(names))
-        ids, order = self._sorted
-        if not ids.size:
-            return np.full(len(names), -1)
-        wanted = np.array(names, dtype=object)
-        rows = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
-        rows[(ids[rows] != wanted).astype(bool)] = -1
-        found: NDArray[np.int64] = rows if order is None else np.append(order, -1)[rows]
-        return found
+        return self._rows_at(self._places(np.array(names, dtype=object)))
+
+    def _places(self, wanted: IdArray) -> NDArray[np.int64]:
+        """Places among the sorted ids, -1 for an unknown one."""
+        ids, _ = self._sorted
+        places = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
+        places[(ids[places] != wanted).astype(bool)] = -1
+        return places
+
+    def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        _, order = self._sorted
+        return places if order is None else np.append(order, -1)[places]
 
     @cached_property
     def _sorted(self) -> tuple[IdArray, NDArray[np.int64] | None]:

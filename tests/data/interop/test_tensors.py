@@ -16,6 +16,8 @@ def test_dense_tensors_and_lists_become_arrays() -> None:
         array(torch.ones(2, dtype=torch.bfloat16))
 
 
+# Torch says so once per process, to whichever test comes first.
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
 def test_sparse_tensors_become_sparse_matrices() -> None:
     values = torch.tensor([[1.0, 0.0], [3.0, 2.0]])
     places = torch.tensor([[1, 1], [0, 0]])
