@@ -239,21 +239,20 @@ class Evidence:
         sums = first[rows, None] + second
         every = np.arange(self.n_nodes)
         ends = rows[:, None], every[None, :]
-        made = self._made(lambda scores: scores.rows(rows), ends, without=(OfNodes,))
+        made = self._made(lambda scores: scores.rows(rows), ends, of_nodes=False)
         for place, values in made:
             sums += weights[place] * values
         return sums
 
     def _made(
-        self, asked: Callable[[Scores], Values], ends: Ends, without: tuple[type, ...] = ()
+        self, asked: Callable[[Scores], Values], ends: Ends, *, of_nodes: bool = True
     ) -> Iterator[tuple[int, Any]]:
-        """Places and values of the columns, without those whose values are made in some ways."""
+        """Places and values of the columns, with or without those that are `OfNodes`."""
         place = 0
         for term in self.terms:
-            wanted = [not isinstance(column.value, without) for column in term.columns]
-            scores = asked(term.scores) if term.scores is not None and any(wanted) else None
-            for column, is_wanted in zip(term.columns, wanted, strict=True):
-                if is_wanted:
+            scores = None if term.scores is None else asked(term.scores)
+            for column in term.columns:
+                if of_nodes or not isinstance(column.value, OfNodes):
                     yield place, column.value(scores, ends)
                 place += 1
 

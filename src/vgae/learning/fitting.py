@@ -200,13 +200,13 @@ def fit(
             seed=settings.seed,
             stop_metric=settings.training.stop_metric,
         )
+        expected = None
+        if combiner is None:
+            expected = _expected(network, view, seen, seed=settings.seed)
+        if expected is not None and split.test:
+            metrics["weights"] = weight_report(split, scores.with_expected(expected))
         record = record_of_fit(split, seen, scores, started=started)
     latent, std = latents[0], latents[0].std()
-    expected = None
-    if combiner is None:
-        expected = _expected(network, view, seen, seed=settings.seed)
-    if expected is not None and split.test:
-        metrics["weights"] = weight_report(split, scores.with_expected(expected))
     fitted = Fitted(
         settings=settings,
         network=network,
@@ -377,9 +377,9 @@ def fit_baseline(split: Split, method: Baseline, *, seed: int = 0) -> FittedBase
         seen = method.fit(replace(view, protocol="T"), seed=seed)
     with _scored_once(split, seen, scores):
         calibrator, metrics = _judged(split, seen, scores, between_0_and_1, seed=seed)
+        if scores.expected is not None and split.test:
+            metrics["weights"] = weight_report(split, scores)
         record = record_of_fit(split, seen, scores, started=started)
-    if scores.expected is not None and split.test:
-        metrics["weights"] = weight_report(split, scores)
     return FittedBaseline(
         split=split,
         graph=_about(split.graph),
