@@ -4,16 +4,16 @@
 
 Each row is a process of its own: its seconds, those that all its threads computed together, which
 other programs on the machine hardly change, and the most memory that it held. `write` draws spots
-in a plane whose expression depends on the region, and writes it as AnnData does, block by block.
-`read` makes a graph of it: the six nearest spots, and the sparse expression as features. `epochs`
-fits a VGAE of 16 dimensions with the likelihood bernoulli-poisson, whose sum over all pairs is
-exact; its seconds are those of one epoch, the median of three, and the process reads the file
-first. `embed` writes the embedding of that fit back into the file. Prints a Markdown table.
+in a plane whose expression depends on the region, with a share of counts that are not zero, and
+writes it as AnnData does, block by block. `read` makes a graph of it: the six nearest spots, and
+the sparse expression as features. `epochs` fits a VGAE of 16 dimensions with the likelihood
+bernoulli-poisson, whose sum over all pairs is exact; its seconds are those of one epoch, the median
+of three, and the process reads the file first. `embed` writes the embedding of that fit back into
+the file. Prints a Markdown table.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from presentation import table
-from stages import add_options, measured
+from stages import measured
 
 STEPS = 4
 NEIGHBORS = 6
@@ -139,17 +139,8 @@ STAGES: dict[str, Callable[..., Times]] = {
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--spots", type=int, default=60_000)
-    parser.add_argument("--genes", type=int, default=2000)
-    parser.add_argument("--share", type=float, default=0.05, help="of the counts that are not zero")
-    add_options(parser)
-    options = parser.parse_args()
-    sizes = {name: getattr(options, name) for name in ("spots", "genes", "share")}
-    rows = measured(STAGES, options, sizes)
-    print(f"{options.spots:,} spots, {options.genes:,} genes, {options.share:.0%} not zero\n")
+    sizes, rows = measured(STAGES, __doc__, spots=60_000, genes=2000, share=0.05)
+    print("{spots:,} spots, {genes:,} genes, {share:.0%} not zero\n".format(**sizes))
     print(table(["stage", "seconds", "computed", "GB"], rows))
 
 

@@ -9,13 +9,12 @@ Ten steps are those of the preset. Prints a Markdown table.
 
 from __future__ import annotations
 
-import argparse
 import time
 from functools import partial
 from pathlib import Path
 
 from presentation import table
-from stages import add_options, measured
+from stages import measured
 
 from vgae.data.generator import generate_graph
 from vgae.data.split import split_edges
@@ -41,17 +40,8 @@ STAGES = {f"{steps} steps": partial(fit, steps) for steps in (5, 10, 20)}
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--nodes", type=int, default=1_000_000)
-    parser.add_argument("--edges", type=int, default=10_000_000)
-    parser.add_argument("--features", type=int, default=64)
-    add_options(parser)
-    options = parser.parse_args()
-    sizes = {name: getattr(options, name) for name in ("nodes", "edges", "features")}
-    rows = measured(STAGES, options, sizes)
-    print(f"{options.nodes:,} nodes, {options.edges:,} edges, {options.features} features\n")
+    sizes, rows = measured(STAGES, __doc__, nodes=1_000_000, edges=10_000_000, features=64)
+    print("{nodes:,} nodes, {edges:,} edges, {features} features\n".format(**sizes))
     print(table(["fit", "seconds", "validation AP", "test AP", "GB"], rows))
 
 

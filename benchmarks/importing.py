@@ -4,14 +4,14 @@
 
 What `vgae import` does first: ids become their places in sorted order, every row a code of its two
 ends, and the codes are read in ascending order, block by block. DuckDB does it by the queries of
-the product and is given a limit of memory; Polars by its streaming engine, which takes no limit.
-Both must find the same codes. Each is a process of its own; writing the table counts for neither.
-Prints a Markdown table of seconds and peak memory. Polars comes with the extra `dev`.
+the product with a limit of memory; Polars by its streaming engine, which takes no limit. Both must
+find the same codes. Each is a process of its own; writing the table counts for neither. With
+`--text 1` ids are text. Prints a Markdown table of seconds and peak memory. Polars comes with the
+extra `dev`.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 from presentation import table
-from stages import add_options, measured
+from stages import measured
 
 BLOCK = 2**22
 
@@ -102,21 +102,14 @@ def digest(blocks: Iterator[NDArray[np.int64]]) -> float:
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=50_000_000)
-    parser.add_argument("--nodes", type=int, default=5_000_000)
-    parser.add_argument("--memory", default="1GB", help="that DuckDB is given")
-    parser.add_argument("--text", type=int, default=0, help="1: ids are text")
-    add_options(parser)
-    options = parser.parse_args()
-    sizes = {name: getattr(options, name) for name in ("rows", "nodes", "memory", "text")}
-    rows = measured({"write": write, "DuckDB": duckdb, "Polars": polars}, options, sizes)
+    """Print a table."""
+    stages = {"write": write, "DuckDB": duckdb, "Polars": polars}
+    defaults = {"rows": 50_000_000, "nodes": 5_000_000, "memory": "1GB", "text": 0}
+    sizes, rows = measured(stages, __doc__, **defaults)
     if rows[1][2] != rows[2][2]:
         raise SystemExit(f"they differ: {rows[1]} and {rows[2]}")
-    print(f"{options.rows:,} rows, {options.nodes:,} nodes, text ids: {bool(options.text)}\n")
+    ids = "text" if sizes["text"] else "integer"
+    print("{rows:,} rows, {nodes:,} nodes, {0} ids\n".format(ids, **sizes))
     print(table(["by", "seconds", "peak GB"], [[row[0], row[1], row[3]] for row in rows[1:]]))
 
 

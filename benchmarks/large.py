@@ -12,7 +12,6 @@ Prints a Markdown table.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 from presentation import table
-from stages import add_options, measured
+from stages import measured
 
 from vgae import Graph
 from vgae.data.generator import generate_graph
@@ -94,17 +93,8 @@ STAGES: dict[str, Callable[..., tuple[float]]] = {
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--nodes", type=int, default=10_000_000)
-    parser.add_argument("--edges", type=int, default=100_000_000)
-    parser.add_argument("--features", type=int, default=16)
-    add_options(parser)
-    options = parser.parse_args()
-    sizes = {name: getattr(options, name) for name in ("nodes", "edges", "features")}
-    rows = measured(STAGES, options, sizes)
-    print(f"{options.nodes:,} nodes, {options.edges:,} edges, {options.features} features\n")
+    sizes, rows = measured(STAGES, __doc__, nodes=10_000_000, edges=100_000_000, features=16)
+    print("{nodes:,} nodes, {edges:,} edges, {features} features\n".format(**sizes))
     print(table(["stage", "seconds", "GB"], rows))
 
 

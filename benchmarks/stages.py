@@ -12,29 +12,36 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add_options", "measured"]
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `measured` reads."""
-    parser.add_argument("--place", type=Path, default=None, help="default: a temporary folder")
-    parser.add_argument("--stage", help=argparse.SUPPRESS)
+__all__ = ["measured"]
 
 
 def measured(
-    stages: Mapping[str, Callable[..., tuple[float, ...]]], options: Any, sizes: Mapping[str, Any]
-) -> list[list[str]]:
-    """Rows of the stages: the name, what the stage returns, and its peak of memory in GB.
+    stages: Mapping[str, Callable[..., tuple[float, ...]]], description: str | None, **sizes: Any
+) -> tuple[dict[str, Any], list[list[str]]]:
+    """Read the options of the command, and run the stages.
 
     Parameters
     ----------
     stages
         By name, in their order. Each takes a folder, which they share, and the sizes.
-    options
-        Those of the command, which is run again for each stage.
+    description
+        What `--help` says.
     sizes
-        Options that each stage gets, by name.
+        Options by name, and their defaults.
+
+    Returns
+    -------
+    The sizes; and a row for each stage: its name, what it returns, and its peak of memory in GB.
     """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, default in sizes.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    parser.add_argument("--place", type=Path, default=None, help="default: a temporary folder")
+    parser.add_argument("--stage", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    sizes = {name: getattr(options, name) for name in sizes}
     if options.stage:
         figures = stages[options.stage](options.place, *sizes.values())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -50,4 +57,4 @@ def measured(
             shown = [f"{figure:.1f}" for figure in found["figures"]]
             rows.append([stage, *shown, f"{found['gigabytes']:.2f}"])
             print(f"# {rows[-1]}", file=sys.stderr, flush=True)
-    return rows
+    return sizes, rows
