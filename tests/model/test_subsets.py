@@ -188,7 +188,9 @@ def test_sampled_losses_and_gradients_have_no_bias(name: str, likelihood: str) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("class_weight", "sampling"), [("balanced", "nodes"), ("none", "pairs")])
+@pytest.mark.parametrize(
+    ("class_weight", "sampling"), [("balanced", "nodes"), ("none", "nodes"), ("none", "pairs")]
+)
 @pytest.mark.parametrize("name", sorted(GRAPHS))
 def test_ten_thousand_draws_have_no_bias(name: str, class_weight: str, sampling: str) -> None:
     how: dict[str, Any] = {"class_weight": class_weight, "sampling": sampling}
