@@ -15,11 +15,12 @@ from vgae.learning.scores import Scores
 from vgae.model.kernels import SparseMatrix, torch_on_one_thread
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
+from vgae.model.kernels.searching import first_from
 from vgae.model.kernels.threads import run_items
 
 __all__ = ["LengthThreeScores", "WalkScores"]
 
-EMITTED = "716194b1fe9e"
+EMITTED = "15ef875cb2a2"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 WORK_OF_A_STEP = 1.5
@@ -190,23 +191,11 @@ def _sum_paths(
                         reached += own[neighbors[further]]
                 else:  # the same numbers in the same order, found instead of passed
                     for other in range(starts[last], starts[last + 1]):
-                        begin = _first_from(neighbors, begin, end, neighbors[other])
+                        begin = first_from(neighbors, begin, end, neighbors[other])
                         if begin < end and neighbors[begin] == neighbors[other]:
                             reached += weight[neighbors[other]]
                 total += weight[middle] * reached
             sums[pair] = total
-
-
-@compiled()
-def _first_from(values: Any, low: Any, high: Any, least: Any) -> Any:
-    """The first place from `low` to `high` of a value that is not below `least`, or `high`."""
-    while low < high:
-        middle = (low + high) >> 1
-        if values[middle] < least:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @compiled()

@@ -30,7 +30,7 @@ __all__ = [
     "ResourceAllocation",
 ]
 
-EMITTED = "716194b1fe9e"
+EMITTED = "15ef875cb2a2"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 WORK_OF_A_NEIGHBOR, WORK_OF_A_PRODUCT = 1.5, 0.3

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from vgae.data.graph import Graph
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
+from vgae.model.kernels.searching import first_from
 from vgae.model.kernels.threads import run_items
 
 __all__ = ["random_walks"]
 
-EMITTED = "716194b1fe9e"
+EMITTED = "15ef875cb2a2"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Walks = NDArray[np.int32]
@@ -162,14 +163,9 @@ def _draw(starts: Any, columns: Any, cumulative: Any, node: Any, state: Any) -> 
 
 @numba.njit
 def _is_edge(starts: Any, columns: Any, source: Any, target: Any) -> Any:
-    low, high = starts[source], starts[source + 1]
-    while low < high:
-        middle = (low + high) // 2
-        if columns[middle] < target:
-            low = middle + 1
-        else:
-            high = middle
-    return low < starts[source + 1] and columns[low] == target
+    stop = starts[source + 1]
+    place = first_from(columns, starts[source], stop, target)
+    return place < stop and columns[place] == target
 
 
 @numba.njit

@@ -47,7 +47,7 @@ from vgae.model.kernels.threads import run_together
 
 __all__ = ["NumbaEngine"]
 
-EMITTED = "716194b1fe9e"
+EMITTED = "15ef875cb2a2"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Floats = NDArray[np.float32]

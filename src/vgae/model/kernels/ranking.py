@@ -24,7 +24,7 @@ from vgae.model.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "count_rivals", "top_pairs", "top_partners"]
 
-EMITTED = "716194b1fe9e"
+EMITTED = "15ef875cb2a2"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]

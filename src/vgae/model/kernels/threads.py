@@ -29,7 +29,7 @@ from vgae.model.kernels.first_use import compile_once
 
 __all__ = ["LEAST_WORK", "n_threads", "run_items", "run_together", "torch_on_one_thread"]
 
-EMITTED = "716194b1fe9e"
+EMITTED = "15ef875cb2a2"
 """State of the emitted instructions: numba looks for changes in this file alone."""
 
 LEAST_WORK = 500_000
