@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Threads of torch would spin while they wait, on cores that the other process of the tests needs.
 test test-slow test-browser test-wheel: export OMP_WAIT_POLICY = passive
 
-.PHONY: env dev demo test test-browser test-wheel test-slow bench bench-peers docs clean
+.PHONY: env dev demo test static warm-up test-browser test-wheel test-slow bench bench-peers docs clean
 
 # Python compiles modules when it first imports them: most are never imported, and take up space.
 PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
@@ -32,16 +32,20 @@ dev: .venv/.ready-dev
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'vgae needs Python 3.11 or newer')"
 	$(PYTHON) -m venv .venv
 
-# What `vgae` needs and no more. PyPI's torch for Linux brings gigabytes of CUDA along, so that the
-# build for processors comes first, where it can be reached; loops are compiled before they are used.
-.venv/.ready: pyproject.toml constraints.txt | .venv/bin/python
+# PyPI's torch for Linux brings gigabytes of CUDA along, so that the build for processors comes first,
+# where it can be reached.
+.venv/.torch: constraints.txt | .venv/bin/python
 	-$(PIP) --no-deps --retries 0 --index-url $(TORCH_INDEX) torch
+	@touch $@
+
+# What `vgae` needs and no more.
+.venv/.ready: pyproject.toml constraints.txt .venv/.torch
 	$(PIP) -e .
 	$(BIN)/vgae warm-up
 	@touch $@
 
-# What tests, types and style need on top of it.
-.venv/.ready-dev: .venv/.ready
+# What tests, types and style need as well.
+.venv/.ready-dev: pyproject.toml constraints.txt .venv/.torch
 	$(PIP) -e ".[dev]"
 	@touch $@
 
@@ -51,12 +55,19 @@ demo: env
 	$(BIN)/vgae report runs/demo
 	@echo "open runs/demo/report.html in a browser"
 
+# Loops are compiled while types are checked: either takes one core.
 test: dev
+	@$(MAKE) --no-print-directory --jobs=2 static warm-up
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
+
+static: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
+	$(BIN)/mypy
+
+warm-up: dev
+	$(BIN)/vgae warm-up
 
 # Reports in a real browser, which is installed where that is possible; elsewhere they are skipped.
 test-browser: dev

@@ -17,7 +17,7 @@ from llvmlite import binding
 
 from vgae.model.kernels.compiled import loops, rehearsals
 
-__all__ = ["MODULES", "compile_all", "compile_once", "folders", "is_compiled"]
+__all__ = ["EMITTING", "MODULES", "compile_all", "compile_once", "folders", "is_compiled"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ MODULES = (
 """Modules with loops. Those of the baselines are in a row above this one, and are imported by name
 only to compile their loops together with the others."""
 
-_EMITTING = ("atomics", "intrinsics", "lanes")
-"""Modules that emit the instructions of loops."""
+EMITTING = ("intrinsics", "lanes", "atomics", "searching")
+"""Modules of this room whose code becomes a part of loops in other files."""
 
 _looked = False
 
@@ -153,7 +153,7 @@ def _state() -> str:
     """A hash of the source of all machine code and of the compiler's version."""
     state = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     rooms = Path(__file__).parent
-    paths = [rooms / f"{name}.py" for name in _EMITTING]
+    paths = [rooms / f"{name}.py" for name in EMITTING]
     paths += [rooms.parents[2].joinpath(*name.split(".")).with_suffix(".py") for name in MODULES]
     for path in paths:
         state.update(path.read_bytes())
