@@ -17,7 +17,9 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 # Threads of torch would spin while they wait, on cores that the other process of the tests needs.
+# Where two processes share the tests, either has one thread; tests of loops take two.
 test test-slow test-browser test-wheel: export OMP_WAIT_POLICY = passive
+test: export OMP_NUM_THREADS = 1
 
 .PHONY: env dev demo test static warm-up test-browser test-wheel test-slow bench bench-peers docs clean
 

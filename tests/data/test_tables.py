@@ -1,4 +1,3 @@
-import gc
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,7 +171,6 @@ def test_written_batches_are_not_held(tmp_path: Path, suffix: str) -> None:
 
     def parts() -> Iterator[pa.RecordBatch]:
         for number in range(8):
-            gc.collect()
             held.append(pa.total_allocated_bytes() - before)
             yield batch(number)
 

@@ -81,11 +81,11 @@ def test_pairing_makes_intervals_narrow() -> None:
 
 def test_intervals_cover_the_true_difference() -> None:
     """Of normal scores one apart, the AUC is known: so is how often an interval holds it."""
-    hits, n_trials = 0, 40
+    hits, n_trials = 0, 20
     for trial in range(n_trials):
         random = np.random.default_rng(trial)
         edges, others = random.normal(1.0, 1.0, 60), random.normal(0.0, 1.0, 60)
         worse = edges - 1.0 + random.normal(0.0, 0.5, 60), others + random.normal(0.0, 0.5, 60)
         low, high = paired_intervals((edges, others), worse, seed=trial)["auc"]
         hits += low <= 0.7602499 - 0.5 <= high
-    assert hits >= 33  # of 38 expected
+    assert hits >= 16  # of 19 expected

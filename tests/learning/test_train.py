@@ -188,14 +188,13 @@ def test_the_best_weights_are_back_however_training_ends(split: Split, leave: st
     assert metrics["average_precision"] == best
 
 
-@pytest.mark.parametrize("module", ["torch._dynamo", "triton"])
-def test_training_does_not_load_compilers_for_gpus(module: str) -> None:
+def test_training_does_not_load_compilers_for_gpus() -> None:
     program = (
         "import sys, vgae; vgae.VGAE(steps=2).fit([('a', 'b'), ('b', 'c')]);"
-        f"print('{module}' in sys.modules)"
+        "print({'torch._dynamo', 'triton'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert answer.stdout == "False\n"
+    assert answer.stdout == "set()\n"
 
 
 def test_zero_steps_leave_the_initial_weights(split: Split) -> None:

@@ -72,7 +72,7 @@ def test_each_allowed_pair_is_drawn_and_no_other(kind: str, negatives: str) -> N
         drawn = sample_non_edges(graph, n_wanted, random, advice="", kind=negatives)
         assert set(space.codes(drawn)) <= set(free)
         assert len(drawn) == n_wanted
-    times = 6000
+    times = 3000
     seen = np.zeros(144)
     for _ in range(times):
         seen[space.codes(sample_non_edges(graph, 1, random, advice="", kind=negatives))] += 1

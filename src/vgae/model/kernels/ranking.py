@@ -105,7 +105,7 @@ def top_pairs(
         run_items(
             _best_of_rows,
             n_shares,
-            *(rows, by_dimension, known.indptr, known.indices, *_types(space), cuts),
+            *(rows, by_dimension, *_neighbors(known), *_types(space), cuts),
             *(k, bar, found_codes, found_values, n_found),
             work=_work(rows, (stop - first) * n_nodes / 2),
         )
@@ -150,7 +150,7 @@ def top_partners(
     run_items(
         _best_of_nodes,
         len(nodes),
-        *(rows, by_dimension, known.indptr, known.indices, *_types(space)[1:]),
+        *(rows, by_dimension, *_neighbors(known), *_types(space)[1:]),
         np.asarray(nodes, np.int64),
         *(k, partners, values, n_found),
         work=_work(rows, len(nodes) * len(rows)),
@@ -202,7 +202,7 @@ def count_reaching(
     run_items(
         _count_rows,
         n_shares,
-        *(rows, by_dimension, known.indptr, known.indices, *_types(space), cuts),
+        *(rows, by_dimension, *_neighbors(known), *_types(space), cuts),
         *(np.ascontiguousarray(levels, np.float32), counts),
         work=_work(rows, len(rows) ** 2 / 2),
     )
@@ -252,7 +252,7 @@ def count_rivals(
     run_items(
         _count_rivals,
         -(-len(nodes) // TILE_ROWS),
-        *(rows, by_dimension, known.indptr, known.indices, *types[1:]),
+        *(rows, by_dimension, *_neighbors(known), *types[1:]),
         *(nodes.astype(np.int64), np.append(starts, len(pairs)).astype(np.int64)),
         *(pairs[order, 1].astype(np.int64), counts),
         work=_work(rows, len(nodes) * len(rows)),
@@ -273,6 +273,13 @@ def _sides(
         raise ValueError(f"factors of shapes {tuple(factor.shape)} and {tuple(right.shape)}")
     rows = _padded(factor)
     return rows, np.ascontiguousarray((rows if right is None else _padded(right)).T)
+
+
+def _neighbors(known: FloatCSR) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Starts of rows, and columns. To the compiler, arrays that can be written are another type."""
+    starts, columns = known.indptr.view(), known.indices.view()
+    starts.flags.writeable = columns.flags.writeable = False
+    return starts, columns
 
 
 def _types(space: PairSpace) -> tuple[bool, NDArray[np.int64], NDArray[np.bool_]]:
@@ -500,8 +507,6 @@ def _count_rivals(
 @rehearsal
 def _rehearse() -> None:
     known = sparse.csr_array(np.eye(2, dtype=np.float32))
-    for part in (known.indptr, known.indices, known.data):
-        part.flags.writeable = False  # as a graph's are, which is another type to the compiler
     factor = torch.ones(2, 1)
     top_pairs(factor, 1, known=known)
     top_partners(factor, np.zeros(1, np.int64), 1, known=known)
