@@ -35,11 +35,11 @@ from vgae.model.settings import ModelSettings
 
 
 def run(
-    split: Split, *, seed: int = 0, **settings: object
+    split: Split, network: ModelSettings | None = None, *, seed: int = 0, **settings: object
 ) -> tuple[GraphAutoEncoder, list[StepRecord]]:
     graph = split.train
     n_inputs = graph.n_nodes if graph.features is None else graph.n_features
-    model = GraphAutoEncoder(ModelSettings(), n_inputs=n_inputs, seed=seed)
+    model = GraphAutoEncoder(network or ModelSettings(), n_inputs=n_inputs, seed=seed)
     steps = train(
         model,
         graph,
@@ -131,13 +131,16 @@ def test_a_loss_that_explodes_is_one_line(ring: Graph) -> None:
             run(Split.without_holdout(huge))
 
 
-def test_a_loss_that_stays_large_is_warned_of(
-    ring: Graph, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("features", ["raw", "unit"])
+def test_a_loss_that_stays_large_is_warned_of_if_features_are_not_scaled(
+    features: str, ring: Graph, caplog: pytest.LogCaptureFixture
 ) -> None:
     large = ring.with_features(np.full((40, 3), 30.0))
-    _, records = run(Split.without_holdout(large), steps=1)
+    network = ModelSettings.parse({"features": features})
+    _, records = run(Split.without_holdout(large), network, steps=1)
     assert records[-1].loss > 10
-    assert "of little use; scale the features" in " ".join(caplog.messages)
+    warned = "of little use; scale the features" in " ".join(caplog.messages)
+    assert warned == (features == "raw")
 
 
 @pytest.mark.filterwarnings("error")

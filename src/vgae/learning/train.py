@@ -55,7 +55,8 @@ Judge = Callable[[], Mapping[str, float | None]]
 """Gives the metrics of validation pairs."""
 
 SUSPICIOUS_LOSS = 10.0
-"""Large features cause a huge log_std, from which steps of a fixed size may never recover."""
+"""Of a reconstruction. Large features cause a huge log_std, from which steps of a fixed size may
+never recover; the divergence alone may be large in many dimensions."""
 
 
 @dataclass(frozen=True)
@@ -383,11 +384,13 @@ def steps(
                 if patience is not None:
                     state.best.offer(number, scores, network)
                 record = state.history[-1] = replace(record, validation=scores)
-            if last and record.loss > SUSPICIOUS_LOSS:
+            large = record.terms["reconstruction"] > SUSPICIOUS_LOSS
+            if last and large and network.settings.features == "raw":
                 logger.warning(
-                    "the loss ended at %.3g, where an embedding of zeros has about 0.7: the result "
-                    "is of little use; scale the features (the preset unit, or standardise them)",
-                    record.loss,
+                    "the reconstruction loss ended at %.3g, where an embedding of zeros has about "
+                    "0.7: the result is of little use; scale the features (the preset unit, or "
+                    "standardise them)",
+                    record.terms["reconstruction"],
                 )
             yield record
             if number % STEPS_OF_A_TRIM == 0:
