@@ -90,7 +90,7 @@ def random_case(divisor: int) -> Case:
 
 
 def stages(edges: Path, features: Path) -> dict[str, dict[str, float]]:
-    """Memory after each stage, as `vgae.people.cli.fit` goes through them."""
+    """Memory after each stage, as `vgae fit` goes through them."""
     found: dict[str, dict[str, float]] = {}
 
     def note(name: str) -> None:

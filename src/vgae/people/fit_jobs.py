@@ -73,6 +73,9 @@ class FitJob:
         The run folder, and whether one that is there may be replaced.
     checkpoints
         What is written down while the fit runs; None for nothing.
+    resumed
+        Whether it goes on with a fit that was stopped. The command that says so is not one that
+        makes the fit, so the run folder does not name it.
 
     Examples
     --------
@@ -97,6 +100,7 @@ class FitJob:
     out: Path
     overwrite: bool
     checkpoints: Checkpoints | None
+    resumed: bool = False
 
     def split(self, graph: Graph) -> Split:
         """The split of the graph that the fit is for."""
@@ -269,6 +273,7 @@ def resumed_fit(run: Path, graph: str | None, every: str | None) -> FitJob:
         out=run,
         overwrite=is_there,
         checkpoints=checkpoints,
+        resumed=True,
     )
 
 

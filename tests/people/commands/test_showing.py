@@ -1,4 +1,4 @@
-"""`vgae report`, and `vgae fit --report`."""
+"""`vgae report` and `vgae plot`."""
 
 import json
 from pathlib import Path
@@ -61,13 +61,6 @@ def test_a_folder_that_is_no_run_is_refused(call: Caller, folder: Path) -> None:
     assert "no such run folder" in refused(call, folder, "report", "nothing")
 
 
-def test_fit_makes_the_report_when_asked(call: Caller, folder: Path) -> None:  # noqa: ARG001
-    result = call("fit", "karate", "--out", "run", "--steps", 2, "--report")
-    assert result.status == 0, result.err
-    assert "report: run/report.html" in result.err
-    assert Path("run/report.html").read_text().startswith("<!doctype html>")
-
-
 def test_the_graph_gives_a_run_of_an_earlier_version_its_labels(call: Caller, run: Path) -> None:
     from run_folders import seal
 
@@ -80,3 +73,34 @@ def test_the_graph_gives_a_run_of_an_earlier_version_its_labels(call: Caller, ru
     assert '"title":"label"' not in (run / "report.html").read_text()
     assert call("report", run, "--graph", "karate").status == 0
     assert '"title":"label"' in (run / "report.html").read_text()
+
+
+# ------------------------------------------------------------------------- plot
+
+
+@pytest.mark.parametrize("kind", ["map", "roc", "pr", "reliability", "training", "degrees"])
+def test_plot_writes_a_picture(call: Caller, run: Path, kind: str) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib, which pictures need, is missing")
+    result = call("plot", run, "--kind", kind, "--out", "picture.svg")
+    assert (result.status, result.out) == (0, "")
+    assert "picture: picture.svg" in result.err
+    assert "<svg" in Path("picture.svg").read_text()
+
+
+def test_plot_refuses(call: Caller, folder: Path, run: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib, which pictures need, is missing")
+    (folder / "there.png").touch()
+    for arguments, said in (
+        (("--kind", "rok", "--out", "a.png"), "did you mean 'roc'"),
+        (("--kind", "roc", "--out", "a.jpg"), "use one of .png, .svg, .pdf"),
+        (("--kind", "roc", "--out", "there.png"), "add --overwrite"),
+        (("--kind", "roc", "--out", "none/a.png"), "there is no folder none"),
+        (("--kind", "roc", "--out", f"{run}/a.png"), "lies in the run folder"),
+    ):
+        assert said in refused(call, folder, "plot", run, *arguments), arguments
+    assert (
+        call("fit", "karate", "--no-holdout", "--out", "bare", "--steps", 0, "--quiet").status == 0
+    )
+    said = refused(call, folder, "plot", "bare", "--kind", "roc", "--out", "a.png")
+    assert said.startswith("Error: bare: nothing was held out")
+    assert call("plot", run, "--kind", "roc", "--out", "there.png", "--overwrite").status == 0

@@ -253,3 +253,17 @@ def test_a_messy_file_becomes_links_with_one_command(
         a, b = known.index([source, target])
         assert known.adjacency[a, b] == 0
         assert 0.0 < float(probability) <= 1
+
+
+# --------------------------------------------------------------------- datasets
+
+
+def test_datasets_lists_all(call: Caller, folder: Path) -> None:
+    rows = {row["name"]: row for row in json.loads(call("datasets", "--json").out)}
+    assert set(rows) == {"digits", "karate", "lesmis", "cora", "citeseer", "pubmed"}
+    assert rows["digits"]["cached"] is True
+    for key in ("nodes", "edges", "features", "licence", "citation", "cached"):
+        assert key in rows["cora"]
+    assert "karate\t34\t78" in call("datasets").out
+    assert call("datasets", "--out", "sets.parquet").status == 0
+    assert listing(folder) == ["sets.parquet"]

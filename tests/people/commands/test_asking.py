@@ -1,0 +1,154 @@
+"""What a run is asked: `vgae predict`, `recommend`, `embed` and `explain`."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.ipc
+import pyarrow.parquet
+import pytest
+from command import Caller, refused
+
+import vgae
+from vgae.data.tables import open_table
+
+
+def test_predict_by_id_in_order(call: Caller, run: Path, folder: Path) -> None:
+    pairs = folder / "pairs.csv"
+    pairs.write_text("source,target\nn3,n9\nn0,n1\n")
+    result = call("predict", run, pairs, "--json")
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    assert [(row["source"], row["target"]) for row in rows] == [("n3", "n9"), ("n0", "n1")]
+    expected = vgae.load(run).predict_proba([("n3", "n9"), ("n0", "n1")])
+    assert [row["probability"] for row in rows] == expected.tolist()
+    table = call("predict", run, pairs).out.splitlines()
+    assert table[0] == "source\ttarget\tprobability"
+    for name in ("out.csv", "out.tsv", "out.parquet"):
+        assert call("predict", run, pairs, "--out", name).status == 0
+    with Path("out.csv").open() as handle:
+        assert [float(row["probability"]) for row in csv.DictReader(handle)] == pytest.approx(
+            expected
+        )
+    assert pyarrow.parquet.read_table("out.parquet").column("source").to_pylist() == ["n3", "n0"]
+
+
+def test_a_pair_of_an_unknown_node_names_its_line(call: Caller, folder: Path, run: Path) -> None:
+    (folder / "pairs.csv").write_text("n0,n1\nn0,zoe\n")
+    line = refused(call, folder, "predict", run, "pairs.csv", "--out", "p.csv")
+    said = "node 'zoe' is not in the graph"
+    assert line == f"Error: pairs.csv, line 2: {said}"
+
+
+def test_recommend_leaves_known_edges_out(call: Caller, run: Path, edges: Path) -> None:
+    result = call("recommend", run, "--top", 50, "--json")
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    known = {frozenset(line.split(",")) for line in edges.read_text().split()}
+    assert len(rows) == 50
+    assert not any(frozenset((row["source"], row["target"])) in known for row in rows)
+    result = call("recommend", run, "--top", 2, "--node", "n7", "--node", "n8")
+    assert [line.split("\t")[0] for line in result.out.splitlines()[1:]] == ["n7"] * 2 + ["n8"] * 2
+
+
+def test_links_are_streamed_to_files_of_any_kind(
+    call: Caller, run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vgae.learning.fitted_scores.BATCH_ROWS", 16)
+    model = vgae.load(run)
+    expected = model.recommend(3, nodes=model.ids_)
+    assert len(expected) == 3 * len(model.ids_)
+    for suffix in ("parquet", "arrow", "csv.gz", "jsonl"):
+        name = f"links.{suffix}"
+        made = call("recommend", run, "--top", 3, "--per-node", "--out", name)
+        assert made.status == 0, made.err
+        assert "expected to be missing edges" not in made.err
+        table = open_table(Path(name), header=True)
+        source, target, probability = table.read([0, 1, 2])
+        found = zip(source.to_pylist(), target.to_pylist(), strict=True)
+        assert list(found) == [link[:2] for link in expected]
+        np.testing.assert_allclose(
+            table.numbers(2, probability), [link.probability for link in expected], rtol=1e-12
+        )
+    assert pyarrow.parquet.read_metadata("links.parquet").num_row_groups > 5
+    printed = call("recommend", run, "--top", 3, "--per-node").out.splitlines()
+    assert len(printed) == 1 + len(expected)
+    both = refused(call, folder, "recommend", run, "--per-node", "--node", "n3")
+    assert both.endswith("--per-node: makes no sense with --node, which names some")
+    asked = folder / "pairs.csv"
+    asked.write_text("".join(f"{a},{b}\n" for a, b, _ in expected))
+    assert call("predict", run, asked, "--out", "asked.arrow").status == 0
+    given = pyarrow.ipc.open_file("asked.arrow").read_all()
+    assert given.column("source").to_pylist() == [link.source for link in expected]
+    assert call("predict", run, asked, "--out", "asked.arrow").status == 2  # it is there
+
+
+def test_embed_writes_means_and_deviations(call: Caller, run: Path) -> None:
+    model = vgae.load(run)
+    assert model.embedding_ is not None
+    assert call("embed", run, "--out", "v.parquet").status == 0
+    table = pyarrow.parquet.read_table("v.parquet")
+    assert table.column_names[:2] == ["node", "z0"]
+    np.testing.assert_array_equal(table.column("z0").to_numpy(), model.embedding_[:, 0])
+    first = json.loads(call("embed", run, "--std", "--json").out.splitlines()[0])
+    assert model.embedding_std_ is not None
+    assert first["s0"] == pytest.approx(float(model.embedding_std_[0, 0]))
+    assert call("embed", run).out.startswith("node\tz0\t")
+
+
+# ---------------------------------------------------------------------- explain
+
+
+@pytest.fixture
+def karate_run(call: Caller, folder: Path) -> Path:
+    assert folder
+    done = call("fit", "karate", "--out", "run", "--steps", 20, "--quiet")
+    assert done.status == 0, done.err
+    return Path("run")
+
+
+def test_explain_prints_what_the_model_says(call: Caller, karate_run: Path) -> None:
+    model = vgae.load(karate_run)
+    graph = vgae.load_dataset("karate")
+    found = model.explain(0, 33, graph=graph)
+    shown = json.loads(call("explain", karate_run, 0, 33, "--graph", "karate", "--json").out)
+    assert shown["why"] == found.why
+    assert shown["n_common_neighbors"] == found.n_common_neighbors == len(found.common_neighbors)
+    assert sum(part["amount"] for part in shown["parts"]) == pytest.approx(shown["score"], abs=1e-4)
+    effects = [edge["effect"] for edge in shown["edges"]]
+    assert effects == sorted(effects, reverse=True)
+    assert len(effects) == shown["n_edges_tried"]
+    text = call("explain", karate_run, 0, 33, "--graph", "karate")
+    assert text.out.startswith("0 - 33: ")
+    assert "without the edge of\tand\tthe logit changes by" in text.out
+    assert f"common neighbours ({found.n_common_neighbors})\tedges" in text.out
+
+
+def test_explain_says_what_it_lacks(call: Caller, karate_run: Path) -> None:
+    result = call("explain", karate_run, 0, 9)
+    assert result.status == 0
+    assert "does not keep edge weights; give the graph (--graph)" in " ".join(result.err.split())
+    assert "without the edge" not in result.out
+
+
+def test_explain_in_python_takes_what_as_graph_takes() -> None:
+    edges = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")]
+    model = vgae.GAE(steps=5).fit(edges)
+    assert model.explain("a", "c", graph=edges) == model.explain("a", "c")
+    with pytest.raises(vgae.InputError, match="unknown node 'x'|node 'x'"):
+        model.explain("a", "x")
+
+
+def test_explain_refuses(call: Caller, folder: Path, karate_run: Path) -> None:
+    (folder / "other.csv").write_text("0,1\n1,2\n")
+    assert "not the one of the fit" in refused(
+        call, folder, "explain", karate_run, 0, 1, "--graph", "other.csv"
+    )
+    assert "77" in refused(call, folder, "explain", karate_run, 0, 77)
+    assert "no such run folder" in refused(call, folder, "explain", "nowhere", 0, 1)
+    assert "without --graph" in refused(call, folder, "explain", karate_run, 0, 1, "--directed")
+
+
+def test_numbers_of_an_explanation_are_numbers(call: Caller, karate_run: Path) -> None:
+    found = json.loads(call("explain", karate_run, 2, 9, "--json").out)
+    assert np.isfinite([part["amount"] for part in found["parts"]]).all()
+    assert isinstance(found["source"], int)
