@@ -391,3 +391,12 @@ def test_an_existing_file_is_kept_where_it_may_not_be_replaced(tmp_path: Path) -
     for name in ("a.csv", "dangling.csv"):
         with pytest.raises(InputError, match="exists; add --overwrite"):
             check_file(tmp_path / name, overwrite=False)
+
+
+def test_an_array_that_does_not_fit_is_told_as_a_full_disk() -> None:
+    """NumPy raises an error without a number."""
+    with (
+        pytest.raises(InputError, match="graph: no space left on device"),
+        file_errors(Path("graph")),
+    ):
+        raise OSError("49216 requested and 25072 written")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from scipy import sparse
 
 from vgae.data.adjacency import MOST_NODES
 from vgae.data.kinds import Kind, WeightMeans
+from vgae.ground.checksums import checksum, file_checksum
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError
 from vgae.ground.files import BAD_ARCHIVE, check_directory, file_errors, staged_directory
@@ -32,8 +32,9 @@ __all__ = [
     "values_of",
 ]
 
-MANIFEST = "manifest.json"
-VERSION = 1
+MANIFEST, FORMAT = "manifest.json", "vgae-graph"
+VERSION = 2
+"""Format 2 added the checksum of the manifest."""
 NAMES = (
     *("indptr", "indices", "weights", "times", "ids", "id_bytes", "id_ends"),
     *("labels", "label_bytes", "label_ends", "node_types", "type_pairs"),
@@ -41,7 +42,6 @@ NAMES = (
 )
 """The arrays that a folder may hold; one with any other file is never replaced."""
 OURS = (MANIFEST, *(f"{name}.npy" for name in NAMES))
-BLOCK_BYTES = 2**24
 
 
 @final
@@ -83,6 +83,7 @@ class _Manifest(Settings):
     version: int
     about: About
     arrays: dict[str, _Stored]
+    checksum: str
 
 
 @final
@@ -163,10 +164,15 @@ class ArrayWriter:
             path = self.folder / f"{name}.npy"
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             arrays[name] = _Stored(
-                dtype=array.dtype.str, shape=list(array.shape), sha256=_sha256(path)
+                dtype=array.dtype.str, shape=list(array.shape), sha256=file_checksum(path)
             )
-        manifest = _Manifest(format="vgae-graph", version=VERSION, about=about, arrays=arrays)
-        text = json.dumps(manifest.model_dump(), indent=1)
+        told = {
+            "format": FORMAT,
+            "version": VERSION,
+            "about": about.model_dump(),
+            "arrays": {name: stored.model_dump() for name, stored in arrays.items()},
+        }
+        text = json.dumps(told | {"checksum": checksum(told)}, indent=1)
         (self.folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
@@ -253,13 +259,16 @@ def mapped_arrays(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
             values = strict_json(place.read_bytes())
         except ValueError as error:
             raise InputError(f"{place}: is damaged ({error}); import the graph again") from None
-        if not isinstance(values, dict) or values.get("format") != "vgae-graph":
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise InputError(f"{place}: does not describe a graph; name another folder")
         if values.get("version") != VERSION:
             raise InputError(
                 f"{place}: version {values.get('version')} of the format, and this vgae reads "
                 f"version {VERSION}; import the graph again"
             )
+        told = {name: value for name, value in values.items() if name != "checksum"}
+        if values.get("checksum") != checksum(told):
+            raise InputError(f"{place}: is damaged (its checksum differs); import the graph again")
         manifest = _Manifest.parse(values, where=str(place))
         return manifest.about, {
             name: _mapped(path / f"{name}.npy", stored) for name, stored in manifest.arrays.items()
@@ -307,7 +316,7 @@ def _mapped(path: Path, stored: _Stored) -> NDArray[Any]:
     again = "import the graph again"
     if not path.exists():
         raise InputError(f"{path}: is missing; {again}")
-    if _sha256(path) != stored.sha256:
+    if file_checksum(path) != stored.sha256:
         raise InputError(f"{path}: is damaged (its checksum differs); {again}")
     try:
         mode: Any = None if 0 in stored.shape else "r"
@@ -318,11 +327,3 @@ def _mapped(path: Path, stored: _Stored) -> NDArray[Any]:
         raise InputError(f"{path}: is not the array that {MANIFEST} describes; {again}")
     array.flags.writeable = False
     return array
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -7,6 +7,7 @@ lock was left by a process that was killed: the next process that writes there r
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -52,6 +53,8 @@ BAD_ARCHIVE = (
     zlib.error,
 )
 """What NumPy and SciPy raise on a damaged .npy or .npz."""
+NUMPY_SHORT_WRITE = re.compile(r"[0-9]+ requested and [0-9]+ written")
+"""What NumPy says when the system takes only a part of an array, and does not say why."""
 MOST_COMPARED, NEAR = 1000, 0.75
 """Names of a folder that are compared with a missing one, and how alike they must be."""
 
@@ -84,6 +87,8 @@ def file_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             reason = os.strerror(error.errno).lower()
+        elif NUMPY_SHORT_WRITE.fullmatch(str(error)):
+            reason = os.strerror(errno.ENOSPC).lower()
         else:  # not the system's refusal, but a decompressor's
             reason = (str(error).splitlines() or [type(error).__name__])[0].lower()
             reason += "; the file is damaged or cut short: copy it again"

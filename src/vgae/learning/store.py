@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from vgae.data.graph import Graph
 from vgae.data.ids import as_ids
 from vgae.data.io import write_vectors
 from vgae.data.split import Protocol, Split, load_split, load_split_edges, save_split
+from vgae.ground.checksums import checksum, file_checksum
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import (
@@ -214,7 +214,7 @@ def save_fitted(fitted: Fitted | FittedBaseline, staged: Path) -> None:
     for name, content in contents.items():
         _write(staged / name, content)
     with file_errors(staged):
-        checksums = {item.name: _sha256(item) for item in sorted(staged.iterdir())}
+        checksums = {item.name: file_checksum(item) for item in sorted(staged.iterdir())}
     about = {
         "format_version": FORMAT_VERSION,
         "fingerprint": fitted.graph["fingerprint"],
@@ -228,7 +228,7 @@ def save_fitted(fitted: Fitted | FittedBaseline, staged: Path) -> None:
         "files": checksums,
         **own,
     }
-    _write(staged / RUN_FILE, _json(about | {"checksum": _checksum(about)}))
+    _write(staged / RUN_FILE, _json(about | {"checksum": checksum(about)}))
 
 
 def _of_model(fitted: Fitted, staged: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -316,12 +316,12 @@ def load_fitted(path: Path, parts: Parts | None = None) -> Fitted | FittedBaseli
     """
     restore_folder(path)
     about = _read_record(path)
-    for name, checksum in about.files.items():
+    for name, expected in about.files.items():
         item = path / name
         if not item.is_file():
             raise InputError(f"{item}: is missing; the run folder is damaged, fit again")
         with file_errors(item):
-            if _sha256(item) != checksum:
+            if file_checksum(item) != expected:
                 raise InputError(f"{item}: is damaged (checksum differs); fit again")
     _check_parts(path, about.parts, parts)
     with _reading(path / METRICS) as item:
@@ -563,7 +563,7 @@ def _read_record(path: Path) -> _Record:
         values = dict(strict_json(source.read_bytes()))
         newer = values["format_version"] > FORMAT_VERSION
         told = {name: value for name, value in values.items() if name != "checksum"}
-        expected = _checksum(told) if values["format_version"] >= 3 else None
+        expected = checksum(told) if values["format_version"] >= 3 else None
     if newer:
         raise newer_format(source, values["format_version"], FORMAT_VERSION)
     if values.get("checksum") != expected:
@@ -595,14 +595,3 @@ def _read_vectors(path: Path, prefix: str, n_nodes: int) -> tuple[NDArray[Any], 
         for place, column in enumerate(table.columns[1:]):
             vectors[:, place] = column.to_numpy()
         return as_ids(table.column(0)), vectors
-
-
-def _checksum(values: Mapping[str, Any]) -> str:
-    """SHA-256 of values as JSON with sorted keys and no blanks, so that layout does not matter."""
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from command import Caller, refused
 
 from vgae import Graph, InputError, import_graph, read_graph
 from vgae.data import columnar
@@ -50,7 +51,7 @@ def test_signed_weights_and_counts(tmp_path: Path) -> None:
     assert same(path, tmp_path / "more", weight_means="count").weight_means == "count"
 
 
-@pytest.mark.parametrize("kind", ["int64", "int32", "uint16", "string", "large_string"])
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint16", "uint64", "string", "large_string"])
 def test_parquet_in_small_blocks(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +66,7 @@ def test_parquet_in_small_blocks(
 def test_missing_ids_and_words(tmp_path: Path) -> None:
     path = tmp_path / "edges.csv"
     path.write_text("source,target\na,b\nb,\nb,c\n")
-    with pytest.raises(InputError, match="line 3: lacks a node id; --drop-incomplete"):
+    with pytest.raises(InputError, match="line 3: column 'target' holds no node id; --drop-inc"):
         import_edges(path, tmp_path / "graph")
     assert [part.name for part in tmp_path.iterdir()] == ["edges.csv"]
     assert same(path, tmp_path, drop_incomplete=True).cleaning.incomplete == 1
@@ -111,6 +112,68 @@ def test_which_tables_are_larger(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 def test_what_blocks_cannot_do_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "edges.csv"
     path.write_text(LINES.replace("weight", "when"))
-    with pytest.raises(InputError, match="without --time; give more with --memory"):
+    with pytest.raises(
+        InputError, match=r"--time \(time=\) needs all of it at once; give more with --memory"
+    ):
         import_graph(path, tmp_path / "graph", memory=100, time="when")
     assert import_graph(path, tmp_path / "graph", time="when").times is not None
+
+
+def test_ids_that_only_the_type_marks_as_missing_are_missing(tmp_path: Path) -> None:
+    path = tmp_path / "edges.parquet"
+    ends = {"source": ["a", None, "b", "c"], "target": ["b", "c", None, "d"]}
+    pyarrow.parquet.write_table(pa.table(ends), path)
+    with pytest.raises(InputError, match="row 2: column 'source' holds no node id"):
+        import_edges(path, tmp_path / "graph")
+    graph = same(path, tmp_path, drop_incomplete=True)
+    assert graph.ids.tolist() == ["a", "b", "c", "d"]
+    assert graph.cleaning.incomplete == 2
+
+
+def test_large_integers_without_a_sign_are_ids(tmp_path: Path) -> None:
+    path = tmp_path / "edges.parquet"
+    ends = [pa.array([2**63, 1], pa.uint64()), pa.array([1, 2**64 - 1], pa.uint64())]
+    pyarrow.parquet.write_table(pa.table(ends, names=["source", "target"]), path)
+    assert same(path, tmp_path).ids.tolist() == ["1", str(2**64 - 1), str(2**63)]
+
+
+@pytest.mark.parametrize("content", ["user,item\n1,2\n2,1\n", "% bip unweighted\n1 2\n2 3\n"])
+def test_two_kinds_of_nodes_are_not_made_one(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text(content)
+    for asked in ({}, {"bipartite": True}):
+        with pytest.raises(InputError, match="nodes of two kinds.*--memory.*--no-bipartite"):
+            import_graph(path, tmp_path / "graph", memory=1, **asked)
+    assert [part.name for part in tmp_path.iterdir()] == ["edges.csv"]
+    assert same(path, tmp_path, bipartite=False).kind == "undirected"
+
+
+def test_a_matrix_is_no_list_of_edges(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.csv"
+    path.write_text(",ann,bob,cid\nann,0,1,0\nbob,1,0,1\ncid,0,1,0\n")
+    assert same(path, tmp_path).ids.tolist() == ["ann", "bob", "cid"]
+
+
+def test_a_row_of_names_can_be_denied(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("from,to\nann,bob\nbob,cid\n")
+    assert import_graph(path, tmp_path / "graph", memory=1, header=False).n_nodes == 5
+
+
+def test_arrows_that_point_back_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edges.txt"
+    path.write_text("ann <- bob\nbob <- cid\n")
+    with pytest.raises(InputError, match="points from the second node to the first"):
+        import_edges(path, tmp_path / "graph", directed=True)
+
+
+def test_the_command_imports_in_blocks(call: Caller, folder: Path) -> None:
+    Path("edges.csv").write_text(LINES)
+    done = call("import", "edges.csv", "--memory", "1", "--out", "graph")
+    assert done.status == 0, done.err
+    assert Graph.open(Path("graph")).n_edges == 3
+    said = refused(
+        *(call, folder, "import", "edges.csv", "--memory", "1", "--out", "more"),
+        *("--features", "edges.csv", "--attribute", "weight=number"),
+    )
+    assert "--features (features=) needs all of it at once; give more with --memory" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 from collections.abc import Mapping
@@ -326,27 +327,23 @@ def import_graph(
     Graph(3 nodes, 2 edges, no features)
     """
     path, folder = _checked_path(path, "path", "Graph.save"), Path(folder)
-    options = {name: value for name, value in reading.items() if value not in (None, False)}
     if not is_larger(path, memory):
         read_graph(path, **reading).save(folder, overwrite=overwrite)
         return Graph.open(folder)
-    for name in options:
-        if (
-            name not in TAKES
-            and name != "max_bytes"
-            and (name, options[name]) != ("missing", "error")
-        ):
+    asked = inspect.signature(read_graph)
+    given = asked.bind(path, **reading).arguments
+    del given["path"]
+    for name, value in list(given.items()):
+        if value in (asked.parameters[name].default, {}):
+            del given[name]
+        elif name not in (*TAKES, "max_bytes"):
+            option = "attribute" if name == "attributes" else name.replace("_", "-")
             raise InputError(
-                f"{path}: is larger than the memory that the import may take, and is read in "
-                f"blocks, without --{name.replace('_', '-')}; give more with --memory (memory=)"
+                f"{path}: is larger than the memory that the import may take, and --{option} "
+                f"({name}=) needs all of it at once; give more with --memory (memory=)"
             )
-    import_edges(
-        path,
-        folder,
-        memory=memory,
-        overwrite=overwrite,
-        **{name: value for name, value in options.items() if name in TAKES},
-    )
+    with most_bytes(given.pop("max_bytes", None)):
+        import_edges(path, folder, memory=memory, overwrite=overwrite, **given)
     return Graph.open(folder)
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "pair_rows",
     "read_edges",
     "read_new_edges",
+    "say_direction",
 ]
 
 logger = logging.getLogger("vgae.data.io")
@@ -89,7 +90,7 @@ def read_edges(
             if graph is not None:
                 return graph
     reading = edge_columns(table, source=source, target=target, weight=weight, time=time)
-    _say_direction(table, directed=kind == "directed")
+    say_direction(table, directed=kind == "directed")
     ids, weight_cells, time_cells = _read_columns(table, reading, integer_ids=integer_ids)
     n_rows = len(ids.codes[0])
     if n_rows == 0 and not alone:
@@ -289,8 +290,23 @@ def _read_columns(
     return ids, weights, None if reading.time is None else cells[-1]
 
 
-def _say_direction(table: Table, *, directed: bool) -> None:
-    """Warn that arrows lose their direction; refuse those that would reverse directed edges."""
+def say_direction(table: Table, *, directed: bool) -> None:
+    r"""Warn that arrows lose their direction; refuse those that would reverse directed edges.
+
+    Raises
+    ------
+    InputError
+        An arrow of a directed edge points from the second node to the first.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "edges.txt")
+    >>> _ = path.write_text("ann <- bob\nbob <- cid\n")
+    >>> say_direction(open_table(path), directed=True)
+    Traceback (most recent call last):
+    vgae.InputError: .../edges.txt: '<-' points from the second node to the first; ...
+    """
     if not directed and table.text is not None and any(map(DIRECTED.match, table.text.remarks)):
         logger.warning(
             "%s: its first line says that edges have a direction, which is not kept; --directed "

@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from vgae.data.adjacency import MOST_NODES, count
-from vgae.data.io.edge_lists import edge_weights, looks_like_header
+from vgae.data.io.edge_lists import edge_weights, looks_like_header, say_direction
 from vgae.data.io.id_columns import INTEGER, MISSING
+from vgae.data.io.squares import read_square
+from vgae.data.io.two_kinds import says_two_kinds
 from vgae.data.kinds import WeightMeans, graph_kind
 from vgae.data.mapped import About, ArrayWriter, staged_arrays
 from vgae.data.reading import Reading
@@ -48,7 +50,7 @@ ROWS = 2**22
 """Sorted rows that are fetched at a time."""
 TAKES = (
     *("header", "delimiter", "quote", "comment", "source", "target", "weight"),
-    *("directed", "signed", "drop_incomplete", "weight_means"),
+    *("directed", "signed", "bipartite", "drop_incomplete", "weight_means"),
 )
 """Options of `vgae.read_graph` that an import in blocks takes."""
 
@@ -104,6 +106,7 @@ def import_edges(
     weight: str | int | None = None,
     directed: bool = False,
     signed: bool = False,
+    bipartite: bool | None = None,
     drop_incomplete: bool = False,
     weight_means: WeightMeans = "propagation",
     **marks: Any,
@@ -124,13 +127,14 @@ def import_edges(
         How much memory sorting may take, as in `is_larger`.
     overwrite
         Whether a folder with another graph may be replaced.
-    source, target, weight, directed, signed, drop_incomplete, weight_means, **marks
+    source, target, weight, directed, signed, bipartite, drop_incomplete, weight_means, **marks
         As in `vgae.read_graph`; all are named in `TAKES`.
 
     Raises
     ------
     InputError
-        DuckDB is missing, the table cannot be read, or the folder cannot be written.
+        DuckDB is missing; the table cannot be read, or holds nodes of two kinds; or the folder
+        cannot be written.
 
     Examples
     --------
@@ -145,8 +149,20 @@ def import_edges(
     duckdb = library("duckdb")
     most = _budget(memory) or UNKNOWN_MEMORY
     table = open_table(path, guess_header=looks_like_header, **marks)
+    kind = graph_kind(directed=directed, signed=signed, bipartite=bipartite)
+    if source is None and target is None and weight is None and not bipartite:
+        square = read_square(table, kind=kind)
+        if square is not None:
+            square.with_weight_means(weight_means).save(folder, overwrite=overwrite)
+            return
     reading = edge_columns(table, source=source, target=target, weight=weight)
-    kind = graph_kind(directed=directed, signed=signed)
+    if bipartite is not False and (bipartite or says_two_kinds(table, *_ends(reading))):
+        raise InputError(
+            f"{path}: its columns hold nodes of two kinds, and such a table is not read in blocks; "
+            f"give more with {MEMORY}, or --no-bipartite (bipartite=False) where ids of both "
+            "columns are of one kind"
+        )
+    say_direction(table, directed=directed)
     with (
         staged_arrays(folder, overwrite=overwrite) as writer,
         _database(duckdb, writer.folder, most) as base,
@@ -205,7 +221,7 @@ def _one(base: Any, query: str) -> int:
 
 def _load(base: Any, table: Table, reading: Reading, *, signed: bool, drop: bool) -> int:
     """Fill the table `edge_rows`; returns how many rows were dropped for want of an id."""
-    ends = (reading.source.place, reading.target.place)
+    ends = _ends(reading)
     columns = [*ends] if reading.weight is None else [*ends, reading.weight.place]
     n_before, n_dropped, integers = 0, 0, True
     for part in table.parts(columns):
@@ -219,13 +235,15 @@ def _load(base: Any, table: Table, reading: Reading, *, signed: bool, drop: bool
             _rows(base, f"CREATE TABLE edge_rows (source {sort}, target {sort}{weight})")
         if not integers:
             names = [name.cast(pa.string()) for name in names]
-        missing = pc.or_(*map(_missing, names))
+        lacking = [_missing(name) for name in names]
+        missing = pc.or_(*lacking)
         n_missing = int(pc.sum(missing).as_py() or 0)
         if n_missing and not drop:
-            row = n_before + int(pc.index(missing, True).as_py())
+            row = int(pc.index(missing, True).as_py())
+            end = ends[0] if lacking[0][row].as_py() else ends[1]
             raise InputError(
-                f"{table.place(row)}: lacks a node id; --drop-incomplete (drop_incomplete=True) "
-                "drops such rows"
+                f"{table.place(n_before + row)}: {table.describe(end)} holds no node id; "
+                "--drop-incomplete (drop_incomplete=True) drops such rows"
             )
         loaded = dict(zip(("source", "target"), names, strict=True))
         if reading.weight is not None:
@@ -244,10 +262,16 @@ def _load(base: Any, table: Table, reading: Reading, *, signed: bool, drop: bool
     return n_dropped
 
 
+def _ends(reading: Reading) -> tuple[int, int]:
+    return reading.source.place, reading.target.place
+
+
 def _names(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Ids as integers, or as text without blanks around it."""
     if pa.types.is_dictionary(cells.type):
         cells = cells.cast(cells.type.value_type)
+    if pa.types.is_uint64(cells.type):  # some may be too large for an integer with a sign
+        return cells.cast(pa.string())
     if pa.types.is_integer(cells.type):
         return cells.cast(pa.int64())
     if not any(is_text(cells.type) for is_text in (pa.types.is_string, pa.types.is_large_string)):
@@ -261,7 +285,7 @@ def _names(table: Table, column: int, cells: pa.ChunkedArray) -> pa.ChunkedArray
 def _missing(names: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_integer(names.type):
         return pc.is_null(names)
-    return pc.fill_null(pc.is_in(names, pa.array(MISSING)), True)
+    return pc.or_(pc.is_null(names), pc.is_in(names, pa.array(MISSING)))
 
 
 def _number_ids(base: Any, writer: ArrayWriter, table: Table) -> int:

@@ -12,7 +12,7 @@ from vgae.data.graph import Graph
 from vgae.data.io.id_columns import IdColumns
 from vgae.data.tables import Table
 
-__all__ = ["as_known", "tell_kinds_apart"]
+__all__ = ["as_known", "says_two_kinds", "tell_kinds_apart"]
 
 logger = logging.getLogger("vgae.data.io")
 
@@ -48,7 +48,7 @@ def tell_kinds_apart(
     >>> apart.values.to_pylist(), are_two
     (['item:1', 'item:2', 'user:1', 'user:2'], True)
     """
-    if bipartite is None and _says_two_kinds(table, ids):
+    if bipartite is None and says_two_kinds(table, *ids.columns):
         logger.info("%s: two kinds of nodes, by its column names or its first lines", table.path)
         bipartite = True
     if bipartite:
@@ -75,7 +75,7 @@ def as_known(table: Table, ids: IdColumns, known: Graph) -> IdColumns:
     >>> known_ids.values.filter(known_ids.used).to_pylist()
     ['item:2', 'user:1']
     """
-    if not _says_two_kinds(table, ids):
+    if not says_two_kinds(table, *ids.columns):
         return ids
     prefixes = kind_prefixes(table.names, *ids.columns)
     names = ids.values.cast(pa.string()).to_pylist()
@@ -83,10 +83,21 @@ def as_known(table: Table, ids: IdColumns, known: Graph) -> IdColumns:
     return ids.prefixed(prefixes) if any(is_known) else ids
 
 
-def _says_two_kinds(table: Table, ids: IdColumns) -> bool:
-    """Whether the column names, or a comment above them, tell that nodes are of two kinds."""
+def says_two_kinds(table: Table, source: int, target: int) -> bool:
+    r"""Whether the names of two columns, or a comment above them, tell that nodes are of two kinds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.data.tables import open_table
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("user,item\n1,2\n2,1\n")
+    >>> says_two_kinds(open_table(path, header=True), 0, 1)
+    True
+    """
     remarks = () if table.text is None else table.text.remarks
-    return two_kinds(table.names, *ids.columns) or any(map(BIPARTITE.match, remarks))
+    return two_kinds(table.names, source, target) or any(map(BIPARTITE.match, remarks))
 
 
 def _warn_of_two_kinds(table: Table, ids: IdColumns) -> None:
