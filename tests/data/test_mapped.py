@@ -94,6 +94,12 @@ def test_damage_is_one_line_that_names_the_file(damage: object, said: str, tmp_p
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").touch()
+    with pytest.raises(InputError, match="edges.csv: is a file, not a folder; vgae.read_graph"):
+        Graph.open(tmp_path / "edges.csv")
+
+
 def _change(folder: Path, **values: object) -> None:
     place = folder / MANIFEST
     place.write_text(json.dumps(json.loads(place.read_text()) | values))

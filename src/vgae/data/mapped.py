@@ -250,6 +250,8 @@ def mapped_arrays(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
     with file_errors(path):
         if not path.exists():
             raise FileNotFoundError
+        if path.is_file():
+            raise InputError(f"{path}: is a file, not a folder; vgae.read_graph reads files")
         if not is_array_folder(path):
             raise InputError(
                 f"{path}: a folder without {MANIFEST}; `vgae import GRAPH --out FOLDER` makes "
