@@ -50,11 +50,8 @@ def predict(
         newcomers = options.Newcomers(new_nodes, new_edges, newcomers.features_header)
         model = newcomers.join(model)
         with reporter.working(f"reading {input_name(str(pairs))}"):
-            rows, _ = pair_rows(file, model.split_.graph, header=header)
-    n_loops = int((rows[:, 0] == rows[:, 1]).sum())
-    if n_loops:
-        joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
-        reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
+            rows, table = pair_rows(file, model.split_.graph, header=header)
+            model.split_.graph.check_possible(rows, table.place)
     reporter.say(model.fitted_.meaning)
     if out is None:
         print_links(model.links(model.ids_[rows]), json=json)
