@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vgae.data.graph import count
-from vgae.data.ids import IdArray, NodeId, unknown_node
+from vgae.data.ids import IdArray, NodeId, as_ids, unknown_node
 from vgae.data.interop import as_edge_pairs, as_graph, as_pairs
 from vgae.data.split import Split, sample_non_edges
 from vgae.ground.config import stream_seed
@@ -483,7 +483,7 @@ class FittedLinks:
         ('1 common neighbour (b)', 3, 16)
         """
         fitted = self.fitted_
-        first, second = self._rows([source, target]).tolist()
+        first, second = (int(self._rows(node)[0]) for node in (source, target))
         given = None if graph is None else as_graph(graph)
         return explain(fitted, (first, second), graph=given)
 
@@ -722,9 +722,8 @@ class FittedLinks:
         return self.embedding_
 
     def _rows(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.int64]:
-        if isinstance(ids, (str, int, np.integer)):
-            ids = [ids]
-        names = ids if isinstance(ids, np.ndarray) else list(ids)
+        listed = isinstance(ids, Iterable) and not isinstance(ids, str)
+        names = as_ids(ids if isinstance(ids, np.ndarray) else list(ids) if listed else [ids])
         rows = self.split_.graph.index(names)
         for place in np.flatnonzero(rows < 0):
             rows[place] = self._row_without_type(names[place])

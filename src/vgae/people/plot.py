@@ -89,7 +89,10 @@ def held_out_scores(fitted: Fitted | FittedBaseline) -> tuple[str, Values, Value
     elif split.validation and split.settings.protocol == "T":
         scores, pairs = fitted.scores, split.validation
     else:
-        raise InputError("nothing was held out, so that there are no scores to draw; fit again")
+        raise InputError(
+            "nothing was held out, so that there are no scores to draw; fit without --no-holdout "
+            "(in Python, fit vgae.split_edges(graph))"
+        )
     edges, others = (
         np.asarray(scores.pairs(part), np.float64) for part in (pairs.positives, pairs.negatives)
     )

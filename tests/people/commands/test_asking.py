@@ -221,3 +221,35 @@ def test_a_known_edge_is_said_to_be_one(call: Caller, folder: Path) -> None:
         assert json.loads(call("explain", "run", one, other, "--json").out)["known"] is True
     (link,) = model.recommend(1)
     assert not model.explain(*link[:2]).known
+
+
+def test_recommend_says_why_no_link_is_left(call: Caller, folder: Path) -> None:
+    (folder / "full.csv").write_text("a,b\nb,c\na,c\nc,d\n")
+    made = call("fit", "full.csv", "--no-holdout", "--steps", 1, "--out", "run", "--quiet")
+    assert made.status == 0
+    for more in ((), ("--json",)):
+        result = call("recommend", "run", "--node", "c", *more)
+        said = "all pairs of these nodes that can be edges are known edges"
+        assert said in " ".join(result.err.split())
+    assert "that can be edges are known" not in call("recommend", "run").err
+    (folder / "one.csv").write_text("a,b\n")
+    one = call("fit", "one.csv", "--no-holdout", "--steps", 1, "--out", "one", "--quiet")
+    assert one.status == 0
+    result = call("recommend", "one", "--json")
+    assert result.out == ""
+    assert "all pairs that can be edges are known edges: there is nothing" in result.err
+
+
+def test_ids_are_never_floats() -> None:
+    model = vgae.GAE(steps=1).fit([(0, 1), (1, 2)])
+    for asked in (
+        lambda: model.explain(0.0, 2),
+        lambda: model.explain(0, 2.0),
+        lambda: model.vectors([1.0]),
+        lambda: model.vectors(1.0),
+        lambda: model.recommend(1, nodes=[1.0]),
+        lambda: model.predict_proba([(0.0, 2.0)]),
+    ):
+        with pytest.raises(vgae.InputError, match="all strings or all integers"):
+            asked()
+    assert model.explain("0", 2).source == 0

@@ -78,6 +78,7 @@ def recommend(
     Known edges are left out.
     """
     from vgae.people.report import Reporter, precision_words, print_links
+    from vgae.people.words import nothing_left
 
     reporter = Reporter(quiet=quiet)
     if top < 1:
@@ -104,7 +105,9 @@ def recommend(
             why = model.reasons([link[:2] for link in links]) if reasons else None
         expected = None if nodes is not None else model.fitted_.expected_precision(n_links or 1)
     reporter.say(model.fitted_.meaning)
-    if expected is not None:
+    if not n_links:
+        reporter.say(nothing_left(of_nodes=nodes is not None))
+    elif expected is not None:
         reporter.say(precision_words(n_links, *expected))
     if out is None:
         print_links(links, json=json, reasons=why)
