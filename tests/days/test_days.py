@@ -35,7 +35,7 @@ def test_the_day_of_an_analyst(tmp_path: Path) -> None:
     for said in (
         "people.csv, line 4: column 'age' is empty",
         "next: vgae recommend 'runs/first try' --top 10",
-        "links.csv: exists; add --overwrite to replace it",
+        "links.csv: exists; add --overwrite (overwrite=True) to replace it",
     ):
         assert said in answer.stderr
     assert (tmp_path / "links.csv").read_text().count("\n") == 4  # a header and three links

@@ -152,6 +152,14 @@ def test_the_interval_of_a_share_is_wilsons() -> None:
     assert (one.low, one.high) == pytest.approx((0.299298, 0.700702), abs=1e-5)
 
 
+@pytest.mark.parametrize("n", range(1, 60))
+def test_intervals_of_none_and_of_all_end_at_0_and_1_exactly(n: int) -> None:
+    none, whole = bins_of(np.full(n, 0.9), np.full(n, 0.1))
+    assert (none.low, whole.high) == (0.0, 1.0)
+    assert none.high == pytest.approx(1 - whole.low)
+    assert 0 < none.high < 1
+
+
 def test_training_curves_show_what_was_recorded() -> None:
     history: list[dict[str, Any]] = [
         {"step": 1, "loss": 3.0, "kl": 1.0, "reconstruction": 2.0, "seconds": 0.1},

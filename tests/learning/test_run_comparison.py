@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,13 @@ def test_runs_without_test_pairs_have_no_differences() -> None:
     runs = {name: vgae.GAE(steps=1).fit(graph).fitted_ for name in ("one", "two")}
     found = compare_runs(runs)
     assert (found.same_pairs, found.metrics, found.differences) == (True, {}, ())
+    assert str(found.why_no_differences).startswith("no run held test pairs out, so that")
+    other = {"three": vgae.GAE(steps=1).fit([(0, 1), (1, 2)]).fitted_}
+    assert str(compare_runs(runs | other).why_no_differences).startswith("no run held test pairs")
+    split = {"split": vgae.GAE(steps=1).fit(vgae.split_edges(graph, seed=0)).fitted_}
+    said = str(compare_runs(runs | split).why_no_differences)
+    assert said.startswith("one and two held no test pairs out, so that there are no differences")
+    assert compare_runs(split | {"same": split["split"]}).why_no_differences is None
     with pytest.raises(InputError, match="two or more"):
         compare_runs({"one": runs["one"]})
 
@@ -89,3 +97,10 @@ def test_intervals_cover_the_true_difference() -> None:
         low, high = paired_intervals((edges, others), worse, seed=trial)["auc"]
         hits += low <= 0.7602499 - 0.5 <= high
     assert hits >= 16  # of 19 expected
+
+
+def test_an_interrupted_training_is_marked() -> None:
+    split = vgae.split_edges(vgae.load_dataset("karate"), seed=0)
+    whole = vgae.GAE(steps=2).fit(split).fitted_
+    runs = {"whole": whole, "cut": replace(whole, interrupted=True)}
+    assert compare_runs(runs).settings == {"interrupted after step": (None, 2)}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 import vgae
-from vgae.ground.errors import InputError
 from vgae.learning.run_comparison import compare_runs
-from vgae.people.comparison_page import check_page, comparison_page
-from vgae.people.html.page import Report
+from vgae.people.comparison_page import comparison_page
 
 pytest.importorskip("jinja2", reason="Jinja2, which pages need, is missing")
 
@@ -46,13 +42,3 @@ def test_runs_without_test_pairs_and_settings() -> None:
     page = comparison_page(compare_runs(runs), runs).html
     assert "No run held test pairs out" in page
     assert "<p>None.</p>" in page
-
-
-def test_a_page_is_written_whole_or_refused(tmp_path: Path) -> None:
-    Report("<p>é</p>").save(tmp_path / "page.html")
-    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<p>é</p>"
-    with pytest.raises(InputError, match="exists"):
-        check_page(tmp_path / "page.html", overwrite=False)
-    check_page(tmp_path / "page.html", overwrite=True)
-    with pytest.raises(InputError, match="no folder"):
-        check_page(tmp_path / "none" / "page.html", overwrite=False)

@@ -96,7 +96,7 @@ def test_score_draws_pairs_that_are_no_edge_anywhere(parties: Graph) -> None:
     assert dense.score([(0, 1)]) == float(z[0] @ z[1] > z[2] @ z[3])
     with pytest.raises(InputError, match=r"1 pair without an edge, but 2 are.*score fewer edges"):
         dense.score([(0, 1), (1, 4)])
-    with pytest.raises(InputError, match="row 1: joins a node with itself"):
+    with pytest.raises(InputError, match="row 1: .* joins a node with itself"):
         dense.score([(0, 1), (3, 3)])
     with pytest.raises(InputError, match="pairs: none"):
         dense.score([])

@@ -169,3 +169,20 @@ def test_labels_of_any_text_are_drawn_and_named(name: str) -> None:
     assert plot.png_of(display).startswith(b"\x89PNG")
     shown = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert len(shown) == 2
+
+
+@pytest.mark.parametrize("kind", plot.DISPLAYS)
+def test_what_is_not_fitted_is_refused_in_one_line(kind: str) -> None:
+    with pytest.raises(vgae.NotFittedError, match="this VGAE is not fitted yet; call fit first"):
+        plot.DISPLAYS[kind].of(vgae.VGAE())
+    for given, name in ((Graph.from_edges([(0, 1)]), "Graph"), ("run", "str")):
+        with pytest.raises(InputError, match=f"^{name}: is no fitted method; fit one to the graph"):
+            plot.DISPLAYS[kind].of(given)
+
+
+def test_a_picture_is_saved_by_a_name_that_is_text(model: Any, tmp_path: Path) -> None:
+    figure = plot.figure_of(plot.DegreeDisplay.of(model))
+    plot.save_picture(figure, str(tmp_path / "degrees.png"))
+    assert (tmp_path / "degrees.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InputError, match="cannot write '.jpeg'; use one of .png, .svg, .pdf"):
+        plot.save_picture(figure, tmp_path / "degrees.jpeg")

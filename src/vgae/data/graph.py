@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import reprlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -51,12 +51,12 @@ from vgae.data.kinds import (
     WEIGHT_MEANS,
     Kind,
     WeightMeans,
-    check_joins,
     checked_types,
     graph_kind,
     joined_types,
     misfit,
     types_of_new,
+    why_not_joined,
 )
 from vgae.data.mapped import (
     About,
@@ -247,7 +247,9 @@ class Graph:
         """Refuse pairs between types that cannot be joined."""
         if self.node_types is not None:
             allowed = self.pair_space.allows(pairs) | (pairs[:, 0] == pairs[:, 1])
-            check_joins(pairs, allowed, self.node_types, self.type_names, self.ids, name)
+            for row in np.flatnonzero(~allowed)[:1]:
+                why = why_not_joined(pairs[row], self.node_types, self.type_names, self.ids)
+                raise InputError(f"{name}, row {row}: {why}")
 
     # ---------------------------------------------------------------- ways in
 
@@ -793,6 +795,38 @@ class Graph:
         check_inside(checked, self.n_nodes, name)
         space = self.pair_space
         return places_of(space.codes(checked), space.codes(self.edges))
+
+    def check_possible(
+        self, pairs: NDArray[np.int64], where: Callable[[int], str] | None = None
+    ) -> None:
+        """Refuse pairs that no edge of this graph can join.
+
+        Parameters
+        ----------
+        pairs
+            Node indices, shape (n_pairs, 2).
+        where
+            What names the place of a row in errors; by default they name the two nodes alone.
+
+        Raises
+        ------
+        InputError
+            A pair is a node with itself, or two nodes of types that never join.
+
+        Examples
+        --------
+        >>> graph = Graph.from_pairs([("ann", "tea"), ("bob", "tea")], kind="bipartite")
+        >>> graph.check_possible(np.array([[0, 2]]))
+        >>> graph.check_possible(np.array([[0, 2], [0, 1]]), "pairs, row {}".format)
+        Traceback (most recent call last):
+        vgae.InputError: pairs, row 1: 'ann' and 'bob' are of the types 'source' and 'source',
+        which no edge of this graph joins
+        """
+        bad = np.flatnonzero(~self.pair_space.allows(pairs))
+        if bad.size:
+            row = int(bad[0])
+            why = why_not_joined(pairs[row], self.node_types, self.type_names, self.ids)
+            raise InputError(why if where is None else f"{where(row)}: {why}")
 
     def from_first_type(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
         """Pairs of a bipartite graph with the node of the first type first, shape (n_pairs, 2).

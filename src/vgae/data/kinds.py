@@ -18,13 +18,13 @@ __all__ = [
     "WEIGHT_MEANS",
     "Kind",
     "WeightMeans",
-    "check_joins",
     "check_signs",
     "checked_types",
     "graph_kind",
     "joined_types",
     "misfit",
     "types_of_new",
+    "why_not_joined",
 ]
 
 Kind = Literal["undirected", "directed", "bipartite", "signed"]
@@ -174,38 +174,35 @@ def joined_types(
     return found
 
 
-def check_joins(
-    edges: NDArray[np.int64],
-    can_be_edge: NDArray[np.bool_],
-    node_types: NDArray[np.int64],
+def why_not_joined(
+    ends: Sequence[int] | NDArray[np.signedinteger[Any]],
+    node_types: NDArray[np.int64] | None,
     type_names: Sequence[str],
     ids: Any,
-    name: str,
-) -> None:
-    """Refuse edges between types of nodes that cannot be joined.
+) -> str:
+    """Why no edge can join two nodes, in words.
 
-    Raises
-    ------
-    InputError
-        There is one; the error names its row.
+    Parameters
+    ----------
+    ends
+        Indices of the two nodes.
+    node_types, type_names, ids
+        Those of the graph.
 
     Examples
     --------
-    >>> edges = np.array([[0, 1]])
-    >>> check_joins(edges, np.array([False]), np.array([0, 0]), ["user"], ["a", "b"], "edges")
-    Traceback (most recent call last):
-    vgae.InputError: edges, row 0: 'a' and 'b' are of the types 'user' and 'user', which no edge
-    of this graph joins
+    >>> why_not_joined([0, 1], np.array([0, 0]), ["user"], ["a", "b"])
+    "'a' and 'b' are of the types 'user' and 'user', which no edge of this graph joins"
+    >>> why_not_joined([1, 1], None, [], ["a", "b"])
+    "'b' - 'b' joins a node with itself, which no edge of a graph does"
     """
-    bad = np.flatnonzero(~can_be_edge)
-    if bad.size:
-        ends = edges[bad[0]]
-        one, other = (shown(str(ids[end])) for end in ends)
-        left, right = (shown(type_names[node_types[end]]) for end in ends)
-        raise InputError(
-            f"{name}, row {bad[0]}: {one} and {other} are of the types {left} and {right}, which "
-            "no edge of this graph joins"
-        )
+    one, other = (shown(ids[end]) for end in ends)
+    if node_types is None or ends[0] == ends[1]:
+        return f"{one} - {other} joins a node with itself, which no edge of a graph does"
+    left, right = (shown(type_names[node_types[end]]) for end in ends)
+    return (
+        f"{one} and {other} are of the types {left} and {right}, which no edge of this graph joins"
+    )
 
 
 def types_of_new(

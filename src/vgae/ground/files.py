@@ -176,7 +176,7 @@ def check_file(path: Path, *, overwrite: bool = True) -> None:
         if not path.parent.exists():
             raise InputError(f"{path}: there is no folder {path.parent}; make it first")
         if not overwrite and os.path.lexists(path):
-            raise InputError(f"{path}: exists; add --overwrite to replace it")
+            raise InputError(f"{path}: exists; add --overwrite (overwrite=True) to replace it")
         _sweep(path)
         _try_to_make(path, _make_file)
 

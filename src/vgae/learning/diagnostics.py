@@ -374,7 +374,8 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
     whole = 1 + Z**2 / n
     middle = (share + Z**2 / (2 * n)) / whole
     reach = Z / whole * float(np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)))
-    return middle - reach, middle + reach
+    # Rounding would miss the ends that are exact, and leave the shares.
+    return middle - reach if share > 0 else 0.0, middle + reach if share < 1 else 1.0
 
 
 def training_curves(history: Sequence[Mapping[str, Any]]) -> TrainingCurves:

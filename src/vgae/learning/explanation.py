@@ -124,8 +124,10 @@ class Explanation:
         None where links join two sides, whose nodes have none in common.
     similar
         The known edges that are most like the pair.
+    known
+        Whether the pair is a known edge, which the model may have learned from.
     notes
-        What could not be said, and why.
+        What to know of the pair, and what could not be said and why.
 
     Examples
     --------
@@ -151,6 +153,7 @@ class Explanation:
     common_neighbors: tuple[CommonNeighbor, ...]
     n_common_neighbors: int | None
     similar: tuple[SimilarPair, ...]
+    known: bool
     edges: tuple[EdgeEffect, ...] = ()
     n_edges: int = 0
     n_edges_tried: int = 0
@@ -231,7 +234,7 @@ def explain(
     Raises
     ------
     InputError
-        The graph is another one than that of the fit.
+        The graph is another one than that of the fit, or no edge can join the pair.
 
     Examples
     --------
@@ -262,6 +265,11 @@ def explain_many(fitted: Fitted | FittedBaseline, pairs: ArrayLike) -> list[Expl
     pairs
         Node indices, shape (n_pairs, 2).
 
+    Raises
+    ------
+    InputError
+        No edge can join a pair: a node with itself, or two of types that never join.
+
     Examples
     --------
     >>> from vgae import GAE
@@ -270,6 +278,8 @@ def explain_many(fitted: Fitted | FittedBaseline, pairs: ArrayLike) -> list[Expl
     ['1 common neighbour (b)', 'no common neighbours']
     """
     rows = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    fitted.split.graph.check_possible(rows)
+    known = _known_words(fitted, rows)
     scores = fitted.scores.pairs(rows)
     probabilities = fitted.probabilities(scores)
     parts, scale, ids = parts_of(fitted, rows), scale_of(fitted), fitted.ids
@@ -290,9 +300,22 @@ def explain_many(fitted: Fitted | FittedBaseline, pairs: ArrayLike) -> list[Expl
                 common_neighbors=common,
                 n_common_neighbors=None if plain.kind == "bipartite" else n_common,
                 similar=similar,
+                known=bool(known[place]),
+                notes=tuple(filter(None, known[place : place + 1])),
             )
         )
     return found
+
+
+def _known_words(fitted: Fitted | FittedBaseline, pairs: Pairs) -> list[str]:
+    """What to know of each pair that is a known edge; nothing of open pairs."""
+    split = fitted.split
+    said = "the pair is a known edge{}: the probability is that of an open pair with this score"
+    known, seen = (graph.places(pairs) >= 0 for graph in (split.graph, split.message_graph()))
+    return [
+        said.format("" if is_seen else ", which was held out") if is_known else ""
+        for is_known, is_seen in zip(known, seen, strict=True)
+    ]
 
 
 def with_graph(fitted: Fitted | FittedBaseline, graph: Graph) -> Any:

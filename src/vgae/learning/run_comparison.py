@@ -83,6 +83,28 @@ class RunComparison:
     same_pairs: bool
     differences: tuple[Difference, ...]
 
+    @property
+    def why_no_differences(self) -> str | None:
+        """Why there are no differences, in one line; None where there are some."""
+        without = [
+            run
+            for place, run in enumerate(self.runs)
+            if all(values[place] is None for values in self.metrics.values())
+        ]
+        if without:
+            everywhere = len(without) == len(self.runs)
+            said = "no run held" if everywhere else f"{' and '.join(without)} held no"
+            return (
+                f"{said} test pairs out, so that there are no differences to tell; fit without "
+                "--no-holdout (in Python, fit vgae.split_edges(graph))"
+            )
+        if not self.same_pairs:
+            return (
+                "the runs held out different pairs: differences would say as much about the pairs "
+                "as about the models; fit with the same graph, split options and seed"
+            )
+        return None
+
     def as_dict(self) -> dict[str, Any]:
         """The comparison as plain values."""
         return asdict(self) | {"differences": [one._asdict() for one in self.differences]}
@@ -232,6 +254,8 @@ def _settings(run: Run) -> dict[str, Any]:
     }
     if isinstance(run, Fitted):
         settings = run.settings
-        own = {"model": "gae" if settings.network.latent == "point" else "vgae"}
+        own: dict[str, Any] = {"model": "gae" if settings.network.latent == "point" else "vgae"}
+        if run.interrupted:
+            own["interrupted after step"] = len(run.history)
         return {**about, **own, **settings.network.model_dump(), **settings.training.model_dump()}
     return {**about, "model": run.method.name, **run.method.model_dump()}

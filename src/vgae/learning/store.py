@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save
 from vgae.data.graph import Graph
 from vgae.data.ids import as_ids
 from vgae.data.io import write_vectors
+from vgae.data.mapped import is_array_folder
 from vgae.data.split import Protocol, Split, load_split, load_split_edges, save_split
 from vgae.ground.checksums import checksum, file_checksum
 from vgae.ground.config import Settings, strict_json
@@ -557,6 +558,11 @@ def _read_record(path: Path) -> _Record:
             near = near_file(path)
             hint = "" if near is None else f"; did you mean '{near}'?"
             raise InputError(f"{path}: no such run folder{hint}")
+        if is_array_folder(path):
+            raise InputError(
+                f"{path}: is a graph, not a run; fit it first (vgae fit, vgae.VGAE().fit) and name "
+                "the run"
+            )
         if not source.is_file():
             raise InputError(f"{path}: is not a run folder (no {RUN_FILE})")
     with _reading(source):

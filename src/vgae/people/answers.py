@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vgae.data.graph import count
-from vgae.data.ids import IdArray, NodeId, unknown_node
+from vgae.data.ids import IdArray, NodeId, as_ids, unknown_node
 from vgae.data.interop import as_edge_pairs, as_graph, as_pairs
 from vgae.data.split import Split, sample_non_edges
 from vgae.ground.config import stream_seed
@@ -192,7 +192,8 @@ class FittedLinks:
         Raises
         ------
         InputError
-            A pair names an unknown node, or what is given holds no pairs.
+            A pair names an unknown node, no edge can join it (a node with itself, or two of types
+            that never join), or what is given holds no pairs.
         NotFittedError
             `fit` has not been called.
 
@@ -221,7 +222,7 @@ class FittedLinks:
         Raises
         ------
         InputError
-            The method was fitted to a graph without signs, or a node is unknown.
+            The method was fitted to a graph without signs, or as in `predict_proba`.
         NotFittedError
             `fit` has not been called.
 
@@ -429,7 +430,7 @@ class FittedLinks:
         Raises
         ------
         InputError
-            The model has no combiner, or a node is unknown.
+            The model has no combiner, or as in `predict_proba`.
         NotFittedError
             `fit` has not been called.
 
@@ -468,7 +469,8 @@ class FittedLinks:
         Raises
         ------
         InputError
-            A node is unknown, or the graph is another one than that of the fit.
+            A node is unknown, no edge can join the pair, or the graph is another one than that of
+            the fit.
         NotFittedError
             `fit` has not been called.
 
@@ -481,7 +483,7 @@ class FittedLinks:
         ('1 common neighbour (b)', 3, 16)
         """
         fitted = self.fitted_
-        first, second = self._rows([source, target]).tolist()
+        first, second = (int(self._rows(node)[0]) for node in (source, target))
         given = None if graph is None else as_graph(graph)
         return explain(fitted, (first, second), graph=given)
 
@@ -636,8 +638,7 @@ class FittedLinks:
         Raises
         ------
         InputError
-            A node is unknown, a pair joins a node with itself, there are no pairs, or too few
-            pairs without an edge.
+            There are no pairs, too few pairs without an edge, or as in `predict_proba`.
         NotFittedError
             `fit` has not been called.
 
@@ -650,11 +651,8 @@ class FittedLinks:
         """
         known = self.split_.graph
         rows = self._pair_rows(*as_edge_pairs(data, known))
-        loops = np.flatnonzero(rows[:, 0] == rows[:, 1])
-        if loops.size or not len(rows):
-            raise InputError(
-                f"pairs, row {loops[0]}: joins a node with itself" if loops.size else "pairs: none"
-            )
+        if not len(rows):
+            raise InputError("pairs: none")
         edges = known.with_pairs(np.concatenate([known.edges, rows]))
         random = np.random.default_rng(stream_seed(self.fitted_.random_seed, "score"))
         negatives = sample_non_edges(edges, len(rows), random, advice="score fewer edges")
@@ -724,9 +722,8 @@ class FittedLinks:
         return self.embedding_
 
     def _rows(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.int64]:
-        if isinstance(ids, (str, int, np.integer)):
-            ids = [ids]
-        names = ids if isinstance(ids, np.ndarray) else list(ids)
+        listed = isinstance(ids, Iterable) and not isinstance(ids, str)
+        names = as_ids(ids if isinstance(ids, np.ndarray) else list(ids) if listed else [ids])
         rows = self.split_.graph.index(names)
         for place in np.flatnonzero(rows < 0):
             rows[place] = self._row_without_type(names[place])
@@ -745,7 +742,9 @@ class FittedLinks:
         return int(rows.max())
 
     def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:
-        return np.stack([self._rows(source), self._rows(target)], axis=1)
+        rows = np.stack([self._rows(source), self._rows(target)], axis=1)
+        self.split_.graph.check_possible(rows, "pairs, row {}".format)
+        return rows
 
     # ------------------------------------------------------------ in a few words
 

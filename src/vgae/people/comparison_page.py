@@ -5,11 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from vgae.ground.errors import InputError
-from vgae.ground.files import check_file
 from vgae.ground.notebook import library
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
@@ -25,7 +22,7 @@ from vgae.people.plot import (
     plain_text,
 )
 
-__all__ = ["check_page", "comparison_page"]
+__all__ = ["comparison_page"]
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -44,12 +41,11 @@ figure svg { max-width: 100%; height: auto }
 </head>
 <body>
 <h1>{{ runs|length }} runs compared</h1>
-{% if not comparison.same_pairs %}
-<p>The runs held out different pairs: their metrics stand side by side, and differences would say
-as much about the pairs as about the models.</p>
+{% if comparison.why_no_differences %}
+<p>{{ comparison.why_no_differences[0]|upper }}{{ comparison.why_no_differences[1:] }}.</p>
 {% endif %}
-<h2>Test pairs</h2>
 {% if comparison.metrics %}
+<h2>Test pairs</h2>
 <table>
 <tr><th>run</th>{% for name in comparison.metrics %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for run in runs %}
@@ -59,8 +55,6 @@ as much about the pairs as about the models.</p>
 {%- endfor %}</tr>
 {% endfor %}
 </table>
-{% else %}
-<p>No run held test pairs out.</p>
 {% endif %}
 {% if comparison.differences %}
 <h2>Differences to {{ runs[0] }}</h2>
@@ -96,27 +90,6 @@ nothing of other splits and seeds, which differ more.</p>
 </body>
 </html>
 """
-
-
-def check_page(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place for a page before any work.
-
-    Raises
-    ------
-    InputError
-        The suffix is another one than .html, Jinja2 is not installed, or the file cannot be
-        written or is there.
-
-    Examples
-    --------
-    >>> check_page(Path("page.txt"), overwrite=False)
-    Traceback (most recent call last):
-    vgae.InputError: page.txt: a page ends in .html
-    """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"{path}: a page ends in .html")
-    library("jinja2", "Jinja2")
-    check_file(path, overwrite=overwrite)
 
 
 def comparison_page(

@@ -239,12 +239,13 @@ def resumed_fit(run: Path, graph: str | None, every: str | None) -> FitJob:
     vgae.InputError: runs/none: there is nothing to resume: there is no runs/none.checkpoint
     """
     from vgae.learning.checkpoints import Checkpoints
-    from vgae.learning.store import was_interrupted
+    from vgae.learning.store import RUN_FILE, was_interrupted
     from vgae.people.api import make_model
 
     path = checkpoint_of(run)
     if not os.path.lexists(path):
-        finished = "the fit has finished" if os.path.lexists(run) else f"there is no {path}"
+        is_run = os.path.lexists(run / RUN_FILE)
+        finished = "the fit has finished" if is_run else f"there is no {path}"
         raise InputError(f"{run}: there is nothing to resume: {finished}")
     checkpoints = Checkpoints.resumed(path, None if every is None else _seconds(every))
     command = _Command.parse(checkpoints.command, where=f"{path}: command")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vgae.data.graph import Graph
-from vgae.ground.errors import InputError, one_line, unknown_name
+from vgae.ground.errors import InputError, NotFittedError, one_line, unknown_name
 from vgae.ground.files import check_file, file_errors, staged_file
 from vgae.ground.notebook import library
 from vgae.learning.diagnostics import (
@@ -32,6 +32,7 @@ from vgae.learning.diagnostics import (
 from vgae.learning.embeddings import principal_components
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
+from vgae.learning.fitted_scores import FittedScores
 from vgae.learning.metrics import average_precision, roc_auc
 
 __all__ = [
@@ -88,7 +89,10 @@ def held_out_scores(fitted: Fitted | FittedBaseline) -> tuple[str, Values, Value
     elif split.validation and split.settings.protocol == "T":
         scores, pairs = fitted.scores, split.validation
     else:
-        raise InputError("nothing was held out, so that there are no scores to draw; fit again")
+        raise InputError(
+            "nothing was held out, so that there are no scores to draw; fit without --no-holdout "
+            "(in Python, fit vgae.split_edges(graph))"
+        )
     edges, others = (
         np.asarray(scores.pairs(part), np.float64) for part in (pairs.positives, pairs.negatives)
     )
@@ -123,9 +127,12 @@ class Display(ABC):
         Raises
         ------
         InputError
-            The method has nothing of the kind.
+            It is no fitted method, or the method has nothing of the kind.
+        NotFittedError
+            `fit` has not been called.
         """
-        return cls._of(getattr(model, "fitted_", model))
+        fitted = model if isinstance(model, FittedScores) else _fitted_of(model)
+        return cls._of(fitted)
 
     @classmethod
     @abstractmethod
@@ -404,6 +411,21 @@ def _line(ax: Any, x: Any, y: Any, **style: Any) -> None:
     ax.plot(x, y, **{"color": COLORS[0], "linewidth": 1.8, **style})
 
 
+def _fitted_of(model: Any) -> FittedScores:
+    try:
+        fitted = model.fitted_
+    except NotFittedError:
+        raise
+    except AttributeError:
+        fitted = None
+    if not isinstance(fitted, FittedScores):
+        raise InputError(
+            f"{type(model).__name__}: is no fitted method; fit one to the graph first, as in "
+            "vgae.VGAE().fit(graph)"
+        )
+    return fitted
+
+
 DISPLAYS: Mapping[str, type[Display]] = {
     "map": MapDisplay,
     "roc": RocDisplay,
@@ -458,10 +480,17 @@ def check_picture(kind: str, path: Path, *, overwrite: bool) -> None:
     """
     if kind not in DISPLAYS:
         raise unknown_name("kind of plot", kind, DISPLAYS)
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {', '.join(FORMATS)}")
+    _form_of(path)
     library("matplotlib")
     check_file(path, overwrite=overwrite)
+
+
+def _form_of(path: Path) -> str:
+    """The format that a picture's suffix names."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise InputError(f"{path}: cannot write '{path.suffix}'; use one of {', '.join(FORMATS)}")
+    return suffix.removeprefix(".")
 
 
 def plain_text(name: str) -> str:
@@ -495,13 +524,13 @@ def png_of(display: Display) -> bytes:
     return content.getvalue()
 
 
-def save_picture(figure: Any, path: Path) -> None:
+def save_picture(figure: Any, path: str | Path) -> None:
     """Write a figure whole, with the same bytes for the same figure.
 
     Raises
     ------
     InputError
-        The file cannot be written.
+        The suffix is unknown, or the file cannot be written.
 
     Examples
     --------
@@ -511,7 +540,8 @@ def save_picture(figure: Any, path: Path) -> None:
     >>> path.read_text().startswith("<?xml")
     True
     """
-    form = path.suffix.lower().removeprefix(".")
+    path = Path(path)
+    form = _form_of(path)
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
     fixed = import_module("matplotlib").rc_context({"svg.hashsalt": "vgae"})
     with staged_file(path) as staged, file_errors(path), fixed:

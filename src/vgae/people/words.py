@@ -13,6 +13,7 @@ __all__ = [
     "evaluation_notes",
     "interval_words",
     "metric_title",
+    "nothing_left",
     "precision_words",
     "reasons_words",
     "split_label",
@@ -116,6 +117,23 @@ def precision_words(n_links: int, estimate: float, low: float, high: float) -> s
         f"{most}) are expected to be missing edges, if the graph lacks as many as were held out "
         "for validation"
     )
+
+
+def nothing_left(*, of_nodes: bool = False) -> str:
+    """Why no link is recommended.
+
+    Parameters
+    ----------
+    of_nodes
+        Whether links of some nodes were asked for, and not those of the whole graph.
+
+    Examples
+    --------
+    >>> nothing_left()
+    'all pairs that can be edges are known edges: there is nothing to recommend'
+    """
+    nodes = "of these nodes " if of_nodes else ""
+    return f"all pairs {nodes}that can be edges are known edges: there is nothing to recommend"
 
 
 def metric_title(metric: str) -> str:

@@ -152,3 +152,104 @@ def test_numbers_of_an_explanation_are_numbers(call: Caller, karate_run: Path) -
     found = json.loads(call("explain", karate_run, 2, 9, "--json").out)
     assert np.isfinite([part["amount"] for part in found["parts"]]).all()
     assert isinstance(found["source"], int)
+
+
+# --------------------------------------------------------- pairs that no edge can join
+
+NO_PAIRS = [
+    ("user:1", "user:2", "'user:1' and 'user:2' are of the types 'user' and 'user', which"),
+    ("item:1", "item:1", "'item:1' - 'item:1' joins a node with itself, which no edge"),
+]
+
+
+@pytest.fixture
+def two_sides(folder: Path) -> vgae.GAE:
+    assert folder
+    rows = [(f"user:{n}", f"item:{n * step % 7}") for n in range(8) for step in (1, 3, 5)]
+    graph = vgae.data.graph.Graph.from_pairs(rows, kind="bipartite")
+    graph = graph.with_types([name.partition(":")[0] for name in graph.ids])
+    model = vgae.GAE(steps=2).fit(graph)
+    model.save("two")
+    return model
+
+
+@pytest.mark.parametrize(("one", "other", "why"), NO_PAIRS)
+def test_pairs_that_no_edge_can_join_are_refused(
+    call: Caller, folder: Path, two_sides: vgae.GAE, one: str, other: str, why: str
+) -> None:
+    pairs = [("user:1", "item:2"), (one, other)]
+    (folder / "pairs.csv").write_text("".join(f"{a},{b}\n" for a, b in pairs))
+    for model in (two_sides, vgae.LinkBaseline("als").fit(two_sides.split_)):
+        for asked in (model.predict_proba, model.links, model.link_batches):
+            with pytest.raises(vgae.InputError, match=f"^pairs, row 1: {why}"):
+                asked(pairs)
+        with pytest.raises(vgae.InputError, match=f"^{why}"):
+            model.explain(one, other)
+    assert refused(call, folder, "explain", "two", one, other).startswith(f"Error: {why}")
+    for out in ([], ["--out", "p.csv"]):
+        line = refused(call, folder, "predict", "two", "pairs.csv", *out)
+        assert line.startswith(f"Error: pairs.csv, line 2: {why}")
+    assert two_sides.predict_proba([("item:2", "user:1")]).shape == (1,)
+
+
+def test_new_nodes_are_pairs_of_the_other_side_alone(
+    call: Caller, folder: Path, two_sides: vgae.GAE
+) -> None:
+    joined = two_sides.with_nodes(edges=[("user:new", "item:1"), ("user:new", "item:2")])
+    with pytest.raises(vgae.InputError, match="of the types 'user' and 'user'"):
+        joined.predict_proba([("user:new", "user:1")])
+    (folder / "new.csv").write_text("user:new,item:1\n")
+    (folder / "pairs.csv").write_text("user:new,item:3\nuser:1,user:new\n")
+    line = refused(call, folder, "predict", "two", "pairs.csv", "--new-edges", "new.csv")
+    assert "pairs.csv, line 2: 'user:1' and 'user:new' are of the types" in line
+
+
+def test_a_known_edge_is_said_to_be_one(call: Caller, folder: Path) -> None:
+    assert folder
+    split = vgae.split_edges(vgae.load_dataset("karate"), seed=0)
+    model = vgae.GAE(steps=2).fit(split)
+    model.save("run")
+    for (one, other), words in (
+        (split.train.edges[0].tolist(), "the pair is a known edge: the probability is that of an"),
+        (split.test.positives[0].tolist(), "the pair is a known edge, which was held out: "),
+    ):
+        found = model.explain(other, one)
+        assert found.known
+        assert found.notes[0].startswith(words)
+        result = call("explain", "run", one, other)
+        assert words in " ".join(result.err.split())
+        assert json.loads(call("explain", "run", one, other, "--json").out)["known"] is True
+    (link,) = model.recommend(1)
+    assert not model.explain(*link[:2]).known
+
+
+def test_recommend_says_why_no_link_is_left(call: Caller, folder: Path) -> None:
+    (folder / "full.csv").write_text("a,b\nb,c\na,c\nc,d\n")
+    made = call("fit", "full.csv", "--no-holdout", "--steps", 1, "--out", "run", "--quiet")
+    assert made.status == 0
+    for more in ((), ("--json",)):
+        result = call("recommend", "run", "--node", "c", *more)
+        said = "all pairs of these nodes that can be edges are known edges"
+        assert said in " ".join(result.err.split())
+    assert "that can be edges are known" not in call("recommend", "run").err
+    (folder / "one.csv").write_text("a,b\n")
+    one = call("fit", "one.csv", "--no-holdout", "--steps", 1, "--out", "one", "--quiet")
+    assert one.status == 0
+    result = call("recommend", "one", "--json")
+    assert result.out == ""
+    assert "all pairs that can be edges are known edges: there is nothing" in result.err
+
+
+def test_ids_are_never_floats() -> None:
+    model = vgae.GAE(steps=1).fit([(0, 1), (1, 2)])
+    for asked in (
+        lambda: model.explain(0.0, 2),
+        lambda: model.explain(0, 2.0),
+        lambda: model.vectors([1.0]),
+        lambda: model.vectors(1.0),
+        lambda: model.recommend(1, nodes=[1.0]),
+        lambda: model.predict_proba([(0.0, 2.0)]),
+    ):
+        with pytest.raises(vgae.InputError, match="all strings or all integers"):
+            asked()
+    assert model.explain("0", 2).source == 0

@@ -450,6 +450,20 @@ def test_compare_says_where_pairs_differ(call: Caller, run: Path) -> None:
     assert "other - run" not in result.out
 
 
+def test_compare_says_that_nothing_was_held_out(call: Caller, folder: Path) -> None:
+    assert folder
+    for graph, name in (("karate", "one"), ("lesmis", "two")):
+        bare = ("fit", graph, "--no-holdout", "--steps", 1, "--out", name, "--quiet")
+        assert call(*bare).status == 0
+    result = call("compare", "one", "two", "--out", "page.html")
+    said = "o run held test pairs out, so that there are no differences to tell; fit without "
+    assert f"n{said}--no-holdout" in " ".join(result.err.split())
+    assert "different pairs" not in result.err
+    page = Path("page.html").read_text()
+    assert f"N{said}--no-holdout" in page
+    assert "different pairs" not in page
+
+
 def test_compare_refuses(call: Caller, folder: Path, run: Path) -> None:
     assert "two or more" in refused(call, folder, "compare", run)
     assert "two or more" in refused(call, folder, "compare", run, run)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from command import Caller, refused
 
+import vgae
 from vgae.people.api import load
 
 
@@ -48,6 +49,7 @@ def test_a_report_is_made_in_another_place_with_care(call: Caller, run: Path, fo
         (["--projection", "umap"], "--projection umap: input should be 'pca' or 'tsne'"),
         (["--overwrite"], "--overwrite: makes no sense without --out"),
         (["--graph", "lesmis"], "is not the one of the fit"),
+        (["--out", "x.txt"], "x.txt: a page ends in .html"),
         (["--out", "no/such/../../run"], ""),
     ],
 )
@@ -103,4 +105,24 @@ def test_plot_refuses(call: Caller, folder: Path, run: Path) -> None:
     )
     said = refused(call, folder, "plot", "bare", "--kind", "roc", "--out", "a.png")
     assert said.startswith("Error: bare: nothing was held out")
+    assert "; fit without --no-holdout (in Python, fit vgae.split_edges(graph))" in said
     assert call("plot", run, "--kind", "roc", "--out", "there.png", "--overwrite").status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "report G", "plot G --kind map --out a.png", "explain G 0 1", "recommend G", "embed G",
+        "predict G pairs.csv", "compare run G", "compare G run",
+    ],
+)  # fmt: skip
+def test_a_graph_is_said_to_be_no_run(call: Caller, run: Path, folder: Path, words: str) -> None:
+    assert run.is_dir()
+    vgae.load_dataset("karate").save("G")
+    (folder / "pairs.csv").write_text("0,1\n")
+    line = refused(call, folder, *words.split())
+    assert line == (
+        "Error: G: is a graph, not a run; fit it first (vgae fit, vgae.VGAE().fit) and name the run"
+    )
+    said = refused(call, folder, "fit", "--resume", "G")
+    assert said == "Error: G: there is nothing to resume: there is no G.checkpoint"

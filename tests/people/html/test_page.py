@@ -14,7 +14,7 @@ from report_runs import HOSTILE, model_of_communities
 
 from vgae.ground.errors import InputError
 from vgae.people.html.gather import findings_of, map_findings
-from vgae.people.html.page import EmbeddingMap, Report, map_page, page, script_json
+from vgae.people.html.page import EmbeddingMap, Report, check_page, map_page, page, script_json
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,8 @@ def test_drawing_a_page_takes_no_torch() -> None:
 
 def test_a_report_is_saved_whole_and_replaced_only_when_asked(tmp_path: Path) -> None:
     report = Report("<!doctype html><title>é</title>")
+    with pytest.raises(InputError, match="a.txt: a page ends in .html"):
+        report.save(tmp_path / "a.txt")
     report.save(tmp_path / "a.html")
     with pytest.raises(InputError, match="exists"):
         report.save(tmp_path / "a.html")
@@ -149,3 +151,13 @@ def test_a_notebook_gets_a_frame_and_a_picture() -> None:
     )  # fmt: skip
     assert bundle["text/plain"] == "EmbeddingMap(37 bytes)"
     assert set(EmbeddingMap(page, None)._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+def test_a_page_is_written_whole_or_refused(tmp_path: Path) -> None:
+    Report("<p>é</p>").save(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<p>é</p>"
+    with pytest.raises(InputError, match="exists"):
+        check_page(tmp_path / "page.html", overwrite=False)
+    check_page(tmp_path / "page.html", overwrite=True)
+    with pytest.raises(InputError, match="no folder"):
+        check_page(tmp_path / "none" / "page.html", overwrite=False)

@@ -179,7 +179,10 @@ def check_cells(path: Path, ids: NDArray[Any], *, overwrite: bool) -> NDArray[np
             f"{path}: holds other cells than the run ({len(names):,} and {len(rows):,}){which}"
         )
     if there and not overwrite:
-        raise InputError(f"{path}: has obsm['{EMBEDDING}'] already; add --overwrite to replace it")
+        raise InputError(
+            f"{path}: has obsm['{EMBEDDING}'] already; add --overwrite (overwrite=True) to replace "
+            "it"
+        )
     return found
 
 

@@ -50,11 +50,8 @@ def predict(
         newcomers = options.Newcomers(new_nodes, new_edges, newcomers.features_header)
         model = newcomers.join(model)
         with reporter.working(f"reading {input_name(str(pairs))}"):
-            rows, _ = pair_rows(file, model.split_.graph, header=header)
-    n_loops = int((rows[:, 0] == rows[:, 1]).sum())
-    if n_loops:
-        joins = "pair joins a node" if n_loops == 1 else "pairs join a node"
-        reporter.say(f"{n_loops:,} {joins} with itself, which no edge of a graph does")
+            rows, table = pair_rows(file, model.split_.graph, header=header)
+            model.split_.graph.check_possible(rows, table.place)
     reporter.say(model.fitted_.meaning)
     if out is None:
         print_links(model.links(model.ids_[rows]), json=json)
@@ -81,6 +78,7 @@ def recommend(
     Known edges are left out.
     """
     from vgae.people.report import Reporter, precision_words, print_links
+    from vgae.people.words import nothing_left
 
     reporter = Reporter(quiet=quiet)
     if top < 1:
@@ -107,7 +105,9 @@ def recommend(
             why = model.reasons([link[:2] for link in links]) if reasons else None
         expected = None if nodes is not None else model.fitted_.expected_precision(n_links or 1)
     reporter.say(model.fitted_.meaning)
-    if expected is not None:
+    if not n_links:
+        reporter.say(nothing_left(of_nodes=nodes is not None))
+    elif expected is not None:
         reporter.say(precision_words(n_links, *expected))
     if out is None:
         print_links(links, json=json, reasons=why)

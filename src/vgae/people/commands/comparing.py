@@ -58,7 +58,7 @@ def evaluate(
 
     reporter = Reporter(quiet=quiet)
     if report is not None:
-        from vgae.people.comparison_page import check_page
+        from vgae.people.html.page import check_page
 
         check_page(report, overwrite=overwrite)
     check_out(out, check_output, overwrite=overwrite, others=report is not None)
@@ -337,7 +337,8 @@ def compare(
     names = [str(path) for path in runs]
     if len(set(names)) < len(names) or len(names) < 2:
         raise InputError("compare: name two or more runs, each once")
-    from vgae.people.comparison_page import check_page, comparison_page
+    from vgae.people.comparison_page import comparison_page
+    from vgae.people.html.page import check_page
 
     if out is not None:
         for path in runs:
@@ -354,12 +355,9 @@ def compare(
     if out is not None and page is not None:
         page.save(out, overwrite=overwrite)
     _print_comparison(found, json=json)
-    if not found.same_pairs:
-        reporter.say(
-            "the runs held out different pairs: differences would say as much about the pairs as "
-            "about the models; fit with the same graph, split options and seed"
-        )
-    elif found.differences:
+    if found.why_no_differences is not None:
+        reporter.say(found.why_no_differences)
+    else:
         reporter.say(
             "differences to the first run, in percent; intervals from test pairs drawn again, the "
             "same for both, and not from other splits or seeds"

@@ -48,12 +48,12 @@ def report(
 
 def _check_report_place(out: Path, run: Path, *, overwrite: bool) -> None:
     """Refuse a file that cannot be made, or that would be a stranger in the run folder."""
-    from vgae.ground.files import check_file
     from vgae.learning.store import REPORT
+    from vgae.people.html.page import check_page
 
     if out.resolve() != run.resolve() / REPORT:
         outside(out, run, f", which has room for {REPORT} only")
-    check_file(out, overwrite=overwrite)
+    check_page(out, overwrite=overwrite)
 
 
 def plot(

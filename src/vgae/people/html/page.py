@@ -18,19 +18,48 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from vgae.ground.errors import one_line
+from vgae.ground.errors import InputError, one_line
 from vgae.ground.files import check_file, file_errors, staged_file
 from vgae.people.html.charts import Chart
 from vgae.people.html.figures import health_charts, quality_charts, training_charts
 from vgae.people.html.values import Colouring, Findings, LinkTable, NodeMap
+from vgae.people.words import nothing_left
 
-__all__ = ["EmbeddingMap", "Report", "drawn", "map_page", "page", "rendered", "script_json"]
+__all__ = [
+    "EmbeddingMap",
+    "Report",
+    "check_page",
+    "drawn",
+    "map_page",
+    "page",
+    "rendered",
+    "script_json",
+]
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("theme.js", "start.js", "links.js", "view.js", "map.js", "main.js")
 SHOWN_AT_FIRST = 25
 """Links that stand in the page itself, for readers without scripts."""
 FRAME_HEIGHT, MAP_HEIGHT = 860, 780
+
+
+def check_page(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place for a page before any work.
+
+    Raises
+    ------
+    InputError
+        The suffix is another one than .html, or the file cannot be written or is there.
+
+    Examples
+    --------
+    >>> check_page(Path("page.txt"), overwrite=False)
+    Traceback (most recent call last):
+    vgae.InputError: page.txt: a page ends in .html
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{path}: a page ends in .html")
+    check_file(path, overwrite=overwrite)
 
 
 @dataclass(frozen=True)
@@ -64,10 +93,10 @@ class Report:
         Raises
         ------
         InputError
-            The file exists and `overwrite` is False, or it cannot be written.
+            The file does not end in .html, exists and `overwrite` is False, or cannot be written.
         """
         path = Path(path)
-        check_file(path, overwrite=overwrite)
+        check_page(path, overwrite=overwrite)
         with staged_file(path) as staged, file_errors(path):
             staged.write_text(self.html, encoding="utf-8")
 
@@ -165,6 +194,7 @@ def page(findings: Findings) -> Report:
         found=findings,
         data=Markup(script_json(_data(findings))),  # noqa: S704 - escaped there
         first_links=_first_links(findings),
+        nothing_left=nothing_left(),
         sections=[
             (title, slug, words, [drawn(chart) for chart in charts])
             for title, slug, words, charts in sections
