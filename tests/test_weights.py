@@ -192,7 +192,7 @@ def test_every_way_in_has_the_same_rule(
     assert graph.cleaning == expected
     assert graph.n_edges + sum(graph.cleaning.rows.values()) == len(ARCS) - 1 + n_duplicates
     if not way.startswith("from_"):
-        assert "kept the larger weight of 1 edge whose two directions differ" in caplog.text
+        assert "kept the stronger weight of 1 edge whose two directions differ" in caplog.text
     arrow = WAYS_IN[way](tmp_path, True)
     assert arrow.weights is not None
     assert arrow.weights.tolist() == MERGED["directed"]

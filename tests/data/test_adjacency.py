@@ -95,9 +95,10 @@ def test_a_matrix_with_both_entries_of_every_edge_merged_nothing() -> None:
 
 
 def test_all_counts_are_said() -> None:
-    assert str(Cleaning(1, 2, 3, 4, 5)) == (
+    assert str(Cleaning(1, 2, 3, 4, 5, 6)) == (
         "dropped 4 rows without a node id, dropped 1 self loop, merged 2 duplicate rows, "
-        "merged 3 reversed rows, kept the larger weight of 5 edges whose two directions differ"
+        "merged 3 reversed rows, kept the stronger weight of 5 edges whose two directions differ, "
+        "of them 6 with opposite signs, where the negative one is kept if both are equally strong"
     )
 
 

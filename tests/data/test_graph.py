@@ -53,7 +53,7 @@ def test_weights_of_one_direction_add_and_those_of_two_are_one() -> None:
     assert graph.weights.tolist() == [2.0, 3.0]
     assert graph.adjacency[1, 0] == graph.adjacency[0, 1] == 2.0
     assert graph.cleaning == Cleaning(duplicates=1, reversed_duplicates=2, conflicts=1)
-    assert "kept the larger weight of 1 edge whose two directions differ" in str(graph.cleaning)
+    assert "kept the stronger weight of 1 edge whose two directions differ" in str(graph.cleaning)
     directed = Graph.from_edges(rows, weights=[1.0, 2.0, 0.5, 3.0, 2.5], directed=True)
     assert directed.weights is not None
     assert directed.weights.tolist() == [1.0, 2.0, 3.0, 3.0]

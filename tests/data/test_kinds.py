@@ -104,6 +104,22 @@ def test_signed_rows_add_up_with_their_signs() -> None:
     assert graph.weights is not None
     assert graph.weights.tolist() == [-2, -4]  # the larger of two directions by absolute value
     assert graph.cleaning.conflicts == 1
+    assert graph.cleaning.opposites == 1
+
+
+@pytest.mark.parametrize(
+    ("weights", "kept"),
+    [((-3, 3), -3), ((3, -3), -3), ((1, -2), -2), ((-2, 1), -2), ((2, -1), 2), ((-1, 2), 2)],
+)
+def test_the_stronger_direction_tells_the_sign_and_in_a_tie_the_foe(
+    weights: tuple[int, int], kept: int
+) -> None:
+    graph = Graph.from_edges([(0, 1), (1, 0)], weights=weights, kind="signed")
+    assert graph.weights is not None
+    assert graph.weights.tolist() == [kept]
+    assert (graph.cleaning.conflicts, graph.cleaning.opposites) == (1, 1)
+    assert "of them 1 with opposite signs" in str(graph.cleaning)
+    assert sum(graph.cleaning.rows.values()) == 1
 
 
 def test_types_that_edges_join_are_kept_by_a_graph_of_fewer_edges() -> None:

@@ -66,6 +66,14 @@ def test_signs_that_cancel_are_refused(tmp_path: Path) -> None:
         sorted_pairs.write_adjacency(ArrayWriter(tmp_path), blocks, 3, directed=False, signed=True)
 
 
+def test_opposite_signs_are_counted_in_every_block(tmp_path: Path) -> None:
+    blocks = [(np.array([2, 3]), np.array([1.0, -1.0])), (np.array([4, 5]), np.array([-1.0, 2.0]))]
+    writer = ArrayWriter(tmp_path)
+    found = sorted_pairs.write_adjacency(writer, blocks, 3, directed=False, signed=True)
+    assert (found.conflicts, found.opposites) == (2, 2)
+    assert np.load(tmp_path / "weights.npy").tolist() == [-1, 2, -1, 2]
+
+
 def test_a_graph_without_nodes(tmp_path: Path) -> None:
     writer = ArrayWriter(tmp_path)
     sorted_pairs.write_adjacency(writer, [], 0, directed=False, signed=False)

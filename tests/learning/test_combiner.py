@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from graphs import random_graph
 
+from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.learning.combiner import CombinedScores, Combiner, fit_combiner
 from vgae.learning.evidence import Column, evidence_of
@@ -70,6 +71,40 @@ def test_scores_by_pairs_and_rows_are_the_logits() -> None:
     assert best[0] == pytest.approx(scores.pairs(pairs[is_open]).max(), abs=1e-4)
     assert not any(graph.adjacency[a, b] for a, b in found)
     assert len(scores.reasons(found)) == 5
+
+
+def test_evidence_that_is_the_same_everywhere_has_no_weight() -> None:
+    """Its mean is rounded, so that it seems to deviate by 1e-15 or so."""
+    edges, others = tables()
+    edges[:, 2] = others[:, 2] = 7.052721049232327
+    assert np.concatenate([edges, others])[:, 2].std() > 0
+    combiner = fit_combiner(COLUMNS, edges, others)
+    assert abs(combiner.weights[2]) < 1e-6
+    assert abs(combiner.intercept) < 100
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_a_pair_has_one_score_however_it_is_asked_for(directed: bool) -> None:
+    graph = random_graph(60, 0.1, seed=5)
+    if directed:
+        graph = Graph.from_edges(graph.edges, n_nodes=60, directed=True)
+    hops = [np.random.default_rng(3).normal(size=(60, 33)).astype(np.float32)]
+    evidence = evidence_of(graph, hops=hops)
+    others = [(0, node) for node in range(1, 60) if not graph.adjacency[0, node]]
+    combiner = fit_combiner(evidence.columns, evidence.table(graph.edges), evidence.table(others))
+    scores = CombinedScores(evidence, combiner, hops[0])
+    every = np.stack(np.nonzero(~np.eye(60, dtype=bool)), axis=1)
+    expected = dict(zip(map(tuple, every.tolist()), scores.pairs(every).tolist(), strict=True))
+    nodes = np.array([7, 3, 59])
+    for pairs, found in (scores.top(50, graph), scores.partners(nodes, 9, graph)):
+        assert [expected[a, b] for a, b in pairs.tolist()] == found.tolist()
+    assert pairs[::9, 0].tolist() == nodes.tolist()
+    assert (np.diff(found.reshape(3, 9)) <= 0).all()
+    assert [expected[a, b] for a, b in every[::50].tolist()] == [
+        scores.pairs([pair])[0] for pair in every[::50]
+    ]
+    if not directed:
+        assert scores.pairs(every).tolist() == scores.pairs(every[:, ::-1]).tolist()
 
 
 def test_reversed_arcs_teach_the_direction_and_weigh_little() -> None:

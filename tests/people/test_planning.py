@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from command import Caller
@@ -53,6 +54,38 @@ def test_processes_share_the_work_and_wait_for_bytes() -> None:
         plan_fit(Sizes(1, 0), settings, ranks=0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (("--preset", "strong"), "ensembles and combiners: several processes fit a single model"),
+        (("--objective", "sampled"), "objective sampled: several processes sum over all pairs"),
+        (("--mask", "0.5"), "objective sampled: several processes sum over all pairs"),
+        (("--directed",), "encoder directed: several processes take gcn, linear"),
+    ],
+)
+def test_what_several_processes_cannot_fit_is_not_planned(
+    call: Caller, changes: tuple[str, ...], said: str
+) -> None:
+    answer = call("plan", "--nodes", 1000, "--edges", 5000, "--ranks", 2, "--gpu", "h100", *changes)
+    assert answer.status == 2
+    assert said in answer.err
+    assert answer.out == ""
+
+
+def test_several_processes_are_planned_as_they_fit() -> None:
+    plan = plan_fit(Sizes(10**6, 10**7), FitSettings.of("vgae"), machine=H100, ranks=4)
+    assert (plan.objective, plan.why) == ("exact", "several processes sum over all pairs")
+
+
+def test_a_plan_that_does_not_fit_says_so_in_figures_that_can_be_read(call: Caller) -> None:
+    sizes = ("--nodes", 10**7, "--edges", 10**8, "--features", 10**5, "--gpu", "l4")
+    out = call("plan", *sizes).out
+    assert "of 24 GB: does not fit" in out
+    small = call("plan", "--nodes", 3, "--edges", 2, "--gpu", "h100", "--ranks", 2).out
+    assert "does not fit" not in small
+    assert not re.search(r"\de[-+]\d", small.replace("2e+13", "").replace("2.1e+05", ""))
+
+
 def test_the_command_plans_without_a_graph(call: Caller) -> None:
     sizes = ("--nodes", 1000, "--edges", 5000, "--features", 8)
     answer = call("plan", *sizes, "--gpu", "h100", "--ranks", 2)
@@ -76,6 +109,10 @@ def test_the_command_plans_a_graph_here(call: Caller) -> None:
     ("arguments", "said"),
     [
         ((), "either GRAPH, or --nodes and --edges"),
+        (("karate", "--nodes", 3), "either GRAPH, or --nodes and --edges"),
+        (("karate", "--edges", 2), "either GRAPH, or --nodes and --edges"),
+        (("--nodes", 3, "--edges", 2, "--weight", "w"), "--weight: makes no sense with --nodes"),
+        (("--nodes", 3, "--edges", 2, "--attribute", "a=text"), "--attribute: makes no sense"),
         (("karate", "--nodes", 3, "--edges", 2), "either GRAPH, or --nodes and --edges"),
         (("--nodes", 3), "either GRAPH, or --nodes and --edges"),
         (("--nodes", 3, "--edges", 9), "edges 9: 3 nodes have fewer pairs"),

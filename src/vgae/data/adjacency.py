@@ -66,8 +66,11 @@ class Cleaning:
     incomplete
         Rows without a node id: dropped.
     conflicts
-        Edges whose two directions have different weights: the larger weight is kept. They count
-        as `reversed_duplicates` already.
+        Edges whose two directions have different weights: the stronger one is kept, which has the
+        larger absolute value. They count as `reversed_duplicates` already.
+    opposites
+        Edges whose two directions have different signs: they count as `conflicts` already. Where
+        neither weight is stronger, the negative one is kept.
 
     Examples
     --------
@@ -83,12 +86,13 @@ class Cleaning:
     reversed_duplicates: int = 0
     incomplete: int = 0
     conflicts: int = 0
+    opposites: int = 0
 
     @property
     def rows(self) -> dict[str, int]:
         """Number of rows that did not become an edge, by reason."""
         counts = asdict(self)
-        del counts["conflicts"]
+        del counts["conflicts"], counts["opposites"]
         return counts
 
     def of_matrix(self, n_edges: int) -> Cleaning:
@@ -124,8 +128,13 @@ class Cleaning:
             said.append(f"merged {count(self.reversed_duplicates, 'reversed row')}")
         if self.conflicts:
             said.append(
-                f"kept the larger weight of {count(self.conflicts, 'edge')} whose two directions "
+                f"kept the stronger weight of {count(self.conflicts, 'edge')} whose two directions "
                 "differ"
+            )
+        if self.opposites:
+            said.append(
+                f"of them {self.opposites:,} with opposite signs, where the negative one is kept "
+                "if both are equally strong"
             )
         return ", ".join(said) or "nothing dropped or merged"
 
@@ -315,8 +324,8 @@ def simple_adjacency(
     """Merge pairs of valid indices into a CSR adjacency without self loops.
 
     Weights of rows in the same direction are added. An undirected edge given in both directions
-    becomes one edge with one weight; where the two weights differ, the larger is kept and counted,
-    of signed weights the one with the larger absolute value.
+    becomes one edge with one weight; where the two weights differ, the one with the larger absolute
+    value is kept and counted, and of two that differ in sign alone the negative one.
     Each row becomes one number, and sorting brings equal numbers together: a graph of ten million
     edges takes seconds and a few arrays of that length.
 
@@ -429,7 +438,7 @@ def merged_codes(
     >>> kept.tolist(), weights, str(cleaning)
     ([1], None, 'merged 1 duplicate row, merged 1 reversed row')
     """
-    n_rows, n_conflicts, values = codes.size, 0, None
+    n_rows, n_conflicts, n_opposites, values = codes.size, 0, 0, None
     if weights is None:
         n_arcs = int(np.count_nonzero(_is_new(codes)))
     else:
@@ -453,14 +462,16 @@ def merged_codes(
         if second.size:
             here, there = values[second - 1], values[second]
             n_conflicts = int(np.count_nonzero(here != there))
-            larger = np.abs(there) > np.abs(here)
-            values[second - 1] = np.where(larger, there, here)
+            n_opposites = int(np.count_nonzero((here < 0) != (there < 0)))
+            weakest, strongest = np.minimum(here, there), np.maximum(here, there)
+            values[second - 1] = np.where(-weakest >= strongest, weakest, strongest)
             values = values[first]
     kept = codes[first]
     cleaning = Cleaning(
         duplicates=n_rows - n_arcs,
         reversed_duplicates=n_arcs - kept.size,
         conflicts=n_conflicts,
+        opposites=n_opposites,
     )
     return kept, values, cleaning
 

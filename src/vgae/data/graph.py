@@ -277,7 +277,7 @@ class Graph:
         edges
             Integer indices, shape (n_rows, 2). Self loops are dropped. Duplicates in the same
             direction are merged and their weights added. An undirected edge given in both
-            directions is one edge with one weight: where the two differ, the larger counts.
+            directions is one edge with one weight: where the two differ, the stronger counts.
         n_nodes
             Number of nodes; by default that of `ids` or `features`, otherwise the largest index
             plus 1.
@@ -433,7 +433,7 @@ class Graph:
             are the nodes of one type and whose columns those of the other. Stored zeros are no
             edges; values other than 1 are weights; values stored at the same place are added. A
             symmetric matrix holds each undirected edge twice, as usual; of an asymmetric one, read
-            as undirected, the larger weight of the two directions counts.
+            as undirected, the stronger weight of the two directions counts.
         ids, features, labels, kind, directed, weight_means
             As in `Graph.from_edges`. A bipartite graph has the nodes of the rows first; their ids
             are by default the type's name and the place, as in "source:0" and "target:0".

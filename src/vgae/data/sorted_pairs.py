@@ -122,7 +122,7 @@ def _whole_groups(blocks: Iterable[Block], *, directed: bool) -> Iterator[Block]
 
 
 def _sum(one: Cleaning, other: Cleaning) -> Cleaning:
-    names = ("duplicates", "reversed_duplicates", "conflicts")
+    names = ("duplicates", "reversed_duplicates", "conflicts", "opposites")
     return replace(one, **{name: getattr(one, name) + getattr(other, name) for name in names})
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from vgae.data.graph import Graph
 from vgae.ground.config import Settings
 from vgae.ground.memory import Surplus
 from vgae.learning.evidence import GROUPS, Column, Evidence
-from vgae.learning.scores import Scores, blocks
+from vgae.learning.scores import Ranked, Scores, blocks
 
 __all__ = ["CombinedScores", "Combiner", "fit_combiner"]
 
@@ -21,6 +22,8 @@ REGULARISATION = 0.1
 REVERSE_SHARE = 0.05
 """Chosen on validation pairs: with more, arcs are told less well from pairs that are far apart."""
 MOST_ITERATIONS = 2000
+LEAST_DEVIATION = 1e-7
+"""Evidence that deviates less, relative to its mean, is the same everywhere but for rounding."""
 PAIRS_OF_A_TABLE = 2**18
 """Pairs whose evidence is in memory at a time, dozens of numbers each."""
 MOST_NODES_COUNTED = 1500
@@ -153,6 +156,9 @@ def fit_combiner(
     table = np.concatenate([edges, others])
     labels = np.repeat([1, 0], [len(edges), len(others)])
     means, deviations = table.mean(axis=0), table.std(axis=0)
+    # Divided by a deviation that is rounding, it would have a weight of billions, which the
+    # intercept takes back: no digit of a score would be sure.
+    deviations[deviations <= LEAST_DEVIATION * np.abs(means)] = 0.0
     scale = np.where(deviations > 0, deviations, 1.0)
     model = LogisticRegression(
         C=REGULARISATION, class_weight="balanced", max_iter=MOST_ITERATIONS
@@ -223,6 +229,21 @@ class CombinedScores(Scores):
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         sums = self.evidence.weighted_rows(rows, np.array(self.combiner.weights))
         return (sums + self.combiner.intercept).astype(np.float32)
+
+    def top(self, k: int, known: Graph) -> Ranked:
+        """See `Scores.top`."""
+        pairs, _ = super().top(k, known)
+        scores = self.pairs(pairs)  # sums over rows are rounded otherwise
+        order = np.argsort(-scores, kind="stable")
+        return pairs[order], scores[order]
+
+    def partners(self, nodes: NDArray[np.int64], k: int, known: Graph) -> Ranked:
+        """See `Scores.partners`."""
+        pairs, _ = super().partners(nodes, k, known)
+        scores = self.pairs(pairs)
+        of_node = np.cumsum(np.diff(pairs[:, 0], prepend=-1) != 0)
+        order = np.lexsort((-scores, of_node))
+        return pairs[order], scores[order]
 
     def reasons(self, pairs: NDArray[np.int64]) -> Sequence[Mapping[str, float]]:
         """What each group of evidence adds to the logits of pairs; see `Combiner.reasons`."""

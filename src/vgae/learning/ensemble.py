@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import final
 
 import numpy as np
@@ -132,13 +132,18 @@ class MeanScores(Scores):
         return self.members[0].vectors
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        mean: NDArray[np.float32] = np.mean([one.pairs(pairs) for one in self.members], axis=0)
-        return mean
+        return self._mean(np.zeros(len(pairs)), (one.pairs(pairs) for one in self.members))
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         total = np.zeros((len(rows), self.n_nodes))
-        for one in self.members:
-            total += one.rows(rows)
+        return self._mean(total, (one.rows(rows) for one in self.members))
+
+    def _mean(
+        self, total: NDArray[np.float64], found: Iterable[NDArray[np.floating]]
+    ) -> NDArray[np.floating]:
+        """The mean of what the members score, rounded once."""
+        for scores in found:
+            total += scores
         return (total / len(self.members)).astype(np.float32)
 
 

@@ -183,6 +183,8 @@ class Evidence:
         What there is.
     n_nodes
         Number of nodes.
+    directed
+        Whether a pair and its reverse are two.
 
     Examples
     --------
@@ -196,8 +198,8 @@ class Evidence:
     True
     """
 
-    def __init__(self, terms: Sequence[Term], n_nodes: int) -> None:
-        self.terms, self.n_nodes = tuple(terms), n_nodes
+    def __init__(self, terms: Sequence[Term], n_nodes: int, *, directed: bool = False) -> None:
+        self.terms, self.n_nodes, self.directed = tuple(terms), n_nodes, directed
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -207,6 +209,8 @@ class Evidence:
     def table(self, pairs: ArrayLike) -> NDArray[np.float64]:
         """The evidence about pairs of node indices, shape (n_pairs, n_columns)."""
         asked = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+        if not self.directed:  # the same sums in the same order, whichever node was named first
+            asked = np.sort(asked, axis=1)
         made = self._made(lambda scores: scores.pairs(asked), (asked[:, 0], asked[:, 1]))
         table = np.empty((len(asked), len(self.columns)))
         for place, values in made:
@@ -315,7 +319,7 @@ def evidence_of(
     terms += [_component_term(adjacency), _degree_term(plain, degrees)]
     if messages.directed:
         terms += _arc_terms(messages.adjacency, degrees)
-    return Evidence(terms, messages.n_nodes)
+    return Evidence(terms, messages.n_nodes, directed=messages.directed)
 
 
 def _hop_name(hop: int) -> str:

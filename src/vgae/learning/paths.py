@@ -15,6 +15,7 @@ from vgae.learning.scores import Scores
 from vgae.model.kernels import SparseMatrix, torch_on_one_thread
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
+from vgae.model.kernels.lanes import N_LANES
 from vgae.model.kernels.searching import first_from
 from vgae.model.kernels.threads import run_items
 
@@ -146,14 +147,16 @@ class WalkScores(Scores):
     def _reached(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scores of all nodes with these, shape (n_nodes, n_starts)."""
         own = torch.from_numpy(starts), torch.arange(len(starts))
+        # In whole lanes, so that no sum depends on how many others are computed with it.
+        width = -(-len(starts) // N_LANES) * N_LANES
         with torch_on_one_thread():
-            total = torch.zeros((self.n_nodes, len(starts)))
+            total = torch.zeros((self.n_nodes, width))
             total[own] = self._teleport
             # Horner's rule: no step passes over the numbers of all nodes but the product itself.
             for _ in range(self._n_steps):
                 total = self._step @ total
                 total[own] += self._teleport
-        found: NDArray[np.float32] = total.numpy()
+        found: NDArray[np.float32] = total.numpy()[:, : len(starts)]
         return found
 
 

@@ -38,7 +38,7 @@ from vgae.model.network import GraphAutoEncoder
 from vgae.model.objective import Loss
 from vgae.model.ranks import Ranks, Rows, add_up_gradients
 
-__all__ = ["Part", "check_ranks", "train_in_ranks"]
+__all__ = ["Part", "check_ranks", "chosen_for_ranks", "train_in_ranks"]
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,22 @@ def check_ranks(settings: FitSettings) -> None:
             f"objective sampled: several processes sum over all pairs, exactly{alone}, or with "
             "--objective exact"
         )
+
+
+def chosen_for_ranks(settings: FitSettings) -> dict[str, str]:
+    """What several processes need where the settings leave it open, by the names of settings.
+
+    Examples
+    --------
+    >>> chosen_for_ranks(FitSettings.of("gae"))
+    {'noise': 'counter', 'objective': 'exact'}
+    >>> chosen_for_ranks(FitSettings.of("gae", mask=0.5))
+    {'noise': 'counter'}
+    """
+    network, chosen = settings.network, {"noise": "counter"}
+    if network.objective == "auto" and network.objective_used == "exact":
+        chosen["objective"] = "exact"
+    return chosen
 
 
 @dataclass(frozen=True)

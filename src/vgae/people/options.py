@@ -763,7 +763,8 @@ def sizes(nodes: int, edges: int, reading: Reading) -> Sizes:
     Raises
     ------
     InputError
-        The numbers contradict each other, or --features is no number.
+        The numbers contradict each other, --features is no number, or another option says how a
+        graph is read.
 
     Examples
     --------
@@ -772,6 +773,11 @@ def sizes(nodes: int, edges: int, reading: Reading) -> Sizes:
     """
     from vgae.model.costs import Sizes
 
+    usual = Reading()
+    for name, value in vars(reading).items():
+        if name not in ("features", "directed", "signed") and value != getattr(usual, name):
+            option = name.replace("_", "-").replace("attributes", "attribute")
+            raise InputError(f"--{option}: makes no sense with --nodes, where no graph is read")
     number = "0" if reading.features is None else str(reading.features)
     if not number.isdecimal():
         raise InputError(f"--features {number}: with --nodes, give the number of features")

@@ -9,6 +9,7 @@ from typing import Any
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
 from vgae.learning.machine import Machine, gpu_machine, measure_machine
+from vgae.learning.rank_training import check_ranks, chosen_for_ranks
 from vgae.learning.settings import FitSettings
 from vgae.learning.train import choose_place
 from vgae.model.costs import Sizes, exchanged_bytes, memory_bytes, operations
@@ -122,18 +123,19 @@ def plan_fit(
     Raises
     ------
     InputError
-        There is no such GPU, `ranks` is less than 1, or the settings do not suit the graph.
+        There is no such GPU, `ranks` is less than 1, the settings do not suit the graph, or several
+        processes cannot fit such a model.
 
     Examples
     --------
     >>> plan = plan_fit(Sizes(10**6, 10**7), FitSettings.of("vgae"), gpu="a100", ranks=4)
     >>> plan.objective, sorted(plan.exchanged)
-    ('sampled', ['embedding', 'states', 'weights'])
+    ('exact', ['embedding', 'states', 'weights'])
     """
     if ranks < 1:
         raise InputError(f"ranks {ranks}: must be 1 or more")
     sizes = graph if isinstance(graph, Sizes) else Sizes.of(graph)
-    settings, why = _settled(graph, settings)
+    settings, why = _settled(graph, settings, ranks)
     network, training = settings.network, settings.training
     work = operations(sizes, network)
     if gpu is not None and gpu != HERE:
@@ -186,7 +188,18 @@ def plan_fit(
     )
 
 
-def _settled(graph: Graph | Sizes, settings: FitSettings) -> tuple[FitSettings, str]:
+def _settled(graph: Graph | Sizes, settings: FitSettings, ranks: int) -> tuple[FitSettings, str]:
+    """The settings with what the fit would fill in, and the reason for the objective."""
+    if ranks == 1:
+        return _settled_on(graph, settings)
+    chosen = chosen_for_ranks(settings)
+    settings = FitSettings.of(settings.model, **(settings.parameters() | chosen))
+    settings, why = _settled_on(graph, settings)
+    check_ranks(settings)
+    return settings, "several processes sum over all pairs" if "objective" in chosen else why
+
+
+def _settled_on(graph: Graph | Sizes, settings: FitSettings) -> tuple[FitSettings, str]:
     """The settings with what depends on the graph filled in, and the reason for the objective."""
     if isinstance(graph, Graph):
         return settings.settled(graph)

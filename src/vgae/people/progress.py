@@ -24,7 +24,14 @@ from rich.text import Text
 from vgae.ground.errors import one_line
 from vgae.learning.results import figure
 
-__all__ = ["percent", "say", "time_words", "training_display", "waiting_display"]
+__all__ = [
+    "percent",
+    "say",
+    "short_time_words",
+    "time_words",
+    "training_display",
+    "waiting_display",
+]
 
 PATIENCE = 2.0
 """Seconds of silence after which a command says what it is doing."""
@@ -148,6 +155,23 @@ def time_words(seconds: float) -> str:
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def short_time_words(seconds: float) -> str:
+    """A duration in words, with three digits where it is below ten seconds.
+
+    Examples
+    --------
+    >>> short_time_words(4.2e-5), short_time_words(0.0131), short_time_words(0.42)
+    ('0.042 ms', '13.1 ms', '0.42 s')
+    >>> short_time_words(1e-9), short_time_words(95.0)
+    ('under 0.001 ms', '1 min 35 s')
+    """
+    if seconds >= 10.0:
+        return time_words(seconds)
+    if seconds >= 0.1:
+        return f"{seconds:.3g} s"
+    return f"{1e3 * seconds:.3g} ms" if seconds >= 1e-6 else "under 0.001 ms"
 
 
 def percent(value: float | None, error: float | None = None) -> str:

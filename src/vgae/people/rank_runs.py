@@ -76,14 +76,12 @@ def settle_for_ranks(model: LinkModel) -> str:
     >>> model.noise, model.objective
     ('counter', 'exact')
     """
-    chosen = {"noise": "counter"}
-    words = "noise counter (the same numbers for any number of processes)"
-    network = model.settings.network
-    if network.objective == "auto" and network.objective_used == "exact":
-        chosen["objective"] = "exact"
-        words += ", objective exact"
+    from vgae.learning.rank_training import chosen_for_ranks
+
+    chosen = chosen_for_ranks(model.settings)
     model.set_params(**chosen)
-    return words
+    words = "noise counter (the same numbers for any number of processes)"
+    return words + ", objective exact" * ("objective" in chosen)
 
 
 def trained_in_ranks(

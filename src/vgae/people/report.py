@@ -20,7 +20,14 @@ from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
 from vgae.learning.results import figure
 from vgae.people.printing import print_json, print_lines, print_table
-from vgae.people.progress import percent, say, time_words, training_display, waiting_display
+from vgae.people.progress import (
+    percent,
+    say,
+    short_time_words,
+    time_words,
+    training_display,
+    waiting_display,
+)
 from vgae.people.words import (
     command_line,
     evaluation_notes,
@@ -422,8 +429,8 @@ def _plan_rows(plan: Mapping[str, Any] | None, kind: Kind) -> list[tuple[str, st
         ("held out", _held_out_words(plan)),
         (
             "time",
-            f"about {time_words(plan['seconds'])} for {plan['steps']} {plan['objective']} steps, "
-            f"{plan['engine']}",
+            f"about {short_time_words(plan['seconds'])} for {plan['steps']} {plan['objective']} "
+            f"steps, {plan['engine']}",
         ),
         ("memory", f"about {plan['bytes'] / 1e9:.1f} GB"),
     ]
@@ -449,7 +456,7 @@ def print_plan(plan: Mapping[str, Any]) -> None:
     edges = f"{count(plan['n_nodes'], 'node')}, {count(plan['n_edges'], 'edge')}"
     rates = "measured now" if plan["measured"] else "from published peak figures, not measured"
     trainings = f"{plan['trainings']} x " * (plan["trainings"] > 1)
-    words = f"about {time_words(plan['seconds'])} for {trainings}{plan['steps']} steps"
+    words = f"about {short_time_words(plan['seconds'])} for {trainings}{plan['steps']} steps"
     bound = "" if plan["measured"] else "; at best"
     shares = sorted(plan["parts"].items(), key=lambda part: -part[1])
     each = " each" * (plan["ranks"] > 1)
@@ -457,15 +464,16 @@ def print_plan(plan: Mapping[str, Any]) -> None:
         ("graph", f"{edges}, {features}"),
         ("objective", f"{plan['objective']} ({plan['why']})"),
         ("rates", f"{plan['machine']}: {rates}"),
-        ("step", f"{plan['step_seconds']:.3g} s, {plan['engine']}{bound}"),
-        ("of it", ", ".join(f"{name} {seconds:.2g} s" for name, seconds in shares)),
+        ("step", f"{short_time_words(plan['step_seconds'])}, {plan['engine']}{bound}"),
+        ("of it", ", ".join(f"{name} {short_time_words(seconds)}" for name, seconds in shares)),
         ("training", words + bound),
         ("memory", f"about {_size(plan['bytes'])}{each}, {_size(plan['library_bytes'])} libraries"),
         ("of it", ", ".join(f"{name} {_size(size)}" for name, size in plan["stages"].items())),
     ]
     if plan["device_bytes"] is not None:
         needs, has = plan["device_bytes"]
-        rows.append(("on the GPU", f"about {_size(needs)}, of {_size(has)}"))
+        fits = "" if needs <= has else ": does not fit"
+        rows.append(("on the GPU", f"about {_size(needs)}, of {_size(has)}{fits}"))
     if plan["ranks"] > 1:
         total = _size(sum(plan["exchanged"].values()))
         parts = ", ".join(f"{name} {_size(size)}" for name, size in plan["exchanged"].items())
@@ -475,8 +483,12 @@ def print_plan(plan: Mapping[str, Any]) -> None:
 
 
 def _size(n_bytes: float) -> str:
-    """Bytes in the unit that people would use."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.3g} MB"
+    """Bytes in the unit that people would use, with two or three digits."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes", 1.0)):
+        number = n_bytes / size
+        if number >= 1.0:
+            return f"{number:,.0f} {unit}" if number >= 100.0 else f"{number:.2g} {unit}"
+    return "0 bytes"
 
 
 def _range(least: float, largest: float) -> str:

@@ -290,6 +290,26 @@ def test_other_cells_are_refused_and_the_file_stays(path: Path) -> None:
     assert [item.name for item in path.parent.iterdir()] == ["cells.h5ad"]
 
 
+def test_cells_of_one_name_are_refused_by_file_and_name(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["obs/_index"][...] = NAMES[0]
+    before = path.read_bytes()
+    said = r"cells.h5ad: node id 'cell0' occurs more than once; AnnData.obs_names_make_unique\(\)"
+    with pytest.raises(InputError, match=said):
+        read_cells(path, cells=Cells(neighbors=2))
+    with pytest.raises(InputError, match=said):
+        write_cells(path, np.array(NAMES, dtype=object), np.zeros((N_CELLS, 2)))
+    assert path.read_bytes() == before
+
+
+def test_edges_that_are_none_are_refused_by_file(path: Path) -> None:
+    matrix = sparse.csr_matrix(([-1.0, -1.0], ([0, 1], [1, 0])), shape=(N_CELLS, N_CELLS))
+    with h5py.File(path, "r+") as file:
+        put_sparse(file.require_group("obsp"), "negative", matrix)
+    with pytest.raises(InputError, match=r"cells.h5ad: adjacency, entry \(0, 1\): -1.0 is not"):
+        read_cells(path, cells=Cells(connectivities="negative"))
+
+
 def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
 

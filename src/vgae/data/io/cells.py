@@ -21,7 +21,7 @@ from scipy import sparse
 
 from vgae.data.adjacency import count
 from vgae.data.graph import Features, FloatCSR, Graph
-from vgae.data.ids import as_ids
+from vgae.data.ids import as_ids, unique_ids
 from vgae.data.kinds import Kind
 from vgae.ground.errors import InputError, not_among, shown
 from vgae.ground.files import check_file, file_errors, staged_file
@@ -110,7 +110,8 @@ def read_cells(path: Path, *, kind: Kind = "undirected", cells: Cells | None = N
     Raises
     ------
     InputError
-        h5py is not installed, the file is damaged, or it lacks what is asked for.
+        h5py is not installed, the file is damaged, it lacks what is asked for, or two cells have
+        the same name.
 
     Examples
     --------
@@ -135,7 +136,10 @@ def read_cells(path: Path, *, kind: Kind = "undirected", cells: Cells | None = N
             edges = _connectivities(file, path, asked.connectivities or CONNECTIVITIES, len(ids))
         else:
             edges = _nearest(file, path, asked, len(ids))
-    return Graph.from_scipy(edges, ids=ids, features=features, kind=kind)
+    try:
+        return Graph.from_scipy(edges, ids=ids, features=features, kind=kind)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def check_cells(path: Path, ids: NDArray[Any], *, overwrite: bool) -> NDArray[np.int64]:
@@ -157,8 +161,8 @@ def check_cells(path: Path, ids: NDArray[Any], *, overwrite: bool) -> NDArray[np
     Raises
     ------
     InputError
-        h5py is not installed, the file cannot be written or is damaged, holds other cells, or has
-        such an embedding already.
+        h5py is not installed, the file cannot be written or is damaged, holds other cells or two
+        of the same name, or has such an embedding already.
 
     Examples
     --------
@@ -296,7 +300,12 @@ def _cell_names(file: Any, path: Path) -> NDArray[Any]:
     names = _texts(obs[obs.attrs["_index"]], path)
     if not len(names):
         raise InputError(f"{path}: holds no cells")
-    return as_ids(names)
+    try:
+        return unique_ids(as_ids(names))
+    except InputError as error:
+        raise InputError(
+            f"{path}: {error}; AnnData.obs_names_make_unique() gives cells names of their own"
+        ) from None
 
 
 def _features(file: Any, path: Path, asked: Cells, n_cells: int) -> Features | None:

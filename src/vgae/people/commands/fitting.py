@@ -53,7 +53,8 @@ def plan(
     from vgae.people.report import Reporter, print_json, print_plan
 
     reporter = Reporter(quiet=quiet)
-    if (graph is None) == (nodes is None or edges is None):
+    has_sizes = [size is not None for size in (nodes, edges)]
+    if not all(has_sizes) if graph is None else any(has_sizes):
         context.fail("Give either GRAPH, or --nodes and --edges.")
     from vgae.learning.settings import LATENT_OF, named_preset
     from vgae.people.api import make_model

@@ -17,7 +17,7 @@ from vgae.learning.fitted_baseline import FittedBaseline
 from vgae.learning.settings import FitSettings, presets
 from vgae.people.html.layout import components
 from vgae.people.html.values import Headline, LinkTable, Quality
-from vgae.people.progress import percent, time_words
+from vgae.people.progress import percent, short_time_words
 from vgae.people.words import split_words
 
 __all__ = [
@@ -190,7 +190,7 @@ def facts(fitted: AnyFitted, known: Graph, graph: Graph | None) -> list[tuple[st
     if record is not None:
         peak = record.facts.peak_memory
         memory = "" if peak is None else f", {peak / 1e6:,.0f} MB of memory at most"
-        found.append(("Time", f"{_time(record.facts.seconds)}{memory}"))
+        found.append(("Time", f"{short_time_words(record.facts.seconds)}{memory}"))
         found.append(
             ("Finished", record.facts.finished.replace("T", " ").replace("+00:00", " UTC"))
         )
@@ -251,10 +251,6 @@ def graph_facts(graph: Graph, known: Graph, about: Mapping[str, Any]) -> list[tu
         ("Components", f"{len(sizes):,}, the largest with {count(int(sizes.max()), 'node')}"),
         ("Features", f"{features:,}" if features else "none"),
     ]
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.2g} s" if seconds < 10 else time_words(seconds)
 
 
 def _cleaning(fitted: AnyFitted, graph: Graph | None) -> tuple[int, str]:
