@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.ipc
@@ -240,8 +241,19 @@ def test_recommend_says_why_no_link_is_left(call: Caller, folder: Path) -> None:
     assert "all pairs that can be edges are known edges: there is nothing" in result.err
 
 
+def test_explain_shortens_long_ids_for_people_alone(call: Caller, folder: Path) -> None:
+    one, two, three = (letter * 300 for letter in "abc")
+    (folder / "long.csv").write_text(f"source,target\n{one},{two}\n{two},{three}\n")
+    made = call("fit", "long.csv", "--no-holdout", "--steps", 1, "--out", "run", "--quiet")
+    assert made.status == 0, made.err
+    said = call("explain", "run", one, three).out
+    assert f"{'a' * 40}...\t{'c' * 40}...\t" in said
+    assert not any(letter * 41 in said for letter in "abc")
+    assert json.loads(call("explain", "run", one, three, "--json").out)["target"] == three
+
+
 def test_ids_are_never_floats() -> None:
-    model = vgae.GAE(steps=1).fit([(0, 1), (1, 2)])
+    model: Any = vgae.GAE(steps=1).fit([(0, 1), (1, 2)])
     for asked in (
         lambda: model.explain(0.0, 2),
         lambda: model.explain(0, 2.0),
