@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -254,14 +255,15 @@ def test_explain_shortens_long_ids_for_people_alone(call: Caller, folder: Path) 
 
 def test_ids_are_never_floats() -> None:
     model: Any = vgae.GAE(steps=1).fit([(0, 1), (1, 2)])
-    for asked in (
+    questions: tuple[Callable[[], object], ...] = (
         lambda: model.explain(0.0, 2),
         lambda: model.explain(0, 2.0),
         lambda: model.vectors([1.0]),
         lambda: model.vectors(1.0),
         lambda: model.recommend(1, nodes=[1.0]),
         lambda: model.predict_proba([(0.0, 2.0)]),
-    ):
+    )
+    for asked in questions:
         with pytest.raises(vgae.InputError, match="all strings or all integers"):
             asked()
     assert model.explain("0", 2).source == 0
