@@ -106,7 +106,7 @@ def test_a_stored_model_needs_its_graph_for_features_only(tmp_path: Path) -> Non
     assert "give the graph (--graph)" in again.notes[-1]
     helped = explain(stored, (0, 10), graph=graph)
     assert [one.name for one in helped.features] == [one.name for one in first.features]
-    with pytest.raises(InputError, match="not the one of the fit"):
+    with pytest.raises(InputError, match="of the fit: 81 nodes instead of 80, .* edges instead of"):
         with_graph(stored, digits(81))
 
 
@@ -185,3 +185,26 @@ def test_scores_of_two_hundred_links_fall_without_the_named_edges(cora: Graph) -
     found = falls(fitted, 320)[:200]
     assert len(found) == 200
     check_faithful(found)
+
+
+def test_long_names_are_shortened_in_the_line_and_nowhere_else() -> None:
+    names = [letter * 300 for letter in "abcd"]
+    graph = Graph.from_pairs([(names[0], names[1]), (names[1], names[2]), (names[2], names[3])])
+    found = explain(fitted_to(graph), tuple(graph.index([names[0], names[2]]).tolist()))
+    assert f"1 common neighbour ({'b' * 40}...)" in found.why
+    assert "b" * 41 not in found.why
+    assert "c" * 41 not in found.why
+    told = found.as_dict()
+    assert told["common_neighbors"] == [{"node": names[1], "degree": 2}]
+    assert told["source"] == names[0]
+
+
+def test_the_edges_that_were_not_tried_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = fitted_to(Graph.from_edges([(0, 1), (1, 2), (2, 3), (3, 4)]))
+    monkeypatch.setattr("vgae.learning.removals.LocalRemovals.most", 3)
+    found = explain(fitted, (0, 2))
+    assert (found.n_edges, found.n_edges_tried) == (4, 3)
+    assert found.notes == (
+        "the score was computed without each of 3 edges near the pair in turn; the other 1 was not "
+        "tried",
+    )

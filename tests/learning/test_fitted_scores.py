@@ -124,3 +124,34 @@ def test_memory_does_not_grow_with_the_links_of_all_nodes(
     assert many[0] < 1.5 * few[0]
     assert many[1] < 1.5 * few[1]
     assert many[0] + many[1] < 160_000 * 24  # what their pairs and probabilities alone would take
+
+
+def test_another_graph_is_told_by_what_differs() -> None:
+    pairs, features = [("a", "b"), ("b", "c")], np.eye(3)
+    graph = Graph.from_pairs(pairs).with_features(features)
+    weighted = Graph.from_pairs(pairs, weights=[1, 2]).with_features(features)
+    bare = Graph.from_pairs(pairs)
+    typed = Graph.from_pairs(pairs).with_types(["x", "y", "x"])
+    for known, given, said in (
+        (graph, bare, "0 features instead of 3"),
+        (bare, graph, "3 features instead of 0"),
+        (graph, weighted, "weights instead of none"),
+        (weighted, graph, "no weights instead of some"),
+        (weighted, weighted.with_weight_means("count"), "weights mean count instead of propag"),
+        (bare, Graph.from_pairs(pairs, directed=True), "directed instead of undirected"),
+        (bare, Graph.from_pairs([*pairs, ("c", "d")]), "4 nodes instead of 3, 3 edges instead of"),
+        (bare, Graph.from_pairs([("a", "b"), ("b", "x")]), "other ids, such as 'x' instead of 'c'"),
+        (bare, Graph.from_pairs([(0, 1), (1, 2)]), "other ids, such as '0' instead of 'a'"),
+        (bare, Graph.from_pairs([("a", "c"), ("b", "c")]), "other edges, such as 'a' - 'c'"),
+        (weighted, Graph.from_pairs(pairs, weights=[2, 2]).with_features(features),
+         "other weights or values of features"),
+        (graph, graph.with_features(2 * features), "other values of features"),
+        (typed, bare, "other types of nodes"),
+        (bare, typed, "other types of nodes"),
+    ):  # fmt: skip
+        fitted = fit_baseline(Split.without_holdout(known), baseline("common-neighbors"))
+        fitted.check_graph(known)
+        with pytest.raises(InputError) as caught:
+            fitted.check_graph(given)
+        assert str(caught.value).startswith(f"the graph is not the one of the fit: {said}")
+        assert str(caught.value).endswith("; read it as `vgae fit` did")

@@ -243,7 +243,7 @@ def test_features_with_infinite_values_in_matrices(call: Caller, folder: Path) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("fit coar --out new", "unknown dataset 'coar': did you mean 'cora'?"),
+        ("fit coar --out new", "unknown data set 'coar': did you mean 'cora'?"),
         ("fit karate --model vgea --out new", "unknown model 'vgea': did you mean 'vgae'?"),
         ("fit karate --preset papper --out new", "did you mean 'paper'?"),
         ("fit karate --objective x --out new", "--objective x: input should be 'auto', 'exact'"),

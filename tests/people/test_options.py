@@ -70,7 +70,7 @@ def test_a_name_that_is_no_graph_gets_the_nearest(
 ) -> None:
     (tmp_path / "karat.csv").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"unknown dataset 'karat': did you mean 'karate'\?") as e:
+    with pytest.raises(InputError, match=r"unknown data set 'karat': did you mean 'karate'\?") as e:
         Reading().graph("karat")
     assert str(e.value).endswith("nor is there such a file, but there is 'karat.csv'")
     with pytest.raises(InputError, match=r"kart.csv: no such .*; did you mean 'karat.csv'\?"):

@@ -133,7 +133,7 @@ def load_dataset(name: str, *, features: bool = True, require_features: bool = F
     Graph(34 nodes, 78 edges, weighted, no features)
     """
     if name not in DATASETS:
-        raise unknown_name("dataset", name, DATASETS)
+        raise unknown_name("data set", name, DATASETS)
     try:
         graph = DATASETS[name].load(features)
     except InputError as error:

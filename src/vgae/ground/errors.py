@@ -21,6 +21,7 @@ __all__ = [
     "not_among",
     "not_fitted",
     "one_line",
+    "shortened",
     "shown",
     "unknown_name",
 ]
@@ -122,6 +123,18 @@ def one_line(text: str) -> str:
     return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
+def shortened(value: object) -> str:
+    """A name as text for people has it: its beginning, if it is long.
+
+    Examples
+    --------
+    >>> shortened(7), shortened("x" * 100)
+    ('7', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...')
+    """
+    text = str(value)
+    return text[:SHOWN] + "..." if len(text) > SHOWN else text
+
+
 def shown(value: object) -> str:
     """A cell or an id in quotes, shortened if it is long.
 
@@ -130,8 +143,7 @@ def shown(value: object) -> str:
     >>> shown("ann"), shown("x" * 100)
     ("'ann'", "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'")
     """
-    text = str(value)
-    return f"'{one_line(text[:SHOWN] + '...' if len(text) > SHOWN else text)}'"
+    return f"'{one_line(shortened(value))}'"
 
 
 def not_fitted(kind: str) -> NotFittedError:

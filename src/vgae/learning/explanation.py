@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from vgae.data.attributes import AttributeEncoding, feature_names
 from vgae.data.graph import Graph, count
 from vgae.data.ids import NodeId
-from vgae.ground.errors import InputError, one_line
+from vgae.ground.errors import InputError, one_line, shortened
 from vgae.learning.evidence import GROUPS
 from vgae.learning.fitted import Fitted
 from vgae.learning.fitted_baseline import FittedBaseline
@@ -170,21 +170,25 @@ class Explanation:
 
     @property
     def why(self) -> str:
-        """The explanation in one line."""
+        """The explanation in one line, in which long names are shortened."""
         said = [] if self.n_common_neighbors is None else [self._in_common(self.n_common_neighbors)]
         evidence = [part for part in self.by_kind() if part.kind in GROUPS.values()]
         if evidence:
             said.insert(0, _amounts((part.kind, part.amount) for part in evidence))
         raising = [edge for edge in self.edges if edge.effect > 0][:MOST_SAID]
         if raising:
-            links = _amounts((f"{edge.source} - {edge.target}", -edge.effect) for edge in raising)
+            links = _amounts(
+                (f"{shortened(edge.source)} - {shortened(edge.target)}", -edge.effect)
+                for edge in raising
+            )
             said.append(f"without a link, the {self.scale} changes: {links}")
         helping = [one for one in self.features if one.effect > 0][:MOST_SAID]
         if helping:
-            said.append(f"features {_amounts(helping)}")
+            named = _amounts((shortened(one.name), one.effect) for one in helping)
+            said.append(f"features {named}")
         said += [
-            f"{one.source} is linked to {one.target}, which is like {one.like} "
-            f"({one.similarity:.2f})"
+            f"{shortened(one.source)} is linked to {shortened(one.target)}, which is like "
+            f"{shortened(one.like)} ({one.similarity:.2f})"
             for one in self.similar[:1]
         ]
         return one_line("; ".join(said))
@@ -192,7 +196,7 @@ class Explanation:
     def _in_common(self, n_common: int) -> str:
         if not n_common:
             return "no common neighbours"
-        names = [str(one.node) for one in self.common_neighbors[:MOST_SAID]]
+        names = [shortened(one.node) for one in self.common_neighbors[:MOST_SAID]]
         more = n_common - len(names)
         listed = " and ".join(names) if not more else f"{', '.join(names)} and {more} more"
         return f"{count(n_common, 'common neighbour')} ({listed})"
@@ -335,8 +339,8 @@ def with_graph(fitted: Fitted | FittedBaseline, graph: Graph) -> Any:
     False
     >>> with_graph(fitted, Graph.from_pairs([("a", "b")]))
     Traceback (most recent call last):
-    vgae.InputError: the graph is not the one of the fit: 2 nodes and 1 edge, not 34 and 78;
-    read it as `vgae fit` did
+    vgae.InputError: the graph is not the one of the fit: 2 nodes instead of 34, 1 edge instead of
+    78, no weights instead of some; read it as `vgae fit` did
     """
     fitted.check_graph(graph)
     if fitted.graph.get("n_added_nodes"):
@@ -400,7 +404,12 @@ def _with_edges(made: Explanation, removals: Removals) -> Explanation:
     tried = removals.screened(removals.most)
     notes = made.notes
     if len(tried) < n_edges:
-        notes = (*notes, f"{len(tried)} of {count(n_edges, 'edge')} near the pair were left out")
+        rest = n_edges - len(tried)
+        notes = (
+            *notes,
+            f"the score was computed without each of {count(len(tried), 'edge')} near the pair in "
+            f"turn; the other {rest:,} {'was' if rest == 1 else 'were'} not tried",
+        )
     effects = made.score - removals.without_edges(tried)
     ids, order = removals.fitted.ids, np.argsort(-effects, kind="stable")
     ends = ids[tried[order]].tolist()

@@ -18,7 +18,7 @@ from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import Protocol, Split
 from vgae.data.tables import BATCH_ROWS
 from vgae.ground.config import Fraction, Settings
-from vgae.ground.errors import InputError, one_line
+from vgae.ground.errors import InputError, one_line, shown
 from vgae.learning.calibration import Calibrator
 from vgae.learning.fit_record import FitRecord
 from vgae.learning.precision import expected_precision
@@ -320,13 +320,50 @@ class FittedScores(ABC):
         InputError
             Ids, edges, weights, directions or features differ.
         """
-        about = self.graph
-        if graph.fingerprint != about["fingerprint"]:
+        if graph.fingerprint != self.graph["fingerprint"]:
+            found = ", ".join(self._what_differs(graph) or self._what_else_differs(graph))
             raise InputError(
-                f"the graph is not the one of the fit: {count(graph.n_nodes, 'node')} and "
-                f"{count(graph.n_edges, 'edge')}, not {about['n_nodes']:,} and "
-                f"{about['n_edges']:,}; read it as `vgae fit` did"
+                f"the graph is not the one of the fit: {found}; read it as `vgae fit` did"
             )
+
+    def _what_differs(self, graph: Graph) -> list[str]:
+        """In what a graph differs from that of the fit: sizes, and what its edges are."""
+        about = GraphRecord.parse(dict(self.graph), where="graph")
+        found = [
+            f"{count(own, thing)} instead of {known:,}"
+            for thing, own, known in (
+                ("node", graph.n_nodes, about.n_nodes),
+                ("edge", graph.n_edges, about.n_edges),
+                ("feature", graph.n_features, about.n_features),
+            )
+            if own != known
+        ]
+        if graph.kind != about.kind:
+            found.append(f"{graph.kind} instead of {about.kind}")
+        weighted = graph.weights is not None
+        if "weighted" in self.graph and weighted != about.weighted:
+            found.append("weights instead of none" if weighted else "no weights instead of some")
+        if graph.weight_means != about.weight_means:
+            found.append(f"weights mean {graph.weight_means} instead of {about.weight_means}")
+        return found
+
+    def _what_else_differs(self, graph: Graph) -> list[str]:
+        """The same of a graph that is alike in all this: ids, edges, or values."""
+        known = self.split.graph.ids[: graph.n_nodes]  # nodes that joined come last
+        strange = np.flatnonzero((graph.ids != known) if known.dtype == graph.ids.dtype else [1])
+        if strange.size:
+            row = strange[0]
+            return [f"other ids, such as {shown(graph.ids[row])} instead of {shown(known[row])}"]
+        lost = np.flatnonzero(self.split.graph.places(graph.edges) < 0)
+        if lost.size:
+            ends = " - ".join(shown(name) for name in graph.ids[graph.edges[lost[0]]])
+            return [f"other edges, such as {ends}"]
+        values = {
+            "weights": graph.weights is not None,
+            "values of features": graph.n_features > 0,
+            "types of nodes": bool(graph.type_names or self.split.graph.type_names),
+        }
+        return [f"other {' or '.join(name for name, there in values.items() if there)}"]
 
     def named(self, graph_name: str) -> Self:
         """The same with a name of the graph."""

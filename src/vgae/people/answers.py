@@ -722,8 +722,9 @@ class FittedLinks:
         return self.embedding_
 
     def _rows(self, ids: Iterable[NodeId] | IdArray | NodeId) -> NDArray[np.int64]:
-        listed = isinstance(ids, Iterable) and not isinstance(ids, str)
-        names = as_ids(ids if isinstance(ids, np.ndarray) else list(ids) if listed else [ids])
+        if isinstance(ids, str) or not isinstance(ids, Iterable):
+            ids = [ids]
+        names = as_ids(ids if isinstance(ids, np.ndarray) else list(ids))
         rows = self.split_.graph.index(names)
         for place in np.flatnonzero(rows < 0):
             rows[place] = self._row_without_type(names[place])

@@ -930,7 +930,7 @@ def _is_dataset(name: str, reading: Reading) -> bool:
     if not is_there and len(path.parts) == 1 and not path.suffix:
         near = near_file(path)
         file = "" if near is None else f", but there is '{near}'"
-        unknown = unknown_name("dataset", name, DATASETS)
+        unknown = unknown_name("data set", name, DATASETS)
         raise InputError(f"{unknown}; nor is there such a file{file}")
     return False
 

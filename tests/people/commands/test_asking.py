@@ -2,7 +2,9 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.ipc
@@ -240,16 +242,28 @@ def test_recommend_says_why_no_link_is_left(call: Caller, folder: Path) -> None:
     assert "all pairs that can be edges are known edges: there is nothing" in result.err
 
 
+def test_explain_shortens_long_ids_for_people_alone(call: Caller, folder: Path) -> None:
+    one, two, three = (letter * 300 for letter in "abc")
+    (folder / "long.csv").write_text(f"source,target\n{one},{two}\n{two},{three}\n")
+    made = call("fit", "long.csv", "--no-holdout", "--steps", 1, "--out", "run", "--quiet")
+    assert made.status == 0, made.err
+    said = call("explain", "run", one, three).out
+    assert f"{'a' * 40}...\t{'c' * 40}...\t" in said
+    assert not any(letter * 41 in said for letter in "abc")
+    assert json.loads(call("explain", "run", one, three, "--json").out)["target"] == three
+
+
 def test_ids_are_never_floats() -> None:
-    model = vgae.GAE(steps=1).fit([(0, 1), (1, 2)])
-    for asked in (
+    model: Any = vgae.GAE(steps=1).fit([(0, 1), (1, 2)])
+    questions: tuple[Callable[[], object], ...] = (
         lambda: model.explain(0.0, 2),
         lambda: model.explain(0, 2.0),
         lambda: model.vectors([1.0]),
         lambda: model.vectors(1.0),
         lambda: model.recommend(1, nodes=[1.0]),
         lambda: model.predict_proba([(0.0, 2.0)]),
-    ):
+    )
+    for asked in questions:
         with pytest.raises(vgae.InputError, match="all strings or all integers"):
             asked()
     assert model.explain("0", 2).source == 0

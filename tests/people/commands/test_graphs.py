@@ -91,7 +91,7 @@ def test_inspect_of_a_data_set(call: Caller) -> None:
     ("arguments", "said"),
     [
         ("inspect none.csv", "none.csv: no such file or folder"),
-        ("inspect coar", "unknown dataset 'coar': did you mean 'cora'?"),
+        ("inspect coar", "unknown data set 'coar': did you mean 'cora'?"),
         ("inspect edges.csv --delimiter ;", "only one column (semicolon-separated"),
         ("inspect edges.csv --delimiter ;;", "must be one ASCII character"),
         ("inspect edges.csv --quote ab", "must be one ASCII character"),

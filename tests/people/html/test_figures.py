@@ -93,6 +93,9 @@ def test_health_counts_active_dimensions(dims: int) -> None:
     found = words(health_charts(health))
     assert f"{active.sum()} of {dims} are active" in found["Divergence by dimension"]
     assert "0.9 at degree 0, 0.5 at degree 2-3" in found["Uncertainty by degree"]
+    alike = [SpreadBin(1, 1, 2, 0.95)]
+    once = words(health_charts(Health(np.linspace(0, 1, dims), active, alike, "words")))
+    assert "neighbours: 0.95 at degree 1. Numbers" in once["Uncertainty by degree"]
     assert "Uncertainty by degree" not in words(
         health_charts(Health(np.zeros(dims), active, [], "words"))
     )

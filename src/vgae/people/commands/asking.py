@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vgae.ground.errors import InputError
+from vgae.ground.errors import InputError, shortened
 from vgae.people import options
 from vgae.people.commands.common import check_out, opened_graph, opened_run
 from vgae.people.options import input_name, inputs
@@ -230,10 +230,11 @@ def _print_explanation(found: Explanation, *, json: bool) -> None:
     if json:
         print_json(found.as_dict())
         return
-    print_lines(f"{found.source} - {found.target}: {found.why}")
+    ends = [shortened(found.source), shortened(found.target)]
+    print_lines(f"{ends[0]} - {ends[1]}: {found.why}")
     print_table(
         ["source", "target", "probability", found.scale],
-        [[str(found.source), str(found.target), f"{found.probability:.6f}", f"{found.score:.4f}"]],
+        [[*ends, f"{found.probability:.6f}", f"{found.score:.4f}"]],
         labels=2,
     )
     kinds = found.by_kind()
@@ -248,18 +249,26 @@ def _print_explanation(found: Explanation, *, json: bool) -> None:
         )
     if found.edges:
         rows = [
-            [str(one.source), str(one.target), _signed(-one.effect)] for one in _ends(found.edges)
+            [shortened(one.source), shortened(one.target), _signed(-one.effect)]
+            for one in _ends(found.edges)
         ]
         print_table(["without the edge of", "and", f"the {found.scale} changes by"], rows, labels=2)
     if found.features:
-        rows = [[one.name, _signed(-one.effect)] for one in _ends(found.features)]
+        rows = [[shortened(one.name), _signed(-one.effect)] for one in _ends(found.features)]
         print_table(["without the feature", f"the {found.scale} changes by"], rows)
     if found.common_neighbors:
-        rows = [[str(one.node), f"{one.degree:,}"] for one in found.common_neighbors[:MOST_SHOWN]]
+        rows = [
+            [shortened(one.node), f"{one.degree:,}"] for one in found.common_neighbors[:MOST_SHOWN]
+        ]
         print_table([f"common neighbours ({found.n_common_neighbors:,})", "edges"], rows)
     if found.similar:
         rows = [
-            [str(one.source), str(one.target), str(one.like), f"{one.similarity:.3f}"]
+            [
+                shortened(one.source),
+                shortened(one.target),
+                shortened(one.like),
+                f"{one.similarity:.3f}",
+            ]
             for one in found.similar[:MOST_SHOWN]
         ]
         print_table(["known edge of", "and", "which is like", "cosine"], rows, labels=2)

@@ -299,10 +299,13 @@ def health_charts(health: Health) -> list[Chart]:
 def _spread(spread: Sequence[SpreadBin]) -> Chart:
     medians = [one.median for one in spread]
     degrees = [_range(one.lowest, one.highest) for one in spread]
+    ends = dict.fromkeys(
+        f"{short(median)} at degree {degree}"
+        for median, degree in ((medians[0], degrees[0]), (medians[-1], degrees[-1]))
+    )
     words = (
         "Median posterior standard deviation of nodes by their number of neighbours: "
-        f"{short(medians[0])} at degree {degrees[0]}, {short(medians[-1])} at degree {degrees[-1]}"
-        ". Numbers above are those of the nodes."
+        f"{', '.join(ends)}. Numbers above are those of the nodes."
     )
     axes = (
         named_axis("degree", degrees),
