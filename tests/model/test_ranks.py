@@ -167,7 +167,7 @@ def test_a_killed_process_is_named_in_one_line(size: int) -> None:
     assert time.monotonic() - started < 60
     assert [status for status, _, _ in found] == [2, -signal.SIGKILL, 2][:size]
     (line,) = last_error(found)
-    assert line.startswith("Error: rank 1: ended, or its machine did")
+    assert line.startswith("Error: rank 1 ended, or its machine did; the others stop")
 
 
 @pytest.mark.slow  # as one that is killed, but waits until the time is up
@@ -181,7 +181,7 @@ def test_a_process_that_hangs_is_named_in_one_line(size: int) -> None:
         processes[1].communicate()
     assert [status for status, _, _ in found] == [2] * (size - 1)
     (line,) = last_error(found)
-    assert line.startswith("Error: rank 1: gave no answer for 4 seconds")
+    assert line.startswith("Error: rank 1 gave no answer for 4 seconds")
 
 
 def test_a_process_that_does_not_come_is_named() -> None:

@@ -139,6 +139,13 @@ def test_a_fit_that_waits_is_not_lost_by_mistake(call: Caller, stop: Stopper, fo
     assert len(vgae.load("run").history_) == 2
 
 
+def test_a_checkpoint_itself_is_resumed(call: Caller, stop: Stopper, folder: Path) -> None:
+    stop("karate", *CHECKPOINTS)
+    assert call("fit", "--resume", "run.checkpoint", "--quiet", "--json").status == 0
+    assert listing(folder)[0] == "run"
+    assert not Path("run.checkpoint").exists()
+
+
 def test_what_cannot_be_resumed_is_one_line(call: Caller, stop: Stopper, folder: Path) -> None:
     def line(*more: object) -> str:
         return refused(call, folder, "fit", "--resume", "run", *more)

@@ -72,6 +72,7 @@ def test_a_mistake_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     assert [status for status, _, _ in found] == [2, 2]
     (told,) = last_error(found)
     assert "nowhere.csv: no such file or folder" in told
+    assert "noise" not in found[0][2]
     assert listing(tmp_path) == []
 
 
@@ -95,6 +96,25 @@ def test_what_several_processes_cannot_fit_is_refused(
     for name, value in variables(0, 1, free_port()).items():
         monkeypatch.setenv(name, value)
     assert line in refused(call, folder, "fit", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("fit", "nowhere.csv", "--out", "run", "--stepz", "3"), "--stepz"),
+        (("fit", "nowhere.csv"), "Missing option '--out'"),
+        (("recommend", "run", "--top", "2"), "recommend: only fit is shared by several processes"),
+    ],
+)
+def test_a_mistake_in_the_command_is_told_by_the_first(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = vgae_in_ranks(2, *arguments)
+    assert (first[0], second[0]) == (2, 2)
+    assert second[1:] == ("", "")
+    assert len(first[2].splitlines()) == 1
+    assert said in first[2]
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(graph: Path) -> None:
@@ -174,7 +194,7 @@ def test_a_killed_process_ends_the_others_in_one_line(graph: Path, tmp_path: Pat
         found = ended(processes, timeout=120)
     assert [status for status, _, _ in found] == [2, -signal.SIGKILL]
     (line,) = last_error(found)
-    assert line.startswith("Error: rank 1: ended, or its machine did")
+    assert line.startswith("Error: rank 1 ended, or its machine did; the others stop")
     assert listing(tmp_path) == ["run.checkpoint"]
 
 

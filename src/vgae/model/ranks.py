@@ -276,8 +276,8 @@ class Ranks:
             else "ended, or its machine did"
         )
         raise InputError(
-            f"{named}: {how}, and so the others end too; --resume goes on from the last "
-            "checkpoint, if any was kept"
+            f"{named} {how}; the others stop too, and --resume goes on from the last checkpoint, "
+            "if any was kept"
         )
 
     def _part(self, others: Sequence[int]) -> None:

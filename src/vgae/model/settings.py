@@ -345,6 +345,8 @@ class ModelSettings(Settings):
         --------
         >>> ModelSettings().on_pairs(10**6, steps=200)[0].objective
         'exact'
+        >>> ModelSettings().on_pairs(100, steps=1)[1]
+        '1 step over all pairs takes 4.8e+03 operations, at most 2e+13'
         >>> made, why = ModelSettings().on_pairs(10**12, steps=200)
         >>> made.objective, why
         ('sampled', '200 steps over all pairs would take 9.6e+15 operations, more than 2e+13')
@@ -354,6 +356,7 @@ class ModelSettings(Settings):
         # A score and both its gradients take six operations per dimension, for half of the pairs.
         operations = 3.0 * n_pairs * self.latent_dim * steps
         told, used = f"{operations:.2g} operations", self.objective_used
+        over_all = f"{steps} step{'s' * (steps != 1)} over all pairs"
         if self.mask:
             why = "a mask hides edges, which are then no pairs without one"
         elif self.decoder in ONE_BY_ONE:
@@ -361,10 +364,11 @@ class ModelSettings(Settings):
         elif self.likelihood_used in LINEAR:
             why = f"{self.likelihood_used} sums over all pairs in linear time"
         elif operations <= MOST_OPERATIONS:
-            why = f"{steps} steps over all pairs take {told}, at most {MOST_OPERATIONS:.0e}"
+            take = "takes" if steps == 1 else "take"
+            why = f"{over_all} {take} {told}, at most {MOST_OPERATIONS:.0e}"
         else:
             used = "sampled"
-            why = f"{steps} steps over all pairs would take {told}, more than {MOST_OPERATIONS:.0e}"
+            why = f"{over_all} would take {told}, more than {MOST_OPERATIONS:.0e}"
         return self.model_copy(update={"objective": used}), why
 
     def weights_mean(self, meaning: str) -> str:

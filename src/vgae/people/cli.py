@@ -5,8 +5,10 @@ Each command is a function in `vgae.people.commands`.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,6 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from vgae.ground.errors import InputError, VgaeError
+from vgae.ground.launch import Launch
 from vgae.people.commands import asking, comparing, fitting, graphs, showing
 from vgae.people.usage import Command, example, grouped
 
@@ -43,6 +46,26 @@ def root(
         typer.echo(f"vgae {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
+    elif context.invoked_subcommand != "fit" and _launched_size() > 1:
+        if _is_echo():
+            raise SystemExit(2)
+        raise InputError(
+            f"{context.invoked_subcommand}: only fit is shared by several processes; start it "
+            "without torchrun"
+        )
+
+
+def _launched_size() -> int:
+    """How many processes were started together with this one, which is one of them."""
+    with suppress(InputError):  # variables of another launcher
+        launch = Launch.here()
+        return 1 if launch is None else launch.size
+    return 1
+
+
+def _is_echo() -> bool:
+    """Whether this process repeats a mistake in the command, which rank 0 tells."""
+    return _launched_size() > 1 and os.environ["RANK"] != "0"
 
 
 def _add(command: Callable[..., None], *calls: str) -> None:
@@ -85,8 +108,6 @@ def _spare_memory() -> None:
     It imports pandas, where that is installed, to convert the first array (30 MB, half a second),
     and its own memory pool keeps tens of megabytes that it has freed.
     """
-    import os
-
     sys.meta_path.insert(0, _NoPandas)
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
@@ -119,6 +140,8 @@ def main() -> None:
         status = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort promises one line
         if hasattr(error, "format_message"):  # typer's own words on arguments
+            if _is_echo():
+                sys.exit(2)
             _leave(error.format_message().rstrip(".") + "; see --help", 2)
         kind = "" if isinstance(error, VgaeError) else f"{type(error).__name__}: "
         first_line = (str(error).splitlines() or [""])[0]
@@ -133,8 +156,6 @@ def main() -> None:
 
 
 def _leave(line: str, status: int) -> NoReturn:
-    import os
-
     from vgae.people.report import print_error, print_traceback
 
     error = sys.exception()

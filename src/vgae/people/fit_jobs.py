@@ -221,7 +221,7 @@ def resumed_fit(run: Path, graph: str | None, every: str | None) -> FitJob:
     Parameters
     ----------
     run
-        The folder.
+        The folder, or the checkpoint next to it.
     graph
         The graph, where it is another file by now, or was standard input.
     every
@@ -243,6 +243,8 @@ def resumed_fit(run: Path, graph: str | None, every: str | None) -> FitJob:
     from vgae.people.api import make_model
 
     path = checkpoint_of(run)
+    if run.is_file() and run.suffix == path.suffix:  # the checkpoint itself
+        run, path = run.with_suffix(""), run
     if not os.path.lexists(path):
         is_run = os.path.lexists(run / RUN_FILE)
         finished = "the fit has finished" if is_run else f"there is no {path}"

@@ -60,28 +60,20 @@ def among_ranks() -> Iterator[Ranks | None]:
         ranks.leave()
 
 
-def settle_for_ranks(model: LinkModel) -> str:
+def settle_for_ranks(model: LinkModel) -> None:
     """Choose what several processes need where the settings leave it open.
-
-    Returns
-    -------
-    What was chosen, in words.
 
     Examples
     --------
     >>> import vgae
     >>> model = vgae.VGAE()
     >>> settle_for_ranks(model)
-    'noise counter (the same numbers for any number of processes), objective exact'
     >>> model.noise, model.objective
     ('counter', 'exact')
     """
     from vgae.learning.rank_training import chosen_for_ranks
 
-    chosen = chosen_for_ranks(model.settings)
-    model.set_params(**chosen)
-    words = "noise counter (the same numbers for any number of processes)"
-    return words + ", objective exact" * ("objective" in chosen)
+    model.set_params(**chosen_for_ranks(model.settings))
 
 
 def trained_in_ranks(

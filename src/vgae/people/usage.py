@@ -157,6 +157,8 @@ def in_typed_words(line: str, typed: Mapping[str, tuple[str, Any]]) -> str:
     '--runs 0: must be at least 1'
     >>> in_typed_words("settings: training.steps: is too small", {"steps": ("--steps", -1)})
     '--steps -1: is too small'
+    >>> in_typed_words("settings: network: mask: hides edges", {"mask": ("--mask", None)})
+    '--mask: hides edges'
     """
     told = STAGE.sub("", line, count=1) if STAGE.match(line) else line
     found = KEY.match(told)
@@ -164,6 +166,8 @@ def in_typed_words(line: str, typed: Mapping[str, tuple[str, Any]]) -> str:
     if found and value is not None:
         shown = f"{value:g}" if isinstance(value, float) else value
         return f"{name} {shown}: {told[found.end() :]}"
+    if found and STAGE.match(line):  # it was not typed, and may come from a preset
+        return f"{name or found[1]}: {told[found.end() :]}"
     for setting, (name, value) in typed.items():  # "patience 3 is less than ..."
         if value is not None and told.startswith(f"{setting} {value} "):
             return name + told.removeprefix(setting)

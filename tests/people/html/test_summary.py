@@ -15,7 +15,9 @@ def test_the_summary_names_what_was_read_and_fitted() -> None:
     assert told["Model"] == "gcn encoder, inner decoder, 4 dimensions, engine numba"
     assert "memory at most" in told["Time"]
     assert found.subtitle.startswith("VGAE, settings of its own · protocol T")
-    assert "predicted" in found.verdict
+    # Totals agree by construction: what is told is how the groups of pairs do.
+    assert "groups of open pairs, by probability" in found.verdict
+    assert "the poorest holds " in found.verdict
     assert [one.title for one in found.headlines][:2] == ["AUC", "Average precision"]
     assert findings_of(VGAE().fit(communities()).fitted_).subtitle.startswith("VGAE, preset paper")
     strong = findings_of(LinkBaseline("katz").fit(communities()).fitted_)

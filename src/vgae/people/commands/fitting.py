@@ -165,7 +165,7 @@ def fit(
                 patience = estimator.settings.training.patience
                 check_patience(patience, validation if holdout else 0.0)
                 if ranks is not None:
-                    reporter.say(settle_for_ranks(estimator))
+                    settle_for_ranks(estimator)
             job = asked_fit(
                 *(estimator, graph, out, reading),
                 holdout=holdout,
@@ -276,7 +276,10 @@ def _learn_together(job: FitJob, ranks: Ranks, reporter: Reporter) -> Checkpoint
     from vgae.people.api import LinkModel
 
     def split() -> Split:
-        return job.split(opened_graph(job.graph, job.reading, reporter)[0])
+        data, _ = opened_graph(job.graph, job.reading, reporter)
+        if not job.resumed:
+            reporter.say("noise counter (the same numbers for any number of processes)")
+        return job.split(data)
 
     if ranks.rank:
         return trained_in_ranks(job, ranks, split, None)

@@ -91,10 +91,13 @@ def verdict(fitted: AnyFitted) -> str:
     """
     held = fitted.metrics.get("calibration") or {}
     words = f"{fitted.meaning[0].upper()}{fitted.meaning[1:]}."
-    if "predicted" in held:
+    groups = held.get("deciles", [])
+    if groups:
+        predicted, found = ([group[name] for group in groups] for name in ("predicted", "actual"))
         words += (
-            f" Checked on the test edges among all open pairs: {held['predicted']:,.0f} predicted, "
-            f"{held['actual']:,} found."
+            f" Checked on {held['actual']:,} test edges: of {len(groups)} groups of open pairs, by "
+            f"probability, that should hold {min(predicted):.3g} to {max(predicted):.3g} of them "
+            f"each, the poorest holds {min(found):,} and the richest {max(found):,}."
         )
     return words
 
