@@ -73,6 +73,8 @@ class RunComparison:
     >>> found = compare_runs(runs)
     >>> found.settings, found.same_pairs, [one.metric for one in found.differences][:2]
     ({'steps': (1, 5)}, True, ['auc', 'average_precision'])
+    >>> print(found.why_no_differences)
+    None
     >>> list(found.as_dict())
     ['runs', 'settings', 'metrics', 'same_pairs', 'differences']
     """
