@@ -443,9 +443,13 @@ def test_a_terminal_without_special_letters_costs_no_results() -> None:
     assert r"\xb1" in answer.stdout
 
 
-def test_what_means_little_is_said(call: Caller, folder: Path) -> None:
+def test_what_means_little_is_said(call: Caller, folder: Path, run: Path) -> None:
     (folder / "karate").write_text("a,b\nb,c\n")
     result = call("fit", "karate", "--steps", 0, "--out", "new", "--json")
     assert "karate is the data set; ./karate is the file of that name" in result.err
     assert "nothing was learned" in result.err
     assert "percent" not in result.err
+    (folder / "loops.csv").write_text("n0,n0\nn0,n1\n")
+    for out in ([], ["--out", "p.csv"]):
+        said = call("predict", run, "loops.csv", *out).err
+        assert said.count("1 pair joins a node with itself") == 1

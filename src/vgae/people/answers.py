@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vgae.data.graph import count
+from vgae.data.graph import Graph, count
 from vgae.data.ids import IdArray, NodeId, as_ids, unknown_node
 from vgae.data.interop import as_edge_pairs, as_graph, as_pairs
 from vgae.data.split import Split, sample_non_edges
@@ -31,7 +32,9 @@ from vgae.people.html.page import EmbeddingMap, Report, map_page, page
 from vgae.people.html.settings import ReportSettings
 from vgae.people.plot import MapDisplay, png_of
 
-__all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink"]
+__all__ = ["FittedLinks", "Link", "SignedLink", "WeightedLink", "warn_of_impossible"]
+
+logger = logging.getLogger(__name__)
 
 
 class Link(NamedTuple):
@@ -76,6 +79,32 @@ class WeightedLink(NamedTuple):
     target: NodeId
     probability: float
     expected_weight: float
+
+
+def warn_of_impossible(graph: Graph, pairs: NDArray[np.int64]) -> None:
+    """Say how many pairs no edge can join: their scores are numbers that mean nothing.
+
+    Parameters
+    ----------
+    graph
+        The graph of the fit.
+    pairs
+        Node indices, shape (n_pairs, 2).
+
+    Examples
+    --------
+    >>> warn_of_impossible(Graph.from_pairs([("a", "b")]), np.array([[0, 1]]))
+    """
+    loops = pairs[:, 0] == pairs[:, 1]
+    n_loops = int(loops.sum())
+    n_apart = int(np.count_nonzero(~graph.pair_space.allows(pairs) & ~loops))
+    nodes = "joins a node" if n_loops == 1 else "join a node"
+    for number, what in (
+        (n_loops, f"{nodes} with itself, which no edge of a graph does"),
+        (n_apart, f"{'joins' if n_apart == 1 else 'join'} nodes of types that no edge joins"),
+    ):
+        if number:
+            logger.warning("%s %s: the probability means nothing", count(number, "pair"), what)
 
 
 class FittedLinks:
@@ -192,8 +221,7 @@ class FittedLinks:
         Raises
         ------
         InputError
-            A pair names an unknown node, no edge can join it (a node with itself, or two of types
-            that never join), or what is given holds no pairs.
+            A pair names an unknown node, or what is given holds no pairs.
         NotFittedError
             `fit` has not been called.
 
@@ -638,7 +666,8 @@ class FittedLinks:
         Raises
         ------
         InputError
-            There are no pairs, too few pairs without an edge, or as in `predict_proba`.
+            A node is unknown, no edge can join a pair (a node with itself, or two of types that
+            never join), there are no pairs, or too few pairs without an edge.
         NotFittedError
             `fit` has not been called.
 
@@ -650,7 +679,8 @@ class FittedLinks:
         True
         """
         known = self.split_.graph
-        rows = self._pair_rows(*as_edge_pairs(data, known))
+        rows = np.stack([self._rows(ids) for ids in as_edge_pairs(data, known)], axis=1)
+        known.check_possible(rows, "pairs, row {}".format)
         if not len(rows):
             raise InputError("pairs: none")
         edges = known.with_pairs(np.concatenate([known.edges, rows]))
@@ -744,7 +774,7 @@ class FittedLinks:
 
     def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:
         rows = np.stack([self._rows(source), self._rows(target)], axis=1)
-        self.split_.graph.check_possible(rows, "pairs, row {}".format)
+        warn_of_impossible(self.split_.graph, rows)
         return rows
 
     # ------------------------------------------------------------ in a few words

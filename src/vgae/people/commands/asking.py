@@ -45,17 +45,18 @@ def predict(
     check_out(out, check_output, overwrite=overwrite, json=json, run=run)
     model = opened_run(run, reporter)
     from vgae.data.io import pair_rows
+    from vgae.people.answers import warn_of_impossible
 
     with inputs(pairs, newcomers.new_nodes, newcomers.new_edges) as (file, new_nodes, new_edges):
         newcomers = options.Newcomers(new_nodes, new_edges, newcomers.features_header)
         model = newcomers.join(model)
         with reporter.working(f"reading {input_name(str(pairs))}"):
-            rows, table = pair_rows(file, model.split_.graph, header=header)
-            model.split_.graph.check_possible(rows, table.place)
+            rows, _ = pair_rows(file, model.split_.graph, header=header)
     reporter.say(model.fitted_.meaning)
     if out is None:
         print_links(model.links(model.ids_[rows]), json=json)
     else:
+        warn_of_impossible(model.split_.graph, rows)
         with reporter.working("scoring pairs"):
             _write_links(out, model, model.fitted_.scored(rows))
 
