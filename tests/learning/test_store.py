@@ -215,7 +215,7 @@ def test_a_fault_of_ours_while_saving_is_no_damaged_file(
     def broken(*_: object) -> None:
         raise OSError("a bug")
 
-    for name in ("version", "save", "checksum"):
+    for name in ("version", "save", "with_checksum"):
         with monkeypatch.context() as patch:
             patch.setattr(vgae.learning.store, name, broken)
             with pytest.raises(OSError, match="^a bug$"):

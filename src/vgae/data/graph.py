@@ -246,10 +246,8 @@ class Graph:
     def _check_joins(self, pairs: NDArray[np.signedinteger[Any]], name: str) -> None:
         """Refuse pairs between types that cannot be joined."""
         if self.node_types is not None:
-            allowed = self.pair_space.allows(pairs) | (pairs[:, 0] == pairs[:, 1])
-            for row in np.flatnonzero(~allowed)[:1]:
-                why = why_not_joined(pairs[row], self.node_types, self.type_names, self.ids)
-                raise InputError(f"{name}, row {row}: {why}")
+            rows = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
+            self.check_possible(pairs[rows], lambda place: f"{name}, row {rows[place]}")
 
     # ---------------------------------------------------------------- ways in
 

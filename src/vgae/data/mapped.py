@@ -15,7 +15,7 @@ from scipy import sparse
 
 from vgae.data.adjacency import MOST_NODES
 from vgae.data.kinds import Kind, WeightMeans
-from vgae.ground.checksums import checksum, file_checksum
+from vgae.ground.checksums import file_checksum, is_intact, with_checksum
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError
 from vgae.ground.files import BAD_ARCHIVE, check_directory, file_errors, staged_directory
@@ -172,7 +172,7 @@ class ArrayWriter:
             "about": about.model_dump(),
             "arrays": {name: stored.model_dump() for name, stored in arrays.items()},
         }
-        text = json.dumps(told | {"checksum": checksum(told)}, indent=1)
+        text = json.dumps(with_checksum(told), indent=1)
         (self.folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
@@ -268,8 +268,7 @@ def mapped_arrays(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
                 f"{place}: version {values.get('version')} of the format, and this vgae reads "
                 f"version {VERSION}; import the graph again"
             )
-        told = {name: value for name, value in values.items() if name != "checksum"}
-        if values.get("checksum") != checksum(told):
+        if not is_intact(values):
             raise InputError(f"{place}: is damaged (its checksum differs); import the graph again")
         manifest = _Manifest.parse(values, where=str(place))
         return manifest.about, {

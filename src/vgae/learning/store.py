@@ -23,7 +23,7 @@ from vgae.data.ids import as_ids
 from vgae.data.io import write_vectors
 from vgae.data.mapped import is_array_folder
 from vgae.data.split import Protocol, Split, load_split, load_split_edges, save_split
-from vgae.ground.checksums import checksum, file_checksum
+from vgae.ground.checksums import file_checksum, is_intact, with_checksum
 from vgae.ground.config import Settings, strict_json
 from vgae.ground.errors import InputError, newer_format
 from vgae.ground.files import (
@@ -229,7 +229,7 @@ def save_fitted(fitted: Fitted | FittedBaseline, staged: Path) -> None:
         "files": checksums,
         **own,
     }
-    _write(staged / RUN_FILE, _json(about | {"checksum": checksum(about)}))
+    _write(staged / RUN_FILE, _json(with_checksum(about)))
 
 
 def _of_model(fitted: Fitted, staged: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -568,11 +568,11 @@ def _read_record(path: Path) -> _Record:
     with _reading(source):
         values = dict(strict_json(source.read_bytes()))
         newer = values["format_version"] > FORMAT_VERSION
-        told = {name: value for name, value in values.items() if name != "checksum"}
-        expected = checksum(told) if values["format_version"] >= 3 else None
+        has_checksum = values["format_version"] >= 3
+        intact = is_intact(values) if has_checksum else values.get("checksum") is None
     if newer:
         raise newer_format(source, values["format_version"], FORMAT_VERSION)
-    if values.get("checksum") != expected:
+    if not intact:
         raise InputError(f"{source}: is damaged (checksum differs); fit again")
     about = _Record.parse(values, where=f"{source}: is damaged")
     required = REQUIRED if about.is_baseline else OF_MODEL

@@ -72,9 +72,8 @@ def projected(vectors: NDArray[np.floating], how: str, *, seed: int = 0) -> tupl
         random_state=seed,
         n_jobs=-1,
     ).fit(np.asarray(vectors, np.float64))
-    return np.asarray(
-        found, np.float64
-    ), "t-SNE, where near nodes are alike and distances mean little"
+    words = "t-SNE, where near nodes are alike and distances mean little"
+    return np.asarray(found, np.float64), words
 
 
 def scaled(positions: Positions) -> NDArray[np.uint16]:
