@@ -154,6 +154,14 @@ def test_a_matrix_is_no_list_of_edges(tmp_path: Path) -> None:
     assert same(path, tmp_path).ids.tolist() == ["ann", "bob", "cid"]
 
 
+def test_what_a_matrix_loses_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "matrix.csv"
+    path.write_text(",ann,bob,cid\nann,1,1,0\nbob,1,0,1\ncid,0,1,0\n")
+    with caplog.at_level(logging.WARNING, "vgae"):
+        import_graph(path, tmp_path / "graph", memory=1)
+    assert caplog.text.count("dropped 1 self loop") == 1
+
+
 def test_a_row_of_names_can_be_denied(tmp_path: Path) -> None:
     path = tmp_path / "edges.csv"
     path.write_text("from,to\nann,bob\nbob,cid\n")

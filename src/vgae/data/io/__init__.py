@@ -331,12 +331,11 @@ def import_graph(
         read_graph(path, **reading).save(folder, overwrite=overwrite)
         return Graph.open(folder)
     asked = inspect.signature(read_graph)
-    given = asked.bind(path, **reading).arguments
-    del given["path"]
-    for name, value in list(given.items()):
-        if value in (asked.parameters[name].default, {}):
-            del given[name]
-        elif name not in (*TAKES, "max_bytes"):
+    asked.bind(path, **reading)  # as a call: an option that there is not is a mistake in a program
+    usual = {name: parameter.default for name, parameter in asked.parameters.items()}
+    given = {name: value for name, value in reading.items() if value not in (usual[name], {})}
+    for name in given:
+        if name not in (*TAKES, "max_bytes"):
             option = "attribute" if name == "attributes" else name.replace("_", "-")
             raise InputError(
                 f"{path}: is larger than the memory that the import may take, and --{option} "
@@ -344,7 +343,10 @@ def import_graph(
             )
     with most_bytes(given.pop("max_bytes", None)):
         import_edges(path, folder, memory=memory, overwrite=overwrite, **given)
-    return Graph.open(folder)
+    graph = Graph.open(folder)
+    if graph.cleaning:
+        logger.warning("%s: %s", path, graph.cleaning)
+    return graph
 
 
 def _of_format(path: Path, kind: Kind, *, bipartite: bool | None, has_types: bool) -> Graph:

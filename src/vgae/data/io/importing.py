@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,8 +30,6 @@ from vgae.ground.limits import free_memory, size_in_bytes
 from vgae.ground.notebook import library
 
 __all__ = ["TAKES", "import_edges", "is_larger"]
-
-logger = logging.getLogger("vgae.data.io")
 
 BYTES_PER_ROW = 80
 """What a row of a table takes while a graph is made of it in memory, its ids not counted."""
@@ -190,8 +187,6 @@ def import_edges(
         writer.finish(
             About(kind=kind, n_nodes=n_nodes, weight_means=weight_means, cleaning=asdict(cleaning))
         )
-    if cleaning:
-        logger.warning("%s: %s", path, cleaning)
 
 
 @contextmanager
