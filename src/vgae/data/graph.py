@@ -47,6 +47,7 @@ from vgae.data.ids import (
     unique_ids,
 )
 from vgae.data.kinds import (
+    NO_WEIGHTS,
     SIDES,
     WEIGHT_MEANS,
     Kind,
@@ -337,7 +338,7 @@ class Graph:
             cleaning=Cleaning(),
         )
         if kind == "signed" and weights is None and len(pairs):
-            raise InputError("signed: give weights, whose signs say what an edge means")
+            raise InputError(NO_WEIGHTS)
         if kind == "bipartite":
             nodes = nodes._typed(node_types, type_names)
         graph = nodes.with_pairs(pairs, weights=weights, times=times)

@@ -14,6 +14,8 @@ from vgae.ground.errors import InputError, shown, unknown_name
 __all__ = [
     "INSTEAD",
     "KINDS",
+    "NO_SIGNS",
+    "NO_WEIGHTS",
     "SIDES",
     "WEIGHT_MEANS",
     "Kind",
@@ -40,6 +42,14 @@ INSTEAD = {
     "signed": "; remove the negative edges, and read it without --signed (signed=False)",
 }
 """What else a graph of each kind can be read as, as a clause of a message."""
+
+NO_WEIGHTS = "signed: give weights, whose signs say what an edge means"
+"""What is wrong with a signed graph without weights."""
+NO_SIGNS = (
+    "no weight is negative, so that there is no sign to learn; read it without --signed "
+    "(signed=False), or name the column of the weights (--weight, weight=)"
+)
+"""What is wrong with a signed graph of positive weights."""
 
 SIDES = ("source", "target")
 """Names of the two types of a bipartite graph whose data name none."""
@@ -271,7 +281,4 @@ def check_signs(graph: Any, where: str) -> None:
     without --signed (signed=False), or name the column of the weights (--weight, weight=)
     """
     if graph.kind == "signed" and not (graph.adjacency.data < 0).any():
-        raise InputError(
-            f"{where}: no weight is negative, so that there is no sign to learn; read it without "
-            "--signed (signed=False), or name the column of the weights (--weight, weight=)"
-        )
+        raise InputError(f"{where}: {NO_SIGNS}")

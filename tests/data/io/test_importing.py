@@ -137,15 +137,58 @@ def test_large_integers_without_a_sign_are_ids(tmp_path: Path) -> None:
     assert same(path, tmp_path).ids.tolist() == ["1", str(2**64 - 1), str(2**63)]
 
 
-@pytest.mark.parametrize("content", ["user,item\n1,2\n2,1\n", "% bip unweighted\n1 2\n2 3\n"])
-def test_two_kinds_of_nodes_are_not_made_one(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "ids"),
+    [
+        ("user,item\n1,2\n2,1\n2,1\n2,2\n", ["item:1", "item:2", "user:1", "user:2"]),
+        ("% bip unweighted\n1 2\n2 3\n", ["source:1", "source:2", "target:2", "target:3"]),
+        ("user,item,rating\n1,9,4\n1,8,5\n3,9,1\n1,9,2\n", [1, 3, 8, 9]),
+        ("user,item\nann,tea\nbob,tea\nbob, oil\n", ["ann", "bob", "oil", "tea"]),
+        ("item,user\ntea,ann\ntea,bob\n", ["ann", "bob", "tea"]),
+    ],
+)
+def test_two_kinds_of_nodes(
+    content: str, ids: list[Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "edges.csv"
     path.write_text(content)
-    for asked in ({}, {"bipartite": True}):
-        with pytest.raises(InputError, match="nodes of two kinds.*--memory.*--no-bipartite"):
-            import_graph(path, tmp_path / "graph", memory=1, **asked)
-    assert [part.name for part in tmp_path.iterdir()] == ["edges.csv"]
-    assert same(path, tmp_path, bipartite=False).kind == "undirected"
+    graph = same(path, tmp_path)
+    assert graph.kind == "bipartite"
+    assert graph.ids.tolist() == ids
+    said = [record.message for record in caplog.records if "two kinds" in record.message]
+    assert len(said) % 2 == 0
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+    for place, options in enumerate(
+        ({"bipartite": True}, {"bipartite": False}, {"directed": True})
+    ):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        same(path, folder, **options)
+
+
+def test_many_users_and_items(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    users, items = random.integers(300, size=2000), random.integers(200, 400, size=2000)
+    path = tmp_path / "ratings.csv"
+    rows = [f"u{user},u{item}" for user, item in zip(users, items, strict=True)]
+    path.write_text("\n".join(["user,item", *rows]))
+    graph = same(path, tmp_path)
+    assert graph.type_names == ("user", "item")
+    assert graph.ids[0].startswith("item:u")
+
+
+def test_a_signed_table_needs_a_negative_weight(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    for content, said in (
+        ("source,target,weight\na,b,-1\na,b,2\nc,c,-1\n", "edges.csv: no weight is negative"),
+        ("a,b\nb,c\n", "edges.csv: signed: give weights"),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError, match=said):
+            read_graph(path, signed=True)
+        with pytest.raises(InputError, match=said):
+            import_edges(path, tmp_path / "graph", signed=True)
+        assert [part.name for part in tmp_path.iterdir()] == ["edges.csv"]
 
 
 def test_a_matrix_is_no_list_of_edges(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vgae.data.ids import canonical_int, encode_columns
 from vgae.data.tables import Table
 from vgae.ground.errors import InputError, shown
 
-__all__ = ["IdColumns", "integers_or_text"]
+__all__ = ["IdColumns", "integers_or_text", "say_prefixes"]
 
 logger = logging.getLogger("vgae.data.io")
 
@@ -29,6 +29,26 @@ FIRST_FLOAT = re.compile(r"-?[0-9]+(\.0*)?")
 FLOAT_INTEGER = r"^(0|-?[1-9][0-9]*)\.0*$"
 MISSING = ("", r"\N")
 """Cells that are not ids: empty ones, and the mark that databases export for a missing value."""
+
+
+def say_prefixes(table: Table, n_common: int, examples: Sequence[str]) -> None:
+    r"""Warn that ids of two kinds of nodes get prefixes, because some are ids of both.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vgae.data.tables import open_table
+    >>> path = Path(tempfile.mkdtemp(), "edges.csv")
+    >>> _ = path.write_text("user,item\n1,1\n")
+    >>> say_prefixes(open_table(path, header=True), 1, ["user:1", "item:1"])
+    """
+    logger.warning(
+        "%s: two kinds of nodes, with %s in common: ids are written %s, %s",
+        table.path,
+        count(n_common, "id"),
+        *map(shown, examples),
+    )
 
 
 @dataclass(frozen=True)
@@ -147,12 +167,7 @@ class IdColumns:
             return self
         names = self.values.cast(pa.string())
         ends = zip(prefixes, self.codes, strict=True)
-        logger.warning(
-            "%s: two kinds of nodes, with %s in common: ids are written %s, %s",
-            self.table.path,
-            count(n_common, "id"),
-            *(shown(f"{prefix}{names[int(codes[0])]}") for prefix, codes in ends),
-        )
+        say_prefixes(self.table, n_common, [f"{one}{names[int(codes[0])]}" for one, codes in ends])
         return self.prefixed(prefixes)
 
     def prefixed(self, prefixes: tuple[str, str]) -> IdColumns:

@@ -14,13 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from vgae.data.adjacency import MOST_NODES, count
+from vgae.data.ends import kind_prefixes
 from vgae.data.io.edge_lists import edge_weights, looks_like_header, say_direction
-from vgae.data.io.id_columns import INTEGER, MISSING
+from vgae.data.io.id_columns import INTEGER, MISSING, say_prefixes
 from vgae.data.io.squares import read_square
 from vgae.data.io.two_kinds import says_two_kinds
-from vgae.data.kinds import WeightMeans, graph_kind
+from vgae.data.kinds import NO_SIGNS, NO_WEIGHTS, WeightMeans, graph_kind
 from vgae.data.mapped import About, ArrayWriter, staged_arrays
 from vgae.data.reading import Reading
 from vgae.data.sorted_pairs import Block, write_adjacency
@@ -37,11 +39,13 @@ BYTES_PER_BYTE = 5
 """The same per byte of a text."""
 SHARE_OF_FREE = 0.5
 LEAST_MEMORY, UNKNOWN_MEMORY = 2**28, 2**31
+ENDS = ("source", "target")
+OF_SOURCES, OF_TARGETS = (f"SELECT {end} AS id FROM edge_rows" for end in ENDS)
 A_WORD = (
-    "SELECT 1 FROM nodes WHERE NOT regexp_full_match(id, ?) OR TRY_CAST(id AS BIGINT) IS NULL "
-    "LIMIT 1"
+    "SELECT 1 FROM edge_rows WHERE NOT regexp_full_match({0}, ?) OR TRY_CAST({0} AS BIGINT) "
+    "IS NULL LIMIT 1"
 )
-"""Finds an id that does not spell an integer of 64 bits."""
+"""Finds an id in a column that does not spell an integer of 64 bits."""
 MEMORY = "--memory (memory=)"
 ROWS = 2**22
 """Sorted rows that are fetched at a time."""
@@ -130,8 +134,7 @@ def import_edges(
     Raises
     ------
     InputError
-        DuckDB is missing; the table cannot be read, or holds nodes of two kinds; or the folder
-        cannot be written.
+        DuckDB is missing; the table cannot be read; or the folder cannot be written.
 
     Examples
     --------
@@ -153,12 +156,12 @@ def import_edges(
             square.with_weight_means(weight_means).save(folder, overwrite=overwrite)
             return
     reading = edge_columns(table, source=source, target=target, weight=weight)
+    if signed and reading.weight is None:
+        raise InputError(f"{path}: {NO_WEIGHTS}")
+    prefixes: tuple[str, str] | None = None
     if bipartite is not False and (bipartite or says_two_kinds(table, *_ends(reading))):
-        raise InputError(
-            f"{path}: its columns hold nodes of two kinds, and such a table is not read in blocks; "
-            f"give more with {MEMORY}, or --no-bipartite (bipartite=False) where ids of both "
-            "columns are of one kind"
-        )
+        prefixes = kind_prefixes(table.names, *_ends(reading))
+        kind = "bipartite" if kind == "undirected" else kind
     say_direction(table, directed=directed)
     with (
         staged_arrays(folder, overwrite=overwrite) as writer,
@@ -166,6 +169,7 @@ def import_edges(
     ):
         try:
             n_incomplete = _load(base, table, reading, signed=signed, drop=drop_incomplete)
+            _settle_ids(base, table, prefixes)
             n_nodes = _number_ids(base, writer, table)
             n_loops = _one(base, "SELECT count(*) FROM edge_rows WHERE source = target")
             cleaning = write_adjacency(
@@ -177,15 +181,25 @@ def import_edges(
                 directed=directed,
                 signed=signed,
             )
+            if kind == "bipartite":
+                _write_sides(base, writer, n_nodes)
         except duckdb.Error as error:
             first = str(error).splitlines()[0]
             raise InputError(
                 f"{path}: cannot be imported ({first}); give more memory ({MEMORY}), or make room "
                 f"on the disk of {folder}"
             ) from None
-        cleaning = replace(cleaning, self_loops=n_loops, incomplete=n_incomplete)
+        if signed and _least_weight(writer) >= 0:
+            raise InputError(f"{path}: {NO_SIGNS}")
+        sides = prefixes if kind == "bipartite" and prefixes is not None else ()
         writer.finish(
-            About(kind=kind, n_nodes=n_nodes, weight_means=weight_means, cleaning=asdict(cleaning))
+            About(
+                kind=kind,
+                n_nodes=n_nodes,
+                type_names=[prefix.removesuffix(":") for prefix in sides],
+                weight_means=weight_means,
+                cleaning=asdict(replace(cleaning, self_loops=n_loops, incomplete=n_incomplete)),
+            )
         )
 
 
@@ -283,44 +297,85 @@ def _missing(names: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.or_(pc.is_null(names), pc.is_in(names, pa.array(MISSING)))
 
 
-def _number_ids(base: Any, writer: ArrayWriter, table: Table) -> int:
-    """Make the table `nodes` of ids and their places, and write the ids; the number of nodes.
+def _settle_ids(base: Any, table: Table, prefixes: tuple[str, str] | None) -> None:
+    """Turn ids into integers if all of them spell one, and tell two kinds of nodes apart.
 
-    Ids are integers if all of them spell one, and are sorted.
+    With prefixes, the columns hold nodes of two kinds: an id in both of them is two nodes.
     """
+    if _is_text(base):
+        for column in ENDS:
+            broken = _rows(
+                base, f"SELECT {column} FROM edge_rows WHERE contains({column}, chr(10)) LIMIT 1"
+            )
+            if broken:
+                raise InputError(
+                    f"{table.path}: node id {shown(broken[0][0])} holds a line break; correct or "
+                    "remove it"
+                )
+        if not any(_rows(base, A_WORD.format(column), [INTEGER]) for column in ENDS):
+            for column in ENDS:
+                _rows(base, f"ALTER TABLE edge_rows ALTER {column} TYPE BIGINT")
+    if prefixes is None:
+        return
+    n_common = _one(base, f"SELECT count(*) FROM ({OF_SOURCES} INTERSECT {OF_TARGETS})")
+    if n_common:
+        first = _rows(base, "SELECT source, target FROM edge_rows LIMIT 1")[0]
+        say_prefixes(table, n_common, [f"{a}{b}" for a, b in zip(prefixes, first, strict=True)])
+        for column, prefix in zip(ENDS, prefixes, strict=True):
+            _rows(base, f"ALTER TABLE edge_rows ALTER {column} TYPE VARCHAR")
+            _rows(base, f"UPDATE edge_rows SET {column} = concat(?, {column})", [prefix])
+
+
+def _is_text(base: Any) -> bool:
+    return bool(base.sql("SELECT source FROM edge_rows LIMIT 0").types[0] == "VARCHAR")
+
+
+def _number_ids(base: Any, writer: ArrayWriter, table: Table) -> int:
+    """Make the table `nodes` of sorted ids and their places, and write the ids; how many."""
     _rows(
         base,
         "CREATE TABLE nodes AS SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM "
-        "(SELECT source AS id FROM edge_rows UNION SELECT target FROM edge_rows)",
+        f"({OF_SOURCES} UNION {OF_TARGETS})",
     )
-    is_text = base.sql("SELECT id FROM nodes LIMIT 0").types[0] == "VARCHAR"
-    if is_text:
-        broken = _rows(base, "SELECT id FROM nodes WHERE contains(id, chr(10)) LIMIT 1")
-        if broken:
-            raise InputError(
-                f"{table.path}: node id {shown(broken[0][0])} holds a line break; correct or "
-                "remove it"
-            )
-        if not _rows(base, A_WORD, [INTEGER]):
-            for column in ("source", "target"):
-                _rows(base, f"ALTER TABLE edge_rows ALTER {column} TYPE BIGINT")
-            _rows(base, "DROP TABLE nodes")
-            return _number_ids(base, writer, table)
     n_nodes = _one(base, "SELECT count(*) FROM nodes")
     if n_nodes > MOST_NODES:
         raise InputError(
             f"{table.path}: {count(n_nodes, 'node')}: at most {MOST_NODES:,} can be handled"
         )
-    if is_text:
+    if _is_text(base):
         ids = base.sql("SELECT id FROM nodes ORDER BY place").to_arrow_table().column(0)
         writer.put_texts("ids", ids.cast(pa.large_string()).combine_chunks())
     elif not _are_places(base, n_nodes):
-        ids = writer.empty("ids", (n_nodes,), np.int64)
-        start = 0
-        for batch in base.sql("SELECT id FROM nodes ORDER BY place").to_arrow_reader(ROWS):
-            ids[start : start + len(batch)] = batch.column(0).to_numpy()
-            start += len(batch)
+        found = writer.empty("ids", (n_nodes,), np.int64)
+        _fill(found, base, "SELECT id FROM nodes ORDER BY place")
     return n_nodes
+
+
+def _write_sides(base: Any, writer: ArrayWriter, n_nodes: int) -> None:
+    """Write of which kind each node is, and that edges join the two kinds."""
+    sides = writer.empty("node_types", (n_nodes,), np.int64)
+    _fill(
+        sides,
+        base,
+        "SELECT CAST(side IS NOT NULL AS BIGINT) FROM nodes LEFT JOIN "
+        "(SELECT DISTINCT target AS side FROM edge_rows) ON side = id ORDER BY place",
+    )
+    writer.put("type_pairs", np.array([[0, 1]]))
+
+
+def _least_weight(writer: ArrayWriter) -> float:
+    """The least of the weights that were written, or zero, whichever is less."""
+    if "weights" not in writer.names:
+        return 0.0
+    return float(np.load(writer.folder / "weights.npy", mmap_mode="r").min(initial=0.0))
+
+
+def _fill(values: NDArray[np.int64], base: Any, query: str) -> None:
+    """Fill an array with the one column of a result, in blocks."""
+    start = 0
+    for batch in base.sql(query).to_arrow_reader(ROWS):
+        values[start : start + len(batch)] = batch.column(0).to_numpy()
+        start += len(batch)
 
 
 def _are_places(base: Any, n_nodes: int) -> bool:
@@ -340,7 +395,7 @@ def _sorted_blocks(base: Any, n_nodes: int, *, directed: bool, weighted: bool) -
         code = f"2 * (least({one}, {other}) * {n_nodes} + greatest({one}, {other}))"
         code += f" + CAST({one} > {other} AS BIGINT)"
     value = ", weight" if weighted else ""
-    query = f"SELECT {code} AS code{value} FROM {joined} "  # noqa: S608 - words of our own
+    query = f"SELECT {code} AS code{value} FROM {joined} "
     query += "WHERE source <> target ORDER BY code"
     for batch in base.sql(query).to_arrow_reader(ROWS):
         codes = batch.column(0).to_numpy().copy()  # they are overwritten
