@@ -391,12 +391,12 @@ def _scaled(factor: NDArray[np.float64]) -> Callable[[Values, Ends], Values]:
 
 def _walk_term(adjacency: FloatCSR, degrees: NDArray[np.float64]) -> Term:
     """Logarithms of walks, as they are and relative to the degrees; zero where there are none."""
-    inverse = 1.0 / np.sqrt(np.maximum(degrees, 1.0))
+    # A walk over the square roots of both degrees, as a logarithm from a hundredth of the least on.
+    offset = -0.5 * (np.log(np.maximum(degrees, 1.0)) + np.log(LEAST_WALK / 100.0))
 
     def relative(scores: Values, ends: Ends) -> Values:
-        share = np.maximum(scores * (inverse[ends[0]] * inverse[ends[1]]), LEAST_WALK / 100.0)
-        found: Values = np.where(scores > LEAST_WALK, np.log(share / (LEAST_WALK / 100.0)), 0.0)
-        return found
+        found: Values = np.log(np.maximum(scores, LEAST_WALK)) + (offset[ends[0]] + offset[ends[1]])
+        return np.where(scores > LEAST_WALK, np.maximum(found, 0.0), 0.0)
 
     return Term(
         WalkScores(adjacency),

@@ -54,7 +54,7 @@ from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.objective import expected_edges, value_scale
 from vgae.model.signs import log_odds_of_signs
 
-__all__ = ["TAKES", "Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
+__all__ = ["Callback", "fit", "fit_baseline", "hidden_edge_evidence", "untrained"]
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,6 @@ def fit(
     (3, 16)
     """
     started, view = time.perf_counter(), split.training
-    view.train.require("a graph auto-encoder", TAKES)
     asked, (settings, why) = settings, settings.settled(view.train)
     _, engine = choose_place(settings.training, settings.network.latent_dim)
     interrupt, checkpoints = interrupt or Interrupt(), checkpoints or Checkpoints(None)
@@ -514,9 +513,6 @@ def _trained(
     network.cpu()
     return [record.as_dict() for record in state.history]
 
-
-TAKES = ("undirected", "bipartite", "directed", "signed")
-"""Kinds of graphs that models are made for; the decoder says whether for directed ones."""
 
 OTHERS_PER_EDGE, MOST_HIDDEN = 5, 4000
 """Pairs without an edge per hidden edge; hidden edges of a fold whose evidence is computed."""

@@ -21,7 +21,13 @@ from vgae.ground.errors import InputError
 from vgae.learning.signs import SignScores
 from vgae.learning.weights import Expected
 from vgae.model.decoders import score_pairs
-from vgae.model.kernels import count_reaching, count_rivals, top_pairs, top_partners
+from vgae.model.kernels import (
+    count_reaching,
+    count_rivals,
+    rows_of_product,
+    top_pairs,
+    top_partners,
+)
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
 
@@ -476,6 +482,14 @@ class RowProducts(Scores):
         self._left = sparse.csr_array(left, dtype=np.float64)
         self._right = self._left if right is None else sparse.csr_array(right, dtype=np.float64)
         self._columns = sparse.csr_array(self._right.T)
+        # Indices of one type for both: the loop is compiled for each.
+        widest = max(self._left.nnz, self._right.nnz, *left.shape)
+        for matrix in (self._left, self._columns):
+            index = sparse.get_index_dtype(maxval=widest)
+            matrix.indptr, matrix.indices = (
+                matrix.indptr.astype(index),
+                matrix.indices.astype(index),
+            )
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
         scores = np.empty(len(pairs), np.float32)
@@ -486,8 +500,7 @@ class RowProducts(Scores):
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        found: NDArray[np.float32] = (self._left[rows] @ self._columns).toarray().astype(np.float32)
-        return found
+        return rows_of_product(self._left, rows, self._columns)
 
 
 PairFunction = Callable[[NDArray[np.int64]], Any]

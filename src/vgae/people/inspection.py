@@ -13,7 +13,6 @@ from vgae.data.adjacency import counts_by_degree
 from vgae.data.graph import Graph
 from vgae.data.kinds import Kind, WeightMeans
 from vgae.data.split import PAPER_SPLIT
-from vgae.learning.fitting import TAKES
 from vgae.learning.settings import named_preset
 from vgae.people.api import make_model
 from vgae.people.planning import plan_fit
@@ -101,8 +100,7 @@ class Inspection:
     labels
         Number of nodes by label, most frequent first, or None.
     plan
-        What fitting would do, and its estimated time and memory; None for a directed graph, which
-        cannot be fitted.
+        What fitting would do, and its estimated time and memory.
     reading
         How a table of edges was understood (see `vgae.data.reading.Reading`), or None.
 
@@ -134,7 +132,7 @@ class Inspection:
     weights: tuple[float, float] | None
     features: Mapping[str, Any] | None
     labels: Mapping[str, int] | None
-    plan: Plan | None
+    plan: Plan
     reading: Mapping[str, Any] | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -183,7 +181,7 @@ def inspect_graph(graph: Graph) -> Inspection:
         weights=None if weights is None else (float(weights.min()), float(weights.max())),
         features=features,
         labels=labels,
-        plan=_plan(graph, features) if graph.kind in TAKES else None,
+        plan=_plan(graph, features),
         reading=None if graph.reading is None else graph.reading.as_dict(),
     )
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from vgae.data.adjacency import count
-from vgae.data.kinds import INSTEAD, Kind
 from vgae.ground.errors import one_line
 from vgae.learning.results import figure
 from vgae.people.printing import print_json, print_lines, print_table
@@ -398,7 +397,7 @@ def print_inspection(found: Mapping[str, Any]) -> None:
         ("weights", "none" if found["weights"] is None else _range(*found["weights"])),
         ("features", _features_words(found["features"])),
         ("labels", _labels_words(found["labels"])),
-        *_plan_rows(found["plan"], found["kind"]),
+        *_plan_rows(found["plan"]),
     ]
     print_table(["graph", "figure"], rows)
 
@@ -421,9 +420,7 @@ def _kind_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _plan_rows(plan: Mapping[str, Any] | None, kind: Kind) -> list[tuple[str, str]]:
-    if plan is None:
-        return [("fit", f"models take no {kind} graph{INSTEAD[kind]}")]
+def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("preset", f"{plan['preset']} ({plan['why']})"),
         ("held out", _held_out_words(plan)),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from number import examples
 from scipy import sparse
 
-from vgae.model.kernels import SparseMatrix
+from vgae.model.kernels import SparseMatrix, rows_of_product
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -84,3 +84,35 @@ def test_a_symmetric_matrix_is_stored_once(change: str) -> None:
     assert change == "unsorted" or (made.transposed is made.forward) == (change == "none")
     vectors = torch.from_numpy(random.random((40, 3)).astype(np.float32))
     torch.testing.assert_close(made.T @ vectors, torch.from_numpy(dense.T @ vectors.numpy()))
+
+
+@settings(deadline=None, max_examples=examples(60))
+@given(
+    st.integers(0, 30),
+    st.integers(1, 20),
+    st.integers(0, 300),
+    st.sampled_from([0.0, 0.1, 1.0]),
+    st.sampled_from([np.int32, np.int64]),
+    st.integers(0, 99),
+)
+def test_rows_of_sparse_products_are_summed_as_scipy_sums_them(
+    n_rows: int, n_inner: int, n_columns: int, density: float, index: type, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    left, right = (
+        sparse.csr_array(random.normal(size=shape) * (random.random(shape) < density))
+        for shape in ((n_rows, n_inner), (n_inner, n_columns))
+    )
+    for matrix in (left, right):
+        matrix.indptr, matrix.indices = matrix.indptr.astype(index), matrix.indices.astype(index)
+    rows = random.permutation(n_rows)[: n_rows // 2]
+    found = rows_of_product(left, rows, right)
+    assert np.array_equal(found, (left @ right).toarray()[rows].astype(np.float32))
+
+
+def test_rows_of_products_on_several_threads_are_the_same() -> None:
+    matrix = sparse.csr_array(sparse.random(3000, 400, 0.2, random_state=0))
+    columns = sparse.csr_array(matrix.T)
+    whole = rows_of_product(matrix, np.arange(3000), columns)
+    assert np.array_equal(whole[7:8], rows_of_product(matrix, np.array([7]), columns))
+    assert np.array_equal(whole[::100], rows_of_product(matrix, np.arange(0, 3000, 100), columns))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, store
 from vgae.model.kernels.threads import run_items
 
-__all__ = ["CsrParts", "SparseMatrix", "csr_tensor"]
+__all__ = ["CsrParts", "SparseMatrix", "csr_tensor", "rows_of_product"]
 
 
 EMITTED = "15ef875cb2a2"
@@ -26,6 +27,8 @@ EMITTED = "15ef875cb2a2"
 
 WORK_OF_AN_ENTRY, WORK_OF_A_PRODUCT = 2.0, 0.15
 """Nanoseconds per entry, and per product of an entry."""
+WORK_OF_A_SUM = 1.0
+"""Nanoseconds per product that is added to a sum somewhere in a row."""
 
 
 class CsrParts(NamedTuple):
@@ -253,9 +256,78 @@ def _multiply(
             column += 1
 
 
+def rows_of_product(left: FloatCSR, rows: NDArray[np.int64], right: FloatCSR) -> NDArray[Any]:
+    """Some rows of the product of two sparse matrices, dense.
+
+    Where most of their entries are not zero, a sparse product would spend its time on indices.
+
+    Parameters
+    ----------
+    left, right
+        CSR arrays of float64 with indices of one type, shapes (n_rows, n_inner) and
+        (n_inner, n_columns).
+    rows
+        Row indices.
+
+    Returns
+    -------
+    Shape (len(rows), n_columns), float32; sums are computed in float64.
+
+    Examples
+    --------
+    >>> matrix = sparse.csr_array([[1.0, 0.0], [2.0, 1.0]])
+    >>> rows_of_product(matrix, np.array([1]), matrix).tolist()
+    [[4.0, 1.0]]
+    """
+    product = np.empty((len(rows), right.shape[1]), np.float32)
+    n_products = left.nnz / max(1, left.shape[0]) * right.nnz / max(1, right.shape[0])
+    run_items(
+        _multiply_rows,
+        len(rows),
+        *map(_view, (left.indptr, left.indices, left.data, np.asarray(rows, np.int64))),
+        *map(_view, (right.indptr, right.indices, right.data)),
+        product,
+        work=len(rows) * (n_products + right.shape[1]) * WORK_OF_A_SUM,
+    )
+    return product
+
+
+def _view(array: NDArray[Any]) -> NDArray[Any]:
+    """A view that cannot be written to: loops are compiled for such arrays apart from others."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@compiled()
+def _multiply_rows(
+    turn: Any,
+    size: Any,
+    row_starts: Any,
+    columns: Any,
+    values: Any,
+    rows: Any,
+    other_starts: Any,
+    others: Any,
+    other_values: Any,
+    product: Any,
+) -> None:
+    """Compute rows of a product of sparse matrices, each in an array of sums."""
+    sums = np.empty(product.shape[1])
+    for number in items(turn, size, len(rows)):
+        sums[:] = 0.0
+        for place in range(row_starts[rows[number]], row_starts[rows[number] + 1]):
+            value, column = values[place], columns[place]
+            for further in range(other_starts[column], other_starts[column + 1]):
+                sums[others[further]] += value * other_values[further]
+        for column in range(sums.size):
+            product[number, column] = sums[column]
+
+
 @rehearsal
 def _rehearse() -> None:
     _ = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, dtype=np.float32))) @ torch.ones(2, 1)
+    rows_of_product(sparse.csr_array(np.eye(2)), np.arange(1), sparse.csr_array(np.eye(2)))
 
 
 def csr_tensor(
