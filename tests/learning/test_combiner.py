@@ -126,3 +126,17 @@ def test_reversed_arcs_teach_the_direction_and_weigh_little() -> None:
     for one, other in ((told.weights[0], twice.weights[0]), (told.weights[1], twice.weights[1])):
         assert one == pytest.approx(other, rel=0.1)
     assert fit_combiner(COLUMNS, edges, others, reverse[:0]) == plain
+
+
+def test_a_node_that_is_asked_for_twice_has_two_lists() -> None:
+    graph = random_graph(30, 60, seed=0)
+    evidence = evidence_of(graph, hops=[])
+    combiner = fit_combiner(
+        evidence.columns, evidence.table(graph.edges[:20]), evidence.table([(0, 5), (2, 9)])
+    )
+    scores = CombinedScores(evidence, combiner, np.eye(30, dtype=np.float32))
+    once, values = scores.partners(np.array([3]), 4, graph)
+    twice, both = scores.partners(np.array([3, 3]), 4, graph)
+    assert twice.tolist() == [*once.tolist(), *once.tolist()]
+    assert both.tolist() == [*values.tolist(), *values.tolist()]
+    assert len(scores.partners(np.array([], np.int64), 4, graph)[0]) == 0

@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -234,6 +235,30 @@ def test_products_of_two_sparse_matrices_have_a_direction() -> None:
     pairs = np.argwhere(np.ones((9, 9)))
     np.testing.assert_allclose(scores.pairs(pairs).reshape(9, 9), table, rtol=1e-6)
     np.testing.assert_allclose(scores.rows(np.arange(9)), table, rtol=1e-6)
+
+
+def test_products_of_a_hub_take_memory_for_its_row_once() -> None:
+    n_nodes = 4000
+    hub = np.zeros((2, n_nodes - 1), np.int64)
+    hub[1] = np.arange(1, n_nodes)
+    star = sparse.csr_array((np.ones(n_nodes - 1), hub), shape=(n_nodes, n_nodes))
+    scores = RowProducts(sparse.csr_array(star + star.T))
+    pairs = np.stack([np.zeros(n_nodes, np.int64), np.arange(n_nodes)], axis=1)
+    scores.pairs(pairs[:2])  # compiled
+    tracemalloc.start()
+    try:
+        scores.pairs(pairs)
+        assert tracemalloc.get_traced_memory()[1] < 100 * n_nodes * 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_entries_that_are_there_twice_are_added() -> None:
+    twice = sparse.csr_array((np.ones(3), np.array([0, 0, 1]), np.array([0, 2, 3])), shape=(2, 2))
+    scores = RowProducts(twice)
+    assert scores.pairs([(0, 0), (0, 1)]).tolist() == [4.0, 0.0]
+    assert scores.rows([0]).tolist() == [[4.0, 0.0]]
+    assert twice.nnz == 3
 
 
 class Counted(Scores):

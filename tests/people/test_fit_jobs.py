@@ -200,6 +200,31 @@ def test_a_full_disk_is_said_where_the_fit_ends(
     assert listing(folder) == []
 
 
+class Killed(BaseException):
+    """The end of a process that nothing catches."""
+
+
+@pytest.mark.parametrize("checkpoints", [(), ("--checkpoint-every", "1h")])
+def test_an_overwritten_fit_is_not_gone_on_with(
+    checkpoints: tuple[str, ...],
+    call: Caller,
+    stop: Stopper,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop("karate", *CHECKPOINTS)
+    assert (folder / "run.checkpoint").exists()
+    refused(call, folder, "fit", "nowhere.csv", "--out", "run", "--overwrite")
+
+    def dies(*_: Any) -> StepRecord:
+        raise Killed
+
+    monkeypatch.setattr(train, "step", dies)
+    with pytest.raises(Killed):
+        call("fit", "karate", "--out", "run", "--overwrite", *checkpoints)
+    assert "run.checkpoint" in refused(call, folder, "fit", "--resume", "run")
+
+
 def test_every_run_has_one_place_for_its_checkpoint(folder: Path) -> None:
     assert checkpoint_of(Path("runs/mine/")) == Path("runs/mine.checkpoint")
     assert checkpoint_of(Path("runs/v1.2")) == Path("runs/v1.2.checkpoint")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vgae.data.adjacency import Cleaning, index_width, merged_codes
 from vgae.data.mapped import ArrayWriter
+from vgae.ground.errors import InputError
 
 __all__ = ["Block", "write_adjacency"]
 
@@ -26,7 +27,14 @@ ROWS = 2**22
 
 
 def write_adjacency(
-    writer: ArrayWriter, blocks: Iterable[Block], n_nodes: int, *, directed: bool, signed: bool
+    writer: ArrayWriter,
+    blocks: Iterable[Block],
+    n_nodes: int,
+    *,
+    directed: bool,
+    signed: bool,
+    ids: Any = None,
+    where: str = "",
 ) -> Cleaning:
     """Write the arrays indptr, indices and, if any, weights of an adjacency matrix.
 
@@ -40,8 +48,10 @@ def write_adjacency(
         undirected graph, with i < j, twice that, plus 1 where the row had j first.
     n_nodes
         Number of nodes.
-    directed, signed
+    directed, signed, ids
         As in `vgae.data.adjacency.simple_adjacency`, whose rules for merging hold.
+    where
+        What errors name first: the file that the pairs come from.
 
     Returns
     -------
@@ -68,9 +78,12 @@ def write_adjacency(
     cleaning, n_pairs, weighted = Cleaning(), 0, False
     with scratch.open("wb") as codes_file, weights_scratch.open("wb") as weights_file:
         for codes, weights in _whole_groups(blocks, directed=directed):
-            kept, values, counted = merged_codes(
-                codes, weights, n_nodes, directed=directed, signed=signed
-            )
+            try:
+                kept, values, counted = merged_codes(
+                    codes, weights, n_nodes, directed=directed, signed=signed, ids=ids
+                )
+            except InputError as error:
+                raise InputError(f"{where}: {error}" if where else str(error)) from None
             cleaning = _sum(cleaning, counted)
             sources, targets = np.divmod(kept, max(n_nodes, 1))
             out_degrees += np.bincount(sources, minlength=n_nodes)

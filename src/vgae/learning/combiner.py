@@ -239,10 +239,11 @@ class CombinedScores(Scores):
 
     def partners(self, nodes: NDArray[np.int64], k: int, known: Graph) -> Ranked:
         """See `Scores.partners`."""
-        pairs, _ = super().partners(nodes, k, known)
+        # Node by node: one that is asked for twice has two lists.
+        found = [Scores.partners(self, nodes[[place]], k, known)[0] for place in range(len(nodes))]
+        pairs = np.concatenate([np.empty((0, 2), np.int64), *found])
         scores = self.pairs(pairs)
-        of_node = np.cumsum(np.diff(pairs[:, 0], prepend=-1) != 0)
-        order = np.lexsort((-scores, of_node))
+        order = np.lexsort((-scores, np.repeat(np.arange(len(nodes)), list(map(len, found)))))
         return pairs[order], scores[order]
 
     def reasons(self, pairs: NDArray[np.int64]) -> Sequence[Mapping[str, float]]:

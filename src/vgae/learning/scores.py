@@ -24,6 +24,7 @@ from vgae.model.decoders import score_pairs
 from vgae.model.kernels import (
     count_reaching,
     count_rivals,
+    pairs_of_product,
     rows_of_product,
     top_pairs,
     top_partners,
@@ -452,10 +453,6 @@ class VectorScores(FactorScores):
         super().__init__(vectors)
 
 
-NUMBERS_AT_ONCE = 2**22
-"""How many numbers of sparse rows are multiplied at a time."""
-
-
 @final
 class RowProducts(Scores):
     """Inner products of the rows of sparse matrices, which stay sparse.
@@ -479,28 +476,26 @@ class RowProducts(Scores):
 
     def __init__(self, left: FloatCSR, right: FloatCSR | None = None) -> None:
         self.n_nodes = left.shape[0]
-        self._left = sparse.csr_array(left, dtype=np.float64)
-        self._right = self._left if right is None else sparse.csr_array(right, dtype=np.float64)
-        self._columns = sparse.csr_array(self._right.T)
-        # Indices of one type for both: the loop is compiled for each.
-        widest = max(self._left.nnz, self._right.nnz, *left.shape)
-        for matrix in (self._left, self._columns):
-            index = sparse.get_index_dtype(maxval=widest)
-            matrix.indptr, matrix.indices = (
-                matrix.indptr.astype(index),
-                matrix.indices.astype(index),
-            )
+        self._left = _indexed(left)
+        self._right = self._left if right is None else _indexed(right)
+        self._columns = _indexed(self._right.T)
 
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-        scores = np.empty(len(pairs), np.float32)
-        per_row = 1 + max(self._left.nnz, self._right.nnz) // max(self.n_nodes, 1)
-        for chosen in blocks(np.arange(len(pairs)), block_rows(per_row, NUMBERS_AT_ONCE)):
-            first, second = self._left[pairs[chosen, 0]], self._right[pairs[chosen, 1]]
-            scores[chosen] = first.multiply(second).sum(axis=1)
-        return scores
+        return pairs_of_product(self._left, pairs, self._right).astype(np.float32)
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         return rows_of_product(self._left, rows, self._columns)
+
+
+def _indexed(matrix: Any) -> FloatCSR:
+    """A matrix for compiled loops: no entry twice, and indices of 32 bits where they suffice."""
+    made = sparse.csr_array(matrix, dtype=np.float64)
+    if not made.has_canonical_format:
+        made = made.copy()
+        made.sum_duplicates()
+    index = sparse.get_index_dtype(maxval=max(made.nnz, *made.shape))
+    parts = made.data, made.indices.astype(index), made.indptr.astype(index)
+    return sparse.csr_array(parts, shape=made.shape, copy=False)
 
 
 PairFunction = Callable[[NDArray[np.int64]], Any]

@@ -88,6 +88,7 @@ class FitJob:
     ('karate.checkpoint', 300.0)
     >>> job.split(vgae.load_dataset("karate")).train.n_edges
     68
+    >>> job.forget_overwritten()
     """
 
     estimator: LinkModel | LinkBaseline
@@ -109,6 +110,17 @@ class FitJob:
         if not self.holdout:
             return Split.without_holdout(graph)
         return split_edges(graph, seed=self.seed, **self.held_out)
+
+    def forget_overwritten(self) -> None:
+        """Remove the checkpoint of a fit that this one overwrites.
+
+        Otherwise the next `--resume` would go on with it if this fit dies before its first
+        checkpoint.
+        """
+        from vgae.learning.checkpoints import Checkpoints
+
+        if not self.resumed:
+            Checkpoints(checkpoint_of(self.out)).discard()
 
 
 def checkpoint_of(run: Path) -> Path:

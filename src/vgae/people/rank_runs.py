@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vgae.ground.errors import InputError
 from vgae.ground.launch import Launch
-from vgae.people.fit_jobs import STANDARD_INPUT, FitJob, checkpoint_of
+from vgae.people.fit_jobs import STANDARD_INPUT, FitJob
 
 if TYPE_CHECKING:
     from vgae.data.split import Split
@@ -127,12 +127,6 @@ def trained_in_ranks(
         raise InputError(f"{estimator.name}: is no model that several processes can fit")
     if STANDARD_INPUT in (job.graph, str(job.reading.features)):
         raise InputError("standard input: several processes need a file that all can read")
-    checkpoints = job.checkpoints
-    if checkpoints is None:
-        checkpoints = Checkpoints(None)
-        if not ranks.launch.restarts and not ranks.rank:
-            # What it was overwritten with must not be gone on with after a failure.
-            Checkpoints(checkpoint_of(job.out)).discard()
     ranks.connect(estimator.settings.training.device)
     with finishing_on_interrupt(terminating=True) as interrupt:
         return train_in_ranks(
@@ -141,5 +135,5 @@ def trained_in_ranks(
             ranks,
             callbacks=() if callback is None else (callback,),
             interrupt=interrupt,
-            checkpoints=checkpoints,
+            checkpoints=job.checkpoints or Checkpoints(None),
         )

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +192,48 @@ def test_a_signed_table_needs_a_negative_weight(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=said):
             import_edges(path, tmp_path / "graph", signed=True)
         assert [part.name for part in tmp_path.iterdir()] == ["edges.csv"]
+
+
+def test_weights_that_cancel_are_named_by_their_ids(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("source,target,weight\n1,2,1\n1,2,-1\n2,3,-1\n")
+    said = []
+    for read in (read_graph, partial(import_edges, folder=tmp_path / "graph")):
+        with pytest.raises(InputError, match="edges.csv: weights: the rows of '?1'? and") as caught:
+            read(path, signed=True)
+        said.append(str(caught.value).replace("'", ""))
+    assert said[0] == said[1]
+
+
+def test_rows_without_ids_leave_a_graph_without_nodes(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("source,target\n1,\n,3\n")
+    assert same(path, tmp_path, drop_incomplete=True).n_nodes == 0
+
+
+def test_any_name_of_a_folder_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("a,b\nb,c\n")
+    (tmp_path / "it's").mkdir()
+    import_edges(path, tmp_path / "it's" / 'the "graph"; SELECT', memory="1GB")
+    assert [part.name for part in (tmp_path / "it's").iterdir()] == ['the "graph"; SELECT']
+
+
+def test_a_killed_import_leaves_nothing_once_another_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("a,b\nb,c\n")
+    program = (
+        "import os, sys, vgae.data.io.importing as room\n"
+        "from pathlib import Path\n"
+        "room._settle_ids = lambda *_: os._exit(9)\n"
+        "room.import_edges(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+    )
+    folder = tmp_path / "graphs" / "mine"
+    killed = subprocess.run([sys.executable, "-c", program, path, folder], check=False)
+    assert killed.returncode == 9
+    assert len(list(folder.parent.iterdir())) == 1
+    import_edges(path, folder)
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_a_matrix_is_no_list_of_edges(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from number import examples
 from scipy import sparse
 
-from vgae.model.kernels import SparseMatrix, rows_of_product
+from vgae.model.kernels import SparseMatrix, pairs_of_product, rows_of_product
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -116,3 +116,27 @@ def test_rows_of_products_on_several_threads_are_the_same() -> None:
     whole = rows_of_product(matrix, np.arange(3000), columns)
     assert np.array_equal(whole[7:8], rows_of_product(matrix, np.array([7]), columns))
     assert np.array_equal(whole[::100], rows_of_product(matrix, np.arange(0, 3000, 100), columns))
+
+
+@settings(deadline=None, max_examples=examples(60))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([0.0, 0.1, 1.0]),
+    st.sampled_from([0, 1, 300, 1000]),
+    st.integers(0, 99),
+)
+def test_pairs_of_sparse_products_are_those_of_the_dense_matrix(
+    n_rows: int, n_columns: int, density: float, n_pairs: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    left, right = (
+        sparse.csr_array(
+            random.normal(size=(n_rows, n_columns)) * (random.random((n_rows, n_columns)) < density)
+        )
+        for _ in range(2)
+    )
+    pairs = random.integers(n_rows, size=(n_pairs, 2))
+    expected = (left @ right.T).toarray()[pairs[:, 0], pairs[:, 1]]
+    found = pairs_of_product(left, pairs, right)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -163,26 +162,25 @@ def import_edges(
         prefixes = kind_prefixes(table.names, *_ends(reading))
         kind = "bipartite" if kind == "undirected" else kind
     say_direction(table, directed=directed)
-    with (
-        staged_arrays(folder, overwrite=overwrite) as writer,
-        _database(duckdb, writer.folder, most) as base,
-    ):
+    with staged_arrays(folder, overwrite=overwrite) as writer:
         try:
-            n_incomplete = _load(base, table, reading, signed=signed, drop=drop_incomplete)
-            _settle_ids(base, table, prefixes)
-            n_nodes = _number_ids(base, writer, table)
-            n_loops = _one(base, "SELECT count(*) FROM edge_rows WHERE source = target")
-            cleaning = write_adjacency(
-                writer,
-                _sorted_blocks(
-                    base, n_nodes, directed=directed, weighted=reading.weight is not None
-                ),
-                n_nodes,
-                directed=directed,
-                signed=signed,
-            )
-            if kind == "bipartite":
-                _write_sides(base, writer, n_nodes)
+            with _database(duckdb, writer.folder, most) as base:
+                n_incomplete = _load(base, table, reading, signed=signed, drop=drop_incomplete)
+                _settle_ids(base, table, prefixes)
+                n_nodes = _number_ids(base, writer, table)
+                n_loops = _one(base, "SELECT count(*) FROM edge_rows WHERE source = target")
+                is_weighted = reading.weight is not None
+                cleaning = write_adjacency(
+                    writer,
+                    _sorted_blocks(base, n_nodes, directed=directed, weighted=is_weighted),
+                    n_nodes,
+                    directed=directed,
+                    signed=signed,
+                    ids=_Ids(base),
+                    where=str(path),
+                )
+                if kind == "bipartite":
+                    _write_sides(base, writer, n_nodes)
         except duckdb.Error as error:
             first = str(error).splitlines()[0]
             raise InputError(
@@ -205,17 +203,36 @@ def import_edges(
 
 @contextmanager
 def _database(duckdb: Any, folder: Path, most: int) -> Iterator[Any]:
-    """A database in a file that vanishes, whose memory is limited."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".import-") as place:
-        base = duckdb.connect(os.path.join(place, "rows.duckdb"))
-        try:
-            _rows(base, f"SET memory_limit = '{max(most, LEAST_MEMORY) // 2**20}MiB'")
-            _rows(base, f"SET temp_directory = '{place}'")
-            _rows(base, "SET preserve_insertion_order = false")
-            _rows(base, "SET enable_progress_bar = false")
-            yield base
-        finally:
-            base.close()
+    """A database that vanishes, and whose memory is limited.
+
+    It lies in the folder that is staged, so that a process which is killed leaves one thing behind,
+    which the next writer removes.
+    """
+    place = folder / "rows.tmp"
+    place.mkdir()
+    limits = {
+        "memory_limit": f"{max(most, LEAST_MEMORY) // 2**20}MiB",
+        "temp_directory": str(place),
+        "preserve_insertion_order": False,
+    }
+    base = duckdb.connect(str(place / "rows.duckdb"), config=limits)
+    try:
+        _rows(base, "SET enable_progress_bar = false")
+        yield base
+    finally:
+        base.close()
+        shutil.rmtree(place)
+
+
+class _Ids:
+    """The ids of nodes by their places, looked up in the table of nodes."""
+
+    def __init__(self, base: Any) -> None:
+        self._base = base
+
+    def __getitem__(self, place: int) -> Any:
+        with self._base.cursor() as beside:  # the rows being sorted are still read
+            return _rows(beside, "SELECT id FROM nodes WHERE place = ?", [place])[0][0]
 
 
 def _rows(base: Any, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -266,7 +283,7 @@ def _load(base: Any, table: Table, reading: Reading, *, signed: bool, drop: bool
         _rows(base, "INSERT INTO edge_rows SELECT * FROM block")
         base.unregister("block")
         n_dropped, n_before = n_dropped + n_missing, n_before + part.num_rows
-    if n_before == n_dropped:
+    if n_before == 0:
         raise InputError(f"{table.path}: holds no edges; name a file that holds some")
     return n_dropped
 
@@ -380,7 +397,8 @@ def _fill(values: NDArray[np.int64], base: Any, query: str) -> None:
 
 def _are_places(base: Any, n_nodes: int) -> bool:
     """Whether the ids are 0, 1, 2, ..."""
-    return _rows(base, "SELECT min(id), max(id) FROM nodes") == [(0, n_nodes - 1)]
+    bounds = _rows(base, "SELECT min(id), max(id) FROM nodes")
+    return n_nodes == 0 or bounds == [(0, n_nodes - 1)]
 
 
 def _sorted_blocks(base: Any, n_nodes: int, *, directed: bool, weighted: bool) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from vgae.model.kernels.edges import pair_scores, pair_terms
 from vgae.model.kernels.engines import Engine, PairSum
 from vgae.model.kernels.pairs import PairPattern, PairTerm
 from vgae.model.kernels.ranking import count_reaching, count_rivals, top_pairs, top_partners
-from vgae.model.kernels.sparse import SparseMatrix, rows_of_product
+from vgae.model.kernels.sparse import SparseMatrix, pairs_of_product, rows_of_product
 from vgae.model.kernels.sums import (
     ENGINES,
     check_engine,
@@ -36,6 +36,7 @@ __all__ = [
     "count_rivals",
     "pair_scores",
     "pair_terms",
+    "pairs_of_product",
     "rows_of_product",
     "softplus_sum",
     "top_pairs",

@@ -19,7 +19,7 @@ from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, store
 from vgae.model.kernels.threads import run_items
 
-__all__ = ["CsrParts", "SparseMatrix", "csr_tensor", "rows_of_product"]
+__all__ = ["CsrParts", "SparseMatrix", "csr_tensor", "pairs_of_product", "rows_of_product"]
 
 
 EMITTED = "15ef875cb2a2"
@@ -29,6 +29,7 @@ WORK_OF_AN_ENTRY, WORK_OF_A_PRODUCT = 2.0, 0.15
 """Nanoseconds per entry, and per product of an entry."""
 WORK_OF_A_SUM = 1.0
 """Nanoseconds per product that is added to a sum somewhere in a row."""
+PAIRS_OF_AN_ITEM = 256
 
 
 class CsrParts(NamedTuple):
@@ -292,6 +293,86 @@ def rows_of_product(left: FloatCSR, rows: NDArray[np.int64], right: FloatCSR) ->
     return product
 
 
+def pairs_of_product(
+    left: FloatCSR, pairs: NDArray[np.int64], right: FloatCSR
+) -> NDArray[np.float64]:
+    """Inner products of rows of two sparse matrices.
+
+    Of the two rows of a pair, the longer one is laid out, once for all of its pairs, and the
+    shorter one is passed. Memory does not grow with the lengths of the rows.
+
+    Parameters
+    ----------
+    left, right
+        CSR arrays of float64 with indices of one type and no entry twice, shapes
+        (n_rows, n_columns) and (n_others, n_columns).
+    pairs
+        A row of `left` and one of `right`, shape (n_pairs, 2).
+
+    Returns
+    -------
+    Shape (n_pairs,).
+
+    Examples
+    --------
+    >>> matrix = sparse.csr_array([[1.0, 0.0], [2.0, 1.0]])
+    >>> pairs_of_product(matrix, np.array([[1, 1], [0, 1]]), matrix).tolist()
+    [5.0, 2.0]
+    """
+    lengths = np.diff(left.indptr)[pairs[:, 0]], np.diff(right.indptr)[pairs[:, 1]]
+    sums, is_left = np.empty(len(pairs)), lengths[0] >= lengths[1]
+    for laid_out, passed, chosen, ends, length in (
+        (left, right, is_left, pairs, lengths[1]),
+        (right, left, ~is_left, pairs[:, ::-1], lengths[0]),
+    ):
+        places = np.flatnonzero(chosen)
+        places = places[np.argsort(ends[places, 0], kind="stable")]
+        found = np.empty(len(places))
+        run_items(
+            _multiply_pairs,
+            -(-len(places) // PAIRS_OF_AN_ITEM),
+            *map(_view, (laid_out.indptr, laid_out.indices, laid_out.data)),
+            *map(_view, (passed.indptr, passed.indices, passed.data)),
+            *(_view(np.ascontiguousarray(ends[places])), found, left.shape[1]),
+            work=float(length[places].sum() + len(places)) * WORK_OF_A_SUM,
+        )
+        sums[places] = found
+    return sums
+
+
+@compiled()
+def _multiply_pairs(
+    turn: Any,
+    size: Any,
+    row_starts: Any,
+    columns: Any,
+    values: Any,
+    other_starts: Any,
+    others: Any,
+    other_values: Any,
+    pairs: Any,
+    sums: Any,
+    width: Any,
+) -> None:
+    """Inner products of pairs that are sorted by their first rows, which are laid out."""
+    row, last = np.zeros(width), -1
+    for share in items(turn, size, (len(sums) + PAIRS_OF_AN_ITEM - 1) // PAIRS_OF_AN_ITEM):
+        first = share * PAIRS_OF_AN_ITEM
+        for pair in range(first, min(first + PAIRS_OF_AN_ITEM, len(sums))):
+            own, other = pairs[pair, 0], pairs[pair, 1]
+            if own != last:
+                if last >= 0:
+                    for place in range(row_starts[last], row_starts[last + 1]):
+                        row[columns[place]] = 0.0
+                last = own
+                for place in range(row_starts[own], row_starts[own + 1]):
+                    row[columns[place]] = values[place]
+            total = 0.0
+            for place in range(other_starts[other], other_starts[other + 1]):
+                total += row[others[place]] * other_values[place]
+            sums[pair] = total
+
+
 def _view(array: NDArray[Any]) -> NDArray[Any]:
     """A view that cannot be written to: loops are compiled for such arrays apart from others."""
     view = array.view()
@@ -327,7 +408,9 @@ def _multiply_rows(
 @rehearsal
 def _rehearse() -> None:
     _ = SparseMatrix.from_scipy(sparse.csr_array(np.eye(2, dtype=np.float32))) @ torch.ones(2, 1)
-    rows_of_product(sparse.csr_array(np.eye(2)), np.arange(1), sparse.csr_array(np.eye(2)))
+    matrix = sparse.csr_array(np.eye(2))
+    rows_of_product(matrix, np.arange(1), matrix)
+    pairs_of_product(matrix, np.zeros((1, 2), np.int64), matrix)
 
 
 def csr_tensor(

@@ -233,6 +233,8 @@ def _learn_and_save(job: FitJob, ranks: Ranks | None, reporter: Reporter) -> Non
     data = None if ranks is not None else _graph(job, reporter)
     compile_once(reporter.working)
     with staged_run(job.out, overwrite=job.overwrite) as staged:
+        if data is not None:
+            job.forget_overwritten()
         trained = None if ranks is None else _learn_together(job, ranks, reporter)
         # Several processes each forgot all but their own nodes.
         _learn(job, job.split(data or _graph(job, reporter)), reporter, trained)
@@ -277,6 +279,8 @@ def _learn_together(job: FitJob, ranks: Ranks, reporter: Reporter) -> Checkpoint
 
     def split() -> Split:
         data, _ = opened_graph(job.graph, job.reading, reporter)
+        if not ranks.rank:
+            job.forget_overwritten()
         if not job.resumed:
             reporter.say("noise counter (the same numbers for any number of processes)")
         return job.split(data)
