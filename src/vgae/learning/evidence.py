@@ -9,7 +9,6 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.learning.baselines.als import Als
@@ -19,6 +18,7 @@ from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
 from vgae.model.encoders.hops import degree_classes
 from vgae.model.inputs import InputScaling
+from vgae.model.kernels import blas_on_one_thread
 from vgae.model.settings import N_DEGREE_CLASSES
 
 __all__ = ["GROUPS", "Column", "Evidence", "OfNodes", "Similarity", "Term", "evidence_of"]
@@ -167,7 +167,7 @@ class Similarity(Scores):
         return found
 
     def _rows(self, rows: NDArray[np.int64]) -> Values:
-        with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        with blas_on_one_thread():
             found: NDArray[np.float32] = self._vectors[rows] @ self._others.T
         return found
 

@@ -14,11 +14,11 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Features, FloatCSR, Graph
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, unknown_name
+from vgae.model.kernels import blas_on_one_thread
 from vgae.model.settings import FeatureUse, Structure
 
 __all__ = [
@@ -317,7 +317,7 @@ def structural_inputs(
     adjacency = sparse.csr_array(
         (_single(weights), adjacency.indices, adjacency.indptr), shape=adjacency.shape
     )
-    with threadpool_limits(1, user_api="blas"):  # with several threads, sums depend on their number
+    with blas_on_one_thread():
         values, basis, mix = _leading(_MATRICES[kind](adjacency), start)
         sizes = np.abs(values) if kind == "svd" else np.maximum(values, 0.0)
         sizes[sizes < NOISE * sizes.max()] = 0.0

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import FloatCSR, Graph
 from vgae.data.pair_space import PairSpace
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines.factorization import Factorization
 from vgae.learning.scores import FactorScores, Scores, VectorScores
+from vgae.model.kernels import blas_on_one_thread
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.threads import run_items
@@ -118,7 +118,7 @@ class Als(Factorization):
     ) -> None:
         """Improve one kind of vectors of some nodes in place, those of their partners fixed."""
         dim = own.shape[1]
-        with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        with blas_on_one_thread():
             squares = other[partners].T @ other[partners]
         squares[np.diag_indices(dim)] += np.float32(self.regularization)
         numbers = (STEPS + 1) * dim * (len(rows) * dim + 2 * adjacency.nnz)

@@ -7,13 +7,13 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Graph
 from vgae.ground.config import Dimension, stream_seed
 from vgae.learning.baselines.base import Baseline
 from vgae.learning.scores import Scores, VectorScores
 from vgae.model.inputs import unit_rows
+from vgae.model.kernels import blas_on_one_thread
 
 __all__ = ["Factorization", "Gsvd"]
 
@@ -126,6 +126,6 @@ class Gsvd(Factorization):
         scale = np.where(degrees > 0, 1.0 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0)
         matrix = sparse.diags_array(scale) @ adjacency @ sparse.diags_array(scale)
         start = np.random.default_rng(stream_seed(seed, "gsvd")).standard_normal(len(scale))
-        with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        with blas_on_one_thread():
             values, vectors = eigsh(matrix, self.latent_dim, v0=start, tol=TOLERANCE)
         return VectorScores(unit_rows(scale[:, None] * vectors * np.abs(values)))

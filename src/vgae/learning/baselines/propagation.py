@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal, Self, final
 import numpy as np
 from pydantic import Field
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Graph
 from vgae.ground.config import Dimension, stream_seed
 from vgae.learning.baselines.base import Baseline
 from vgae.learning.scores import RowProducts, Scores, VectorScores
 from vgae.model.inputs import InputScaling, unit_rows
+from vgae.model.kernels import blas_on_one_thread
 
 __all__ = ["PropagatedFeatures", "RandomProjection"]
 
@@ -116,7 +116,7 @@ class RandomProjection(Baseline):
         adjacency.data *= self.decay / adjacency.data.mean()
         random = np.random.default_rng(stream_seed(seed, "random projection"))
         shape = (messages.n_nodes, self.latent_dim)
-        with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        with blas_on_one_thread():
             term = np.linalg.qr(random.standard_normal(shape))[0]
         vectors = term.copy()
         for _ in range(self.hops):

@@ -7,7 +7,6 @@ from typing import ClassVar, final
 import numpy as np
 from pydantic import Field
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from vgae.data.graph import Graph
 from vgae.data.kinds import Kind
@@ -15,6 +14,7 @@ from vgae.ground.config import stream_seed
 from vgae.learning.baselines.factorization import Factorization
 from vgae.learning.scores import FactorScores, Scores
 from vgae.model.inputs import walk_shares
+from vgae.model.kernels import blas_on_one_thread
 
 __all__ = ["Strap"]
 
@@ -59,7 +59,7 @@ class Strap(Factorization):
         back.sort_indices()
         near = sparse.csr_array(walk_shares(forward, smallest) + walk_shares(back, smallest).T)
         near.data = np.log(np.maximum(near.data / smallest, 1.0))
-        with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        with blas_on_one_thread():
             left, values, right = randomized_svd(
                 near,
                 self.latent_dim,
