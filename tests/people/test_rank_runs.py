@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -198,15 +199,38 @@ def test_a_killed_process_ends_the_others_in_one_line(graph: Path, tmp_path: Pat
     assert listing(tmp_path) == ["run.checkpoint"]
 
 
-def torchrun(restarts: int, *arguments: object) -> subprocess.Popen[str]:
-    launch = ("--nproc-per-node", 2, "--max-restarts", restarts, "--master-port", free_port())
+def torchrun(*arguments: object, place: Path | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", *map(str, (*launch, *arguments))],
+        [sys.executable, "-m", "torch.distributed.run", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=place,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+
+
+@pytest.mark.slow
+def test_machines_with_a_copy_of_the_graph_each_fit_one_model(
+    graph: Path, expected: list[float], tmp_path: Path
+) -> None:
+    """Two launchers, as on two machines, each in its own folder: of one process and of two."""
+    port, launchers = free_port(), []
+    for machine in (0, 1):
+        place = tmp_path / f"machine{machine}"
+        shutil.copytree(graph, place / "graph")
+        launch = ("--nnodes", 2, "--node-rank", machine, "--nproc-per-node", 1 + machine)
+        address = ("--master-addr", "127.0.0.1", "--master-port", port)
+        fit = ("-m", "vgae", "fit", "graph", "--out", "run", "--steps", STEPS)
+        launchers.append(torchrun(*launch, *address, *fit, place=place))
+    with killing(launchers):
+        (out, err), (other_out, other_err) = (one.communicate(timeout=180) for one in launchers)
+    assert [one.returncode for one in launchers] == [0, 0], err + other_err
+    assert "rank 0 of 3: " in err
+    assert "test\t" in out
+    assert other_out == ""
+    same(tmp_path / "machine0" / "run", expected)
+    assert [item.name for item in (tmp_path / "machine1").iterdir()] == ["graph"]
 
 
 def children(process: int) -> list[int]:
@@ -224,7 +248,8 @@ def test_torchrun_goes_on_from_the_last_checkpoint(
     program = tmp_path / "slow.py"
     program.write_text(SLOWED)
     given = ("--out", run, "--steps", STEPS, "--checkpoint-every", "0s")
-    process = torchrun(1, program, "fit", graph, *given)
+    launch = ("--nproc-per-node", 2, "--max-restarts", 1, "--master-port", free_port())
+    process = torchrun(*launch, program, "fit", graph, *given)
     with killing([process]):
         wait_for(checkpoint, [process])
         time.sleep(0.1 * attempt)
