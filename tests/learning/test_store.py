@@ -221,3 +221,11 @@ def test_a_fault_of_ours_while_saving_is_no_damaged_file(
             with pytest.raises(OSError, match="^a bug$"):
                 model.save(tmp_path / "run")
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_set_is_told_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        InputError, match="karate: no such run folder, but a data set: fit it first"
+    ):
+        load("karate")

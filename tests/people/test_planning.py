@@ -120,6 +120,7 @@ def test_the_command_plans_a_graph_here(call: Caller) -> None:
         (("--nodes", 3, "--edges", 2, "--gpu", "h10"), "did you mean 'h100'"),
         (("--nodes", 3, "--edges", 2, "--model", "katz"), "known of vgae and gae alone"),
         (("--nodes", 3, "--edges", 2, "--gpu", "h100", "--ranks", 0), "ranks 0"),
+        (("--nodes", 3, "--edges", 2, "--gpu", "h100", "--ranks", 4), "number of nodes, 3"),
     ],
 )
 def test_what_cannot_be_planned_is_said(

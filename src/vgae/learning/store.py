@@ -18,6 +18,7 @@ from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from vgae.data.datasets import DATASETS
 from vgae.data.graph import Graph
 from vgae.data.ids import as_ids
 from vgae.data.io import write_vectors
@@ -557,6 +558,8 @@ def _read_record(path: Path) -> _Record:
         if not path.exists():
             near = near_file(path)
             hint = "" if near is None else f"; did you mean '{near}'?"
+            if str(path) in DATASETS:
+                hint = f", but a data set: fit it first (vgae fit {path} --out runs/{path})"
             raise InputError(f"{path}: no such run folder{hint}")
         if is_array_folder(path):
             raise InputError(

@@ -123,7 +123,7 @@ def plan_fit(
     Raises
     ------
     InputError
-        There is no such GPU, `ranks` is less than 1, the settings do not suit the graph, or several
+        There is no such GPU, `ranks` is less than 1 or more than the nodes, the settings do not suit the graph, or several
         processes cannot fit such a model.
 
     Examples
@@ -132,9 +132,9 @@ def plan_fit(
     >>> plan.objective, sorted(plan.exchanged)
     ('exact', ['embedding', 'states', 'weights'])
     """
-    if ranks < 1:
-        raise InputError(f"ranks {ranks}: must be 1 or more")
     sizes = graph if isinstance(graph, Sizes) else Sizes.of(graph)
+    if not 1 <= ranks <= max(1, sizes.n_nodes):
+        raise InputError(f"ranks {ranks}: must be from 1 to the number of nodes, {sizes.n_nodes:,}")
     settings, why = _settled(graph, settings, ranks)
     network, training = settings.network, settings.training
     work = operations(sizes, network)
