@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from vgae.data.graph import Features, FloatCSR, Graph
+from vgae.ground.blas import blas_on_one_thread
 from vgae.learning.baselines.als import Als
 from vgae.learning.baselines.heuristics import NeighborhoodScores
 from vgae.learning.baselines.neighbors import ItemKnn
@@ -18,7 +19,6 @@ from vgae.learning.paths import LengthThreeScores, WalkScores
 from vgae.learning.scores import RowProducts, Scores, block_rows, blocks
 from vgae.model.encoders.hops import degree_classes
 from vgae.model.inputs import InputScaling
-from vgae.model.kernels import blas_on_one_thread
 from vgae.model.settings import N_DEGREE_CLASSES
 
 __all__ = ["GROUPS", "Column", "Evidence", "OfNodes", "Similarity", "Term", "evidence_of"]

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vgae.data.graph import Features, FloatCSR, Graph
+from vgae.ground.blas import blas_on_one_thread
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError, unknown_name
-from vgae.model.kernels import blas_on_one_thread
 from vgae.model.settings import FeatureUse, Structure
 
 __all__ = [

@@ -15,10 +15,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from pair_sums import factors
-from threadpoolctl import threadpool_info, threadpool_limits
 
 import vgae
-from vgae.model.kernels import blas_on_one_thread, choose_engine, torch_on_one_thread
+from vgae.model.kernels import choose_engine, torch_on_one_thread
 from vgae.model.kernels import numba_engine as engine
 from vgae.model.kernels import threads as module
 from vgae.model.kernels.threads import n_threads, run_items, run_together
@@ -275,17 +274,3 @@ def test_several_threads_train_at_once() -> None:
         at_once = list(pool.map(fitted, range(4)))
     for seed, embedding in enumerate(at_once):
         assert np.array_equal(embedding, fitted(seed))
-
-
-def test_products_are_limited_to_one_thread_and_libraries_are_found_again() -> None:
-    def blas() -> set[int]:
-        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
-
-    with threadpool_limits(2, "blas"):
-        before = blas()
-        for _ in range(2):
-            with blas_on_one_thread():
-                assert blas() == {1}
-            assert blas() == before
-        assert module._libraries(1) is module._libraries(1)
-        assert module._libraries(1) is not module._libraries(2)

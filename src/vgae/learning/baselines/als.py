@@ -10,10 +10,10 @@ from pydantic import Field
 
 from vgae.data.graph import FloatCSR, Graph
 from vgae.data.pair_space import PairSpace
+from vgae.ground.blas import blas_on_one_thread
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines.factorization import Factorization
 from vgae.learning.scores import FactorScores, Scores, VectorScores
-from vgae.model.kernels import blas_on_one_thread
 from vgae.model.kernels.atomics import items
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.threads import run_items

@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from vgae.data.graph import Graph
+from vgae.ground.blas import blas_on_one_thread
 from vgae.ground.config import Dimension, stream_seed
 from vgae.learning.baselines.base import Baseline
 from vgae.learning.scores import Scores, VectorScores
 from vgae.model.inputs import unit_rows
-from vgae.model.kernels import blas_on_one_thread
 
 __all__ = ["Factorization", "Gsvd"]
 

@@ -10,11 +10,11 @@ from pydantic import Field
 from scipy import sparse
 
 from vgae.data.graph import Graph
+from vgae.ground.blas import blas_on_one_thread
 from vgae.ground.config import Dimension, stream_seed
 from vgae.learning.baselines.base import Baseline
 from vgae.learning.scores import RowProducts, Scores, VectorScores
 from vgae.model.inputs import InputScaling, unit_rows
-from vgae.model.kernels import blas_on_one_thread
 
 __all__ = ["PropagatedFeatures", "RandomProjection"]
 

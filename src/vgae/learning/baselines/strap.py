@@ -10,11 +10,11 @@ from scipy import sparse
 
 from vgae.data.graph import Graph
 from vgae.data.kinds import Kind
+from vgae.ground.blas import blas_on_one_thread
 from vgae.ground.config import stream_seed
 from vgae.learning.baselines.factorization import Factorization
 from vgae.learning.scores import FactorScores, Scores
 from vgae.model.inputs import walk_shares
-from vgae.model.kernels import blas_on_one_thread
 
 __all__ = ["Strap"]
 

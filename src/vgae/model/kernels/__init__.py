@@ -20,7 +20,7 @@ from vgae.model.kernels.sums import (
     softplus_sum,
     with_gradients,
 )
-from vgae.model.kernels.threads import blas_on_one_thread, torch_on_one_thread
+from vgae.model.kernels.threads import torch_on_one_thread
 
 __all__ = [
     "ENGINES",
@@ -29,7 +29,6 @@ __all__ = [
     "PairSum",
     "PairTerm",
     "SparseMatrix",
-    "blas_on_one_thread",
     "check_engine",
     "choose_engine",
     "closed_sum",

@@ -13,18 +13,15 @@ work between them changes a bit of a result.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from vgae.model.kernels.atomics import compare_and_set, read
 from vgae.model.kernels.compiled import compiled, rehearsal
@@ -32,7 +29,6 @@ from vgae.model.kernels.first_use import compile_once
 
 __all__ = [
     "LEAST_WORK",
-    "blas_on_one_thread",
     "n_threads",
     "run_items",
     "run_together",
@@ -181,32 +177,6 @@ def torch_on_one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(before)
         _here.n_threads = own
-
-
-@contextmanager
-def blas_on_one_thread() -> Iterator[None]:
-    """Limit the matrix products of NumPy and SciPy to one thread.
-
-    With several, their sums depend on the number of threads.
-
-    Examples
-    --------
-    >>> with blas_on_one_thread():
-    ...     product = np.ones((2, 3)) @ np.ones(3)
-    >>> product.tolist()
-    [3.0, 3.0]
-    """
-    with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
-        yield
-
-
-@lru_cache(maxsize=1)
-def _libraries(n_modules: int) -> ThreadpoolController:  # noqa: ARG001
-    """The libraries with threads of their own, which take milliseconds to find.
-
-    They are looked for again once more modules have been imported, which may have brought one.
-    """
-    return ThreadpoolController()
 
 
 def run_items(function: Any, n_items: int, *arguments: Any, work: float) -> None:
