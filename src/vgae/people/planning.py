@@ -123,8 +123,8 @@ def plan_fit(
     Raises
     ------
     InputError
-        There is no such GPU, `ranks` is less than 1 or more than the nodes, the settings do not suit the graph, or several
-        processes cannot fit such a model.
+        There is no such GPU, `ranks` is less than 1 or more than the nodes, the settings do not
+        suit the graph, or several processes cannot fit such a model.
 
     Examples
     --------

@@ -35,9 +35,8 @@ def unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 @pytest.mark.parametrize("hops", [0, 1, 3])
 def test_propagated_features_are_those_of_the_definition(
-    hops: int, similarity: Any, weighting: Any, sparsely: bool, monkeypatch: pytest.MonkeyPatch
+    hops: int, similarity: Any, weighting: Any, sparsely: bool
 ) -> None:
-    monkeypatch.setattr("vgae.learning.scores.NUMBERS_AT_ONCE", 100)  # several blocks
     features = sparse.csr_array(COUNTS) if sparsely else COUNTS
     weights = np.random.default_rng(1).uniform(0.5, 2.0, len(EDGES))
     graph = Graph.from_edges(EDGES, n_nodes=N, weights=weights, features=features)
