@@ -231,8 +231,8 @@ class _Ids:
         self._base = base
 
     def __getitem__(self, place: int) -> Any:
-        with self._base.cursor() as beside:  # the rows being sorted are still read
-            return _rows(beside, "SELECT id FROM nodes WHERE place = ?", [place])[0][0]
+        with self._base.cursor() as other:  # the rows being sorted are still read
+            return _rows(other, "SELECT id FROM nodes WHERE place = ?", [place])[0][0]
 
 
 def _rows(base: Any, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
