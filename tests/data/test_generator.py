@@ -59,11 +59,38 @@ def test_features_tell_the_community() -> None:
         ((10, 5), {"n_communities": 11}, "n_communities 11"),
         ((10, 5), {"n_features": -1}, "n_features -1"),
         ((200, 9000), {"n_communities": 100, "inside": 1.0}, "distinct edges"),
+        ((10.5, 5), {}, "n_nodes 10.5: must be a whole number"),
+        ((10, float("nan")), {}, "n_edges nan: must be a whole number"),
+        ((float("inf"), 5), {}, "n_nodes inf: must be a whole number"),
+        ((True, 0), {}, "n_nodes True: must be a whole number"),
+        (("100", 5), {}, "n_nodes '100': must be a whole number"),
+        ((10, None), {}, "n_edges None: must be a whole number"),
+        ((10, 5), {"n_features": 2.5}, "n_features 2.5: must be a whole number"),
+        ((10, 5), {"n_features": False}, "n_features False: must be a whole number"),
+        ((10, 5), {"n_communities": "2"}, "n_communities '2': must be a whole number"),
+        ((10, 5), {"inside": "0.8"}, "inside '0.8': must be a number"),
+        ((10, 5), {"inside": True}, "inside True: must be a number"),
+        ((10, 5), {"exponent": None}, "exponent None: must be a number"),
+        ((10, 5), {"exponent": float("nan")}, "exponent nan: must be larger than 2"),
+        ((10, 5), {"noise": "2"}, "noise '2': must be a number"),
+        ((10, 5), {"noise": float("inf")}, "noise inf"),
+        ((10, 5), {"noise": 1e300}, "noise 1e.300: must be 0 to 1e.30"),
+        ((10, 5), {"inside": 10**400}, "inside: must be a number of 64 bits"),
+        ((10, 5), {"n_features": 10**30}, "n_features 1000"),
+        ((10, 5), {"seed": 1.0}, "seed 1.0: must be a whole number"),
+        ((10, 5), {"seed": True}, "seed True: must be a whole number"),
     ],
 )
-def test_mistakes(sizes: tuple[int, int], options: dict[str, Any], said: str) -> None:
+def test_mistakes(sizes: tuple[Any, Any], options: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         generate_graph(*sizes, **options)
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, np.int32])
+def test_whole_numbers_of_any_type_are_the_same(kind: Any) -> None:
+    found = generate_graph(kind(3000), kind(50), n_features=kind(2), n_communities=kind(3))
+    made = generate_graph(3000, 50, n_features=2, n_communities=3)
+    assert found.fingerprint == made.fingerprint
 
 
 def test_small_graphs() -> None:

@@ -449,7 +449,19 @@ def test_durations_have_units(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "m", "-5m", "5 days", "1h30m", "nan", "inf", "1e3", True, -1.0, float("nan")]
+    "number", [0, 1e-5, 1e16, 2.5, np.float32(1e-6), np.float64(1e20), np.int64(7)]
+)
+def test_numbers_of_seconds_are_taken_as_they_are(number: Any) -> None:
+    assert seconds_of(number) == number
+    assert type(seconds_of(number)) is float
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "m", "-5m", "5 days", "1h30m", "nan", "inf", "1e3", "9" * 400, None, True, np.True_),
+        *(-1.0, -1, float("nan"), float("inf"), np.float64("nan"), 10**400, 5j, b"5m"),
+    ],
 )
 def test_what_is_no_duration_is_refused(text: Any) -> None:
     with pytest.raises(InputError, match="is no duration: write 30s, 5m or 1h"):

@@ -71,7 +71,11 @@ def test_labels_of_every_type_are_coded() -> None:
         ([2, 10, 2], ["2", "10"], [0, 1, 0]),
         ([True, False, True], ["False", "True"], [1, 0, 1]),
         ([1.5, float("nan"), 0.5], ["0.5", "1.5"], [1, -1, 0]),
-        (np.array(["x", None, 3], object), ["3", "None", "x"], [2, 1, 0]),
+        (np.array(["x", None, 3], object), ["3", "x"], [1, -1, 0]),
+        (np.array([10, None, 9], object), ["9", "10"], [1, -1, 0]),
+        (np.array(["x", float("nan"), "y"], object), ["x", "y"], [0, -1, 1]),
+        ([4, -1, 3], ["3", "4"], [1, -1, 0]),
+        ([None, None, None], [], [-1, -1, -1]),
     ):
         graph = Graph.from_edges([(0, 1)], n_nodes=3).with_labels(labels)
         record = record_of_fit(

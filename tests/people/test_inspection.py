@@ -127,3 +127,8 @@ def test_the_estimate_is_near_the_truth(data_folder: Path) -> None:
     VGAE(steps=20).fit(graph)
     taken = (time.perf_counter() - started) / 20 * plan.steps
     assert taken / 3 < plan.seconds < taken * 3
+
+
+def test_nodes_without_a_label_are_no_class() -> None:
+    graph = Graph.from_edges([(0, 1)], n_nodes=5, labels=["x", None, "y", "x", float("nan")])
+    assert inspect_graph(graph).labels == {"x": 2, "y": 1}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +24,17 @@ DRAWN = 2**22
 """Pairs that are drawn at a time."""
 FEATURE_ROWS = 2**18
 MOST_TURNS = 50
+MOST_NOISE = 1e30
+"""So that no feature is too large for its 32 bits."""
 SURPLUS = 1.02
 
 
 def generate_graph(
-    n_nodes: int,
-    n_edges: int,
+    n_nodes: float,
+    n_edges: float,
     *,
-    n_features: int = 0,
-    n_communities: int | None = None,
+    n_features: float = 0,
+    n_communities: float | None = None,
     inside: float = 0.8,
     exponent: float = 2.5,
     noise: float = 2.0,
@@ -48,7 +52,7 @@ def generate_graph(
     Parameters
     ----------
     n_nodes, n_edges
-        Number of nodes, and of distinct edges.
+        Number of nodes, and of distinct edges; whole numbers, also as 1e6.
     n_features
         Number of features per node.
     n_communities
@@ -82,8 +86,13 @@ def generate_graph(
     >>> len(np.unique(graph.labels)), int(graph.degrees.max()) > 50
     (31, True)
     """
+    n_nodes, n_edges = _whole("n_nodes", n_nodes), _whole("n_edges", n_edges)
+    n_features = _whole("n_features", n_features)
     if n_communities is None:
-        n_communities = int(min(max(np.sqrt(max(n_nodes, 0)), 1), 1000))
+        n_communities = min(max(math.isqrt(max(n_nodes, 0)), 1), 1000)
+    n_communities = _whole("n_communities", n_communities)
+    inside, exponent = _number("inside", inside), _number("exponent", exponent)
+    noise = _number("noise", noise)
     _check(n_nodes, n_edges, n_features, n_communities, inside, exponent, noise)
     random = np.random.default_rng(stream_seed(seed, "generator"))
     community = _communities(n_nodes, n_communities, random)
@@ -114,6 +123,24 @@ def generate_graph(
     return Graph.open(folder)
 
 
+def _number(name: str, value: Any) -> float:
+    """A number that is no truth value, as Python knows it."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InputError(f"{name} {value!r}: must be a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{name}: must be a number of 64 bits") from None
+
+
+def _whole(name: str, value: Any) -> int:
+    """A whole number, of any type."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or value % 1 != 0:
+        raise InputError(f"{name} {value!r}: must be a whole number")
+    return int(value)
+
+
 def _check(
     n_nodes: int,
     n_edges: int,
@@ -128,14 +155,17 @@ def _check(
         (not 0 <= n_nodes <= MOST_NODES, f"n_nodes {n_nodes}: must be 0 to {MOST_NODES:,}"),
         (n_edges < 0, f"n_edges {n_edges}: must be 0 or more"),
         (n_edges > possible // 2, f"n_edges {n_edges}: at most half of {possible:,} pairs"),
-        (n_features < 0, f"n_features {n_features}: must be 0 or more"),
+        (
+            not 0 <= n_features <= MOST_NODES,
+            f"n_features {n_features}: must be 0 to {MOST_NODES:,}",
+        ),
         (
             not 1 <= n_communities <= max(n_nodes, 1),
             f"n_communities {n_communities}: must be 1 to the number of nodes",
         ),
         (not 0 <= inside <= 1, f"inside {inside}: must be 0 to 1"),
         (not exponent > 2, f"exponent {exponent}: must be larger than 2"),
-        (not 0 <= noise < np.inf, f"noise {noise}: must be 0 or more"),
+        (not 0 <= noise <= MOST_NOISE, f"noise {noise}: must be 0 to {MOST_NOISE:g}"),
     ):
         if is_wrong:
             raise InputError(said)

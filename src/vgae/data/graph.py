@@ -59,6 +59,7 @@ from vgae.data.kinds import (
     types_of_new,
     why_not_joined,
 )
+from vgae.data.labels import as_labels
 from vgae.data.mapped import (
     About,
     ArrayWriter,
@@ -99,7 +100,8 @@ class Graph:
     features
         Node features, shape (n_nodes, n_features), float32, dense or CSR; or None.
     labels
-        One label per node, shape (n_nodes,), or None. Never used in training.
+        One label per node, shape (n_nodes,), or None. Never used in training. A node without one
+        has None among texts, and NaN or a number below 0 among numbers.
     kind
         "undirected"; "directed", where entry (i, j) is the arc from i to j; "bipartite",
         undirected, with two types of nodes and edges between different types only; or "signed",
@@ -174,7 +176,7 @@ class Graph:
             ),
             "ids": unique_ids(as_ids(self.ids)),
             "features": None if self.features is None else _checked_features(self.features),
-            "labels": None if self.labels is None else np.array(self.labels),
+            "labels": None if self.labels is None else as_labels(self.labels),
             "times": None if self.times is None else _checked_times(self.times, self.n_edges),
         }
         types = self.node_types, self.type_names or None, self.type_pairs
@@ -261,7 +263,7 @@ class Graph:
         weights: ArrayLike | None = None,
         ids: Sequence[NodeId] | IdArray | None = None,
         features: Any = None,
-        labels: ArrayLike | None = None,
+        labels: Any = None,
         kind: Kind | None = None,
         directed: bool = False,
         node_types: ArrayLike | None = None,
@@ -287,7 +289,7 @@ class Graph:
         features
             Array or SciPy sparse matrix, shape (n_nodes, n_features).
         labels
-            Shape (n_nodes,).
+            Shape (n_nodes,); None or NaN for a node without one.
         kind
             "undirected" (the default), "directed", "bipartite" or "signed"; see `Graph`.
         directed
@@ -333,7 +335,7 @@ class Graph:
             adjacency=nothing,
             ids=np.arange(n_nodes) if names is None else unique_ids(names),
             features=checked,
-            labels=None if labels is None else np.array(labels),
+            labels=None if labels is None else as_labels(labels),
             kind=kind,
             cleaning=Cleaning(),
         )
@@ -417,7 +419,7 @@ class Graph:
         *,
         ids: Sequence[NodeId] | IdArray | None = None,
         features: Any = None,
-        labels: ArrayLike | None = None,
+        labels: Any = None,
         kind: Kind | None = None,
         directed: bool = False,
         type_names: Sequence[str] | None = None,
@@ -1160,7 +1162,7 @@ class Graph:
             )
         return self._but(weight_means=meaning)
 
-    def with_labels(self, labels: ArrayLike | None) -> Graph:
+    def with_labels(self, labels: Any) -> Graph:
         """The same graph with other labels, or with None.
 
         Examples
@@ -1168,7 +1170,7 @@ class Graph:
         >>> Graph.from_pairs([("a", "b")]).with_labels(["x", "y"]).labels.tolist()
         ['x', 'y']
         """
-        return self._but(labels=None if labels is None else np.array(labels))
+        return self._but(labels=None if labels is None else as_labels(labels))
 
     def with_cleaning(self, cleaning: Cleaning) -> Graph:
         """The same graph with another account of what was dropped or merged.

@@ -37,7 +37,7 @@ VERSION = 2
 """Format 2 added the checksum of the manifest."""
 NAMES = (
     *("indptr", "indices", "weights", "times", "ids", "id_bytes", "id_ends"),
-    *("labels", "label_bytes", "label_ends", "node_types", "type_pairs"),
+    *("labels", "label_bytes", "label_ends", "label_missing", "node_types", "type_pairs"),
     *("features", "feature_indptr", "feature_indices", "feature_data"),
 )
 """The arrays that a folder may hold; one with any other file is never replaced."""
@@ -130,15 +130,21 @@ class ArrayWriter:
         np.save(self.folder / f"{name}.npy", values, allow_pickle=False)
 
     def put_values(self, name: str, values: NDArray[Any]) -> None:
-        """Write ids or labels: numbers as they are, texts as their bytes, one after the other."""
+        """Write ids or labels: numbers as they are, texts as their bytes, one after the other.
+
+        Where one is None, an array of its own says which.
+        """
         if values.dtype.kind not in "OUT":
             self.put(name, values)
             return
         single = name.removesuffix("s")
-        texts = [str(value).encode() for value in values]
+        texts = [b"" if value is None else str(value).encode() for value in values]
         self.put(f"{single}_bytes", np.frombuffer(b"".join(texts), dtype=np.uint8))
         ends = np.cumsum(np.fromiter(map(len, texts), np.int64, count=len(texts)))
         self.put(f"{single}_ends", ends)
+        is_missing = np.fromiter((value is None for value in values), bool, count=len(values))
+        if is_missing.any():
+            self.put(f"{single}_missing", is_missing)
 
     def put_texts(self, name: str, texts: Any) -> None:
         """Write ids or labels from a PyArrow array of large strings, as `put_values` does."""
@@ -291,6 +297,8 @@ def values_of(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any] | N
     ends, whole = arrays[f"{single}_ends"].tolist(), arrays[f"{single}_bytes"].tobytes()
     texts = np.empty(len(ends), dtype=object)
     texts[:] = [whole[a:b].decode() for a, b in zip([0, *ends], ends, strict=False)]
+    if f"{single}_missing" in arrays:
+        texts[arrays[f"{single}_missing"]] = None
     return texts
 
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from numbers import Real
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -65,10 +68,16 @@ def seconds_of(duration: float | str) -> float:
     Traceback (most recent call last):
     vgae.InputError: 'soon' is no duration: write 30s, 5m or 1h
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", str(duration))
-    if isinstance(duration, bool) or found is None:
+    seconds = math.nan
+    if isinstance(duration, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", duration)
+        seconds = math.nan if found is None else float(found[1]) * UNITS[found[2] or "s"]
+    elif isinstance(duration, Real) and not isinstance(duration, bool):
+        with suppress(OverflowError):
+            seconds = float(duration)
+    if not 0 <= seconds < math.inf:
         raise InputError(f"{shown(duration)} is no duration: write 30s, 5m or 1h")
-    return float(found[1]) * UNITS[found[2] or "s"]
+    return seconds
 
 
 class _Record(Settings):

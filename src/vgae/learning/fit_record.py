@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vgae.data.graph import Graph
+from vgae.data.labels import labelled_nodes
 from vgae.data.split import HeldOut, Split
 from vgae.ground.config import Settings
 from vgae.ground.errors import InputError
@@ -219,6 +220,8 @@ def _pairs_of(held_out: HeldOut) -> list[tuple[str, NDArray[np.int64]]]:
 def coded_labels(graph: Graph) -> tuple[list[str] | None, NDArray[np.int32] | None]:
     """Names of the labels, and the code of each node's, shape (n_nodes,); None without labels.
 
+    A node without a label has the code -1.
+
     Examples
     --------
     >>> names, codes = coded_labels(Graph.from_edges([(0, 1)]).with_labels([10, 9]))
@@ -227,10 +230,8 @@ def coded_labels(graph: Graph) -> tuple[list[str] | None, NDArray[np.int32] | No
     """
     if graph.labels is None:
         return None, None
-    given = graph.labels.astype(str) if graph.labels.dtype == object else graph.labels
-    found, codes = np.unique(given, return_inverse=True)
-    labels = codes.reshape(-1).astype(np.int32)
-    if given.dtype.kind == "f":  # a number that is none stands last, and is no label
-        found = found[~np.isnan(found)]
-        labels[labels == len(found)] = -1
-    return [str(name) for name in found], labels
+    chosen = labelled_nodes(graph.labels)
+    found, places = np.unique(graph.labels[chosen], return_inverse=True)
+    codes = np.full(graph.n_nodes, -1, np.int32)
+    codes[chosen] = places
+    return [str(name) for name in found], codes

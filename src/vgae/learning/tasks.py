@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vgae.data.split import NodeSplit, labelled_nodes
+from vgae.data.labels import labelled_nodes
+from vgae.data.split import NodeSplit
 from vgae.ground.config import stream_seed
 
 __all__ = ["TASK_METRICS", "cluster_metrics", "node_metrics"]

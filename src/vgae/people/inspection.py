@@ -12,6 +12,7 @@ from scipy import sparse
 from vgae.data.adjacency import counts_by_degree
 from vgae.data.graph import Graph
 from vgae.data.kinds import Kind, WeightMeans
+from vgae.data.labels import labelled_nodes
 from vgae.data.split import PAPER_SPLIT
 from vgae.learning.settings import named_preset
 from vgae.people.api import make_model
@@ -158,7 +159,8 @@ def inspect_graph(graph: Graph) -> Inspection:
     weights, features = graph.weights, _features(graph)
     labels = None
     if graph.labels is not None:
-        names, sizes = np.unique(graph.labels.astype(str), return_counts=True)
+        given = graph.labels[labelled_nodes(graph.labels)]
+        names, sizes = np.unique(given.astype(str), return_counts=True)
         order = np.argsort(-sizes, kind="stable")
         labels = {str(names[place]): int(sizes[place]) for place in order}
     return Inspection(

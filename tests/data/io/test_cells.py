@@ -133,6 +133,197 @@ def test_neighbors_are_of_the_same_section(path: Path, column: str, size: int) -
         assert same_matrix(found, expected.maximum(expected.T))
 
 
+def put_column(group: Any, name: str, parts: Any) -> None:
+    """A column of a table: an array, or a group with these arrays."""
+    if name in group:
+        del group[name]
+    if not isinstance(parts, dict):
+        group[name] = parts
+        return
+    made = group.create_group(name)
+    for part, values in parts.items():
+        put_column(made, part, values)
+
+
+def six_cells(tmp_path: Path, column: Any, *, names: Any = ("a", "b", "c", "d", "e", "f")) -> Path:
+    """Six cells in a row, and a column of sections."""
+    with h5py.File(tmp_path / "six.h5ad", "w") as file:
+        obs = file.create_group("obs")
+        obs.attrs["_index"] = "_index"
+        put_column(obs, "_index", names)
+        put_column(obs, "section", column)
+        file["obsm/spatial"] = np.arange(6.0)[:, None]
+    return tmp_path / "six.h5ad"
+
+
+NAN, MASK = float("nan"), np.array([False, True, False, False, True, False])
+WITH_GAPS = [
+    {"codes": np.array([0, -1, 0, 1, -1, 1], np.int8), "categories": ["x", "y"]},
+    {"codes": np.array([0, 2, 0, 1, 2, 1], np.uint8), "categories": np.array([1.5, 2.5, NAN])},
+    {
+        "codes": np.array([0, 2, 0, 1, 2, 1]),
+        "categories": {"values": ["x", "y", ""], "mask": [False, False, True]},
+    },
+    np.array([1.0, NAN, 1.0, 2.5, NAN, 2.5]),
+    np.array([1.0, NAN, 1.0, 2.0, NAN, 2.0], ">f2"),
+    {"values": ["x", "y", "x", "y", "x", "y"], "mask": MASK},
+    {"values": np.array([7, 0, 7, 9, 0, 9]), "mask": MASK},
+    {"values": np.array([True, False, True, False, True, False]), "mask": MASK},
+    {"values": np.array([1.0, 1.0, 1.0, 2.0, 2.0, NAN]), "mask": MASK},
+]
+
+
+@pytest.mark.parametrize("column", WITH_GAPS[:-1])
+def test_cells_without_a_section_are_linked_to_none(
+    tmp_path: Path, column: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = vgae.read_graph(six_cells(tmp_path, column), neighbors=1, sections="section")
+    assert graph.edges.tolist() == [[0, 2], [3, 5]]
+    assert "2 cells without an entry in obs['section']: linked to no other" in caplog.text
+
+
+def test_a_missing_value_and_a_mask_add_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = vgae.read_graph(six_cells(tmp_path, WITH_GAPS[-1]), neighbors=1, sections="section")
+    assert graph.edges.tolist() == [[0, 2]]
+    assert "3 cells without an entry" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [1.0, 1.0, 2.0, 2.0, 2.0, 2.0],
+        [True, True, False, False, False, False],
+        [3, 3, -1, -1, -1, -1],
+        ["x", "x", "", "", "", ""],
+        np.array([b"x", b"x", b"y", b"y", b"y", b"y"]),
+        {"values": ["x", "x", "y", "y", "y", "y"], "mask": np.zeros(6, bool)},
+        {"codes": np.array([0, 0, 1, 1, 1, 1]), "categories": [True, False]},
+        {"codes": np.array([0, 2, 1, 1, 1, 1]), "categories": ["x", "y", "x"]},
+    ],
+)
+def test_sections_are_entries_of_any_kind(
+    tmp_path: Path, column: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = vgae.read_graph(six_cells(tmp_path, column), neighbors=1, sections="section")
+    assert graph.edges.tolist() == [[0, 1], [2, 3], [3, 4], [4, 5]]
+    assert not caplog.text
+
+
+def test_categories_of_early_files_are_codes(tmp_path: Path) -> None:
+    path = six_cells(tmp_path, np.array([0, -1, 0, 1, -1, 1], np.int8))
+    with h5py.File(path, "r+") as file:
+        file["obs/__categories/section"] = ["x", "y"]
+        file["obs/section"].attrs["categories"] = file["obs/__categories/section"].ref
+    graph = vgae.read_graph(path, neighbors=1, sections="section")
+    assert graph.edges.tolist() == [[0, 2], [3, 5]]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ([1, 1, 2, 2], r"obs\['section'\] has 4 rows for 6 cells"),
+        ({"codes": [0, 0], "categories": ["x"]}, r"obs\['section'\] has 2 rows for 6 cells"),
+        (np.ones((6, 2)), r"obs/section has shape \(6, 2\), not an entry per cell"),
+        ({"values": np.ones(6), "mask": MASK[:3]}, "values and a mask of different lengths"),
+        ({"codes": [0, 1, 2, 0, 0, 0], "categories": ["x", "y"]}, "does not hold places among"),
+        ({"codes": np.zeros(6), "categories": ["x", "y"]}, "does not hold places among"),
+        ({"values": np.ones(6)}, "neither categories nor texts nor numbers"),
+        (np.ones(6) * 1j, "neither categories nor texts nor numbers"),
+        (h5py.Empty("f"), "obs/section is no array"),
+    ],
+)
+def test_columns_that_are_no_sections_are_refused(tmp_path: Path, column: Any, said: str) -> None:
+    path = six_cells(tmp_path, column)
+    with pytest.raises(InputError, match=said) as caught:
+        vgae.read_graph(path, neighbors=1, sections="section")
+    assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"values": ["a", "b", "c", "d", "e", "f"], "mask": np.zeros(6, bool)}, list("abcdef")),
+        ({"codes": np.arange(6)[::-1], "categories": ["f", "e", "d", "c", "b", "a"]}, None),
+        (np.array([1.0, 2.0, 3.5, 4.0, 5.0, 6.0]), ["1.0", "2.0", "3.5", "4.0", "5.0", "6.0"]),
+        (np.arange(10, 16), list(range(10, 16))),
+        (np.array([b"a", b"b", b"c", b"d", b"e", b"f"]), list("abcdef")),
+    ],
+)
+def test_names_of_cells_are_entries_of_any_kind(
+    tmp_path: Path, names: Any, expected: list[Any] | None
+) -> None:
+    path = six_cells(tmp_path, np.zeros(6), names=names)
+    graph = vgae.read_graph(path, neighbors=1)
+    assert graph.ids.tolist() == (expected or list("abcdef"))
+    write_cells(path, graph.ids, np.arange(12.0).reshape(6, 2))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (np.array([1.0, 2.0, NAN, 4.0, NAN, 6.0]), r"cell 2 has no name \(2 such cells\)"),
+        ({"values": ["a"] * 6, "mask": MASK}, r"cell 1 has no name \(2 such cells\)"),
+        (np.ones((6, 2)), r"obs/_index has shape \(6, 2\), not an entry per cell"),
+        (7, r"obs/_index has shape \(\), not an entry per cell"),
+        (["a", "b"], r"obsm\['spatial'\] is not a row of coordinates per cell"),
+        ([True, False] * 3, "'True' occurs more than once"),
+    ],
+)
+def test_names_that_are_none_are_refused(tmp_path: Path, names: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        vgae.read_graph(six_cells(tmp_path, np.zeros(6), names=names), neighbors=1)
+
+
+def test_coordinates_whose_distances_overflow_are_refused(tmp_path: Path) -> None:
+    path = six_cells(tmp_path, np.zeros(6))
+    for coordinates, said in (
+        (np.array([[0.0], [1e200], [1], [2], [3], [4]]), "row 1: is not finite, or beyond 1e"),
+        (np.zeros((6, 0)), "is not a row of coordinates per cell"),
+    ):
+        with h5py.File(path, "r+") as file:
+            del file["obsm/spatial"]
+            file["obsm/spatial"] = coordinates
+        with pytest.raises(InputError, match=said):
+            vgae.read_graph(path, neighbors=1)
+
+
+def test_an_expression_that_stands_for_none_is_no_features(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["X"]
+        file["X"] = h5py.Empty("f")
+    assert read_cells(path).features is None
+    with pytest.raises(InputError, match="has no X"):
+        read_cells(path, cells=Cells(cell_features="X"))
+
+
+def test_an_expression_without_columns_is_refused(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["X"]
+        file["X"] = np.ones(N_CELLS)
+    with pytest.raises(InputError, match="X has shape \\(60,\\) for 60 cells"):
+        read_cells(path)
+
+
+@pytest.mark.parametrize(("part", "factor"), [("data", 1j), ("indices", 0.5), ("indptr", 0.5)])
+def test_sparse_matrices_hold_numbers_at_whole_places(
+    path: Path, part: str, factor: complex
+) -> None:
+    with h5py.File(path, "r+") as file:
+        group = file["obsp/connectivities"]
+        put_column(group, part, group[part][:] * factor)
+    with pytest.raises(InputError, match="connectivities does not hold numbers at whole places"):
+        read_cells(path)
+
+
+def test_a_matrix_of_infinite_shape_is_one_line(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["obsp/connectivities"].attrs["shape"] = np.array([np.inf, 6.0])
+    with pytest.raises(InputError, match="cannot be read as AnnData's"):
+        read_cells(path)
+
+
 def test_cells_at_the_same_place_are_neighbours_and_not_their_own(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["obsm/spatial"][:10] = 0.0
@@ -146,6 +337,7 @@ def test_a_small_section_is_linked_whole(path: Path, caplog: pytest.LogCaptureFi
         codes = np.zeros(N_CELLS, np.int8)
         codes[:3], codes[3] = 1, 2
         file["obs/slide/codes"][:] = codes
+        put_column(file["obs/slide"], "categories", ["one", "two", "three"])
     graph = vgae.read_graph(path, neighbors=5, sections="slide")
     assert graph.degrees[:4].tolist() == [2, 2, 2, 0]
     assert "too few cells for 5 neighbors in 2 sections" in caplog.text
@@ -179,7 +371,13 @@ def test_anndata_writes_what_is_read_and_reads_what_is_written(tmp_path: Path) -
     made = anndata.AnnData(
         X=expression(),
         obs=pandas.DataFrame(
-            {"slide": pandas.Categorical(["a", "b"] * (N_CELLS // 2))}, index=NAMES
+            {
+                "slide": pandas.Categorical(["a", "b"] * (N_CELLS // 2)),
+                "truth": pandas.array([True, False, None] * (N_CELLS // 3), dtype="boolean"),
+                "number": pandas.array([1, 2, None] * (N_CELLS // 3), dtype="Int64"),
+                "text": pandas.Series(["x", "y", None] * (N_CELLS // 3), index=NAMES),
+            },
+            index=NAMES,
         ),
         obsm={"spatial": points()},
         obsp={"connectivities": sparse.csr_matrix(kneighbors_graph(points(), 2))},
@@ -189,6 +387,9 @@ def test_anndata_writes_what_is_read_and_reads_what_is_written(tmp_path: Path) -
     graph = vgae.read_graph(path)
     assert graph.fingerprint == vgae.as_graph(made).fingerprint
     assert vgae.read_graph(path, neighbors=2, sections="slide").n_edges > 0
+    for column in ("truth", "number", "text"):
+        graph = vgae.read_graph(path, neighbors=1, sections=column)
+        assert (graph.degrees == 0).tolist() == [place % 3 == 2 for place in range(N_CELLS)]
     vectors = np.random.default_rng(0).normal(size=(N_CELLS, 3)).astype(np.float32)
     write_cells(path, graph.ids, vectors)
     again = anndata.read_h5ad(path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vgae.data.split import labelled_nodes, node_split
+from vgae.data.split import node_split
 from vgae.ground.errors import InputError
 
 LABELS = np.repeat([0, 1, 2], 60)
@@ -26,10 +26,17 @@ def test_labels_that_tell_nothing_apart_are_refused() -> None:
     for labels in (np.zeros(50, dtype=int), np.full(9, -1), np.array([0] * 9 + [1]), nothing):
         with pytest.raises(InputError, match="two classes"):
             node_split(labels, seed=0)
-    assert labelled_nodes(np.array(["x", "y"])).tolist() == [0, 1]
 
 
 def test_a_seed_draws_the_same_nodes_in_every_version() -> None:
     nodes = node_split(np.repeat([0, 1, 2], 4), seed=0)
     assert nodes.train.tolist() == [1, 2, 4, 5, 8, 9]
     assert nodes.test.tolist() == [0, 3, 6, 7, 10, 11]
+
+
+def test_nodes_without_a_label_are_neither_trained_on_nor_tested() -> None:
+    labels = LABELS.astype(str).astype(object)
+    labels[::7] = None
+    nodes = node_split(labels, seed=0)
+    assert None not in set(labels[nodes.train]) | set(labels[nodes.test])
+    assert len(nodes.train) + len(nodes.test) == np.count_nonzero(labels != None)  # noqa: E711

@@ -36,8 +36,10 @@ CELLS_SUFFIX = ".h5ad"
 X, CONNECTIVITIES, SPATIAL = "X", "connectivities", "spatial"
 EMBEDDING = "X_vgae"
 """Where an embedding is written in obsm."""
-DAMAGE = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError)
+DAMAGE = OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError
 """What h5py raises on a damaged file."""
+FARTHEST = 1e150
+"""No coordinate is larger, so that no squared distance overflows."""
 ROWS_AT_ONCE = 2**22
 """Numbers of a dense matrix that are read at a time."""
 DENSE = 0.2
@@ -57,7 +59,8 @@ class Cells:
     coordinates
         The entry of obsm that tells which are near, by Euclidean distance; by default "spatial".
     sections
-        A column of obs: only cells with the same entry are neighbours.
+        A column of obs: only cells with the same entry are neighbours, and a cell without one has
+        none.
     cell_features
         "X", an entry of obsm, or by default X where there is one.
 
@@ -273,21 +276,50 @@ def _entry(file: Any, path: Path, group: str, name: str) -> Any:
 
 
 def _array(dataset: Any, path: Path) -> NDArray[Any]:
-    """A whole array, once its size is known to be no trap."""
-    if not hasattr(dataset, "dtype"):
+    """A whole array, once its size is known to be no trap; texts become objects."""
+    if not hasattr(dataset, "dtype") or _is_null(dataset):
         raise InputError(f"{path}: {dataset.name} is no array")
     check_unpacked(path, dataset.size * dataset.dtype.itemsize, path.stat().st_size)
-    found: NDArray[Any] = dataset[()]
+    is_text = library("h5py").check_string_dtype(dataset.dtype) is not None
+    found: NDArray[Any] = (dataset.asstr() if is_text else dataset)[()]
     return found
 
 
-def _texts(dataset: Any, path: Path) -> NDArray[Any]:
-    check_unpacked(path, dataset.size * dataset.dtype.itemsize, path.stat().st_size)
-    if dataset.dtype.kind in "iu":
-        numbers: NDArray[Any] = dataset[()]
-        return numbers
-    found: NDArray[Any] = dataset.asstr()[()]
-    return found
+def _column(item: Any, path: Path) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """What a column of obs holds, and the place there of each cell's entry; -1 where it is missing.
+
+    AnnData writes an array; or codes of categories, in files of its early versions too; or, where
+    entries may be missing, values and a mask.
+    """
+    parts = set(item.keys()) if hasattr(item, "keys") else set()
+    if {"codes", "categories"} <= parts:
+        return _categories(item["codes"], item["categories"], path)
+    if {"values", "mask"} <= parts:
+        values, places = _column(item["values"], path)
+        is_missing = _array(item["mask"], path)
+        if is_missing.shape != places.shape:
+            raise InputError(f"{path}: {item.name} has values and a mask of different lengths")
+        return values, np.where(is_missing, -1, places)
+    if isinstance(item.attrs.get("categories"), library("h5py").Reference):
+        return _categories(item, item.file[item.attrs["categories"]], path)
+    entries = None if parts else _array(item, path)
+    if entries is None or entries.dtype.kind not in "biufO":
+        raise InputError(f"{path}: {item.name} is neither categories nor texts nor numbers")
+    if entries.ndim != 1:
+        raise InputError(f"{path}: {item.name} has shape {entries.shape}, not an entry per cell")
+    places = np.arange(len(entries))
+    if entries.dtype.kind == "f":
+        places[np.isnan(entries)] = -1
+    return entries, places
+
+
+def _categories(item: Any, categories: Any, path: Path) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The same for a column of codes, where -1 is a missing entry."""
+    values, places = _column(categories, path)
+    codes = _array(item, path)
+    if codes.ndim != 1 or codes.dtype.kind not in "iu" or (codes >= len(places)).any():
+        raise InputError(f"{path}: {item.name} does not hold places among its categories")
+    return values, np.append(places, -1)[np.maximum(codes.astype(np.int64), -1)]
 
 
 def _cell_names(file: Any, path: Path) -> NDArray[Any]:
@@ -297,11 +329,18 @@ def _cell_names(file: Any, path: Path) -> NDArray[Any]:
             f"{path}: has no table obs with the names of the cells; write it with a current "
             "version of anndata"
         )
-    names = _texts(obs[obs.attrs["_index"]], path)
-    if not len(names):
+    values, places = _column(obs[obs.attrs["_index"]], path)
+    if not len(places):
         raise InputError(f"{path}: holds no cells")
+    if (nameless := np.flatnonzero(places < 0)).size:
+        raise InputError(
+            f"{path}: cell {nameless[0]} has no name ({count(nameless.size, 'such cell')}); give "
+            "each one in AnnData.obs_names"
+        )
+    names = values[places]
     try:
-        return unique_ids(as_ids(names))
+        # AnnData spells names that are other numbers or truth values out, too.
+        return unique_ids(as_ids(names.astype(str) if names.dtype.kind in "bf" else names))
     except InputError as error:
         raise InputError(
             f"{path}: {error}; AnnData.obs_names_make_unique() gives cells names of their own"
@@ -309,19 +348,24 @@ def _cell_names(file: Any, path: Path) -> NDArray[Any]:
 
 
 def _features(file: Any, path: Path, asked: Cells, n_cells: int) -> Features | None:
-    wanted = asked.cell_features
-    if wanted is None and (X not in file or _width(file[X]) == 0):
+    has_x = X in file and not _is_null(file[X])
+    name = asked.cell_features or X
+    if asked.cell_features is None and (not has_x or _has_no_columns(file[X])):
         return None
-    name = wanted or X
-    if name == X and X not in file:
+    if name == X and not has_x:
         raise InputError(f"{path}: has no X")
     item = file[X] if name == X else _entry(file, path, "obsm", name)
     return _rows_of(item, path, name, n_cells)
 
 
-def _width(item: Any) -> int:
+def _is_null(item: Any) -> bool:
+    """Whether it stands for an array that is not there."""
+    return not hasattr(item, "keys") and item.shape is None
+
+
+def _has_no_columns(item: Any) -> bool:
     shape = item.attrs["shape"] if hasattr(item, "keys") else item.shape
-    return int(shape[1]) if len(shape) > 1 else 0
+    return len(shape) == 2 and int(shape[1]) == 0
 
 
 def _rows_of(item: Any, path: Path, name: str, n_cells: int) -> Features:
@@ -357,6 +401,8 @@ def _sparse(group: Any, path: Path) -> FloatCSR:
         raise InputError(f"{path}: {group.name} is {kind or 'a group'}, not a matrix")
     shape = tuple(int(length) for length in group.attrs["shape"])
     data, indices, indptr = (_array(group[part], path) for part in ("data", "indices", "indptr"))
+    if data.dtype.kind not in "biuf" or not {indices.dtype.kind, indptr.dtype.kind} <= {"i", "u"}:
+        raise InputError(f"{path}: {group.name} does not hold numbers at whole places")
     made = sparse.csr_array if kind == "csr_matrix" else sparse.csc_array
     matrix = made((data.astype(np.float32, copy=False), indices, indptr), shape=shape)
     matrix.check_format(full_check=True)  # broken indices could crash what follows
@@ -384,18 +430,21 @@ def _nearest(file: Any, path: Path, asked: Cells, n_cells: int) -> Any:
     """The union of each cell's links to its nearest, as a symmetric matrix of ones."""
     name = asked.coordinates_used
     points = _array(_entry(file, path, "obsm", name), path)
-    if points.ndim != 2 or len(points) != n_cells or points.dtype.kind not in "fiu":
+    is_table = points.ndim == 2 and len(points) == n_cells and points.shape[1] > 0
+    if not is_table or points.dtype.kind not in "fiu":
         raise InputError(f"{path}: obsm['{name}'] is not a row of coordinates per cell")
     points = points.astype(np.float64)
-    broken = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    broken = np.flatnonzero(~(np.abs(points) <= FARTHEST).all(axis=1))
     if broken.size:
-        raise InputError(f"{path}: obsm['{name}'], row {broken[0]}: is not finite")
+        raise InputError(
+            f"{path}: obsm['{name}'], row {broken[0]}: is not finite, or beyond {FARTHEST:g}"
+        )
     sections = np.zeros(n_cells, np.int64)
     if asked.sections is not None:
-        sections = _codes(_entry(file, path, "obs", asked.sections), path)
+        sections = _sections(file, path, asked.sections, n_cells)
     rows, columns, n_small = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
     assert asked.neighbors is not None  # noqa: S101 - read_cells asked
-    for code in np.unique(sections):
+    for code in np.unique(sections[sections >= 0]):
         members = np.flatnonzero(sections == code)
         most = min(asked.neighbors, len(members) - 1)
         n_small += most < asked.neighbors
@@ -427,10 +476,20 @@ def _nearest_others(points: NDArray[np.float64], most: int) -> NDArray[np.int64]
     return others
 
 
-def _codes(item: Any, path: Path) -> NDArray[np.int64]:
-    """A number for each entry of a column of obs: categories, texts or numbers."""
-    if hasattr(item, "keys"):
-        if "codes" not in item:
-            raise InputError(f"{path}: {item.name} is neither categories nor texts nor numbers")
-        return _array(item["codes"], path).astype(np.int64)
-    return np.unique(_texts(item, path), return_inverse=True)[1].reshape(-1).astype(np.int64)
+def _sections(file: Any, path: Path, name: str, n_cells: int) -> NDArray[np.int64]:
+    """A number for the section of each cell; -1 for a cell without one."""
+    values, places = _column(_entry(file, path, "obs", name), path)
+    if len(places) != n_cells:
+        raise InputError(
+            f"{path}: obs['{name}'] has {count(len(places), 'row')} for {count(n_cells, 'cell')}"
+        )
+    codes = np.unique(values, return_inverse=True)[1].reshape(-1)
+    found: NDArray[np.int64] = np.append(codes, -1)[places]
+    if n_without := int(np.count_nonzero(found < 0)):
+        logger.warning(
+            "%s: %s without an entry in obs['%s']: linked to no other",
+            path,
+            count(n_without, "cell"),
+            name,
+        )
+    return found

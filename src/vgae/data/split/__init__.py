@@ -18,7 +18,7 @@ from vgae.data.split.negatives import (
     sample_non_edges,
     sample_non_neighbors,
 )
-from vgae.data.split.node_splits import NodeSplit, labelled_nodes, node_split
+from vgae.data.split.node_splits import NodeSplit, node_split
 from vgae.data.split.settings import PAPER_SPLIT, Negatives, Protocol, SplitSettings
 from vgae.data.split.values import Split, TrainingView
 
@@ -41,7 +41,6 @@ __all__ = [
     "between_types",
     "count_non_edges",
     "held_out_parts",
-    "labelled_nodes",
     "load_split",
     "load_split_edges",
     "node_split",

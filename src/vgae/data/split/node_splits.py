@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vgae.data.labels import labelled_nodes
 from vgae.ground.config import stream_seed
 from vgae.ground.errors import InputError
 
-__all__ = ["NodeSplit", "labelled_nodes", "node_split"]
+__all__ = ["NodeSplit", "node_split"]
 
 TRAINING_NODES_PER_CLASS, MOST_TEST_NODES = 20, 1000
 """The sizes of the public splits of Cora, Citeseer and Pubmed (Yang et al. 2016)."""
@@ -31,19 +32,6 @@ class NodeSplit:
     test: NDArray[np.int64]
 
 
-def labelled_nodes(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Indices of the nodes that have a label; a number below 0, or NaN, is no label.
-
-    Examples
-    --------
-    >>> labelled_nodes(np.array([2, -1, 0])).tolist()
-    [0, 2]
-    """
-    if np.issubdtype(labels.dtype, np.number):
-        return np.flatnonzero(labels >= 0)
-    return np.arange(len(labels))
-
-
 def node_split(labels: NDArray[Any], *, seed: int) -> NodeSplit:
     """Draw 20 training nodes per class, and up to 1,000 test nodes from the others.
 
@@ -53,7 +41,7 @@ def node_split(labels: NDArray[Any], *, seed: int) -> NodeSplit:
     Parameters
     ----------
     labels
-        Shape (n_nodes,); a number below 0, or NaN, marks a node without a label.
+        Shape (n_nodes,); None, a number below 0, or NaN marks a node without a label.
     seed
         Not negative.
 
