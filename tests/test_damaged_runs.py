@@ -71,12 +71,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     with_features.fit(split_edges(graph, seed=3, validation=0.1, test=0.1)).save(folder / "a")
     vgae.GAE(features="none", **options).fit(graph).save(folder / "b")
     weighted = Graph.from_edges(graph.edges, ids=graph.ids, weights=np.arange(graph.n_edges) + 1.0)
+    arcs = Graph.from_edges(graph.edges, ids=graph.ids, directed=True, weights=weighted.weights)
+    vgae.GAE.from_preset("fast", steps=2).fit(graph).save(folder / "fast")
+    vgae.GAE.from_preset("counts", **options).fit(
+        split_edges(weighted.with_weight_means("count"), seed=3, validation=0.2)
+    ).save(folder / "counts")
+    vgae.GAE(steps=3).fit(arcs).save(folder / "arcs")
     with registered() as reads_features:
         baselines = {"katz": weighted, "spectral": weighted, reads_features: graph}
         for name, data in baselines.items():
             split = split_edges(data, seed=3, validation=0.1, test=0.1)
             vgae.LinkBaseline(name).fit(split).save(folder / name)
-        made = [folder / name for name in ("a", "b", *baselines)]
+        made = [folder / name for name in ("a", "b", "fast", "counts", "arcs", *baselines)]
         yield [*made, *(RUNS / name for name in EARLIER)]
 
 

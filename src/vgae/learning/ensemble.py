@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from vgae.data.graph import Features, Graph
+from vgae.ground.errors import InputError
 from vgae.learning.combiner import CombinedScores, Combiner
 from vgae.learning.evidence import Evidence, evidence_of
 from vgae.learning.scores import ModelScores, Scores
@@ -223,6 +224,11 @@ def scores_of_members(
     seed
         Seed of the evidence.
 
+    Raises
+    ------
+    InputError
+        The combiner was fitted to other evidence.
+
     Examples
     --------
     >>> import torch
@@ -237,6 +243,8 @@ def scores_of_members(
     """
     if combiner is not None:
         evidence = evidence_about(messages, latents, networks[0].settings, seed=seed)
+        if combiner.columns != [column.name for column in evidence.columns]:
+            raise InputError("the combiner was fitted to other evidence than there is; fit again")
         return CombinedScores(evidence, combiner, latents[0].mean.detach().cpu().numpy())
     members = [
         ModelScores.of(network, latent) for network, latent in zip(networks, latents, strict=True)

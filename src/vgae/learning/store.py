@@ -420,6 +420,8 @@ def _model_of(
         combiner = Combiner.parse(_read_values(path / COMBINER), where="combiner")
     if members or combiner is not None:
         split = _with_inputs(path, about, split, INPUTS)
+        if settings.network.features_used(about.graph.n_features) and not split.graph.n_features:
+            raise InputError(f"{INPUTS}: the features of the nodes are missing; fit again")
     has_inputs = settings.network.has_inputs(about.graph.n_features)
     expected = None
     if EXPECTED in about.files:
