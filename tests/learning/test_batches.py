@@ -1,19 +1,26 @@
 """What steps learn from, with and without a mask."""
 
+from typing import Any
+
 import numpy as np
-from graphs import random_graph
+import pytest
+import torch
+from graphs import random_arcs, random_graph
 
 from vgae.data.graph import Graph
 from vgae.learning.batches import Batch, BatchOf, batches
-from vgae.model.network import GraphAutoEncoder
+from vgae.model.decoders import MLPDecoder
+from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.settings import ModelSettings
 
 GRAPH = random_graph(20, 0.2, seed=1)
 
 
-def batches_of(graph: Graph, *, seed: int = 0, **settings: object) -> BatchOf:
+def batches_of(
+    graph: Graph, *, seed: int = 0, parts: Parts | None = None, **settings: object
+) -> BatchOf:
     parsed = ModelSettings.parse({"objective": "sampled", **settings})
-    network = GraphAutoEncoder(parsed, n_inputs=graph.n_nodes, seed=0)
+    network = GraphAutoEncoder(parsed, n_inputs=graph.n_nodes, seed=0, parts=parts)
     return batches(network, graph, network.prepare(graph, None), seed=seed)
 
 
@@ -93,3 +100,27 @@ def test_counts_and_confidence_stay_with_their_pairs() -> None:
     rows, columns = part._rows().numpy(), part.positive.columns.numpy()
     assert part.counts is not None
     np.testing.assert_array_equal(part.counts.numpy(), graph.adjacency.toarray()[rows, columns])
+
+
+OWN = Parts(decoder=MLPDecoder(16, 4, torch.Generator()))
+"""A decoder of one's own without factors."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({"decoder": "mlp"}, None),
+        ({"encoder": "directed", "decoder": "gravity"}, None),
+        ({"decoder": "own"}, OWN),
+        ({"sampling": "pairs"}, None),
+    ],
+    ids=["mlp", "gravity", "own", "as given"],
+)
+def test_where_pairs_are_sampled_every_batch_has_all_edges(
+    settings: dict[str, Any], parts: Parts | None
+) -> None:
+    graph = random_arcs(20, 0.2, 1) if settings.get("decoder") == "gravity" else GRAPH
+    batch_of = batches_of(graph, parts=parts, batch_edges=5, **settings)
+    assert batch_of(1) is batch_of(2)
+    assert len(batch_of(1).targets.pairs()) == graph.n_edges
+    assert batch_of(1).targets.share == 1.0

@@ -543,7 +543,7 @@ def sampled_reconstruction(
     targets: Targets,
     drawn: Tensor,
 ) -> Tensor:
-    """An estimate without bias of the loss of all pairs, from all edges and some random pairs.
+    """An estimate without bias of the loss of all pairs, from edges and some random pairs.
 
     Parameters
     ----------
@@ -552,7 +552,7 @@ def sampled_reconstruction(
     scores
         Scores of pairs of node indices, differentiable.
     targets
-        The positive pairs, without self pairs, and the weights.
+        The positive pairs, or a random part of them, without self pairs; and the weights.
     drawn
         Pairs drawn uniformly from all pairs i != j that can be edges, shape (n_drawn, 2).
 
@@ -582,4 +582,4 @@ def sampled_reconstruction(
     directions = 1.0 if targets.ordered else 2.0
     edges = directions * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
     check_possible(likelihood, edges)
-    return targets.norm / targets.n_cells * (everywhere + edges)
+    return targets.norm / targets.n_cells * (everywhere + edges / targets.share)
