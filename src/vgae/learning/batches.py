@@ -14,7 +14,7 @@ from vgae.data.adjacency import edge_numbers
 from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.model.network import GraphAutoEncoder
-from vgae.model.objective import Targets
+from vgae.model.objective import Targets, value_scale
 from vgae.model.settings import MOST_PREDICTED
 
 __all__ = ["Batch", "BatchOf", "batches"]
@@ -102,6 +102,8 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
         return lambda _: whole
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
     numbers = edge_numbers(graph.adjacency, directed=graph.directed)
+    # The few edges of a step would have another scale at every step, and a single one none.
+    scale = None if graph.weights is None else value_scale(graph)
 
     def only(chosen: NDArray[np.int64]) -> Graph:
         mask = np.zeros(graph.n_edges, dtype=bool)
@@ -113,7 +115,7 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
         order = random.permutation(graph.n_edges)
         hidden, kept = only(order[: min(n_hidden, MOST_PREDICTED)]), only(order[n_hidden:])
         along = network.encoder.along(prepared, kept)
-        return Batch(along, network.targets(hidden).to(device))
+        return Batch(along, network.targets(hidden, scale=scale).to(device))
 
     return masked
 

@@ -234,7 +234,9 @@ class GraphAutoEncoder(nn.Module):
                     f"node and latent_dim = {width} columns"
                 )
 
-    def targets(self, graph: Graph, rows: Rows | None = None) -> Targets:
+    def targets(
+        self, graph: Graph, rows: Rows | None = None, scale: tuple[float, float] | None = None
+    ) -> Targets:
         """The positive pairs of a training graph, for these settings.
 
         A node and itself are a positive pair where the paper's model is used: an inner product
@@ -247,6 +249,8 @@ class GraphAutoEncoder(nn.Module):
             The training graph.
         rows
             The nodes of this process, where they are shared out to several.
+        scale
+            The `value_scale` of the whole training graph, where `graph` has a part of its edges.
 
         Raises
         ------
@@ -270,6 +274,7 @@ class GraphAutoEncoder(nn.Module):
             values=self.likelihood.values,
             confidence=settings.confidence if graph.weight_means == "confidence" else None,
             rows=rows,
+            scale=scale,
         )
 
     def linked(self, sample: Tensor) -> Tensor:
