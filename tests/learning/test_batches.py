@@ -1,19 +1,28 @@
 """What steps learn from, with and without a mask."""
 
+from typing import Any
+
 import numpy as np
-from graphs import random_graph
+import pytest
+import torch
+from graphs import random_arcs, random_graph
 
 from vgae.data.graph import Graph
+from vgae.data.kinds import WeightMeans
 from vgae.learning.batches import Batch, BatchOf, batches
-from vgae.model.network import GraphAutoEncoder
+from vgae.model.decoders import MLPDecoder
+from vgae.model.network import GraphAutoEncoder, Parts
+from vgae.model.objective import value_scale
 from vgae.model.settings import ModelSettings
 
 GRAPH = random_graph(20, 0.2, seed=1)
 
 
-def batches_of(graph: Graph, *, seed: int = 0, **settings: object) -> BatchOf:
+def batches_of(
+    graph: Graph, *, seed: int = 0, parts: Parts | None = None, **settings: object
+) -> BatchOf:
     parsed = ModelSettings.parse({"objective": "sampled", **settings})
-    network = GraphAutoEncoder(parsed, n_inputs=graph.n_nodes, seed=0)
+    network = GraphAutoEncoder(parsed, n_inputs=graph.n_nodes, seed=0, parts=parts)
     return batches(network, graph, network.prepare(graph, None), seed=seed)
 
 
@@ -93,3 +102,63 @@ def test_counts_and_confidence_stay_with_their_pairs() -> None:
     rows, columns = part._rows().numpy(), part.positive.columns.numpy()
     assert part.counts is not None
     np.testing.assert_array_equal(part.counts.numpy(), graph.adjacency.toarray()[rows, columns])
+
+
+OWN = Parts(decoder=MLPDecoder(16, 4, torch.Generator()))
+"""A decoder of one's own without factors."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({"decoder": "mlp"}, None),
+        ({"encoder": "directed", "decoder": "gravity"}, None),
+        ({"decoder": "own"}, OWN),
+        ({"sampling": "pairs"}, None),
+    ],
+    ids=["mlp", "gravity", "own", "as given"],
+)
+def test_where_pairs_are_sampled_every_batch_has_all_edges(
+    settings: dict[str, Any], parts: Parts | None
+) -> None:
+    graph = random_arcs(20, 0.2, 1) if settings.get("decoder") == "gravity" else GRAPH
+    batch_of = batches_of(graph, parts=parts, batch_edges=5, **settings)
+    assert batch_of(1) is batch_of(2)
+    assert len(batch_of(1).targets.pairs()) == graph.n_edges
+    assert batch_of(1).targets.share == 1.0
+
+
+def weighted(means: WeightMeans, weights: np.ndarray) -> Graph:
+    return GRAPH.with_pairs(GRAPH.edges, weights=weights).with_weight_means(means)
+
+
+@pytest.mark.parametrize("mask", [1e-9, 0.3], ids=["one edge", "a third"])
+def test_hidden_values_have_the_scale_of_the_training_graph(mask: float) -> None:
+    weights = np.random.default_rng(0).choice([1.0, 1.0, 4.5], size=GRAPH.n_edges)
+    graph = weighted("value", weights)
+    mean, deviation = value_scale(graph)
+    batch_of = batches_of(graph, likelihood="gaussian", mask=mask)
+    for step in range(1, 9):  # some of which hide nothing but weights of 1
+        targets = batch_of(step).targets
+        counts = targets.pair_counts()
+        assert counts is not None
+        found = weights[graph.places(targets.pairs().numpy())]
+        np.testing.assert_allclose(counts, (found - mean) / deviation, rtol=1e-6)
+
+
+def test_values_that_are_all_1_stay_1_where_they_are_hidden() -> None:
+    whole, hidden = (batches_of(GRAPH, likelihood="gaussian", mask=mask) for mask in (0.0, 0.3))
+    assert whole(1).targets.counts is None
+    assert hidden(1).targets.counts is None
+
+
+def test_confidence_in_hidden_edges_is_relative_to_the_training_graph() -> None:
+    weights = np.random.default_rng(0).integers(1, 9, size=GRAPH.n_edges)
+    graph = weighted("confidence", weights)
+    batch_of = batches_of(graph, mask=1e-9, confidence=2.5)
+    for step in (1, 2, 3):
+        targets = batch_of(step).targets
+        found = weights[graph.places(targets.pairs().numpy())]
+        emphasis = targets.pair_emphasis()
+        assert isinstance(emphasis, torch.Tensor)
+        np.testing.assert_allclose(emphasis, 1.0 + 2.5 * found / weights.mean(), rtol=1e-6)

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from graphs import random_arcs, random_graph
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vgae import GAE, VGAE, load
 from vgae.data.graph import Graph
@@ -18,7 +20,7 @@ from vgae.learning.fitting import fit, fit_baseline, untrained
 from vgae.learning.judge import link_scores
 from vgae.learning.scores import ModelScores, Scores
 from vgae.learning.settings import FitSettings
-from vgae.model.kernels import choose_engine
+from vgae.model.kernels import PairSum, choose_engine
 from vgae.people.estimators import make_model
 
 PLAIN: dict[str, dict[str, Any]] = {
@@ -61,6 +63,33 @@ def test_settling_changes_no_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
         link_scores(split, as_trained.scores, names)
     )
     assert settled.expected_edges != pytest.approx(as_trained.expected_edges, rel=1e-3)
+
+
+class EngineOfGPU:
+    """What takes no factors but those that are on a GPU."""
+
+    name = "triton"
+
+    def unavailable(self, device: torch.device, dim: int) -> str | None:  # noqa: ARG002
+        return None
+
+    def sweep(self, left: Tensor, right: Tensor | None) -> PairSum:  # noqa: ARG002
+        raise AssertionError(f"the factors are on {left.device.type}")
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "bernoulli-poisson"])
+def test_scores_are_settled_on_the_cpu_wherever_the_model_was_trained(
+    likelihood: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = Split.without_holdout(random_graph(30, 0.2, 0))
+    how = {"offset": "constant", "class_weight": "none", "steps": 20, "likelihood": likelihood}
+    expected = fit(split, FitSettings.of("gae", **how))
+    place = torch.device("cpu"), EngineOfGPU()
+    monkeypatch.setattr("vgae.learning.fitting.choose_place", lambda *_: place)
+    found = fit(split, FitSettings.of("gae", **how))
+    assert found.engine == "triton"
+    assert found.expected_edges == expected.expected_edges
+    assert found.expected_edges == pytest.approx(split.train.n_edges, rel=2e-3)
 
 
 def test_a_network_starts_with_the_inputs_that_the_settings_ask_for(ring: Graph) -> None:

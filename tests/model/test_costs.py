@@ -119,3 +119,5 @@ def test_sampled_steps_do_not_grow_with_the_square() -> None:
     assert amount(large, "gathered", objective="sampled", sampling="pairs") > 10**8
     few = amount(large, "logistic_edge", objective="sampled", batch_edges=1000)
     assert few == 2000.0
+    of_pairs = {"objective": "sampled", "decoder": "mlp", "batch_edges": 1000}
+    assert amount(large, "drawn", **of_pairs, latent="point") == 2.0 * 10**7

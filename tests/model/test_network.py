@@ -396,3 +396,32 @@ def test_multiplied_odds_of_arcs_raise_all_scores_alike() -> None:
         model.multiply_odds(1.7)
         after = model.pair_scores(mean, pairs)
     torch.testing.assert_close(after, before + np.log(1.7))
+
+
+def test_factors_that_are_none_at_times_are_asked_for_and_not_presumed(ring: Graph) -> None:
+    class PerNode(Decoder):
+        """Takes as many nodes as it has weights, and passes on what another decoder has."""
+
+        def __init__(self, inner: Decoder) -> None:
+            super().__init__()
+            self.inner, self.weight = inner, nn.Parameter(torch.ones(40, 1))
+
+        def factors(self, latent: Tensor) -> Factors | None:
+            return self.inner.factors(latent * self.weight)
+
+        def pairs(self, latent: Tensor, pairs: Tensor) -> Tensor:
+            return self.inner.pairs(latent * self.weight, pairs)
+
+    settings = ModelSettings(decoder="own", objective="sampled")
+    for inner, expected in (
+        (MLPDecoder(16, 4, torch.Generator()), False),
+        (CosineDecoder(), True),
+    ):
+        parts = Parts(decoder=PerNode(inner))
+        model = GraphAutoEncoder(settings, n_inputs=40, seed=0, parts=parts)
+        assert model.has_factors(40) == expected
+        given = model.prepare(ring, None), model.targets(ring)
+        noise = CounterNoise(0, torch.device("cpu"))
+        noise.begin(1)
+        loss = model.loss(*given, noise=noise, engine=choose_engine("auto"))
+        assert torch.isfinite(loss.total)

@@ -397,6 +397,26 @@ def test_a_sample_of_pairs_weighs_confident_edges_alike() -> None:
     assert sampled.item() == pytest.approx(exact.item(), rel=1e-9)
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_the_mean_over_parts_of_the_edges_is_that_of_all_edges(ordered: bool) -> None:
+    graph = random_arcs(20, 0.2, 0) if ordered else random_graph(20, 0.2, 0)
+    targets = Targets.from_graph(graph, "balanced", self_pairs=False)
+    vectors = torch.tensor(np.random.default_rng(1).normal(size=(20, 3)))
+    drawn = torch.tensor([[0, 1], [2, 3]])
+
+    def loss(targets: Targets) -> float:
+        def scores(pairs: torch.Tensor) -> torch.Tensor:
+            return score_pairs(vectors, vectors, pairs)
+
+        return sampled_reconstruction(Bernoulli(), scores, targets, drawn).item()
+
+    ends = np.linspace(0, len(targets.positive.columns), 6).astype(np.int64)
+    spans = np.stack([ends[:-1], ends[1:]], axis=1)
+    parts = [loss(targets.part(span[None], share=1 / 5)) for span in spans]
+    assert np.std(parts) > 0.0
+    assert np.mean(parts) == pytest.approx(loss(targets), rel=1e-9)
+
+
 def test_values_have_mean_0_and_variance_1() -> None:
     graph = Graph.from_edges([(0, 1), (1, 2), (2, 3)], weights=[1.0, 2.0, 6.0])
     targets = Targets.from_graph(graph, "none", self_pairs=False, values=True)

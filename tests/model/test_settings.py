@@ -219,3 +219,18 @@ def test_what_contradicts_a_meaning_is_one_line() -> None:
 def test_a_likelihood_says_what_weights_mean_to_it() -> None:
     assert ModelSettings(likelihood="poisson").weights_mean("propagation") == "count"
     assert ModelSettings().weights_mean("confidence") == "confidence"
+
+
+def test_pairs_are_sampled_as_asked_or_where_a_decoder_has_no_factors() -> None:
+    for sampling, has_factors, expected in (
+        (None, True, False),
+        (None, False, True),
+        ("nodes", True, False),
+        ("nodes", False, False),
+        ("pairs", True, True),
+        ("pairs", False, True),
+    ):
+        for objective in ("sampled", "exact"):
+            settings = ModelSettings.parse({"objective": objective, "sampling": sampling})
+            found = settings.samples_pairs(has_factors=has_factors)
+            assert found == (expected and objective == "sampled")

@@ -14,7 +14,7 @@ from vgae.data.adjacency import edge_numbers
 from vgae.data.graph import Graph
 from vgae.ground.config import stream_seed
 from vgae.model.network import GraphAutoEncoder
-from vgae.model.objective import Targets
+from vgae.model.objective import Targets, value_scale
 from vgae.model.settings import MOST_PREDICTED
 
 __all__ = ["Batch", "BatchOf", "batches"]
@@ -56,8 +56,8 @@ BatchOf = Callable[[int], Batch]
 def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int) -> BatchOf:
     """What the steps of a fit learn from, as the settings say.
 
-    Without a mask, or with a single edge, every batch is the whole training graph; where the
-    objective is sampled and `batch_edges` says so, it has a part of the edges as positive pairs.
+    Without a mask, or with a single edge, every batch is the whole training graph; where nodes are
+    sampled and `batch_edges` says so, it has a part of the edges as positive pairs.
     With a mask, each step hides another random share of the edges: the others carry messages, and
     the hidden ones, or 100,000 of them, are the positive pairs. So an edge is never predicted from
     itself, as it is in the paper's model (Li et al. 2023, "What's Behind the Mask", MaskGAE).
@@ -91,14 +91,19 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
     share, device = network.settings.mask, next(network.parameters()).device
     if not share or graph.n_edges < 2:  # one edge cannot both be hidden and carry a message
         targets, settings = network.targets(graph), network.settings
-        in_blocks = settings.objective_used == "sampled" and settings.sampling != "pairs"
-        if in_blocks and settings.batch_edges < graph.n_edges:
+        if (
+            settings.objective_used == "sampled"
+            and settings.batch_edges < graph.n_edges
+            and not settings.samples_pairs(has_factors=network.has_factors(graph.n_nodes))
+        ):
             part = settings.batch_edges / graph.n_edges
             return _blocks(prepared.to(device), targets, part, device, seed=seed)
         whole = Batch(prepared, targets).to(device)
         return lambda _: whole
     n_hidden = min(max(1, round(share * graph.n_edges)), graph.n_edges - 1)
     numbers = edge_numbers(graph.adjacency, directed=graph.directed)
+    # The few edges of a step would have another scale at every step, and a single one none.
+    scale = None if graph.weights is None else value_scale(graph)
 
     def only(chosen: NDArray[np.int64]) -> Graph:
         mask = np.zeros(graph.n_edges, dtype=bool)
@@ -110,7 +115,7 @@ def batches(network: GraphAutoEncoder, graph: Graph, prepared: Any, *, seed: int
         order = random.permutation(graph.n_edges)
         hidden, kept = only(order[: min(n_hidden, MOST_PREDICTED)]), only(order[n_hidden:])
         along = network.encoder.along(prepared, kept)
-        return Batch(along, network.targets(hidden).to(device))
+        return Batch(along, network.targets(hidden, scale=scale).to(device))
 
     return masked
 

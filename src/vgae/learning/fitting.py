@@ -48,7 +48,7 @@ from vgae.learning.train import (
 from vgae.learning.weighing import weight_report
 from vgae.learning.weights import Expected, fit_count_map, fit_value_map
 from vgae.model.inputs import InputScaling
-from vgae.model.kernels import Engine
+from vgae.model.kernels import choose_engine
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder, Parts
 from vgae.model.objective import expected_edges, value_scale
@@ -180,7 +180,7 @@ def fit(
         latents = known if messages is prepared else [one.encode(messages) for one in members]
     if combiner is None:
         for member, latent in zip(members, known, strict=True):
-            _settle(member, latent, view.train, engine)
+            _settle(member, latent, view.train)
 
     def scores_of(latents: Sequence[Latent], messages: Graph) -> Scores:
         return scores_of_members(
@@ -522,7 +522,7 @@ MOST_NODES_SUMMED = 50_000
 """Beyond, the probabilities of rates are not summed: that would take longer than the training."""
 
 
-def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph, engine: Engine) -> None:
+def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph) -> None:
     """Raise all scores so that probabilities sum to the number of edges.
 
     At the maximum of the likelihood they do, or nearly: the derivative by an offset of logits is
@@ -535,6 +535,7 @@ def _settle(network: GraphAutoEncoder, latent: Latent, graph: Graph, engine: Eng
     exact = settings.class_weight_used == "none" and settings.objective_used == "exact"
     if not (exact and summed) or network.offsets is None:
         return
+    engine = choose_engine("auto")  # not that of the training: the model has left the GPU by now
     for _ in range(MOST_ROUNDS):
         factors = ModelScores.of(network, latent).factors
         if factors is None:

@@ -376,7 +376,7 @@ def _sampled(sizes: Sizes, settings: ModelSettings) -> list[Operation]:
         edges = min(settings.mask * edges, MOST_PREDICTED)
     nodes, (dim, _) = sizes.n_nodes, _factors(settings)
     reach = FLOAT * nodes * dim
-    if settings.sampling != "pairs" and settings.decoder not in ONE_BY_ONE:
+    if not settings.samples_pairs(has_factors=settings.decoder not in ONE_BY_ONE):
         drawn = float(min(settings.batch_nodes, nodes)) ** 2
         edges = min(edges, settings.batch_edges or edges)
         return [

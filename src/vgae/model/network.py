@@ -234,7 +234,9 @@ class GraphAutoEncoder(nn.Module):
                     f"node and latent_dim = {width} columns"
                 )
 
-    def targets(self, graph: Graph, rows: Rows | None = None) -> Targets:
+    def targets(
+        self, graph: Graph, rows: Rows | None = None, scale: tuple[float, float] | None = None
+    ) -> Targets:
         """The positive pairs of a training graph, for these settings.
 
         A node and itself are a positive pair where the paper's model is used: an inner product
@@ -247,6 +249,8 @@ class GraphAutoEncoder(nn.Module):
             The training graph.
         rows
             The nodes of this process, where they are shared out to several.
+        scale
+            The `value_scale` of the whole training graph, where `graph` has a part of its edges.
 
         Raises
         ------
@@ -270,6 +274,7 @@ class GraphAutoEncoder(nn.Module):
             values=self.likelihood.values,
             confidence=settings.confidence if graph.weight_means == "confidence" else None,
             rows=rows,
+            scale=scale,
         )
 
     def linked(self, sample: Tensor) -> Tensor:
@@ -312,6 +317,24 @@ class GraphAutoEncoder(nn.Module):
         if factors is None or self.offsets is None:
             return factors
         return self.offsets.added_to(factors, rows)
+
+    @torch.no_grad()
+    def has_factors(self, n_nodes: int) -> bool:
+        """Whether the decoder has factors, which only the decoder knows: it is asked for them.
+
+        Parameters
+        ----------
+        n_nodes
+            Number of nodes, whose weights a decoder of your own may have.
+
+        Examples
+        --------
+        >>> GraphAutoEncoder(ModelSettings(decoder="mlp"), n_inputs=3, seed=0).has_factors(3)
+        False
+        """
+        device = next(self.parameters()).device
+        vectors = torch.zeros(n_nodes, self.settings.latent_dim, device=device)
+        return self.decoder.factors(vectors) is not None
 
     def pair_scores(self, vectors: Tensor, pairs: Tensor) -> Tensor:
         """Scores of pairs of node indices, offsets included, shape (n_pairs,)."""
@@ -365,10 +388,10 @@ class GraphAutoEncoder(nn.Module):
             # A view, because the gradient of an index would be a copy among zeros.
             sample = latent.draw(noise).squeeze(0)
         vectors = self.linked(sample)
-        sampled, sampling = self.settings.objective_used == "sampled", self.settings.sampling
-        in_pairs = sampled and sampling == "pairs"
-        factors = None if in_pairs else self.factors(vectors, own)
-        if in_pairs or (sampled and sampling is None and factors is None):
+        settings = self.settings
+        needless = settings.samples_pairs(has_factors=True)
+        factors = None if needless else self.factors(vectors, own)
+        if settings.samples_pairs(has_factors=factors is not None):
             drawn = _random_pairs(targets, noise)
             term = sampled_reconstruction(
                 self.likelihood, lambda pairs: self.pair_scores(vectors, pairs), targets, drawn
@@ -376,6 +399,7 @@ class GraphAutoEncoder(nn.Module):
         else:
             joined, expected = self._joined(factors), self._expected(latent, own)
             if own is None:
+                sampled = settings.objective_used == "sampled"
                 estimated = self._estimated(noise, engine) if sampled else None
                 term = reconstruction(
                     self.likelihood,

@@ -150,6 +150,7 @@ class Targets:
         values: bool = False,
         confidence: float | None = None,
         rows: Rows | None = None,
+        scale: tuple[float, float] | None = None,
     ) -> Targets:
         """Make the targets of a training graph.
 
@@ -174,6 +175,9 @@ class Targets:
             relative to the mean weight (Hu, Koren & Volinsky 2008).
         rows
             The nodes of this process, whose pairs alone are copied; None for all nodes.
+        scale
+            The `value_scale` that values and confidence are relative to, where the graph has only
+            those edges of the training graph that a step hides; by default that of the graph.
 
         Raises
         ------
@@ -195,7 +199,7 @@ class Targets:
         pattern = graph.adjacency if rows is None else graph.adjacency[rows.own]
         weights = pattern.data
         if confidence is not None:
-            mean = graph.adjacency.data.mean(dtype=np.float64)
+            mean, _ = scale or value_scale(graph)
             factors = (1.0 + confidence * pattern.data / mean).astype(np.float32)
             pattern = sparse.csr_array(
                 (factors, pattern.indices, pattern.indptr), shape=pattern.shape
@@ -211,7 +215,11 @@ class Targets:
                 )
             )
             pattern.sort_indices()
-        told = _counts(graph, weights) if counts else _values(graph, weights) if values else None
+        told = None
+        if counts:
+            told = _counts(graph, weights)
+        elif values:
+            told = _values(graph, weights, scale)
         weighted = class_weight == "balanced"
         return cls(
             positive=PairPattern(
@@ -339,11 +347,13 @@ def _counts(graph: Graph, weights: NDArray[np.float32]) -> Tensor | None:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def _values(graph: Graph, weights: NDArray[np.float32]) -> Tensor | None:
-    """The weights of positive pairs; those of all edges get mean 0 and variance 1."""
-    if graph.weights is None:
+def _values(
+    graph: Graph, weights: NDArray[np.float32], scale: tuple[float, float] | None
+) -> Tensor | None:
+    """The weights of positive pairs; those of the training graph get mean 0 and variance 1."""
+    if scale is None and graph.weights is None:
         return None
-    mean, deviation = value_scale(graph)
+    mean, deviation = scale or value_scale(graph)
     return torch.from_numpy(((weights - mean) / deviation).astype(np.float32))
 
 
@@ -543,7 +553,7 @@ def sampled_reconstruction(
     targets: Targets,
     drawn: Tensor,
 ) -> Tensor:
-    """An estimate without bias of the loss of all pairs, from all edges and some random pairs.
+    """An estimate without bias of the loss of all pairs, from edges and some random pairs.
 
     Parameters
     ----------
@@ -552,7 +562,7 @@ def sampled_reconstruction(
     scores
         Scores of pairs of node indices, differentiable.
     targets
-        The positive pairs, without self pairs, and the weights.
+        The positive pairs, or a random part of them, without self pairs; and the weights.
     drawn
         Pairs drawn uniformly from all pairs i != j that can be edges, shape (n_drawn, 2).
 
@@ -582,4 +592,4 @@ def sampled_reconstruction(
     directions = 1.0 if targets.ordered else 2.0
     edges = directions * (terms - likelihood.nonedge(at_edges)).sum(dtype=torch.float64)
     check_possible(likelihood, edges)
-    return targets.norm / targets.n_cells * (everywhere + edges)
+    return targets.norm / targets.n_cells * (everywhere + edges / targets.share)

@@ -328,6 +328,24 @@ class ModelSettings(Settings):
             return self.objective
         return "sampled" if self.mask or self.decoder in ONE_BY_ONE else "exact"
 
+    def samples_pairs(self, *, has_factors: bool) -> bool:
+        """Whether steps draw random pairs one by one, and learn from all edges.
+
+        Parameters
+        ----------
+        has_factors
+            Whether the decoder has factors, which sets of nodes need.
+
+        Examples
+        --------
+        >>> ModelSettings(objective="sampled").samples_pairs(has_factors=True)
+        False
+        >>> ModelSettings(decoder="mlp").samples_pairs(has_factors=False)
+        True
+        """
+        by_default = self.sampling is None and not has_factors
+        return self.objective_used == "sampled" and (self.sampling == "pairs" or by_default)
+
     def on_pairs(self, n_pairs: int, steps: int) -> tuple[ModelSettings, str]:
         """These settings with an objective that is exact or sampled, and the reason for it.
 
