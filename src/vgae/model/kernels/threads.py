@@ -27,13 +27,7 @@ from vgae.model.kernels.atomics import compare_and_set, read
 from vgae.model.kernels.compiled import compiled, rehearsal
 from vgae.model.kernels.first_use import compile_once
 
-__all__ = [
-    "LEAST_WORK",
-    "n_threads",
-    "run_items",
-    "run_together",
-    "torch_on_one_thread",
-]
+__all__ = ["LEAST_WORK", "n_threads", "run_items", "run_together", "torch_on_one_thread"]
 
 EMITTED = "15ef875cb2a2"
 """State of the emitted instructions: numba looks for changes in this file alone."""
