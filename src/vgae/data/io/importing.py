@@ -384,7 +384,7 @@ def _least_weight(writer: ArrayWriter) -> float:
     """The least of the weights that were written, or zero, whichever is less."""
     if "weights" not in writer.names:
         return 0.0
-    return float(np.load(writer.folder / "weights.npy", mmap_mode="r").min(initial=0.0))
+    return float(np.load(writer.folder / "weights.npy", "r", allow_pickle=False).min(initial=0.0))
 
 
 def _fill(values: NDArray[np.int64], base: Any, query: str) -> None:
