@@ -6,8 +6,11 @@ from graphs import random_graph
 
 from vgae.data.graph import Graph
 from vgae.ground.errors import InputError
+from vgae.learning import combiner as combiner_module
+from vgae.learning import scores as scores_module
 from vgae.learning.combiner import CombinedScores, Combiner, fit_combiner
 from vgae.learning.evidence import Column, evidence_of
+from vgae.learning.scores import open_partners
 
 COLUMNS = tuple(
     Column(name, group, lambda _, ends: ends[0])
@@ -140,3 +143,55 @@ def test_a_node_that_is_asked_for_twice_has_two_lists() -> None:
     assert twice.tolist() == [*once.tolist(), *once.tolist()]
     assert both.tolist() == [*values.tolist(), *values.tolist()]
     assert len(scores.partners(np.array([], np.int64), 4, graph)[0]) == 0
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_blocks_that_are_scored_at_the_same_time_change_nothing(
+    directed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(combiner_module, "MOST_NODES_COUNTED", 10)
+    monkeypatch.setattr(scores_module, "block_rows", lambda _: 3)
+    random = np.random.default_rng(0)
+    graph = Graph.from_edges(random.integers(40, size=(120, 2)), n_nodes=40, directed=directed)
+    evidence = evidence_of(graph, hops=[random.normal(size=(40, 3)).astype(np.float32)])
+    combiner = fit_combiner(
+        evidence.columns, evidence.table(graph.edges[:50]), evidence.table([(0, 5), (2, 9)])
+    )
+    scores = CombinedScores(evidence, combiner, np.eye(40, dtype=np.float32))
+    assert scores.dear
+    answers = []
+    for n_workers in (1, 2, 5):
+        monkeypatch.setattr(scores_module, "n_threads", lambda n=n_workers: n)
+        levels = np.array([-1.0, 0.0, 2.0])
+        answers.append([*scores.top(25, graph), scores.reaching(levels, graph)])
+    for answer in answers[1:]:
+        for one, other in zip(answers[0], answer, strict=True):
+            assert np.array_equal(one, other)
+    is_open = open_partners(graph, np.arange(40))
+    if not directed:
+        is_open = np.triu(is_open, 1)
+    pairs = np.argwhere(is_open)
+    best = pairs[np.argsort(-scores.pairs(pairs), kind="stable")[:25]]
+    assert answers[0][0].tolist() == best.tolist()
+    assert answers[0][2].sum() == len(pairs)
+
+
+def test_a_failure_in_one_of_several_blocks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(combiner_module, "MOST_NODES_COUNTED", 10)
+    monkeypatch.setattr(scores_module, "block_rows", lambda _: 3)
+    monkeypatch.setattr(scores_module, "n_threads", lambda: 3)
+    graph = random_graph(30, 0.2, seed=0)
+    evidence = evidence_of(graph, hops=[])
+    combiner = fit_combiner(
+        evidence.columns, evidence.table(graph.edges[:20]), evidence.table([(0, 5), (2, 9)])
+    )
+    scores = CombinedScores(evidence, combiner, np.eye(30, dtype=np.float32))
+
+    def fails(rows: np.ndarray, since: int) -> np.ndarray:
+        if rows[0] == 9:
+            raise MemoryError("no room")
+        return np.zeros((len(rows), 30 - since))
+
+    monkeypatch.setattr(scores, "_rows_since", fails)
+    with pytest.raises(MemoryError, match="no room"):
+        scores.top(3, graph)

@@ -84,6 +84,9 @@ def test_scores_every_pair_of_any_graph(name: str, kind: str) -> None:
     np.testing.assert_allclose(scores.pairs(pairs[:, ::-1].copy()), found, **close)
     rows = scores.rows(np.arange(n_nodes))
     np.testing.assert_allclose(rows[pairs[:, 0], pairs[:, 1]], found, **close)
+    for since in range(n_nodes + 1):
+        others = scores.rows(np.arange(n_nodes), since)
+        np.testing.assert_allclose(others, rows[:, since:], **close)
     assert scores.pairs(np.empty((0, 2), dtype=np.int64)).shape == (0,)
     if scores.vectors is not None:
         dim = {"als": 2, "strap": 2, "propagated-features": 6}.get(
@@ -103,6 +106,9 @@ def test_pairs_are_checked_whatever_gives_the_scores(name: str) -> None:
             scores.pairs(pairs)
     with pytest.raises(InputError, match="^rows"):
         scores.rows([-1])
+    for since in (-1, 5):
+        with pytest.raises(InputError, match="^since"):
+            scores.rows([0], since)
     assert scores.pairs(np.array([[0, 1]], dtype=np.uint16)).shape == (1,)
 
 

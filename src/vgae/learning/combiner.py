@@ -227,7 +227,10 @@ class CombinedScores(Scores):
         return found
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        sums = self.evidence.weighted_rows(rows, np.array(self.combiner.weights))
+        return self._rows_since(rows, 0)
+
+    def _rows_since(self, rows: NDArray[np.int64], since: int) -> NDArray[np.floating]:
+        sums = self.evidence.weighted_rows(rows, np.array(self.combiner.weights), since)
         return (sums + self.combiner.intercept).astype(np.float32)
 
     def top(self, k: int, known: Graph) -> Ranked:
@@ -239,10 +242,10 @@ class CombinedScores(Scores):
 
     def partners(self, nodes: NDArray[np.int64], k: int, known: Graph) -> Ranked:
         """See `Scores.partners`."""
-        # Node by node: one that is asked for twice has two lists.
-        found = [Scores.partners(self, nodes[[place]], k, known)[0] for place in range(len(nodes))]
+        found = [pairs for pairs, _ in self._partners_of_each(nodes, k, known)]
         pairs = np.concatenate([np.empty((0, 2), np.int64), *found])
         scores = self.pairs(pairs)
+        # By place in the question: a node that is asked for twice has two lists.
         order = np.lexsort((-scores, np.repeat(np.arange(len(nodes)), list(map(len, found)))))
         return pairs[order], scores[order]
 

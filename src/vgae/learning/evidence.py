@@ -167,8 +167,11 @@ class Similarity(Scores):
         return found
 
     def _rows(self, rows: NDArray[np.int64]) -> Values:
+        return self._rows_since(rows, 0)
+
+    def _rows_since(self, rows: NDArray[np.int64], since: int) -> Values:
         with blas_on_one_thread():
-            found: NDArray[np.float32] = self._vectors[rows] @ self._others.T
+            found: NDArray[np.float32] = self._vectors[rows] @ self._others[since:].T
         return found
 
 
@@ -218,7 +221,7 @@ class Evidence:
         return table
 
     def weighted_rows(
-        self, rows: NDArray[np.int64], weights: NDArray[np.float64]
+        self, rows: NDArray[np.int64], weights: NDArray[np.float64], since: int = 0
     ) -> NDArray[np.float64]:
         """Weighted sums of the evidence about the given nodes and every node.
 
@@ -228,10 +231,12 @@ class Evidence:
             Node indices, shape (n_rows,).
         weights
             One per column.
+        since
+            The first of the other nodes.
 
         Returns
         -------
-        Shape (n_rows, n_nodes).
+        Shape (n_rows, n_nodes - since).
         """
         # What depends on one end alone is added up before it meets the other.
         first, second = np.zeros((2, self.n_nodes))
@@ -240,10 +245,10 @@ class Evidence:
                 for total, values in ((first, column.value.first), (second, column.value.second)):
                     if values is not None:
                         total += weight * values
-        sums = first[rows, None] + second
-        every = np.arange(self.n_nodes)
+        sums = first[rows, None] + second[since:]
+        every = np.arange(since, self.n_nodes)
         ends = rows[:, None], every[None, :]
-        made = self._made(lambda scores: scores.rows(rows), ends, of_nodes=False)
+        made = self._made(lambda scores: scores.rows(rows, since), ends, of_nodes=False)
         for place, values in made:
             sums += weights[place] * values
         return sums

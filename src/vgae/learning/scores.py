@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, Self, final
@@ -17,6 +19,7 @@ from torch import Tensor
 
 from vgae.data.adjacency import node_pairs
 from vgae.data.graph import FloatCSR, Graph
+from vgae.ground.blas import blas_on_one_thread
 from vgae.ground.errors import InputError
 from vgae.learning.signs import SignScores
 from vgae.learning.weights import Expected
@@ -28,7 +31,9 @@ from vgae.model.kernels import (
     rows_of_product,
     top_pairs,
     top_partners,
+    torch_on_one_thread,
 )
+from vgae.model.kernels.threads import n_threads
 from vgae.model.latents import Latent
 from vgae.model.network import GraphAutoEncoder
 
@@ -49,8 +54,14 @@ __all__ = [
 Ranked = tuple[NDArray[np.int64], NDArray[np.floating]]
 """Pairs, shape (n_found, 2), and their scores, best first."""
 
+OpenBlock = tuple[NDArray[np.int64], int, NDArray[np.bool], NDArray[np.floating]]
+"""Rows, the first column, which of their pairs are open, and the scores of all of them."""
+
 PAIRS_AT_ONCE = 2**20
 """How many pairs a function is asked for at a time."""
+
+MOST_WORKERS = 8
+"""Blocks of rows that are scored at a time; each takes some 100 MB."""
 
 MOST_ASKED_AGAIN = 1000
 """How many pairs a function is asked for a second time, to see that it gives the same scores."""
@@ -147,22 +158,26 @@ class Scores(ABC):
             self._known = before
 
     @final
-    def rows(self, rows: ArrayLike) -> NDArray[np.floating]:
+    def rows(self, rows: ArrayLike, since: int = 0) -> NDArray[np.floating]:
         """Scores of the given nodes with every node; ask for few at a time.
 
         Parameters
         ----------
         rows
             Node indices, shape (n_rows,).
+        since
+            The first of the other nodes: where pairs have no order, half of the columns of all
+            rows say what the other half does.
 
         Returns
         -------
-        Shape (n_rows, n_nodes). A node's score with itself means nothing.
+        Shape (n_rows, n_nodes - since). A node's score with itself means nothing.
 
         Raises
         ------
         InputError
-            They have another shape or type, or a node is not in the graph.
+            They have another shape or type, or a node is not in the graph; or `since` is below 0 or
+            above the number of nodes.
         """
         nodes = np.asarray(rows)
         if nodes.ndim != 1 or (nodes.size and nodes.dtype.kind not in "iu"):
@@ -171,7 +186,9 @@ class Scores(ABC):
             raise InputError(
                 f"rows: a node is outside the {self.n_nodes:,} 0 .. {self.n_nodes - 1}"
             )
-        return self._rows(nodes.astype(np.int64, copy=False))
+        if not 0 <= since <= self.n_nodes:
+            raise InputError(f"since {since}: must be from 0 to the number of nodes")
+        return self._rows_since(nodes.astype(np.int64, copy=False), since)
 
     @abstractmethod
     def _pairs(self, pairs: NDArray[np.int64]) -> NDArray[np.floating]:
@@ -179,7 +196,11 @@ class Scores(ABC):
 
     @abstractmethod
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        """What `rows` gives, for checked rows."""
+        """What `rows` gives, for checked rows and all other nodes."""
+
+    def _rows_since(self, rows: NDArray[np.int64], since: int) -> NDArray[np.floating]:
+        """What `rows` gives, for checked rows; to be overridden where fewer columns cost less."""
+        return self._rows(rows)[:, since:]
 
     def reaching(self, levels: NDArray[np.floating], known: Graph) -> NDArray[np.int64]:
         """How many open pairs score at least 0, 1, 2, ... of the levels.
@@ -197,8 +218,7 @@ class Scores(ABC):
         Shape (n_levels + 1,); a pair counts once, for all the levels that it reaches.
         """
         counts = np.zeros(len(levels) + 1, dtype=np.int64)
-        for rows, is_open in self._open_pairs(known):
-            found = self.rows(rows)
+        for _, _, is_open, found in self._open_blocks(known):
             # Of a sparse graph, most pairs have no more than the lowest score: only the others are
             # worth a search.
             above = is_open & (found > levels[0])
@@ -225,12 +245,11 @@ class Scores(ABC):
         (i, j). Of a directed graph they lead from i to j, otherwise i < j.
         """
         codes, values = np.empty(0, np.int64), np.empty(0)
-        for rows, is_open in self._open_pairs(known) if k > 0 else ():
-            found = self.rows(rows)
+        for rows, since, is_open, found in self._open_blocks(known) if k > 0 else ():
             if len(values) == k:
                 is_open &= found > values[-1]  # a tie goes to the earlier pair
             row, column = np.nonzero(is_open)
-            codes = np.concatenate([codes, rows[row] * self.n_nodes + column])
+            codes = np.concatenate([codes, rows[row] * self.n_nodes + column + since])
             values = np.concatenate([values, found[row, column]])
             order = np.lexsort((codes, -values))[:k]
             codes, values = codes[order], values[order]
@@ -253,15 +272,22 @@ class Scores(ABC):
         Pairs whose first node is the one asked about, in the order of `nodes` and best first, and
         their scores.
         """
+        found = list(self._partners_of_each(nodes, k, known))
         pairs, scores = [np.empty((0, 2), np.int64)], [np.empty(0)]
-        for node in np.asarray(nodes, np.int64):
-            found = self.rows(np.array([node]))[0].astype(np.float64)
-            found[~open_partners(known, np.array([node]))[0]] = -np.inf
-            places = _highest(found, k)
-            places = places[np.lexsort((places, -found[places]))]
-            pairs.append(np.stack([np.full(len(places), node), places], axis=1))
-            scores.append(found[places])
-        return np.concatenate(pairs), np.concatenate(scores)
+        return (
+            np.concatenate([*pairs, *(pairs_of_one for pairs_of_one, _ in found)]),
+            np.concatenate([*scores, *(scores_of_one for _, scores_of_one in found)]),
+        )
+
+    def _partners_of_each(self, nodes: NDArray[np.int64], k: int, known: Graph) -> Iterator[Ranked]:
+        """What `partners` gives, node by node."""
+        for block in blocks(np.asarray(nodes, np.int64), block_rows(self.n_nodes)):
+            found = self.rows(block).astype(np.float64)
+            found[~open_partners(known, block)] = -np.inf
+            for node, scores in zip(block, found, strict=True):
+                places = _highest(scores, k)
+                places = places[np.lexsort((places, -scores[places]))]
+                yield np.stack([np.full(len(places), node), places], axis=1), scores[places]
 
     def rivals(
         self, pairs: NDArray[np.int64], known: Graph
@@ -303,14 +329,35 @@ class Scores(ABC):
                     number[query] = len(rivals) - is_open[partner]
         return above, tied, number
 
-    def _open_pairs(self, known: Graph) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool]]]:
-        """Yield blocks of rows, and which of their pairs are open; of unordered ones, i < j."""
-        every = np.arange(self.n_nodes)
-        for rows in blocks(every, block_rows(self.n_nodes)):
-            is_open = open_partners(known, rows)
-            if not known.directed:
-                is_open &= every[None, :] > rows[:, None]
-            yield rows, is_open
+    def _open_blocks(self, known: Graph) -> Iterator[OpenBlock]:
+        """Blocks of rows of all pairs, in order; where they take long, several at a time.
+
+        No block depends on another, so that their number at a time changes no bit.
+        """
+        every = blocks(np.arange(self.n_nodes), block_rows(self.n_nodes))
+        n_workers = min(n_threads(), MOST_WORKERS) if self.dear else 1
+        if n_workers == 1:
+            yield from (self._open_block(rows, known) for rows in every)
+            return
+        waiting: deque[Future[OpenBlock]] = deque()
+        with torch_on_one_thread(), blas_on_one_thread(), ThreadPoolExecutor(n_workers) as pool:
+            try:
+                for rows in every:
+                    waiting.append(pool.submit(self._open_block, rows, known))
+                    if len(waiting) > n_workers:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _open_block(self, rows: NDArray[np.int64], known: Graph) -> OpenBlock:
+        """Some rows; of unordered pairs, the columns from the first of them on, and i < j."""
+        since = 0 if known.directed else int(rows[0])
+        is_open = open_partners(known, rows)[:, since:]
+        if not known.directed:
+            is_open &= np.arange(since, self.n_nodes)[None, :] > rows[:, None]
+        return rows, since, is_open, self.rows(rows, since)
 
 
 def open_partners(known: Graph, rows: NDArray[np.int64]) -> NDArray[np.bool]:
@@ -396,7 +443,11 @@ class FactorScores(Scores):
         return scores
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        scores: NDArray[np.float64] = self.left[rows].double().numpy() @ self._right_doubles.T
+        return self._rows_since(rows, 0)
+
+    def _rows_since(self, rows: NDArray[np.int64], since: int) -> NDArray[np.floating]:
+        left, right = self.left[rows].double().numpy(), self._right_doubles[since:]
+        scores: NDArray[np.float64] = left @ right.T
         return scores.astype(np.float32)
 
     @cached_property
@@ -484,7 +535,10 @@ class RowProducts(Scores):
         return pairs_of_product(self._left, pairs, self._right).astype(np.float32)
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        return rows_of_product(self._left, rows, self._columns)
+        return self._rows_since(rows, 0)
+
+    def _rows_since(self, rows: NDArray[np.int64], since: int) -> NDArray[np.floating]:
+        return rows_of_product(self._left, rows, self._columns, since)
 
 
 def _indexed(matrix: Any) -> FloatCSR:

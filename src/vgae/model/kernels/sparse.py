@@ -257,7 +257,9 @@ def _multiply(
             column += 1
 
 
-def rows_of_product(left: FloatCSR, rows: NDArray[np.int64], right: FloatCSR) -> NDArray[Any]:
+def rows_of_product(
+    left: FloatCSR, rows: NDArray[np.int64], right: FloatCSR, since: int = 0
+) -> NDArray[Any]:
     """Some rows of the product of two sparse matrices, dense.
 
     Where most of their entries are not zero, a sparse product would spend its time on indices.
@@ -265,14 +267,16 @@ def rows_of_product(left: FloatCSR, rows: NDArray[np.int64], right: FloatCSR) ->
     Parameters
     ----------
     left, right
-        CSR arrays of float64 with indices of one type, shapes (n_rows, n_inner) and
-        (n_inner, n_columns).
+        CSR arrays of float64 with indices of one type, those of a row ascending; shapes
+        (n_rows, n_inner) and (n_inner, n_columns).
     rows
         Row indices.
+    since
+        The first column of the product that is wanted.
 
     Returns
     -------
-    Shape (len(rows), n_columns), float32; sums are computed in float64.
+    Shape (len(rows), n_columns - since), float32; sums are computed in float64.
 
     Examples
     --------
@@ -280,14 +284,14 @@ def rows_of_product(left: FloatCSR, rows: NDArray[np.int64], right: FloatCSR) ->
     >>> rows_of_product(matrix, np.array([1]), matrix).tolist()
     [[4.0, 1.0]]
     """
-    product = np.empty((len(rows), right.shape[1]), np.float32)
+    product = np.empty((len(rows), right.shape[1] - since), np.float32)
     n_products = left.nnz / max(1, left.shape[0]) * right.nnz / max(1, right.shape[0])
     run_items(
         _multiply_rows,
         len(rows),
         *map(_view, (left.indptr, left.indices, left.data, np.asarray(rows, np.int64))),
         *map(_view, (right.indptr, right.indices, right.data)),
-        product,
+        *(product, since),
         work=len(rows) * (n_products + right.shape[1]) * WORK_OF_A_SUM,
     )
     return product
@@ -392,6 +396,7 @@ def _multiply_rows(
     others: Any,
     other_values: Any,
     product: Any,
+    since: Any,
 ) -> None:
     """Compute rows of a product of sparse matrices, each in an array of sums."""
     sums = np.empty(product.shape[1])
@@ -399,8 +404,10 @@ def _multiply_rows(
         sums[:] = 0.0
         for place in range(row_starts[rows[number]], row_starts[rows[number] + 1]):
             value, column = values[place], columns[place]
-            for further in range(other_starts[column], other_starts[column + 1]):
-                sums[others[further]] += value * other_values[further]
+            further = other_starts[column + 1] - 1  # backwards, down to the first that is wanted
+            while further >= other_starts[column] and others[further] >= since:
+                sums[others[further] - since] += value * other_values[further]
+                further -= 1
         for column in range(sums.size):
             product[number, column] = sums[column]
 
