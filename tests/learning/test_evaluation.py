@@ -233,7 +233,10 @@ def test_labels_that_tell_nothing_apart_are_refused_before_any_run(
         (Protocol(SplitSettings(), metrics=("acu",)), "unknown metric 'acu': did you mean 'auc'"),
         (Protocol(SplitSettings(), metrics=()), "metrics: name at least one"),
         (Protocol(SplitSettings(test=0.0)), "needs test pairs"),
-        (Protocol(SplitSettings(), tasks=("nodes",)), "task nodes: the graph's nodes have no"),
+        (
+            Protocol(SplitSettings(), tasks=("nodes",)),
+            "--tasks nodes .tasks=.: the graph's nodes have no",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(ring: Graph, protocol: Protocol, said: str) -> None:

@@ -159,9 +159,7 @@ def test_recommend_gives_items_to_a_user_with_or_without_prefix() -> None:
     assert {link.source for link in own} == {"user:3"}
     assert all(str(link.target).startswith("item:") for link in own)
     assert model.recommend(5, nodes="33") == model.recommend(5, nodes="item:33")
-    with pytest.raises(
-        InputError, match="node '3': may be 'item:3' and 'user:3'; give one of them"
-    ):
+    with pytest.raises(InputError, match="'3' may be node 'item:3' or 'user:3'; give one of them"):
         model.recommend(5, nodes="3")
     with pytest.raises(InputError, match="'99'"):
         model.recommend(5, nodes="99")

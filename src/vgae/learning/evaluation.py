@@ -151,7 +151,7 @@ class Protocol:
         if set(self.tasks) - {"links"} and graph.labels is None:
             asked = next(task for task in self.tasks if task != "links")
             raise InputError(
-                f"task {asked}: the graph's nodes have no labels; in Python, "
+                f"--tasks {asked} (tasks=): the graph's nodes have no labels; in Python, "
                 "Graph.with_labels adds them"
             )
         for name in self.metrics:

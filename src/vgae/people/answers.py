@@ -768,8 +768,8 @@ class FittedLinks:
         if not (rows >= 0).any():
             raise unknown_node(name, self.ids_)
         if np.count_nonzero(rows >= 0) > 1:
-            both = " and ".join(shown(graph.ids[row]) for row in rows[rows >= 0])
-            raise InputError(f"node {shown(name)}: may be {both}; give one of them")
+            both = " or ".join(shown(graph.ids[row]) for row in rows[rows >= 0])
+            raise InputError(f"{shown(name)} may be node {both}; give one of them")
         return int(rows.max())
 
     def _pair_rows(self, source: IdArray, target: IdArray) -> NDArray[np.int64]:

@@ -129,6 +129,8 @@ def main() -> None:
     program = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
     if program.stem == "vgae" or program.parts[-2:] == ("vgae", "__main__.py"):
         _spare_memory()  # the process is this command's alone
+    if sys.stdout is None:  # closed by the shell, as by >&-
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal without "±" must not cost the results
             stream.reconfigure(errors="backslashreplace")

@@ -739,6 +739,28 @@ def given(options: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def reading_words(reading: Reading) -> list[str]:
+    """The options of reading that were given, as words of a command.
+
+    Examples
+    --------
+    >>> reading_words(Reading(directed=True, weight="votes", attributes=["a=text"]))
+    ['--attribute', 'a=text', '--weight', 'votes', '--directed']
+    """
+    words: list[str] = []
+    for option in fields(reading):
+        value = getattr(reading, option.name)
+        name = "attribute" if option.name == "attributes" else option.name.replace("_", "-")
+        if value == option.default:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                words += [f"--{name}", str(one)]
+    return words
+
+
 def outside(out: Path, run: Path, more: str = "; choose another place") -> None:
     """Refuse a file in a run folder, where it would be a stranger.
 

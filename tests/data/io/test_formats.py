@@ -352,3 +352,11 @@ def test_dates_are_ids_like_any_other(tmp_path: Path) -> None:
     path.write_bytes(b'{"source":"\xff","target":"b"}\n')
     with pytest.raises(InputError, match="is not UTF-8 text"):
         read_graph(path)
+
+
+@pytest.mark.parametrize("suffix", ["graphml", "gexf", "gml", "net"])
+def test_signed_graphs_are_written_and_read_again(suffix: str, tmp_path: Path) -> None:
+    graph = Graph.from_pairs([("a", "b"), ("b", "c")], weights=[-1.0, 2.0], kind="signed")
+    write_graph(graph, tmp_path / f"graph.{suffix}")
+    again = read_graph(tmp_path / f"graph.{suffix}", signed=True)
+    assert again.fingerprint == graph.fingerprint

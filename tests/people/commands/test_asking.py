@@ -271,3 +271,9 @@ def test_ids_are_never_floats() -> None:
         with pytest.raises(vgae.InputError, match="all strings or all integers"):
             asked()
     assert model.explain("0", 2).source == 0
+
+
+def test_formats_of_graphs_hold_no_reasons(call: Caller, folder: Path) -> None:
+    call("fit", "karate", "--preset", "fast", "--steps", 2, "--out", "run")
+    given = ("run", "--reasons", "--out", "links.graphml")
+    assert "holds no reasons (--reasons)" in refused(call, folder, "recommend", *given)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import networkx
@@ -267,3 +269,21 @@ def test_datasets_lists_all(call: Caller, folder: Path) -> None:
     assert "karate\t34\t78" in call("datasets").out
     assert call("datasets", "--out", "sets.parquet").status == 0
     assert listing(folder) == ["sets.parquet"]
+
+
+def test_what_is_suggested_reads_the_graph_in_the_same_way(call: Caller, folder: Path) -> None:
+    rows = "".join(f"a{i},a{(i * 3 + 1) % 60},{(-1) ** i}\n" for i in range(60))
+    (folder / "edges.csv").write_text(f"source,target,weight\n{rows}")
+    made = call("split", "edges.csv", "--signed", "--out", "parts")
+    assert made.err.splitlines()[-1] == "next: vgae evaluate edges.csv --signed --split parts"
+
+
+def test_a_split_that_holds_nothing_out_is_refused(call: Caller, folder: Path) -> None:
+    given = ("karate", "--test", 0, "--validation", 0, "--out", "parts")
+    assert "nothing would be held out" in refused(call, folder, "split", *given)
+
+
+def test_a_closed_standard_output_is_no_fault() -> None:
+    command = f"{sys.executable} -m vgae datasets >&-"
+    ended = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -48,7 +48,7 @@ def test_a_run_of_any_kind_has_a_report_of_what_it_has(name: str, tmp_path: Path
     assert (found.map is not None) == (name in HAS_MAP)
     assert (found.quality is not None) == (name in HAS_QUALITY)
     assert (found.health is not None) == (name in HAS_HEALTH)
-    assert (found.links.intervals is not None) == (name in HAS_HEALTH - {"combined"})
+    assert (found.links.intervals is not None) == (name in HAS_HEALTH - {"combined", "weighted"})
     assert (found.links.common is None) == (name == "bipartite")
     assert set(found.links.extra) == {
         "weighted": {"expected weight"}, "signed": {"positive"}
@@ -192,3 +192,8 @@ def test_digits_have_their_pictures() -> None:
     found = findings_of(other, ReportSettings(top=5))
     assert found.map is not None
     assert found.map.pictures is None
+
+
+def test_samples_that_are_not_spread_around_the_score_make_no_interval() -> None:
+    model = VGAE(decoder="distance", steps=20, seed=0).fit(load_dataset("karate"))
+    assert findings_of(model.fitted_).links.intervals is None

@@ -136,7 +136,8 @@ def _writer(
                     str(source), str(target), recommended=True, probability=float(probability)
                 )
         getattr(networkx, write)(made, handle)
-        back, damage = Listing(content.path), None
+        back = Listing(content.path, signed=content.graph.kind == "signed")
+        damage = None
         try:
             read([handle.getvalue()], back)
         except InputError as error:

@@ -90,6 +90,10 @@ def recommend(
     from vgae.data.tables import check_output, inner_suffix
 
     marked = out is not None and inner_suffix(out) in MARKED_FORMATS
+    if marked and reasons:
+        raise InputError(
+            f"{out}: this format holds no reasons (--reasons); write a table (.csv, .parquet, ...)"
+        )
     check = partial(check_output, others=MARKED_FORMATS)
     check_out(out, check, overwrite=overwrite, json=json, run=run)
     model = opened_run(run, reporter, newcomers)
@@ -115,6 +119,8 @@ def recommend(
     elif marked:
         if model.graph_.get("weighted") and model.split_.graph.weights is None:
             reporter.say(f"{out}: without edge weights, which a run folder does not keep")
+        if links and len(links[0]) > 3:
+            reporter.say(f"{out}: with probabilities alone; a table has the other columns too")
         write_graph(model.split_.graph, out, links=[link[:3] for link in links])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vgae.ground.errors import InputError
 from vgae.people import options
 from vgae.people.commands.common import check_out, check_overwrite, introduced_graph, opened_run
-from vgae.people.options import comma_list, given, method_settings, outside
+from vgae.people.options import comma_list, given, method_settings, outside, reading_words
 from vgae.people.setting_options import Training
 
 if TYPE_CHECKING:
@@ -252,7 +252,8 @@ def tune(
     if found.interrupted:
         reporter.say(f"{len(found.trials)} of {trials} trials: the same command goes on from there")
         raise KeyboardInterrupt
-    reporter.suggest("vgae", "fit", name, "--preset", preset, "--out", out / "run")
+    read_as = reading_words(reading)
+    reporter.suggest("vgae", "fit", name, *read_as, "--preset", preset, "--out", out / "run")
 
 
 # ---------------------------------------------------------- a published table

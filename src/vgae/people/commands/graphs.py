@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from vgae.ground.errors import InputError
 from vgae.people import options
 from vgae.people.commands.common import check_out, introduced_graph, opened_graph
-from vgae.people.options import given, input_name
+from vgae.people.options import given, input_name, reading_words
 
 __all__ = ["datasets", "import_", "inspect", "split"]
 
@@ -81,7 +82,9 @@ def split(
 
     reporter = Reporter(quiet=quiet)
     split_options = given(holding_out)
-    SplitSettings.parse(split_options, where="split")  # before the work of reading
+    shares = SplitSettings.parse(split_options, where="split")  # before the work of reading
+    if not shares.test and not shares.validation:
+        raise InputError("--test 0 and --validation 0: nothing would be held out; give a share")
     suffix = f".{format.removeprefix('.')}"
     check_split_folder(out, suffix=suffix, overwrite=overwrite)
     data, name = introduced_graph(graph, reading, reporter)
@@ -89,7 +92,7 @@ def split(
     write_split(made, out, suffix=suffix, overwrite=overwrite)
     print_split(made, json=json)
     reporter.say(f"{made.settings.negatives} negatives, seed {seed}; tables: {out}")
-    reporter.suggest("vgae", "evaluate", name, "--split", out)
+    reporter.suggest("vgae", "evaluate", name, *reading_words(reading), "--split", out)
 
 
 def datasets(

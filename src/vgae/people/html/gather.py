@@ -37,6 +37,8 @@ MOST_NODES_RANKED, MOST_NODES_RANKED_SLOWLY = 20_000, 4_000
 compiled loops search, and of others."""
 MOST_EDGES_CARRIED = 2_000_000
 PARTNERS = 5
+LEAST_WITHIN = 0.9
+"""Share of the scores that must lie in their intervals, for these to say something of them."""
 PICTURED = "digits"
 """The data set whose features are pixels."""
 
@@ -184,8 +186,11 @@ def _intervals(fitted: AnyFitted, pairs: Pairs) -> NDArray[np.float64] | None:
         fitted.network, fitted.embedding, fitted.embedding_std, pairs, seed=fitted.random_seed
     )
     # A strictly monotone map carries quantiles of scores to quantiles of probabilities.
-    ends = np.quantile(drawn, [0.025, 0.975], axis=0).astype(np.float32)
-    return fitted.probabilities(ends.T)
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0).astype(np.float32)
+    scores = fitted.scores.pairs(pairs)
+    if np.mean((low <= scores) & (scores <= high)) < LEAST_WITHIN:
+        return None  # as with distances, which are larger between samples than between means
+    return fitted.probabilities(np.stack([low, high], axis=1))
 
 
 # -------------------------------------------------------------------------------- map
