@@ -754,7 +754,8 @@ def reading_words(reading: Reading) -> list[str]:
         if value == option.default:
             continue
         if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no-{name}")
+            name = name if value else f"no-{name}"
+            words.append(f"--{name}")
         else:
             for one in value if isinstance(value, list) else [value]:
                 words += [f"--{name}", str(one)]
