@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numpy.typing import NDArray
 
-__all__ = ["compiled", "loops", "rehearsal", "rehearsals"]
+__all__ = ["compiled", "loops", "read_only", "rehearsal", "rehearsals"]
 
 loops: list[Any] = []
 """All loops of the modules that have been imported."""
@@ -58,3 +59,21 @@ def rehearsal(call: Callable[[], None]) -> Callable[[], None]:
     """
     rehearsals[call.__module__] = call
     return call
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """A view that cannot be written to.
+
+    To the compiler, arrays that can be written are of another type, for which loops would be
+    compiled once more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> array = np.arange(3)
+    >>> read_only(array).flags.writeable, array.flags.writeable
+    (False, True)
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -19,7 +19,7 @@ from torch import Tensor
 from vgae.data.graph import FloatCSR
 from vgae.data.pair_space import PairSpace
 from vgae.model.kernels.atomics import items
-from vgae.model.kernels.compiled import compiled, rehearsal
+from vgae.model.kernels.compiled import compiled, read_only, rehearsal
 from vgae.model.kernels.threads import n_threads, run_items
 
 __all__ = ["count_reaching", "count_rivals", "top_pairs", "top_partners"]
@@ -276,10 +276,8 @@ def _sides(
 
 
 def _neighbors(known: FloatCSR) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Starts of rows, and columns. To the compiler, arrays that can be written are another type."""
-    starts, columns = known.indptr.view(), known.indices.view()
-    starts.flags.writeable = columns.flags.writeable = False
-    return starts, columns
+    """Starts of rows, and columns."""
+    return read_only(known.indptr), read_only(known.indices)
 
 
 def _types(space: PairSpace) -> tuple[bool, NDArray[np.int64], NDArray[np.bool_]]:

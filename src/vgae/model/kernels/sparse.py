@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vgae.data.graph import FloatCSR
 from vgae.model.kernels.atomics import items
-from vgae.model.kernels.compiled import compiled, rehearsal
+from vgae.model.kernels.compiled import compiled, read_only, rehearsal
 from vgae.model.kernels.lanes import N_LANES, load, multiply_add, splat, splat_at, store
 from vgae.model.kernels.threads import run_items
 
@@ -289,8 +289,8 @@ def rows_of_product(
     run_items(
         _multiply_rows,
         len(rows),
-        *map(_view, (left.indptr, left.indices, left.data, np.asarray(rows, np.int64))),
-        *map(_view, (right.indptr, right.indices, right.data)),
+        *map(read_only, (left.indptr, left.indices, left.data, np.asarray(rows, np.int64))),
+        *map(read_only, (right.indptr, right.indices, right.data)),
         *(product, since),
         work=len(rows) * (n_products + right.shape[1]) * WORK_OF_A_SUM,
     )
@@ -335,9 +335,9 @@ def pairs_of_product(
         run_items(
             _multiply_pairs,
             -(-len(places) // PAIRS_OF_AN_ITEM),
-            *map(_view, (laid_out.indptr, laid_out.indices, laid_out.data)),
-            *map(_view, (passed.indptr, passed.indices, passed.data)),
-            *(_view(np.ascontiguousarray(ends[places])), found, left.shape[1]),
+            *map(read_only, (laid_out.indptr, laid_out.indices, laid_out.data)),
+            *map(read_only, (passed.indptr, passed.indices, passed.data)),
+            *(read_only(np.ascontiguousarray(ends[places])), found, left.shape[1]),
             work=float(length[places].sum() + len(places)) * WORK_OF_A_SUM,
         )
         sums[places] = found
@@ -375,13 +375,6 @@ def _multiply_pairs(
             for place in range(other_starts[other], other_starts[other + 1]):
                 total += row[others[place]] * other_values[place]
             sums[pair] = total
-
-
-def _view(array: NDArray[Any]) -> NDArray[Any]:
-    """A view that cannot be written to: loops are compiled for such arrays apart from others."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 @compiled()

@@ -197,7 +197,6 @@ def _carry_out(
     job: FitJob, ranks: Ranks | None, reporter: Reporter, *, top: int, report: bool, json: bool
 ) -> None:
     """Read the graph, fit, save, and show the scores."""
-    from vgae.learning.checkpoints import Checkpoints
     from vgae.learning.store import REPORT
     from vgae.people.api import LinkModel
     from vgae.people.report import print_fit
@@ -210,8 +209,8 @@ def _carry_out(
         return
     _learn_and_save(job, ranks, reporter)
     interrupted = isinstance(estimator, LinkModel) and estimator.interrupted_
-    if job.checkpoints is None or not interrupted:
-        (job.checkpoints or Checkpoints(checkpoint_of(job.out))).discard()
+    if job.checkpoints is not None and not interrupted:
+        job.checkpoints.discard()
     with reporter.working("ranking all pairs"):
         links = estimator.recommend(top) if top else None
     print_fit(estimator.metrics_, links, json=json)
